@@ -1,0 +1,116 @@
+# vmxtape - sources are listed in <folder>/files.mk, everything is built below O
+#
+#   make O=DIR V=1 SAN=address,undefined CC=clang      all are optional; `make help` lists targets
+
+O      ?= build
+V      ?= 0
+SAN    ?=
+prefix ?= /usr/local
+
+CC     ?= gcc
+LD     ?= ld
+AR     ?= ar
+
+# Quiet unless V=1: $(call say,CC,file)
+ifeq ($(V),1)
+say =
+Q   =
+else
+say = @printf '  %-7s %s\n' '$(1)' '$(2)';
+Q   = @
+endif
+
+shared-src :=
+host-src   :=
+hv-src     :=
+hv-asm     :=
+include base/files.mk vmx/files.mk trace/files.mk recorder/files.mk hv/files.mk
+include replay/files.mk tui/files.mk gdbstub/files.mk cli/files.mk
+
+version := $(shell cat VERSION)
+
+warnings := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wundef -Wvla \
+	    -Wpointer-arith -Wwrite-strings -Wold-style-definition -Werror
+common   := -std=c11 -g -O2 -fno-common $(warnings) -I. -MMD -MP -DVERSION='"$(version)"'
+
+host-cflags := $(common) -D_GNU_SOURCE
+host-libs   := -lzstd -llzma -lcapstone -lncursesw -ltinfo
+ifneq ($(SAN),)
+host-cflags += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+endif
+
+# hv runs without an operating system, on its own stack, with L1's vector registers live.
+hv-cflags := $(common) -DHV -ffreestanding -fno-pie -fno-pic -mcmodel=kernel -mno-red-zone \
+	     -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
+	     -fcf-protection=none -ffunction-sections -fdata-sections -fno-strict-aliasing
+
+host-objs := $(patsubst %.c,$(O)/host/%.o,$(shared-src) $(host-src))
+hv-objs   := $(patsubst %.c,$(O)/hv/%.o,$(shared-src) $(hv-src)) $(patsubst %.S,$(O)/hv/%.o,$(hv-asm))
+libzstd   := $(shell $(CC) -print-file-name=libzstd.a)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all check check-long bench demo install uninstall clean help deps
+
+all: $(O)/vmxtape $(O)/vmxtape-hv.elf guests
+
+# --- packages ------------------------------------------------------------------------------------
+# Installed once per build folder; the script prints what it could not install and how to.
+
+$(O)/.deps: scripts/deps.sh
+	$(call say,DEPS,Debian packages)mkdir -p $(O) && scripts/deps.sh build && touch $@
+
+deps: $(O)/.deps
+
+# --- the host program ----------------------------------------------------------------------------
+
+$(O)/host/%.o: %.c Makefile | $(O)/.deps
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(host-cflags) -c -o $@ $<
+
+$(O)/libvmxtape.a: $(filter-out $(O)/host/cli/vmxtape.o,$(host-objs))
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/vmxtape: $(O)/host/cli/vmxtape.o $(O)/libvmxtape.a
+	$(call say,LINK,$@)$(CC) $(host-cflags) -o $@ $^ $(host-libs)
+
+# --- the hypervisor image ------------------------------------------------------------------------
+
+$(O)/hv/%.o: %.c Makefile | $(O)/.deps
+	$(call say,CC,$< (hv))mkdir -p $(@D) && $(CC) $(hv-cflags) -c -o $@ $<
+
+$(O)/hv/%.o: %.S Makefile | $(O)/.deps
+	$(call say,AS,$< (hv))mkdir -p $(@D) && $(CC) $(hv-cflags) -c -o $@ $<
+
+$(O)/vmxtape-hv.elf: hv/link.ld $(hv-objs)
+	$(call say,LINK,$@)$(LD) -static -nostdlib --gc-sections -z max-page-size=4096 \
+		-z noexecstack --no-warn-rwx-segments -T hv/link.ld -o $@ $(hv-objs) $(libzstd)
+
+# --- guests and tests ----------------------------------------------------------------------------
+
+include tests/guests/files.mk tests/files.mk
+
+# --- the rest ------------------------------------------------------------------------------------
+
+install: $(O)/vmxtape $(O)/vmxtape-hv.elf
+	install -D -m 755 $(O)/vmxtape $(DESTDIR)$(prefix)/bin/vmxtape
+	install -D -m 644 $(O)/vmxtape-hv.elf $(DESTDIR)$(prefix)/lib/vmxtape/vmxtape-hv.elf
+
+uninstall:
+	rm -f $(DESTDIR)$(prefix)/bin/vmxtape $(DESTDIR)$(prefix)/lib/vmxtape/vmxtape-hv.elf
+	rmdir $(DESTDIR)$(prefix)/lib/vmxtape 2>/dev/null || :
+
+clean:
+	rm -rf $(O)
+
+help:
+	@echo 'all         vmxtape, vmxtape-hv.elf and the guests (default)'
+	@echo 'demo        record the bundled VMware-like guest in Bochs and print what is wrong with it'
+	@echo 'check       every test that fits into 20 minutes'
+	@echo 'check-long  the long ones: KVM twice, a bare Debian, long fuzzing'
+	@echo 'bench       figures: bytes, instructions and nanoseconds per event'
+	@echo 'install     to $$(DESTDIR)$$(prefix), uninstall takes it away'
+	@echo 'clean       remove the build folder'
+	@echo
+	@echo 'O=DIR build folder ($(O)), V=1 commands, SAN=address,undefined, CC=clang'
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
