@@ -1,0 +1,43 @@
+/*
+ * hv/ept.h - EPT01: all of physical memory as L1 sees it
+ *
+ * The identity, without hv's own range, in the largest pages whose memory type is uniform by the
+ * MTRRs. Shared by all processors and immutable but for memory types.
+ */
+#ifndef HV_EPT_H
+#define HV_EPT_H
+
+#include "base/base.h"
+
+#define EPT_READ     BIT(0)
+#define EPT_WRITE    BIT(1)
+#define EPT_EXECUTE  BIT(2)
+#define EPT_LARGE    BIT(7)
+#define EPT_ACCESSED BIT(8)
+#define EPT_DIRTY    BIT(9)
+
+#define EPTP_WALK_4	  (3ull << 3)
+#define EPTP_ENABLE_AD	  BIT(6)
+#define EPT_TYPE_UC	  0ull
+#define EPT_TYPE_WB	  6ull
+#define EPT_TYPE_SHIFT	  3
+
+struct ept_page {
+	u64 pa;	     /* what gpa1 maps to: gpa1 itself */
+	u64 type;    /* EPT memory type, 0 to 6 */
+	u64 size;    /* 4 KiB, 2 MiB or 1 GiB: the page of EPT01 that holds gpa1 */
+};
+
+/* Build EPT01 from the MTRRs. Once, before VMX operation of L1. */
+void ept01_init(void);
+
+/* The value for the EPT pointer of VMCS01. */
+u64 ept01_pointer(void);
+
+/* Recompute memory types after an MTRR changed, and drop this processor's cached translations. */
+void ept01_update_types(void);
+
+/* The page of EPT01 at @gpa1; false where there is none: hv's range, or beyond physical memory. */
+bool ept01_lookup(u64 gpa1, struct ept_page *page);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * hv/guestmem.h - L1's memory, and L2's through it
+ *
+ * EPT01 is the identity, so that gpa1 is the physical address. No range here is trusted: what is
+ * not L1's (hv's own pages, nothing at all, beyond the physical-address width) is never touched.
+ */
+#ifndef HV_GUESTMEM_H
+#define HV_GUESTMEM_H
+
+#include "base/base.h"
+#include "base/status.h"
+
+struct percpu;
+
+enum guest_access { GUEST_READ, GUEST_WRITE, GUEST_FETCH };
+
+/* What a guest-linear access ran into. */
+struct guest_fault {
+	u8 vector;     /* 14 #PF, 13 #GP, 12 #SS */
+	u32 code;      /* error code */
+	u64 address;   /* CR2 of a #PF */
+};
+
+/* hv's own address for @size bytes at @gpa1; NULL unless all of them are RAM of L1's. */
+void *guest_ram(u64 gpa1, size_t size);
+
+/*
+ * Copy by gpa1. What is not RAM reads as all ones and drops writes, like an address that nothing
+ * answers; ST_RANGE tells that this happened for some byte.
+ */
+enum status guest_read_gpa(u64 gpa1, void *to, size_t size);
+enum status guest_write_gpa(u64 gpa1, const void *from, size_t size);
+
+/*
+ * gpa1 of a linear address of L1, by L1's paging of this moment, at CPL @cpl, which is checked and
+ * sets accessed and dirty flags like an access of L1's. ST_FAULT fills @fault. VMCS01 is current.
+ */
+enum status guest_translate(struct percpu *cpu, u64 linear, enum guest_access access, u64 *gpa1,
+			    struct guest_fault *fault);
+
+/* Copies by L1's linear addresses, all or nothing; ST_FAULT fills @fault. VMCS01 is current. */
+enum status guest_read(struct percpu *cpu, u64 linear, void *to, size_t size,
+		       struct guest_fault *fault);
+enum status guest_write(struct percpu *cpu, u64 linear, const void *from, size_t size,
+			struct guest_fault *fault);
+
+/*
+ * Up to @size instruction bytes at @rip of the guest whose VMCS is current; touches no accessed
+ * flags, and returns how many could be read.
+ */
+unsigned guest_peek_code(struct percpu *cpu, unsigned level, u64 rip, u8 *to, unsigned size);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * hv/hwvmcs.h - the VMCSs that the processor really runs: VMCS01 and the VMCS02s
+ */
+#ifndef HV_HWVMCS_H
+#define HV_HWVMCS_H
+
+#include "base/base.h"
+
+struct percpu;
+
+struct hwvmcs {
+	u64 pa;
+	bool launched; /* which of VMLAUNCH and VMRESUME enters it; kept by vmexit.S's caller */
+};
+
+/* A cleared VMCS in a page of the pool, with the revision of this processor; panics when there is none. */
+void hwvmcs_init(struct hwvmcs *vmcs);
+
+/* Make @vmcs current on this processor, if it is not already. */
+void hwvmcs_switch(struct percpu *cpu, struct hwvmcs *vmcs);
+
+/* Host-state area and the controls that every VMCS of hv's has in common. @vmcs is current. */
+void hwvmcs_write_host_state(struct percpu *cpu);
+
+#endif

@@ -1,0 +1,17 @@
+/*
+ * hv/log.h - hv's own messages
+ *
+ * Lines begin with "vmxtape-hv: " and go to the first serial port until L1 owns it, and to the debug
+ * console port outside frames.
+ */
+#ifndef HV_LOG_H
+#define HV_LOG_H
+
+#include "base/base.h"
+
+void log_print(const char *format, ...) printf_like(1, 2);
+
+/* L1 owns the serial port from now on. */
+void log_leave_serial(void);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * hv/nested/nested.h - what the rest of hv asks of nested VMX
+ */
+#ifndef HV_NESTED_NESTED_H
+#define HV_NESTED_NESTED_H
+
+#include "hv/exit.h"
+#include "hv/percpu.h"
+
+struct rec;
+
+/* Work out the capabilities shown to L1 from the real ones; @masked is the value of option caps=. */
+enum status nested_caps_init(struct percpu *cpu, const char *masked);
+
+/* The value of VMX capability MSR @index that L1 reads; false: #GP. */
+bool nested_caps_msr(const struct percpu *cpu, u32 index, u64 *value);
+
+/* Allocate what a processor needs; L1 is not in VMX operation. */
+void nested_init(struct percpu *cpu);
+
+/* Handlers of VMX instructions that L1 executed, for the table in exit.c. */
+enum exit_action nested_handle_vmxon(struct percpu *cpu);
+enum exit_action nested_handle_vmxoff(struct percpu *cpu);
+enum exit_action nested_handle_vmclear(struct percpu *cpu);
+enum exit_action nested_handle_vmptrld(struct percpu *cpu);
+enum exit_action nested_handle_vmptrst(struct percpu *cpu);
+enum exit_action nested_handle_vmread(struct percpu *cpu);
+enum exit_action nested_handle_vmwrite(struct percpu *cpu);
+enum exit_action nested_handle_vmlaunch(struct percpu *cpu);
+enum exit_action nested_handle_vmresume(struct percpu *cpu);
+enum exit_action nested_handle_invept(struct percpu *cpu);
+enum exit_action nested_handle_invvpid(struct percpu *cpu);
+enum exit_action nested_handle_vmcall(struct percpu *cpu);
+enum exit_action nested_handle_vmfunc(struct percpu *cpu);
+
+/*
+ * An exit while L2 runs: handle it for L2, reflect it to L1 (VMCS01 is current afterwards), or
+ * hand it back with *for_l1_handler true, to be handled as if L1 had caused it (an MSR or port that
+ * L1 leaves to L2 and hv keeps).
+ */
+enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler);
+
+/* The processor refused to enter VMCS02 (VMfail, @flags is RFLAGS after it). */
+void nested_entry_refused(struct percpu *cpu, u64 flags);
+
+/* Emit the VMX state and the image of every active VMCS12: rec_ops.key_frames. */
+void nested_key_frames(void *owner, struct rec *rec, u64 block);
+
+#endif

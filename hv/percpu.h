@@ -1,0 +1,57 @@
+/*
+ * hv/percpu.h - everything hv keeps for one logical processor
+ *
+ * A processor reads and writes its own struct percpu only; nothing in it is locked. The assembly in
+ * vmexit.S knows @regs by its offset 0.
+ */
+#ifndef HV_PERCPU_H
+#define HV_PERCPU_H
+
+#include "base/base.h"
+#include "hv/hwvmcs.h"
+#include "hv/nested/state.h"
+#include "trace/event.h"
+#include "vmx/caps.h"
+#include "vmx/regs.h"
+
+struct rec;
+struct ring;
+
+/* An exit of the guest that runs now, read once by exit_dispatch(). */
+struct exit_info {
+	u32 reason;	   /* all 32 bits */
+	u32 insn_length;   /* bytes; defined for instruction exits only */
+	u64 qualification; /* as reason defines it */
+	u64 rip;	   /* of the guest that exited */
+	u64 tsc;	   /* when hv was entered */
+};
+
+/* The event that a handler fills and exit_dispatch() emits: kind 0 is none. */
+struct pending_event {
+	struct trace_event event;
+	u64 columns[TRACE_MAX_COLUMNS];
+};
+
+struct percpu {
+	u64 regs[REG_COUNT]; /* of the guest; RSP is not kept here but in the VMCS */
+	u32 id;
+	struct hwvmcs *hw; /* the current VMCS: &vmcs01 or a VMCS02 */
+	struct hwvmcs vmcs01;
+	u64 vmxon_pa;
+	struct exit_info exit;
+	struct nested nested;
+	struct pending_event pending;
+	struct rec *rec;
+	struct ring *ring;
+	bool nmi_pending; /* an NMI of L1's that arrived in root mode, or could not be injected yet */
+	u64 l1_xcr0;
+	u64 feature_control; /* IA32_FEATURE_CONTROL as L1 sees it */
+	u8 *fxsave;	     /* 512 bytes for L1's vector registers while blocks are packed */
+	u8 *stack_top;
+};
+
+/* The guest's general register @reg of the level that exited last; RSP is in the current VMCS. */
+u64 percpu_reg(const struct percpu *cpu, unsigned reg);
+void percpu_set_reg(struct percpu *cpu, unsigned reg, u64 value);
+
+#endif
