@@ -1,0 +1,97 @@
+/*
+ * replay/reader.h - the events of a tape, in order
+ *
+ * The events of all CPUs come as one sequence. The merge order is: by TSC, where an event counts as
+ * no earlier than the one before it on its CPU; then by CPU. Gaps, drops, bad blocks and cut ends
+ * become EV_GAP events at the place where the missing events would stand; their seq is the first
+ * one missing.
+ *
+ * Position @N is the number of an event in that sequence, from 0. A block whose content is damaged
+ * keeps its numbers: its EV_GAP has the first of them, and the event after it follows the last.
+ */
+#ifndef REPLAY_READER_H
+#define REPLAY_READER_H
+
+#include "trace/event.h"
+#include "trace/schema.h"
+
+struct reader;
+
+/*
+ * Open the tape @path. On failure @error (of @size bytes) holds one line that names the file, what
+ * is wrong and, where something can be done, what to do; *@reader is NULL then.
+ *
+ * ST_IO it cannot be read; ST_INVALID it is no tape; ST_NEWER the version or a feature of it is
+ * unknown to this program; ST_CORRUPT its header is damaged, or nothing tells its schema;
+ * ST_UNSUPPORTED its schema contradicts the built-in one. A tape that is merely cut or damaged
+ * further on opens with ST_OK: see reader_damage().
+ */
+enum status reader_open(const char *path, struct reader **reader, char *error, size_t size);
+void reader_close(struct reader *reader);
+
+/*
+ * The next event, ST_END behind the last. *@event and all it points to belong to the reader and
+ * hold until the next call of reader_next() or reader_seek(). For a kind of trace/events.def, @col
+ * has at least the columns of struct ev_<kind>; those that the tape does not have are 0. A kind or
+ * column that this program does not know is described by reader_schema().
+ */
+enum status reader_next(struct reader *reader, const struct trace_event **event);
+
+/* @N of the event that reader_next() returns next. */
+u64 reader_tell(const struct reader *reader);
+
+/* Make @N the next event; within a damaged block, the one after it. ST_RANGE when @n > events. */
+enum status reader_seek(struct reader *reader, u64 n);
+
+/* @N of event @seq of @cpu. ST_NOT_FOUND when the tape does not have it. Moves the position. */
+enum status reader_find(struct reader *reader, u16 cpu, u64 seq, u64 *n);
+
+const struct trace_schema *reader_schema(const struct reader *reader);
+
+/* What is known without reading the blocks. Damage inside blocks is added as it is met. */
+struct reader_info {
+	const char *path;
+	u64 bytes;     /* of the file */
+	u64 events;    /* the end of @N */
+	u64 counted;   /* VMX instructions, L2 entries and L2 exits: for "bytes per event" */
+	u64 lost;      /* events known to be missing */
+	u64 first_tsc; /* 0 when there is no event */
+	u64 last_tsc;
+	u64 tsc_hz; /* 0: unknown */
+	unsigned version;
+	unsigned cpus;
+	unsigned blocks;
+	unsigned packed; /* blocks of these that are compressed */
+	unsigned gaps;
+	unsigned bad_blocks;	 /* met so far */
+	unsigned unknown_chunks; /* of a type that this program does not know, passed over */
+	bool finished;		 /* the recording was ended properly; false: the tape is cut */
+};
+
+const struct reader_info *reader_info(const struct reader *reader);
+
+/*
+ * One line about the first damage met so far (cut, bad block, bytes that are no chunk), NULL when
+ * there was none: verbs exit with status 3 then. Losses during the recording are no damage.
+ */
+const char *reader_damage(const struct reader *reader);
+
+/* The boot record of a CPU, from the pinned head. */
+struct reader_boot {
+	bool present;
+	struct ev_boot processor;
+	char hv_version[64];
+	struct ev_clock clock;
+	const struct ev_capability *capabilities;
+	const struct ev_cpuid *cpuids;
+	const struct ev_memory *memory;
+	unsigned capability_count;
+	unsigned cpuid_count;
+	unsigned memory_count;
+	const char *texts[TEXT_L1_NAME + 1]; /* by enum trace_text; NULL: not recorded */
+};
+
+/* Never NULL; all zero when the tape has none for @cpu. */
+const struct reader_boot *reader_boot(const struct reader *reader, u16 cpu);
+
+#endif
