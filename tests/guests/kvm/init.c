@@ -1,0 +1,111 @@
+#include "tests/guests/kvm/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MODULE_PARAMETERS "/sys/module/kvm_intel/parameters"
+
+bool init_mount(void)
+{
+	static const struct {
+		const char *type, *where;
+	} mounts[] = {
+		{ "proc", "/proc" },
+		{ "sysfs", "/sys" },
+		{ "devtmpfs", "/dev" },
+		{ "debugfs", "/sys/kernel/debug" },
+	};
+
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
+		/* Debian's kernel mounts devtmpfs by itself only when it boots without an initrd. */
+		if (mount("none", mounts[i].where, mounts[i].type, 0, NULL) && errno != EBUSY) {
+			printf("init: cannot mount '%s': %s\n", mounts[i].where, strerror(errno));
+			return false;
+		}
+	return true;
+}
+
+static bool load_module(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool loaded;
+
+	if (fd < 0) {
+		printf("init: cannot open '%s': %s\n", path, strerror(errno));
+		return false;
+	}
+	loaded = syscall(SYS_finit_module, fd, "", 0) == 0;
+	if (!loaded)
+		printf("init: cannot load '%s': %s\n", path, strerror(errno));
+	close(fd);
+	return loaded;
+}
+
+static void print_parameter(const char *name)
+{
+	char path[128], value[64] = "?";
+	FILE *file;
+
+	snprintf(path, sizeof(path), MODULE_PARAMETERS "/%s", name);
+	file = fopen(path, "r");
+	if (file) {
+		if (fgets(value, sizeof(value), file))
+			value[strcspn(value, "\n")] = 0;
+		fclose(file);
+	}
+	printf("init: kvm_intel %s=%s\n", name, value);
+}
+
+bool init_load_kvm(void)
+{
+	/* Those that decide which exits KVM takes. */
+	static const char *const parameters[] = {
+		"ept",		"vpid",		    "unrestricted_guest", "flexpriority",
+		"enable_apicv", "preemption_timer", "pml",		  "nested",
+	};
+
+	if (!load_module("/modules/irqbypass.ko") || !load_module("/modules/kvm.ko") ||
+	    !load_module("/modules/kvm-intel.ko"))
+		return false;
+	for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++)
+		print_parameter(parameters[i]);
+	return true;
+}
+
+bool init_option(const char *name, char *value, size_t size)
+{
+	static char line[4096];
+	const size_t length = strlen(name);
+	FILE *file = fopen("/proc/cmdline", "r");
+	char *rest = line, *word;
+	bool found = false;
+
+	if (!file)
+		return false;
+	if (!fgets(line, sizeof(line), file))
+		line[0] = 0;
+	fclose(file);
+	while ((word = strsep(&rest, " \n")))
+		if (!strncmp(word, name, length) && word[length] == '=') {
+			snprintf(value, size, "%s", word + length + 1);
+			found = true;
+		}
+	return found;
+}
+
+void init_power_off(void)
+{
+	fflush(NULL);
+	sync();
+	reboot(RB_POWER_OFF);
+	printf("init: cannot power off: %s\n", strerror(errno));
+	for (;;)
+		pause();
+}

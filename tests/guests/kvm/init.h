@@ -1,0 +1,28 @@
+/*
+ * tests/guests/kvm/init.h - what a Linux system of one program needs
+ *
+ * The program is /init of an initrd with the KVM modules and nothing else. All functions say on
+ * stdout what failed; only the first two can fail.
+ */
+#ifndef TESTS_GUESTS_KVM_INIT_H
+#define TESTS_GUESTS_KVM_INIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Mounts /proc, /sys, /dev and debugfs. */
+bool init_mount(void);
+
+/* Loads irqbypass, kvm and kvm-intel with their default parameters and prints what they became. */
+bool init_load_kvm(void);
+
+/*
+ * Copies the value of NAME=VALUE on the kernel's command line to @value and returns true, or returns
+ * false and leaves @value alone. A value that is too long is cut.
+ */
+bool init_option(const char *name, char *value, size_t size);
+
+/* Ends the machine by ACPI. */
+_Noreturn void init_power_off(void);
+
+#endif
