@@ -1,0 +1,1 @@
+shared-src += vmx/tables.c
