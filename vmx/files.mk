@@ -1,1 +1,1 @@
-shared-src += vmx/tables.c
+shared-src += vmx/tables.c vmx/caps.c
