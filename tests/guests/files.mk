@@ -1,2 +1,48 @@
-.PHONY: guests
-guests:
+# Guests: multiboot kernels that are L1, each of one file tests/guests/NAME.c, the library and the
+# shared sources; and Debian's kernel with KVM, which is fetched and therefore apart.
+#
+#   make guests       $(O)/guests/NAME.elf
+#   make guests-kvm   $(O)/guests/kvm/vmlinuz, vmlinux, initrd.img
+
+guest-names := boot_linux
+
+guest-lib-src := $(wildcard tests/guests/lib/*.c) base/fmt.c
+guest-lib-asm := $(wildcard tests/guests/lib/*.S)
+
+# Linux is loaded at 16 MiB: its loader must be out of the way. Everything else is in Linux's place,
+# which every hypervisor below must be able to fill.
+guest-base            := 0x1000000
+guest-base-boot_linux := 0x400000
+
+guest-cflags := $(common) -ffreestanding -fno-pie -fno-pic -mno-red-zone -mgeneral-regs-only \
+		-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
+		-fno-strict-aliasing
+guest-objs   := $(patsubst %.c,$(O)/guest/%.o,$(guest-lib-src)) \
+		$(patsubst %.S,$(O)/guest/%.o,$(guest-lib-asm))
+
+.PHONY: guests guests-kvm
+guests: $(guest-names:%=$(O)/guests/%.elf)
+guests-kvm: $(O)/guests/kvm/initrd.img
+
+$(O)/guest/%.o: %.c Makefile tests/guests/files.mk | $(O)/.deps
+	$(call say,CC,$< (guest))mkdir -p $(@D) && $(CC) $(guest-cflags) -c -o $@ $<
+
+$(O)/guest/%.o: %.S Makefile tests/guests/files.mk | $(O)/.deps
+	$(call say,AS,$< (guest))mkdir -p $(@D) && $(CC) $(guest-cflags) -c -o $@ $<
+
+$(O)/guests/%.elf: $(O)/guest/tests/guests/%.o $(guest-objs) tests/guests/lib/guest.ld
+	$(call say,LINK,$@)mkdir -p $(@D) && $(LD) -static -nostdlib -z max-page-size=4096 \
+		-z noexecstack --no-warn-rwx-segments \
+		--defsym=GUEST_BASE=$(or $(guest-base-$*),$(guest-base)) \
+		-T tests/guests/lib/guest.ld -o $@ $(filter %.o,$^)
+
+kvm-src := tests/guests/kvm/kvmtest.c tests/guests/kvm/init.c
+
+$(O)/guests/kvm/release: tests/guests/kvm/fetch-kernel
+	$(call say,FETCH,$(@D)/vmlinuz)$< $(@D) && touch $@
+
+$(O)/guests/kvm/init: $(kvm-src) $(wildcard tests/guests/kvm/*.h) Makefile | $(O)/.deps
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(common) -D_GNU_SOURCE -static -s -o $@ $(kvm-src)
+
+$(O)/guests/kvm/initrd.img: tests/guests/kvm/make-initrd $(O)/guests/kvm/init $(O)/guests/kvm/release
+	$(call say,CPIO,$@)$< $(@D)/init $(@D) $@

@@ -8,6 +8,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define MODULE_PARAMETERS "/sys/module/kvm_intel/parameters"
@@ -24,7 +25,8 @@ bool init_mount(void)
 	};
 
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
-		/* Debian's kernel mounts devtmpfs by itself only when it boots without an initrd. */
+		/* Debian's kernel mounts devtmpfs by itself only when it boots without an initrd.
+		 */
 		if (mount("none", mounts[i].where, mounts[i].type, 0, NULL) && errno != EBUSY) {
 			printf("init: cannot mount '%s': %s\n", mounts[i].where, strerror(errno));
 			return false;
@@ -67,8 +69,9 @@ bool init_load_kvm(void)
 {
 	/* Those that decide which exits KVM takes. */
 	static const char *const parameters[] = {
-		"ept",		"vpid",		    "unrestricted_guest", "flexpriority",
-		"enable_apicv", "preemption_timer", "pml",		  "nested",
+		"ept",		"vpid",		"unrestricted_guest",
+		"flexpriority", "enable_apicv", "preemption_timer",
+		"pml",		"nested",
 	};
 
 	if (!load_module("/modules/irqbypass.ko") || !load_module("/modules/kvm.ko") ||
@@ -103,7 +106,8 @@ bool init_option(const char *name, char *value, size_t size)
 void init_power_off(void)
 {
 	fflush(NULL);
-	sync();
+	/* The kernel's last words would overtake ours. */
+	tcdrain(STDOUT_FILENO);
 	reboot(RB_POWER_OFF);
 	printf("init: cannot power off: %s\n", strerror(errno));
 	for (;;)

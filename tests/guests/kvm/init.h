@@ -17,8 +17,8 @@ bool init_mount(void);
 bool init_load_kvm(void);
 
 /*
- * Copies the value of NAME=VALUE on the kernel's command line to @value and returns true, or returns
- * false and leaves @value alone. A value that is too long is cut.
+ * Copies the value of NAME=VALUE on the kernel's command line to @value and returns true, or
+ * returns false and leaves @value alone. A value that is too long is cut.
  */
 bool init_option(const char *name, char *value, size_t size);
 

@@ -1,0 +1,152 @@
+#include "tests/guests/lib/guest_trap.h"
+
+#include "tests/guests/lib/guest_insn.h"
+
+#define VECTORS		   256
+#define FIRST_INTERRUPT	   32
+#define EXCEPTION_PF	   14
+
+#define PIC_MASTER_DATA	   0x21
+#define PIC_SLAVE_DATA	   0xa1
+
+#define APIC_BASE	   0xfee00000ull
+#define APIC_SPURIOUS	   0xf0
+#define APIC_EOI	   0xb0
+#define APIC_TIMER	   0x320
+#define APIC_TIMER_INITIAL 0x380
+#define APIC_TIMER_DIVIDE  0x3e0
+#define APIC_ENABLE	   BIT(8)
+#define APIC_DIVIDE_BY_1   0xb
+
+#define GATE_INTERRUPT	   0x8e
+
+#define TSS_RSP0	   4
+#define TSS_IOBASE	   102
+
+/* SDM: "64-Bit IDT Gate Descriptors". */
+struct gate {
+	u16 offset_0;
+	u16 selector;
+	u8 ist;
+	u8 type;
+	u16 offset_16;
+	u32 offset_32;
+	u32 reserved;
+};
+
+struct __attribute__((packed)) table_pointer {
+	u16 limit;
+	u64 base;
+};
+
+/* A guest_try() under way; the innermost is try_now. */
+struct
+try {
+	u64 resume; /* for guest_unwind() */
+	struct guest_fault *fault;
+	struct try *outer;
+};
+
+bool guest_call(void (*fn)(void *), void *arg, u64 *resume);
+_Noreturn void guest_unwind(u64 resume);
+void guest_trap(struct guest_trap_frame *frame);
+
+static struct gate idt[VECTORS];
+static struct try *try_now;
+static bool apic_enabled;
+static struct {
+	void (*handler)(struct guest_trap_frame *frame);
+	u64 count;
+} interrupts[VECTORS];
+
+static void apic_write(u32 offset, u32 value)
+{
+	*(volatile u32 *)(uintptr_t)(APIC_BASE + offset) = value;
+}
+
+void guest_trap_init(void)
+{
+	const struct table_pointer pointer = { sizeof(idt) - 1, (uintptr_t)idt };
+
+	for (unsigned i = 0; i < VECTORS; i++) {
+		const u64 entry = (uintptr_t)guest_trap_entries + i * 16;
+
+		idt[i] = (struct gate){
+			.offset_0 = (u16)entry,
+			.selector = GUEST_CS,
+			.type = GATE_INTERRUPT,
+			.offset_16 = (u16)(entry >> 16),
+			.offset_32 = (u32)(entry >> 32),
+		};
+	}
+	__asm__ volatile("lidt %0" : : "m"(pointer));
+	*(u16 *)(guest_tss + TSS_IOBASE) = GUEST_TSS_SIZE;
+}
+
+void guest_set_ring0_stack(u64 rsp)
+{
+	memcpy(guest_tss + TSS_RSP0, &rsp, sizeof(rsp));
+}
+
+bool guest_try(void (*fn)(void *arg), void *arg, struct guest_fault *fault)
+{
+	struct try try = { .fault = fault, .outer = try_now };
+	bool faulted;
+
+	try_now = &try;
+	faulted = guest_call(fn, arg, &try.resume);
+	try_now = try.outer;
+	return !faulted;
+}
+
+static void take_interrupt(struct guest_trap_frame *frame)
+{
+	interrupts[frame->vector].count++;
+	if (interrupts[frame->vector].handler)
+		interrupts[frame->vector].handler(frame);
+	if (apic_enabled)
+		apic_write(APIC_EOI, 0);
+}
+
+void guest_trap(struct guest_trap_frame *frame)
+{
+	if (frame->vector >= FIRST_INTERRUPT) {
+		take_interrupt(frame);
+		return;
+	}
+	if (!try_now)
+		guest_fail("exception %lu, error %lx, RIP %lx, RSP %lx, CR2 %lx", frame->vector,
+			   frame->error, frame->rip, frame->rsp, read_cr2());
+	*try_now->fault = (struct guest_fault){
+		.vector = (u8)frame->vector,
+		.error = (u32)frame->error,
+		.cr2 = frame->vector == EXCEPTION_PF ? read_cr2() : 0,
+		.rip = frame->rip,
+	};
+	guest_unwind(try_now->resume);
+}
+
+void guest_set_interrupt(u8 vector, void (*handler)(struct guest_trap_frame *frame))
+{
+	interrupts[vector].handler = handler;
+}
+
+u64 guest_interrupt_count(u8 vector)
+{
+	return interrupts[vector].count;
+}
+
+void guest_apic_enable(void)
+{
+	outb(PIC_MASTER_DATA, 0xff);
+	outb(PIC_SLAVE_DATA, 0xff);
+	apic_write(APIC_SPURIOUS, APIC_ENABLE | 0xff);
+	apic_enabled = true;
+}
+
+void guest_apic_timer(u8 vector, u32 count)
+{
+	apic_write(APIC_TIMER_DIVIDE, APIC_DIVIDE_BY_1);
+	apic_write(APIC_TIMER, vector);
+	apic_write(APIC_TIMER_INITIAL, count);
+}
