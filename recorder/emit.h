@@ -1,9 +1,10 @@
 /*
  * recorder/emit.h - from an event to the ring: one recorder for each CPU
  *
- * Events are encoded into the open block. A full block is sealed raw into the ring, and packed there
- * later in slices, when the CPU has time. A block that finds no room is dropped, counted, and told
- * by a gap event at the start of the next one.
+ * Events are encoded into the open block. A full block is sealed and waits in one of a few buffers
+ * to be packed in slices, when the CPU has time; packed, or raw when the buffers run out, it enters
+ * the ring. A block that finds no room there is dropped and counted: the header of the next one
+ * tells, and a reader makes a gap event of it.
  *
  * No function here takes a lock, allocates, or waits; a recorder belongs to its CPU.
  */
@@ -25,6 +26,11 @@ struct rec_ops {
 	/*
 	 * A block was opened: emit its key frames with rec_emit(), EV_VMX_STATE first, then an
 	 * EV_VMCS_IMAGE for each active VMCS. @block is the number of the new block.
+	 *
+	 * That is at the end of rec_head(), rec_seal(), or a rec_emit() that filled the block
+	 * before, so the frames show the state after the last event. Only an event with more than
+	 * 128 items or more than 1,600 bytes, or the first one after rec_flush(), can find the
+	 * frames before it that were made after it happened.
 	 */
 	void (*key_frames)(void *owner, struct rec *rec, u64 block);
 };
@@ -34,14 +40,14 @@ size_t rec_size(void);
 
 /*
  * Prepare a recorder in @memory (rec_size() bytes, 64-byte aligned, owned by the caller) that feeds
- * @ring. @tsc is the time of its first event.
+ * @ring. Without vector registers and zstd (@packs false) all blocks stay raw.
  */
-struct rec *rec_init(void *memory, struct ring *ring, u16 cpu, const struct rec_ops *ops, void *owner,
-		     u64 tsc);
+struct rec *rec_init(void *memory, struct ring *ring, u16 cpu, const struct rec_ops *ops,
+		     void *owner, bool packs);
 
 /*
  * Write the pinned head: the schema, then whatever @events emits (the boot record) as one block
- * that the ring keeps. Once, before any other event.
+ * that the ring keeps. Once, before any other event. ST_NO_SPACE: the ring is too small.
  */
 enum status rec_head(struct rec *rec, void (*events)(void *owner, struct rec *rec));
 
@@ -51,7 +57,17 @@ enum status rec_head(struct rec *rec, void (*events)(void *owner, struct rec *re
  */
 void rec_emit(struct rec *rec, const struct trace_event *event);
 
-/* Seal the open block now, for the end of a tape or a panic. Does nothing when it is empty. */
+/*
+ * Seal the open block and open the next, so that its events get to the reader soon. Does nothing
+ * while it holds key frames alone.
+ */
+void rec_seal(struct rec *rec);
+
+/*
+ * Seal the open block and put everything that waits into the ring as it is, for the end of a tape
+ * or a panic. No block is open then. Where the ring has no room for everything, drain it and call
+ * this again. For a small tape, rec_seal() and rec_pack_slice() first.
+ */
 void rec_flush(struct rec *rec);
 
 /*
@@ -59,5 +75,11 @@ void rec_flush(struct rec *rec);
  * there is nothing to pack. The caller has saved the vector registers of the guest.
  */
 bool rec_pack_slice(struct rec *rec);
+
+/*
+ * Whether the buffers of sealed blocks are nearly used up: without rec_pack_slice() soon, blocks
+ * will go into the ring raw, about four times as long.
+ */
+bool rec_pack_urgent(const struct rec *rec);
 
 #endif

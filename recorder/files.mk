@@ -1,0 +1,1 @@
+shared-src += recorder/ring.c recorder/emit.c

@@ -16,6 +16,16 @@ struct ring;
 /* Prepare a ring in @memory of @size bytes (a multiple of 4096, owned by the caller). */
 struct ring *ring_init(void *memory, size_t size);
 
+/*
+ * For the producer. Append @size bytes to the pinned head; ST_NO_SPACE when the rest of the ring
+ * would be too small for a block, ST_INVALID once something was pushed.
+ */
+enum status ring_pin(struct ring *ring, const void *data, size_t size);
+
+/* For the producer. Append @header and then @payload, both or neither: ST_NO_SPACE. */
+enum status ring_push(struct ring *ring, const void *header, size_t header_size,
+		      const void *payload, size_t payload_size);
+
 /* Bytes that the consumer may take now, pinned head included. */
 size_t ring_readable(const struct ring *ring);
 

@@ -26,6 +26,7 @@
 #define DRAIN_LAST	  1
 
 /* Fill the 16 bytes at @header for @payload. */
-void drain_frame_header(u8 *header, u8 cpu, u8 flags, u32 sequence, const void *payload, u16 length);
+void drain_frame_header(u8 *header, u8 cpu, u8 flags, u32 sequence, const void *payload,
+			u16 length);
 
 #endif

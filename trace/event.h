@@ -16,6 +16,7 @@
 #define TRACE_MAX_ITEMS	  256
 #define TRACE_MAX_BYTES	  4096
 #define TRACE_MAX_CODE	  16
+#define TRACE_MAX_ITEM_ID 0x10000 /* ids of items are below */
 
 enum trace_kind {
 #define EVENT(KIND, name, id, key, flags, title, columns) EV_##KIND = id,
@@ -28,9 +29,9 @@ enum trace_kind {
  * struct ev_insn is what all instructions of L1 begin with.
  */
 #define C(name, type, predictor, title) u64 name;
-#define EVENT(KIND, name, id, key, flags, title, columns)                                          \
-	struct ev_##name {                                                                         \
-		columns                                                                            \
+#define EVENT(KIND, name, id, key, flags, title, columns) \
+	struct ev_##name {                                \
+		columns                                   \
 	};
 #include "trace/events.def"
 #undef EVENT
@@ -41,7 +42,14 @@ struct ev_insn {
 
 enum trace_outcome { OUTCOME_SUCCEED, OUTCOME_FAIL_INVALID, OUTCOME_FAIL_VALID, OUTCOME_FAULT };
 enum trace_origin { ORIGIN_MEMORY, ORIGIN_ERROR };
-enum trace_end { END_POWER_OFF, END_RESET, END_TRIPLE_FAULT, END_REFUSED_SLEEP, END_PANIC };
+enum trace_end {
+	END_POWER_OFF,
+	END_RESET,
+	END_TRIPLE_FAULT,
+	END_REFUSED_SLEEP,
+	END_PANIC,
+	END_UNSUPPORTED
+};
 enum trace_gap { GAP_RING_FULL, GAP_LOST_BLOCK, GAP_DAMAGED_BLOCK, GAP_CUT };
 enum trace_text { TEXT_HV_OPTIONS, TEXT_L1_COMMAND_LINE, TEXT_L1_NAME };
 

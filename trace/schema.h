@@ -17,6 +17,7 @@
 #define SCHEMA_MAX_RANGES  64
 #define SCHEMA_MAX_STREAMS 192
 #define SCHEMA_MAX_CELLS   32
+#define SCHEMA_MAX_LAST	   8	 /* columns of a kind with PREDICTOR_LAST */
 #define SCHEMA_MAX_SIZE	   32768 /* bytes when serialised, and of all names */
 #define SCHEMA_NONE	   0xff
 
@@ -42,7 +43,7 @@ enum trace_predictor { PREDICTOR_SITE, PREDICTOR_LAST, PREDICTOR_FIELD };
 enum trace_key { KEY_RIP, KEY_COL0 };
 
 /* Flags of a kind; trace/events.def, FLAGS. */
-enum { KIND_COUNTED = 1, KIND_CODE = 2, KIND_ITEMS = 4, KIND_BYTES = 8 };
+enum { KIND_COUNTED = 1, KIND_CODE = 2, KIND_ITEMS = 4, KIND_BYTES = 8, KIND_ALL = 15 };
 
 /* The streams of a block that belong to no column; those of the columns follow. */
 enum trace_stream {
@@ -76,8 +77,10 @@ struct trace_kind_info {
 	u8 column_count;
 	u8 field_column; /* the column that names a VMCS field, or SCHEMA_NONE */
 	u8 value_column; /* the column predicted by that field, or SCHEMA_NONE */
-	u8 last_count;	 /* columns with PREDICTOR_LAST ... */
-	u8 last[8];	 /* ... which they are */
+	u8 key_cell;	 /* the cell that column 0 sets where it is the key, or SCHEMA_NONE */
+	u8 last_count;	 /* the other columns with PREDICTOR_LAST ... */
+	u8 last[SCHEMA_MAX_LAST];
+	u8 last_cell[SCHEMA_MAX_LAST]; /* ... and their cells */
 };
 
 struct trace_item_range {
@@ -94,6 +97,7 @@ struct trace_schema {
 	u8 cell_count;
 	u8 vmcs_cell; /* the cell that holds the current-VMCS pointer, or SCHEMA_NONE */
 	u16 column_count;
+	u8 last_kind; /* while it is built: the kind that columns are added to */
 	struct trace_kind_info kinds[SCHEMA_MAX_KINDS]; /* by id */
 	struct trace_column columns[SCHEMA_MAX_COLUMNS];
 	struct trace_item_range ranges[SCHEMA_MAX_RANGES];
@@ -101,6 +105,20 @@ struct trace_schema {
 
 /* The schema of the .def tables. The first call makes it; not at the same time on two CPUs. */
 const struct trace_schema *trace_schema_builtin(void);
+
+/*
+ * Build another schema: start, then each kind with its columns behind it, then the ranges, then
+ * finish. All names must outlive @schema. For tests and importers; nothing is checked.
+ */
+void trace_schema_start(struct trace_schema *schema);
+void trace_schema_add_kind(struct trace_schema *schema, const char *name, unsigned id,
+			   enum trace_key key, unsigned flags);
+void trace_schema_add_column(struct trace_schema *schema, const char *name, unsigned type,
+			     enum trace_predictor predictor);
+void trace_schema_add_range(struct trace_schema *schema, const char *name, u32 first, u32 count);
+
+/* @scratch has SCHEMA_MAX_SIZE bytes. */
+void trace_schema_finish(struct trace_schema *schema, u8 *scratch);
 
 /*
  * Serialise @schema into the SCHEMA_MAX_SIZE bytes at @to and return the length: the payload of a

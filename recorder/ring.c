@@ -1,0 +1,99 @@
+#include "recorder/ring.h"
+
+#define RING_MAGIC     "VXTRING1"
+#define RING_MIN_SPACE (2u * 65536) /* for chunks, beside the pinned head */
+
+/* Starts the memory, so that a ring is found in an image of it. Offsets are into @data. */
+struct ring {
+	u8 magic[8];
+	u64 size;	/* of @data */
+	u64 pinned;	/* bytes of the pinned head, at offset 0 */
+	u64 pinned_out; /* of these, taken by the consumer */
+	u64 in;		/* bytes ever pushed; they go round behind the pinned head */
+	u64 out;	/* bytes ever taken of these */
+	u8 data[];
+};
+
+struct ring *ring_init(void *memory, size_t size)
+{
+	struct ring *ring = memory;
+
+	*ring = (struct ring){ .size = size - sizeof(*ring) };
+	memcpy(ring->magic, RING_MAGIC, sizeof(ring->magic));
+	return ring;
+}
+
+enum status ring_pin(struct ring *ring, const void *data, size_t size)
+{
+	if (ring->in)
+		return ST_INVALID;
+	if (ring->pinned + size + RING_MIN_SPACE > ring->size)
+		return ST_NO_SPACE;
+	memcpy(ring->data + ring->pinned, data, size);
+	__atomic_store_n(&ring->pinned, ring->pinned + size, __ATOMIC_RELEASE);
+	return ST_OK;
+}
+
+/* Copies to position @at of the bytes ever pushed, in two pieces where the ring's end is between.
+ */
+static void copy_in(struct ring *ring, u64 at, const u8 *from, size_t size)
+{
+	const u64 space = ring->size - ring->pinned;
+	const u64 offset = at % space;
+	const size_t first = MIN(size, space - offset);
+
+	if (first)
+		memcpy(ring->data + ring->pinned + offset, from, first);
+	if (size > first)
+		memcpy(ring->data + ring->pinned, from + first, size - first);
+}
+
+enum status ring_push(struct ring *ring, const void *header, size_t header_size,
+		      const void *payload, size_t payload_size)
+{
+	const u64 used = ring->in - __atomic_load_n(&ring->out, __ATOMIC_ACQUIRE);
+	const u64 size = header_size + payload_size;
+
+	if (used + size > ring->size - ring->pinned)
+		return ST_NO_SPACE;
+	copy_in(ring, ring->in, header, header_size);
+	copy_in(ring, ring->in + header_size, payload, payload_size);
+	__atomic_store_n(&ring->in, ring->in + size, __ATOMIC_RELEASE);
+	return ST_OK;
+}
+
+size_t ring_readable(const struct ring *ring)
+{
+	return (__atomic_load_n(&ring->pinned, __ATOMIC_ACQUIRE) - ring->pinned_out) +
+	       (__atomic_load_n(&ring->in, __ATOMIC_ACQUIRE) - ring->out);
+}
+
+static size_t read_pinned(struct ring *ring, u8 *to, size_t size)
+{
+	const u64 there = __atomic_load_n(&ring->pinned, __ATOMIC_ACQUIRE) - ring->pinned_out;
+	const size_t now = MIN(size, there);
+
+	if (!now)
+		return 0;
+	memcpy(to, ring->data + ring->pinned_out, now);
+	ring->pinned_out += now;
+	return now;
+}
+
+size_t ring_read(struct ring *ring, void *to, size_t size)
+{
+	const size_t pinned = read_pinned(ring, to, size);
+	const u64 there = __atomic_load_n(&ring->in, __ATOMIC_ACQUIRE) - ring->out;
+	const u64 space = ring->size - ring->pinned;
+	const u64 offset = ring->out % space;
+	u8 *const rest = (u8 *)to + pinned;
+	const size_t now = MIN(size - pinned, there);
+	const size_t first = MIN(now, space - offset);
+
+	if (first)
+		memcpy(rest, ring->data + ring->pinned + offset, first);
+	if (now > first)
+		memcpy(rest + first, ring->data + ring->pinned, now - first);
+	__atomic_store_n(&ring->out, ring->out + now, __ATOMIC_RELEASE);
+	return pinned + now;
+}
