@@ -373,7 +373,7 @@ enum status trace_decode_event(struct trace_decoder *decoder, struct trace_event
 
 	const unsigned op = *decoder->streams[STREAM_OP].at++;
 	const u16 next = decoder->previous->next;
-	struct site *site = &decoder->sites[next];
+	struct site *site;
 
 	if (unlikely(op > OP_ALL))
 		return fail(decoder);
@@ -381,7 +381,9 @@ enum status trace_decode_event(struct trace_decoder *decoder, struct trace_event
 		site = site_take(decoder);
 		if (!site)
 			return fail(decoder);
-	} else if (unlikely(next == CODEC_NO_SITE)) {
+	} else if (likely(next != CODEC_NO_SITE)) {
+		site = &decoder->sites[next];
+	} else {
 		return fail(decoder);
 	}
 	decoder->previous = site;

@@ -445,10 +445,12 @@ static void put_event(struct trace_encoder *encoder, const struct trace_kind_inf
 {
 	const u64 key = kind->key == KEY_COL0 ? event->col[0] : event->rip;
 	const u16 next = encoder->previous->next;
-	struct site *site = &encoder->sites[next];
+	struct site *site = &encoder->start;
 	u8 op = 0;
 
-	if (unlikely(next == CODEC_NO_SITE || !site_is(site, event, key))) {
+	if (likely(next != CODEC_NO_SITE))
+		site = &encoder->sites[next];
+	if (unlikely(!site_is(site, event, key))) {
 		op |= OP_SITE;
 		site = site_find(encoder, kind, event, key);
 		encoder->previous->next = (u16)(site - encoder->sites);
