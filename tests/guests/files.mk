@@ -4,9 +4,9 @@
 #   make guests       $(O)/guests/NAME.elf
 #   make guests-kvm   $(O)/guests/kvm/vmlinuz, vmlinux, initrd.img
 
-guest-names := boot_linux
+guest-names := boot_linux l1_smoke
 
-guest-lib-src := $(wildcard tests/guests/lib/*.c) base/fmt.c
+guest-lib-src := $(wildcard tests/guests/lib/*.c) base/fmt.c vmx/tables.c vmx/caps.c
 guest-lib-asm := $(wildcard tests/guests/lib/*.S)
 
 # Linux is loaded at 16 MiB: its loader must be out of the way. Everything else is in Linux's place,

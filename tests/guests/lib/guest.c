@@ -195,6 +195,8 @@ void *guest_pages(size_t count)
 
 void guest_power_off(void)
 {
+	while (!(inb(UART_LSR) & LSR_ALL_SENT))
+		;
 	for (const char *at = "Shutdown"; *at; at++)
 		outb(POWER_OFF_PORT, (u8)*at);
 	for (;;)

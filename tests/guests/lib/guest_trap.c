@@ -104,13 +104,13 @@ static void take_interrupt(struct guest_trap_frame *frame)
 	interrupts[frame->vector].count++;
 	if (interrupts[frame->vector].handler)
 		interrupts[frame->vector].handler(frame);
-	if (apic_enabled)
+	if (apic_enabled && frame->vector != NMI)
 		apic_write(APIC_EOI, 0);
 }
 
 void guest_trap(struct guest_trap_frame *frame)
 {
-	if (frame->vector >= FIRST_INTERRUPT) {
+	if (frame->vector >= FIRST_INTERRUPT || frame->vector == NMI) {
 		take_interrupt(frame);
 		return;
 	}
