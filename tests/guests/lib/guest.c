@@ -13,6 +13,7 @@
 #define LCR_DIVISOR	      0x80
 #define LCR_8N1		      0x03
 #define LSR_THR_EMPTY	      0x20
+#define LSR_ALL_SENT	      0x40
 
 #define POWER_OFF_PORT	      0x8900
 

@@ -91,8 +91,8 @@ struct guest_fault {
 bool guest_try(void (*fn)(void *arg), void *arg, struct guest_fault *fault);
 
 /*
- * From here on vector @vector (2 for NMIs, 32 to 255) calls @handler; NULL counts only. The local APIC's EOI is
- * written after it, but for an NMI, when guest_apic_enable() was called.
+ * From here on vector @vector (2 for NMIs, 32 to 255) calls @handler; NULL counts only. The local
+ * APIC's EOI is written after it, but for an NMI, when guest_apic_enable() was called.
  */
 void guest_set_interrupt(u8 vector, void (*handler)(struct guest_trap_frame *frame));
 
