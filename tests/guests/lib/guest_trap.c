@@ -4,6 +4,7 @@
 
 #define VECTORS		   256
 #define FIRST_INTERRUPT	   32
+#define NMI		   2
 #define EXCEPTION_PF	   14
 
 #define PIC_MASTER_DATA	   0x21
