@@ -9,23 +9,23 @@
 
 #include "base/base.h"
 
-#define EPT_READ     BIT(0)
-#define EPT_WRITE    BIT(1)
-#define EPT_EXECUTE  BIT(2)
-#define EPT_LARGE    BIT(7)
-#define EPT_ACCESSED BIT(8)
-#define EPT_DIRTY    BIT(9)
+#define EPT_READ       BIT(0)
+#define EPT_WRITE      BIT(1)
+#define EPT_EXECUTE    BIT(2)
+#define EPT_LARGE      BIT(7)
+#define EPT_ACCESSED   BIT(8)
+#define EPT_DIRTY      BIT(9)
 
-#define EPTP_WALK_4	  (3ull << 3)
-#define EPTP_ENABLE_AD	  BIT(6)
-#define EPT_TYPE_UC	  0ull
-#define EPT_TYPE_WB	  6ull
-#define EPT_TYPE_SHIFT	  3
+#define EPTP_WALK_4    (3ull << 3)
+#define EPTP_ENABLE_AD BIT(6)
+#define EPT_TYPE_UC    0ull
+#define EPT_TYPE_WB    6ull
+#define EPT_TYPE_SHIFT 3
 
 struct ept_page {
-	u64 pa;	     /* what gpa1 maps to: gpa1 itself */
-	u64 type;    /* EPT memory type, 0 to 6 */
-	u64 size;    /* 4 KiB, 2 MiB or 1 GiB: the page of EPT01 that holds gpa1 */
+	u64 pa;	  /* what gpa1 maps to: gpa1 itself */
+	u64 type; /* EPT memory type, 0 to 6 */
+	u64 size; /* 4 KiB, 2 MiB or 1 GiB: the page of EPT01 that holds gpa1 */
 };
 
 /* Build EPT01 from the MTRRs. Once, before VMX operation of L1. */

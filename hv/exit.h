@@ -15,11 +15,17 @@ enum exit_action {
 	EXIT_RESUME, /* go on at the guest's RIP as it is now */
 };
 
-/* Called by vmexit.S with the guest's registers in @cpu; returns when the guest is to go on. */
-void exit_dispatch(struct percpu *cpu);
+/*
+ * Called by vmexit.S with the guest's registers in @cpu. Returns when the guest is to go on: by
+ * VMRESUME when true, by VMLAUNCH when false.
+ */
+bool exit_dispatch(struct percpu *cpu);
 
-/* VMRESUME (or VMLAUNCH) of the current VMCS did not succeed; @flags is RFLAGS after it. */
-void exit_entry_failed(struct percpu *cpu, u64 flags);
+/*
+ * VMRESUME or VMLAUNCH of the current VMCS did not succeed; @flags is RFLAGS after it. Returns like
+ * exit_dispatch().
+ */
+bool exit_entry_failed(struct percpu *cpu, u64 flags);
 
 /*
  * The instruction that exited faults instead, in the guest whose VMCS is current: the event goes

@@ -16,9 +16,9 @@ enum guest_access { GUEST_READ, GUEST_WRITE, GUEST_FETCH };
 
 /* What a guest-linear access ran into. */
 struct guest_fault {
-	u8 vector;     /* 14 #PF, 13 #GP, 12 #SS */
-	u32 code;      /* error code */
-	u64 address;   /* CR2 of a #PF */
+	u8 vector;   /* 14 #PF, 13 #GP, 12 #SS */
+	u32 code;    /* error code */
+	u64 address; /* CR2 of a #PF */
 };
 
 /* hv's own address for @size bytes at @gpa1; NULL unless all of them are RAM of L1's. */
@@ -38,7 +38,8 @@ enum status guest_write_gpa(u64 gpa1, const void *from, size_t size);
 enum status guest_translate(struct percpu *cpu, u64 linear, enum guest_access access, u64 *gpa1,
 			    struct guest_fault *fault);
 
-/* Copies by L1's linear addresses, all or nothing; ST_FAULT fills @fault. VMCS01 is current. */
+/* Copies of at most 4 KiB by L1's linear addresses, all or nothing; ST_FAULT fills @fault. VMCS01
+ * is current. */
 enum status guest_read(struct percpu *cpu, u64 linear, void *to, size_t size,
 		       struct guest_fault *fault);
 enum status guest_write(struct percpu *cpu, u64 linear, const void *from, size_t size,

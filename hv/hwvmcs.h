@@ -8,12 +8,16 @@
 
 struct percpu;
 
+/* IA32_PAT at reset, which hv keeps: its own mappings are all write-back. */
+#define HOST_PAT 0x0007040600070406ull
+
 struct hwvmcs {
 	u64 pa;
-	bool launched; /* which of VMLAUNCH and VMRESUME enters it; kept by vmexit.S's caller */
+	bool launched; /* VMRESUME enters it, not VMLAUNCH; set by exit_dispatch() */
 };
 
-/* A cleared VMCS in a page of the pool, with the revision of this processor; panics when there is none. */
+/* A cleared VMCS in a page of the pool, with the revision of this processor; panics when there is
+ * none. */
 void hwvmcs_init(struct hwvmcs *vmcs);
 
 /* Make @vmcs current on this processor, if it is not already. */

@@ -11,8 +11,8 @@
 #include "base/status.h"
 
 /*
- * vmread() and vmwrite() are for hv's own VMCSs, where a failure is hv's mistake: they panic, naming
- * the field. vmwrite_try() is for fields that this processor may lack.
+ * vmread() and vmwrite() are for hv's own VMCSs, where a failure is hv's mistake: they panic,
+ * naming the field. vmwrite_try() is for fields that this processor may lack.
  */
 _Noreturn void vmcs_access_failed(u32 field, bool write);
 
@@ -61,14 +61,14 @@ static inline bool vmread_try(u32 field, u64 *value)
 	return !failed;
 }
 
-#define VMX_POINTER_INSN(name)                                                                     \
-	/* false on VMfail. @address is the physical address of the region. */                    \
-	static inline bool name(u64 address)                                                       \
-	{                                                                                          \
-		bool failed;                                                                       \
-                                                                                                   \
-		__asm__ volatile(#name " %1" : "=@ccbe"(failed) : "m"(address) : "memory");        \
-		return !failed;                                                                    \
+#define VMX_POINTER_INSN(name)                                                              \
+	/* false on VMfail. @address is the physical address of the region. */              \
+	static inline bool name(u64 address)                                                \
+	{                                                                                   \
+		bool failed;                                                                \
+                                                                                            \
+		__asm__ volatile(#name " %1" : "=@ccbe"(failed) : "m"(address) : "memory"); \
+		return !failed;                                                             \
 	}
 VMX_POINTER_INSN(vmxon)
 VMX_POINTER_INSN(vmclear)
@@ -80,17 +80,17 @@ static inline void vmxoff(void)
 	__asm__ volatile("vmxoff" : : : "cc", "memory");
 }
 
-#define VMX_INVALIDATE_INSN(name)                                                                  \
-	static inline bool name(u64 type, u64 low, u64 high)                                       \
-	{                                                                                          \
-		const u64 descriptor[2] = { low, high };                                           \
-		bool failed;                                                                       \
-                                                                                                   \
-		__asm__ volatile(#name " %1, %2"                                                   \
-				 : "=@ccbe"(failed)                                                \
-				 : "m"(descriptor), "r"(type)                                      \
-				 : "memory");                                                      \
-		return !failed;                                                                    \
+#define VMX_INVALIDATE_INSN(name)                             \
+	static inline bool name(u64 type, u64 low, u64 high)  \
+	{                                                     \
+		const u64 descriptor[2] = { low, high };      \
+		bool failed;                                  \
+                                                              \
+		__asm__ volatile(#name " %1, %2"              \
+				 : "=@ccbe"(failed)           \
+				 : "m"(descriptor), "r"(type) \
+				 : "memory");                 \
+		return !failed;                               \
 	}
 VMX_INVALIDATE_INSN(invept)
 VMX_INVALIDATE_INSN(invvpid)
@@ -106,7 +106,10 @@ static inline u64 rdmsr(u32 index)
 
 static inline void wrmsr(u32 index, u64 value)
 {
-	__asm__ volatile("wrmsr" : : "c"(index), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(index), "a"((u32)value), "d"((u32)(value >> 32))
+			 : "memory");
 }
 
 /*
@@ -139,17 +142,17 @@ static inline u64 rdtsc(void)
 	return low | (u64)high << 32;
 }
 
-#define PORT_INSNS(type, suffix)                                                                   \
-	static inline type in##suffix(u16 port)                                                    \
-	{                                                                                          \
-		type value;                                                                        \
-                                                                                                   \
-		__asm__ volatile("in" #suffix " %1, %0" : "=a"(value) : "Nd"(port));               \
-		return value;                                                                      \
-	}                                                                                          \
-	static inline void out##suffix(u16 port, type value)                                       \
-	{                                                                                          \
-		__asm__ volatile("out" #suffix " %0, %1" : : "a"(value), "Nd"(port));              \
+#define PORT_INSNS(type, suffix)                                                      \
+	static inline type in##suffix(u16 port)                                       \
+	{                                                                             \
+		type value;                                                           \
+                                                                                      \
+		__asm__ volatile("in" #suffix " %1, %0" : "=a"(value) : "Nd"(port));  \
+		return value;                                                         \
+	}                                                                             \
+	static inline void out##suffix(u16 port, type value)                          \
+	{                                                                             \
+		__asm__ volatile("out" #suffix " %0, %1" : : "a"(value), "Nd"(port)); \
 	}
 PORT_INSNS(u8, b)
 PORT_INSNS(u16, w)
@@ -161,17 +164,17 @@ static inline void outsb(u16 port, const void *from, size_t size)
 	__asm__ volatile("rep outsb" : "+S"(from), "+c"(size) : "d"(port) : "memory");
 }
 
-#define CONTROL_REGISTER(n)                                                                        \
-	static inline u64 read_cr##n(void)                                                         \
-	{                                                                                          \
-		u64 value;                                                                         \
-                                                                                                   \
-		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(value));                              \
-		return value;                                                                      \
-	}                                                                                          \
-	static inline void write_cr##n(u64 value)                                                  \
-	{                                                                                          \
-		__asm__ volatile("mov %0, %%cr" #n : : "r"(value) : "memory");                     \
+#define CONTROL_REGISTER(n)                                                    \
+	static inline u64 read_cr##n(void)                                     \
+	{                                                                      \
+		u64 value;                                                     \
+                                                                               \
+		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(value));          \
+		return value;                                                  \
+	}                                                                      \
+	static inline void write_cr##n(u64 value)                              \
+	{                                                                      \
+		__asm__ volatile("mov %0, %%cr" #n : : "r"(value) : "memory"); \
 	}
 CONTROL_REGISTER(0)
 CONTROL_REGISTER(2)
@@ -179,17 +182,17 @@ CONTROL_REGISTER(3)
 CONTROL_REGISTER(4)
 #undef CONTROL_REGISTER
 
-#define DEBUG_REGISTER(n)                                                                          \
-	static inline u64 read_dr##n(void)                                                         \
-	{                                                                                          \
-		u64 value;                                                                         \
-                                                                                                   \
-		__asm__ volatile("mov %%dr" #n ", %0" : "=r"(value));                              \
-		return value;                                                                      \
-	}                                                                                          \
-	static inline void write_dr##n(u64 value)                                                  \
-	{                                                                                          \
-		__asm__ volatile("mov %0, %%dr" #n : : "r"(value));                                \
+#define DEBUG_REGISTER(n)                                             \
+	static inline u64 read_dr##n(void)                            \
+	{                                                             \
+		u64 value;                                            \
+                                                                      \
+		__asm__ volatile("mov %%dr" #n ", %0" : "=r"(value)); \
+		return value;                                         \
+	}                                                             \
+	static inline void write_dr##n(u64 value)                     \
+	{                                                             \
+		__asm__ volatile("mov %0, %%dr" #n : : "r"(value));   \
 	}
 DEBUG_REGISTER(7)
 #undef DEBUG_REGISTER

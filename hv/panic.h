@@ -12,10 +12,10 @@
 _Noreturn void panic_at(const char *file, int line, const char *format, ...) printf_like(3, 4);
 
 #define panic(...) panic_at(__FILE__, __LINE__, __VA_ARGS__)
-#define hv_assert(condition)                                                                       \
-	do {                                                                                       \
-		if (unlikely(!(condition)))                                                        \
-			panic("'%s' does not hold", #condition);                                   \
+#define hv_assert(condition)                                     \
+	do {                                                     \
+		if (unlikely(!(condition)))                      \
+			panic("'%s' does not hold", #condition); \
 	} while (0)
 
 #endif

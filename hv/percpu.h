@@ -14,6 +14,7 @@
 #include "vmx/caps.h"
 #include "vmx/regs.h"
 
+struct descriptor_tables;
 struct rec;
 struct ring;
 
@@ -34,6 +35,7 @@ struct pending_event {
 
 struct percpu {
 	u64 regs[REG_COUNT]; /* of the guest; RSP is not kept here but in the VMCS */
+	struct percpu *self; /* for vmexit.S, at PERCPU_SELF */
 	u32 id;
 	struct hwvmcs *hw; /* the current VMCS: &vmcs01 or a VMCS02 */
 	struct hwvmcs vmcs01;
@@ -43,12 +45,23 @@ struct percpu {
 	struct pending_event pending;
 	struct rec *rec;
 	struct ring *ring;
-	bool nmi_pending; /* an NMI of L1's that arrived in root mode, or could not be injected yet */
+	bool nmi_pending; /* an NMI of L1's that arrived in root mode, or could not be injected yet
+			   */
 	u64 l1_xcr0;
 	u64 feature_control; /* IA32_FEATURE_CONTROL as L1 sees it */
 	u8 *fxsave;	     /* 512 bytes for L1's vector registers while blocks are packed */
+	u8 *drain_payload;   /* DRAIN_MAX_PAYLOAD bytes */
+	u32 drain_sequence;  /* number of the next frame */
 	u8 *stack_top;
+	struct descriptor_tables *tables; /* GDT and TSS, traps.c */
 };
+
+_Static_assert(offsetof(struct percpu, regs) == 0, "vmexit.S");
+_Static_assert(offsetof(struct percpu, self) == 128, "PERCPU_SELF of vmexit.S");
+
+/* The processor that asks: the only one for now. NULL before percpu_set_boot(). */
+struct percpu *percpu_this(void);
+void percpu_set_boot(struct percpu *cpu);
 
 /* The guest's general register @reg of the level that exited last; RSP is in the current VMCS. */
 u64 percpu_reg(const struct percpu *cpu, unsigned reg);

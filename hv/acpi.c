@@ -1,0 +1,128 @@
+#include "hv/acpi.h"
+
+#include "hv/guestmem.h"
+#include "hv/mem.h"
+
+#define TABLE_HEADER  36
+#define TABLE_MAX     MIB(1)
+#define FADT_DSDT     40
+#define FADT_PM1A_CNT 64
+#define FADT_PM1B_CNT 68
+#define RSDP_SIZE     20
+#define AML_NAME      0x08
+#define AML_PACKAGE   0x12
+#define AML_BYTE      0x0a
+#define AML_ZERO      0x00
+#define AML_ONE	      0x01
+
+static u16 sleep_ports[2];
+
+/* SLP_TYP for each state; absent states hold NO_TYPE. */
+#define NO_TYPE 0xff
+static u8 sleep_types[6] = { NO_TYPE, NO_TYPE, NO_TYPE, NO_TYPE, NO_TYPE, NO_TYPE };
+
+static bool checksum_ok(const u8 *bytes, u32 size)
+{
+	u8 sum = 0;
+
+	while (size--)
+		sum = (u8)(sum + *bytes++);
+	return sum == 0;
+}
+
+static u32 get_u32(const u8 *at)
+{
+	u32 value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+/* The table at @pa when it is readable and whole. */
+static const u8 *table_at(u64 pa, u32 *size)
+{
+	const u8 *table = phys_to_virt(pa);
+
+	if (!pa || pa >= GIB(4) - TABLE_MAX)
+		return NULL;
+	*size = get_u32(table + 4);
+	if (*size < TABLE_HEADER || *size > TABLE_MAX || !checksum_ok(table, *size))
+		return NULL;
+	return table;
+}
+
+static u64 find_rsdp(u64 from, u64 size)
+{
+	for (u64 pa = from; pa < from + size; pa += 16)
+		if (!memcmp(phys_to_virt(pa), "RSD PTR ", 8) &&
+		    checksum_ok(phys_to_virt(pa), RSDP_SIZE))
+			return pa;
+	return 0;
+}
+
+static const u8 *find_table(const u8 *rsdt, u32 rsdt_size, const char *signature, u32 *size)
+{
+	for (u32 at = TABLE_HEADER; at + 4 <= rsdt_size; at += 4) {
+		const u8 *table = table_at(get_u32(rsdt + at), size);
+
+		if (table && !memcmp(table, signature, 4))
+			return table;
+	}
+	return NULL;
+}
+
+/* The first element of the package of Name(_Sx_, Package(){...}), the form that firmware uses. */
+static void find_sleep_types(const u8 *dsdt, u32 size)
+{
+	for (u32 at = TABLE_HEADER; at + 12 <= size; at++) {
+		const u8 *name = dsdt + at;
+		const u8 *value;
+
+		if (name[0] != AML_NAME || name[1] != '_' || name[2] != 'S' || name[3] < '0' ||
+		    name[3] > '5' || name[4] != '_' || name[5] != AML_PACKAGE)
+			continue;
+		/* Behind the package's length (one to four bytes) and its count. */
+		value = name + 6 + 1 + (name[6] >> 6) + 1;
+		if (value + 2 > dsdt + size)
+			return;
+		if (*value == AML_BYTE)
+			sleep_types[name[3] - '0'] = value[1];
+		else if (*value == AML_ZERO || *value == AML_ONE)
+			sleep_types[name[3] - '0'] = *value;
+	}
+}
+
+void acpi_init(u64 rsdp)
+{
+	const u8 *rsdt, *fadt, *dsdt;
+	u32 rsdt_size, size;
+
+	if (!rsdp)
+		rsdp = find_rsdp(0xe0000, 0x20000);
+	if (!rsdp)
+		return;
+	rsdt = table_at(get_u32((const u8 *)phys_to_virt(rsdp) + 16), &rsdt_size);
+	if (!rsdt)
+		return;
+	fadt = find_table(rsdt, rsdt_size, "FACP", &size);
+	if (!fadt || size < FADT_PM1B_CNT + 4)
+		return;
+	sleep_ports[0] = (u16)get_u32(fadt + FADT_PM1A_CNT);
+	sleep_ports[1] = (u16)get_u32(fadt + FADT_PM1B_CNT);
+	dsdt = table_at(get_u32(fadt + FADT_DSDT), &size);
+	if (dsdt)
+		find_sleep_types(dsdt, size);
+}
+
+u16 acpi_sleep_port(unsigned index)
+{
+	return sleep_ports[index];
+}
+
+unsigned acpi_sleep_state(u8 type)
+{
+	for (unsigned state = 5; state; state--)
+		if (sleep_types[state] == type)
+			return state;
+	return 5;
+}

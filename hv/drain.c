@@ -1,0 +1,40 @@
+#include "hv/drain.h"
+
+#include "hv/hv_options.h"
+#include "hv/insn.h"
+#include "recorder/ring.h"
+#include "trace/drain.h"
+
+#define DEBUG_PORT 0xe9
+
+static bool write_frame(struct percpu *cpu, u8 flags)
+{
+	u8 header[DRAIN_HEADER_SIZE];
+	const size_t length = ring_read(cpu->ring, cpu->drain_payload, DRAIN_MAX_PAYLOAD);
+
+	if (!length && !(flags & DRAIN_LAST))
+		return false;
+	drain_frame_header(header, (u8)cpu->id, flags, cpu->drain_sequence++, cpu->drain_payload,
+			   (u16)length);
+	outsb(DEBUG_PORT, header, sizeof(header));
+	outsb(DEBUG_PORT, cpu->drain_payload, length);
+	return true;
+}
+
+bool drain_poll(struct percpu *cpu, bool all)
+{
+	if (options.drain != DRAIN_DEBUGCON || !cpu->ring)
+		return false;
+	if (!all && ring_readable(cpu->ring) < DRAIN_MAX_PAYLOAD)
+		return false;
+	return write_frame(cpu, 0);
+}
+
+void drain_finish(struct percpu *cpu)
+{
+	if (options.drain != DRAIN_DEBUGCON || !cpu->ring)
+		return;
+	while (ring_readable(cpu->ring) > DRAIN_MAX_PAYLOAD)
+		write_frame(cpu, 0);
+	write_frame(cpu, DRAIN_LAST);
+}

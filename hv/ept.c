@@ -1,0 +1,120 @@
+#include "hv/ept.h"
+
+#include "hv/insn.h"
+#include "hv/mem.h"
+#include "hv/mtrr.h"
+#include "vmx/tables.h"
+
+#define EPT_ALL	      (EPT_READ | EPT_WRITE | EPT_EXECUTE)
+#define EPT_CAP_1G    BIT(17)
+#define INVEPT_SINGLE 1
+#define MAX_WIDTH_1G  46 /* 64 TiB: 128 tables */
+#define MAX_WIDTH_2M  39 /* without 1 GiB pages, 512 GiB: 512 tables */
+
+static u64 *pml4;
+static u64 mapped_end;
+static bool large_1g;
+
+/*
+ * hv's own range maps to one page of nothing: L1 that strays there finds memory that forgets, and
+ * no exit whose instruction hv would have to emulate. One table of 512 such entries serves it all.
+ */
+static u64 *scratch_table;
+
+static u64 level_size(unsigned level)
+{
+	return PAGE_SIZE << 9 * (level - 1);
+}
+
+static u64 *table_of(u64 entry)
+{
+	return phys_to_virt(entry & MASK(51, 12));
+}
+
+static bool is_leaf(unsigned level, u64 entry)
+{
+	return level == 1 || entry & EPT_LARGE;
+}
+
+static void fill(u64 *table, unsigned level, u64 base);
+
+static void fill_entry(u64 *entry, unsigned level, u64 base)
+{
+	const u64 size = level_size(level);
+	const bool has_table = *entry && !is_leaf(level, *entry);
+	u8 type;
+
+	if (level == 2 && base >= hv_range_base && base < hv_range_base + hv_range_size) {
+		*entry = virt_to_phys(scratch_table) | EPT_ALL;
+	} else if (!has_table && (level <= 2 || (level == 3 && large_1g)) &&
+		   !(level > 1 && mem_is_hv(base, size)) && mtrr_type(base, size, &type)) {
+		*entry = base | (u64)type << EPT_TYPE_SHIFT | EPT_ALL | (level > 1 ? EPT_LARGE : 0);
+	} else {
+		u64 *table = has_table ? table_of(*entry) : mem_alloc_pages(1);
+
+		fill(table, level - 1, base);
+		*entry = virt_to_phys(table) | EPT_ALL;
+	}
+}
+
+static void fill(u64 *table, unsigned level, u64 base)
+{
+	for (unsigned i = 0; i < 512; i++) {
+		const u64 at = base + i * level_size(level);
+
+		if (at >= mapped_end)
+			return;
+		fill_entry(&table[i], level, at);
+	}
+}
+
+void ept01_init(void)
+{
+	const u32 width = cpuid(0x80000008, 0).eax & 0xff;
+	void *scratch = mem_alloc_pages(1);
+
+	large_1g = rdmsr(MSR_VMX_EPT_VPID_CAP) & EPT_CAP_1G;
+	mapped_end = BIT(MIN(width, large_1g ? MAX_WIDTH_1G : MAX_WIDTH_2M));
+	scratch_table = mem_alloc_pages(1);
+	for (unsigned i = 0; i < 512; i++)
+		scratch_table[i] = virt_to_phys(scratch) | EPT_TYPE_WB << EPT_TYPE_SHIFT | EPT_ALL;
+	mtrr_read();
+	pml4 = mem_alloc_pages(1);
+	fill(pml4, 4, 0);
+}
+
+u64 ept01_pointer(void)
+{
+	return virt_to_phys(pml4) | EPTP_WALK_4 | EPT_TYPE_WB;
+}
+
+void ept01_update_types(void)
+{
+	mtrr_read();
+	fill(pml4, 4, 0);
+	invept(INVEPT_SINGLE, ept01_pointer(), 0);
+}
+
+bool ept01_lookup(u64 gpa1, struct ept_page *page)
+{
+	const u64 *table = pml4;
+
+	if (gpa1 >= mapped_end || mem_is_hv(gpa1, 1))
+		return false;
+	for (unsigned level = 4;; level--) {
+		const u64 entry = table[gpa1 >> (12 + 9 * (level - 1)) & 511];
+
+		if (!entry)
+			return false;
+		if (!is_leaf(level, entry)) {
+			table = table_of(entry);
+			continue;
+		}
+		*page = (struct ept_page){
+			.pa = gpa1,
+			.type = BITS(entry, 5, 3),
+			.size = level_size(level),
+		};
+		return true;
+	}
+}

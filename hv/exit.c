@@ -1,0 +1,130 @@
+#include "hv/exit.h"
+
+#include "hv/exit_l1.h"
+#include "hv/inject.h"
+#include "hv/insn.h"
+#include "hv/nested/nested.h"
+#include "hv/panic.h"
+#include "hv/record.h"
+#include "hv/vmcs01.h"
+#include "vmx/tables.h"
+
+#define BLOCKING_STI_MOV_SS 3
+#define INSN_ERROR_MASK	    0xffff
+
+typedef enum exit_action (*exit_handler)(struct percpu *cpu);
+
+static const exit_handler handlers[EXIT_REASON_COUNT] = {
+	[EXIT_EXCEPTION_NMI] = l1_handle_nmi,
+	[EXIT_TRIPLE_FAULT] = l1_handle_triple_fault,
+	[EXIT_INIT] = l1_handle_init,
+	[EXIT_NMI_WINDOW] = l1_handle_nmi_window,
+	[EXIT_CPUID] = l1_handle_cpuid,
+	[EXIT_GETSEC] = exit_inject_ud,
+	[EXIT_INVD] = l1_handle_invd,
+	[EXIT_CR_ACCESS] = l1_handle_cr,
+	[EXIT_IO] = l1_handle_io,
+	[EXIT_RDMSR] = l1_handle_rdmsr,
+	[EXIT_WRMSR] = l1_handle_wrmsr,
+	[EXIT_EPT_VIOLATION] = l1_handle_ept_violation,
+	[EXIT_XSETBV] = l1_handle_xsetbv,
+	[EXIT_VMCALL] = nested_handle_vmcall,
+	[EXIT_VMCLEAR] = nested_handle_vmclear,
+	[EXIT_VMLAUNCH] = nested_handle_vmlaunch,
+	[EXIT_VMPTRLD] = nested_handle_vmptrld,
+	[EXIT_VMPTRST] = nested_handle_vmptrst,
+	[EXIT_VMREAD] = nested_handle_vmread,
+	[EXIT_VMRESUME] = nested_handle_vmresume,
+	[EXIT_VMWRITE] = nested_handle_vmwrite,
+	[EXIT_VMXOFF] = nested_handle_vmxoff,
+	[EXIT_VMXON] = nested_handle_vmxon,
+	[EXIT_INVEPT] = nested_handle_invept,
+	[EXIT_INVVPID] = nested_handle_invvpid,
+	[EXIT_VMFUNC] = nested_handle_vmfunc,
+};
+
+static void read_exit_info(struct percpu *cpu)
+{
+	cpu->exit = (struct exit_info){
+		.reason = (u32)vmread(VMCS_EXIT_REASON),
+		.insn_length = (u32)vmread(VMCS_VM_EXIT_INSTRUCTION_LENGTH),
+		.qualification = vmread(VMCS_EXIT_QUALIFICATION),
+		.rip = vmread(VMCS_GUEST_RIP),
+		.tsc = cpu->exit.tsc,
+	};
+}
+
+static enum exit_action handle_l1_exit(struct percpu *cpu)
+{
+	const u32 reason = cpu->exit.reason;
+
+	if (reason < ARRAY_SIZE(handlers) && handlers[reason])
+		return handlers[reason](cpu);
+	l1_stop_unexpected(cpu);
+}
+
+/* Behind the instruction; outside 64-bit mode RIP has 32 bits. */
+static void skip_instruction(struct percpu *cpu)
+{
+	const bool code64 = vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & BIT(13) &&
+			    vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA;
+	const u64 rip = cpu->exit.rip + cpu->exit.insn_length;
+	const u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+	vmwrite(VMCS_GUEST_RIP, code64 ? rip : (u32)rip);
+	if (blocking & BLOCKING_STI_MOV_SS)
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~(u64)BLOCKING_STI_MOV_SS);
+	/* RFLAGS.TF: the single-step trap that the skipped instruction would have ended with. */
+	if (unlikely(vmread(VMCS_GUEST_RFLAGS) & BIT(8)))
+		inject_pending_step();
+}
+
+bool exit_dispatch(struct percpu *cpu)
+{
+	enum exit_action action;
+	bool for_l1_handler = true;
+
+	cpu->exit.tsc = rdtsc();
+	read_exit_info(cpu);
+	if (!(cpu->exit.reason & EXIT_REASON_ENTRY_FAILURE))
+		cpu->hw->launched = true;
+	cpu->pending.event.kind = 0;
+	if (cpu->nested.mode == NESTED_L2)
+		action = nested_handle_l2_exit(cpu, &for_l1_handler);
+	if (for_l1_handler)
+		action = handle_l1_exit(cpu);
+	if (cpu->pending.event.kind)
+		exit_emit(cpu);
+	if (action == EXIT_SKIP)
+		skip_instruction(cpu);
+	if (unlikely(cpu->nmi_pending))
+		inject_nmi_when_possible(cpu);
+	record_idle(cpu);
+	return cpu->hw->launched;
+}
+
+bool exit_entry_failed(struct percpu *cpu, u64 flags)
+{
+	if (cpu->nested.mode == NESTED_L2) {
+		cpu->pending.event.kind = 0;
+		nested_entry_refused(cpu, flags);
+		if (cpu->pending.event.kind)
+			exit_emit(cpu);
+		return cpu->hw->launched;
+	}
+	panic("the processor refuses to enter L1: VM-instruction error %lu",
+	      vmread(VMCS_VM_INSTRUCTION_ERROR) & INSN_ERROR_MASK);
+}
+
+u64 percpu_reg(const struct percpu *cpu, unsigned reg)
+{
+	return reg == REG_RSP ? vmread(VMCS_GUEST_RSP) : cpu->regs[reg];
+}
+
+void percpu_set_reg(struct percpu *cpu, unsigned reg, u64 value)
+{
+	if (reg == REG_RSP)
+		vmwrite(VMCS_GUEST_RSP, value);
+	else
+		cpu->regs[reg] = value;
+}

@@ -1,0 +1,74 @@
+/*
+ * hv/exit_cpuid.c - CPUID as L1 sees it, and hv's own leaf
+ */
+#include "hv/exit_l1.h"
+#include "hv/hv_options.h"
+#include "hv/insn.h"
+#include "hv/record.h"
+#include "hv/vmcs01.h"
+#include "vmx/tables.h"
+
+/*
+ * hv's leaf, for programs of L1 at any level: CPUID always exits. ECX chooses:
+ *	0	is hv there? EAX = HV_LEAF, EBX = "vmxt"
+ *	1	a mark: up to 32 bytes of text in RBX, RDX, RSI, RDI
+ */
+#define HV_LEAF		  0x4d585456u
+#define HV_PRESENT	  0x74786d76u
+#define HV_DETECT	  0
+#define HV_MARK		  1
+#define MARK_MAX	  32
+
+#define CPUID1_OSXSAVE	  BIT(27)
+#define CPUID1_HYPERVISOR BIT(31)
+#define CPUID7_OSPKE	  BIT(4)
+
+struct cpuid_result l1_cpuid(u32 leaf, u32 subleaf, u64 cr4)
+{
+	struct cpuid_result r = cpuid(leaf, subleaf);
+
+	if (leaf == 1) {
+		/* These bits mirror CR4, and the one that CPUID saw is hv's. */
+		r.ecx &= ~(u32)(CPUID1_OSXSAVE | CPUID1_HYPERVISOR);
+		if (cr4 & CR4_OSXSAVE)
+			r.ecx |= CPUID1_OSXSAVE;
+		if (options.hypervisor_bit)
+			r.ecx |= (u32)CPUID1_HYPERVISOR;
+	} else if (leaf == 7 && subleaf == 0) {
+		r.ecx &= ~(u32)CPUID7_OSPKE;
+		if (cr4 & CR4_PKE)
+			r.ecx |= CPUID7_OSPKE;
+	}
+	return r;
+}
+
+static void mark(struct percpu *cpu)
+{
+	const u64 text[4] = { cpu->regs[REG_RBX], cpu->regs[REG_RDX], cpu->regs[REG_RSI],
+			      cpu->regs[REG_RDI] };
+	u32 length = 0;
+
+	while (length < MARK_MAX && ((const u8 *)text)[length])
+		length++;
+	record_mark(cpu, text, length);
+}
+
+enum exit_action l1_handle_cpuid(struct percpu *cpu)
+{
+	const u32 leaf = (u32)cpu->regs[REG_RAX], subleaf = (u32)cpu->regs[REG_RCX];
+	struct cpuid_result r;
+
+	if (leaf == HV_LEAF && subleaf == HV_MARK) {
+		mark(cpu);
+		return EXIT_SKIP;
+	}
+	if (leaf == HV_LEAF && subleaf == HV_DETECT)
+		r = (struct cpuid_result){ HV_LEAF, HV_PRESENT, 0, 0 };
+	else
+		r = l1_cpuid(leaf, subleaf, vmread(VMCS_GUEST_CR4));
+	cpu->regs[REG_RAX] = r.eax;
+	cpu->regs[REG_RBX] = r.ebx;
+	cpu->regs[REG_RCX] = r.ecx;
+	cpu->regs[REG_RDX] = r.edx;
+	return EXIT_SKIP;
+}

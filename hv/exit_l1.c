@@ -1,0 +1,73 @@
+#include "hv/exit_l1.h"
+
+#include "hv/insn.h"
+#include "hv/log.h"
+#include "hv/record.h"
+#include "hv/vmcs01.h"
+#include "vmx/tables.h"
+
+#define INFO_NMI_MASK (BIT(31) | MASK(10, 0))
+#define INFO_NMI      (BIT(31) | 2ull << 8 | 2)
+#define BLOCKING_NMI  BIT(3)
+
+_Noreturn void l1_stop_unexpected(struct percpu *cpu)
+{
+	log_print("L1 exited with reason %u (%s), qualification 0x%lx, at rip 0x%lx: not supported",
+		  cpu->exit.reason, vmx_exit_name(cpu->exit.reason), cpu->exit.qualification,
+		  cpu->exit.rip);
+	record_stop(cpu, END_UNSUPPORTED, vmx_exit_name(cpu->exit.reason));
+}
+
+/* An NMI of L1's: with virtual NMIs it is hv that delivers it. */
+enum exit_action l1_handle_nmi(struct percpu *cpu)
+{
+	if ((vmread(VMCS_VM_EXIT_INTERRUPTION_INFO) & INFO_NMI_MASK) != INFO_NMI)
+		l1_stop_unexpected(cpu);
+	cpu->nmi_pending = true;
+	return EXIT_RESUME;
+}
+
+enum exit_action l1_handle_nmi_window(struct percpu *cpu)
+{
+	/* The dispatcher injects it: nmi_pending is why the window was asked for. */
+	(void)cpu;
+	return EXIT_RESUME;
+}
+
+enum exit_action l1_handle_triple_fault(struct percpu *cpu)
+{
+	log_print("L1 had a triple fault at rip 0x%lx, cr3 0x%lx", cpu->exit.rip,
+		  vmread(VMCS_GUEST_CR3));
+	record_stop(cpu, END_TRIPLE_FAULT, "triple fault of L1");
+}
+
+enum exit_action l1_handle_init(struct percpu *cpu)
+{
+	log_print("INIT reached the boot processor");
+	record_stop(cpu, END_RESET, "INIT of the boot processor");
+}
+
+/* Dropping dirty lines would lose hv's as well; writing them back is what L1 may see on any
+ * machine. */
+enum exit_action l1_handle_invd(struct percpu *cpu)
+{
+	(void)cpu;
+	__asm__ volatile("wbinvd" : : : "memory");
+	return EXIT_SKIP;
+}
+
+enum exit_action l1_handle_ept_violation(struct percpu *cpu)
+{
+	log_print("L1 accessed 0x%lx, beyond what EPT01 maps, at rip 0x%lx",
+		  vmread(VMCS_GUEST_PHYSICAL_ADDRESS), cpu->exit.rip);
+	record_stop(cpu, END_UNSUPPORTED, "access beyond physical memory");
+}
+
+enum exit_action l1_handle_xsetbv(struct percpu *cpu)
+{
+	const u64 value = (u32)cpu->regs[REG_RAX] | cpu->regs[REG_RDX] << 32;
+
+	if (xsetbv_safe((u32)cpu->regs[REG_RCX], value) != ST_OK)
+		return exit_inject_gp(cpu);
+	return EXIT_SKIP;
+}

@@ -1,0 +1,32 @@
+/*
+ * hv/exit_l1.h - what hv does when L1 itself exits, VMX instructions aside
+ */
+#ifndef HV_EXIT_L1_H
+#define HV_EXIT_L1_H
+
+#include "hv/exit.h"
+
+enum exit_action l1_handle_nmi(struct percpu *cpu);
+enum exit_action l1_handle_nmi_window(struct percpu *cpu);
+enum exit_action l1_handle_triple_fault(struct percpu *cpu);
+enum exit_action l1_handle_init(struct percpu *cpu);
+enum exit_action l1_handle_invd(struct percpu *cpu);
+enum exit_action l1_handle_ept_violation(struct percpu *cpu);
+enum exit_action l1_handle_xsetbv(struct percpu *cpu);
+enum exit_action l1_handle_cpuid(struct percpu *cpu); /* exit_cpuid.c */
+enum exit_action l1_handle_cr(struct percpu *cpu);    /* exit_cr.c */
+enum exit_action l1_handle_io(struct percpu *cpu);    /* exit_io.c */
+enum exit_action l1_handle_rdmsr(struct percpu *cpu); /* exit_msr.c */
+enum exit_action l1_handle_wrmsr(struct percpu *cpu);
+
+/* An exit that nothing in L1 should cause: say so, end the tape and stop. */
+_Noreturn void l1_stop_unexpected(struct percpu *cpu);
+
+/* Which MSRs and ports exit; before vmcs01_init(). */
+void l1_intercept_msrs(void);
+void l1_intercept_ports(void);
+
+/* CPUID as L1 sees it. @cr4 is L1's, or 0 before it runs. */
+struct cpuid_result l1_cpuid(u32 leaf, u32 subleaf, u64 cr4);
+
+#endif

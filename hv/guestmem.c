@@ -1,0 +1,253 @@
+#include "hv/guestmem.h"
+
+#include "hv/insn.h"
+#include "hv/mem.h"
+#include "hv/memmap.h"
+#include "hv/percpu.h"
+#include "hv/vmcs01.h"
+#include "vmx/tables.h"
+
+#define PTE_P	  BIT(0)
+#define PTE_W	  BIT(1)
+#define PTE_U	  BIT(2)
+#define PTE_A	  BIT(5)
+#define PTE_D	  BIT(6)
+#define PTE_PS	  BIT(7)
+#define PTE_NX	  BIT(63)
+#define PFEC_P	  BIT(0)
+#define PFEC_W	  BIT(1)
+#define PFEC_U	  BIT(2)
+#define PFEC_RSV  BIT(3)
+#define PFEC_I	  BIT(4)
+#define CR0_WP	  BIT(16)
+#define CR4_PSE	  BIT(4)
+#define CR4_LA57  BIT(12)
+#define CR4_SMAP  BIT(21)
+#define EFER_NXE  BIT(11)
+#define RFLAGS_AC BIT(18)
+#define VECTOR_PF 14
+
+void *guest_ram(u64 gpa1, size_t size)
+{
+	/* hv's range is not RAM in the map, so this keeps it out as well. */
+	return memmap_is_ram(gpa1, size) ? phys_to_virt(gpa1) : NULL;
+}
+
+enum status guest_read_gpa(u64 gpa1, void *to, size_t size)
+{
+	const void *from = guest_ram(gpa1, size);
+
+	if (!from) {
+		memset(to, 0xff, size);
+		return ST_RANGE;
+	}
+	memcpy(to, from, size);
+	return ST_OK;
+}
+
+enum status guest_write_gpa(u64 gpa1, const void *from, size_t size)
+{
+	void *to = guest_ram(gpa1, size);
+
+	if (!to)
+		return ST_RANGE;
+	memcpy(to, from, size);
+	return ST_OK;
+}
+
+/* One walk of the guest's page tables: what it needs of the processor's state. */
+struct walk {
+	u64 cr0, cr3, cr4, efer;
+	bool user, smap_applies, set_flags;
+};
+
+static bool entry_forbids(const struct walk *walk, u64 rights, enum guest_access access)
+{
+	const bool user_page = rights & PTE_U;
+
+	if (walk->user && !user_page)
+		return true;
+	if (access == GUEST_WRITE && !(rights & PTE_W) && (walk->user || walk->cr0 & CR0_WP))
+		return true;
+	if (access == GUEST_FETCH)
+		return (rights & PTE_NX && walk->efer & EFER_NXE) ||
+		       (!walk->user && user_page && walk->cr4 & CR4_SMEP);
+	return !walk->user && user_page && walk->cr4 & CR4_SMAP && walk->smap_applies;
+}
+
+static enum status page_fault(const struct walk *walk, u64 linear, enum guest_access access,
+			      u32 code, struct guest_fault *fault)
+{
+	if (access == GUEST_WRITE)
+		code |= PFEC_W;
+	if (walk->user)
+		code |= PFEC_U;
+	if (access == GUEST_FETCH && (walk->efer & EFER_NXE || walk->cr4 & CR4_SMEP))
+		code |= PFEC_I;
+	*fault = (struct guest_fault){ .vector = VECTOR_PF, .code = code, .address = linear };
+	return ST_FAULT;
+}
+
+struct paging_mode {
+	unsigned levels, entry_size, index_bits;
+};
+
+static struct paging_mode paging_mode(const struct walk *walk)
+{
+	if (walk->efer & EFER_LMA)
+		return (struct paging_mode){ walk->cr4 & CR4_LA57 ? 5 : 4, 8, 9 };
+	if (walk->cr4 & CR4_PAE)
+		return (struct paging_mode){ 3, 8, 9 };
+	return (struct paging_mode){ 2, 4, 10 };
+}
+
+/* Whether an entry of @level with PS set maps a page. */
+static bool may_be_large(const struct walk *walk, const struct paging_mode *mode, unsigned level)
+{
+	if (mode->entry_size == 4)
+		return level == 2 && walk->cr4 & CR4_PSE;
+	return level == 2 || (level == 3 && mode->levels >= 4);
+}
+
+/*
+ * Rights are ANDed over the levels (NX ORed) and judged at the end. Reserved bits are not checked:
+ * L1's own access through such an entry has faulted before hv is asked, and hv only reads.
+ */
+static enum status walk_tables(const struct walk *walk, u64 linear, enum guest_access access,
+			       u64 *gpa, struct guest_fault *fault)
+{
+	const struct paging_mode mode = paging_mode(walk);
+	u64 table = mode.levels >= 4   ? walk->cr3 & MASK(51, 12)
+		    : mode.levels == 3 ? walk->cr3 & MASK(31, 5)
+				       : walk->cr3 & MASK(31, 12);
+	u64 rights = PTE_W | PTE_U, entry, at, page;
+	unsigned level = mode.levels, shift;
+
+	for (;; level--) {
+		shift = 12 + mode.index_bits * (level - 1);
+		at = table + (linear >> shift & MASK(mode.index_bits - 1, 0)) * mode.entry_size;
+		entry = 0;
+		guest_read_gpa(at, &entry, mode.entry_size);
+		if (!(entry & PTE_P))
+			return page_fault(walk, linear, access, 0, fault);
+		/* PDPTEs of PAE paging have no rights of their own. */
+		if (!(mode.levels == 3 && level == 3))
+			rights = (rights & entry & (PTE_W | PTE_U)) | ((rights | entry) & PTE_NX);
+		if (level == 1 || (entry & PTE_PS && may_be_large(walk, &mode, level)))
+			break;
+		table = entry & (mode.entry_size == 4 ? MASK(31, 12) : MASK(51, 12));
+	}
+	if (entry_forbids(walk, rights, access))
+		return page_fault(walk, linear, access, PFEC_P, fault);
+	if (walk->set_flags) {
+		const u64 flags = PTE_A | (access == GUEST_WRITE ? PTE_D : 0);
+
+		if ((entry & flags) != flags) {
+			entry |= flags;
+			guest_write_gpa(at, &entry, mode.entry_size);
+		}
+	}
+	page = mode.entry_size == 4
+		       ? (entry & MASK(31, 12)) | (level == 2 ? BITS(entry, 20, 13) << 32 : 0)
+		       : entry & MASK(51, 12);
+	*gpa = (page & ~MASK(shift - 1, 0)) | (linear & MASK(shift - 1, 0));
+	return ST_OK;
+}
+
+static struct walk l1_walk(void)
+{
+	const bool user = BITS(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), 6, 5) == 3;
+
+	return (struct walk){
+		.cr0 = vmread(VMCS_GUEST_CR0),
+		.cr3 = vmread(VMCS_GUEST_CR3),
+		.cr4 = vmread(VMCS_GUEST_CR4),
+		.efer = vmread(VMCS_GUEST_IA32_EFER),
+		.user = user,
+		.smap_applies = !(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_AC),
+		.set_flags = true,
+	};
+}
+
+static enum status translate(const struct walk *walk, u64 linear, enum guest_access access,
+			     u64 *gpa, struct guest_fault *fault)
+{
+	if (!(walk->cr0 & CR0_PG)) {
+		*gpa = (u32)linear;
+		return ST_OK;
+	}
+	return walk_tables(walk, linear, access, gpa, fault);
+}
+
+enum status guest_translate(struct percpu *cpu, u64 linear, enum guest_access access, u64 *gpa1,
+			    struct guest_fault *fault)
+{
+	const struct walk walk = l1_walk();
+
+	(void)cpu;
+	return translate(&walk, linear, access, gpa1, fault);
+}
+
+/* Translate every page of the range first, so that a copy is all or nothing. */
+static enum status copy(struct percpu *cpu, u64 linear, void *to, const void *from, size_t size,
+			struct guest_fault *fault)
+{
+	const enum guest_access access = from ? GUEST_WRITE : GUEST_READ;
+	const size_t first = MIN(size, PAGE_SIZE - (linear & (PAGE_SIZE - 1)));
+	u64 gpa1[2] = { 0, 0 };
+	enum status status = guest_translate(cpu, linear, access, &gpa1[0], fault);
+
+	if (status == ST_OK && first < size)
+		status = guest_translate(cpu, linear + first, access, &gpa1[1], fault);
+	if (status != ST_OK)
+		return status;
+	if (from) {
+		guest_write_gpa(gpa1[0], from, first);
+		if (first < size)
+			guest_write_gpa(gpa1[1], (const u8 *)from + first, size - first);
+	} else {
+		guest_read_gpa(gpa1[0], to, first);
+		if (first < size)
+			guest_read_gpa(gpa1[1], (u8 *)to + first, size - first);
+	}
+	return ST_OK;
+}
+
+enum status guest_read(struct percpu *cpu, u64 linear, void *to, size_t size,
+		       struct guest_fault *fault)
+{
+	return copy(cpu, linear, to, NULL, size, fault);
+}
+
+enum status guest_write(struct percpu *cpu, u64 linear, const void *from, size_t size,
+			struct guest_fault *fault)
+{
+	return copy(cpu, linear, NULL, from, size, fault);
+}
+
+unsigned guest_peek_code(struct percpu *cpu, unsigned level, u64 rip, u8 *to, unsigned size)
+{
+	struct walk walk = l1_walk();
+	const bool code64 = vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & BIT(13) && walk.efer & EFER_LMA;
+	unsigned done = 0;
+
+	/* Only L1's code for now: kinds with code are instructions of L1. */
+	if (level != 1 || cpu->hw != &cpu->vmcs01)
+		return 0;
+	walk.set_flags = false;
+	if (!code64)
+		rip = (u32)(rip + vmread(VMCS_GUEST_CS_BASE));
+	while (done < size) {
+		const unsigned part =
+			(unsigned)MIN(size - done, PAGE_SIZE - (rip & (PAGE_SIZE - 1)));
+		struct guest_fault fault;
+		u64 gpa1;
+
+		if (translate(&walk, rip, GUEST_READ, &gpa1, &fault) != ST_OK ||
+		    guest_read_gpa(gpa1, to + done, part) != ST_OK)
+			break;
+		done += part;
+		rip += part;
+	}
+	return done;
+}

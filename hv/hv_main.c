@@ -1,0 +1,84 @@
+/*
+ * hv/hv_main.c - from the boot loader to L1, in order
+ */
+#include "hv/acpi.h"
+#include "hv/ept.h"
+#include "hv/exit_l1.h"
+#include "hv/hv_options.h"
+#include "hv/insn.h"
+#include "hv/loader.h"
+#include "hv/log.h"
+#include "hv/mem.h"
+#include "hv/memmap.h"
+#include "hv/multiboot.h"
+#include "hv/nested/nested.h"
+#include "hv/panic.h"
+#include "hv/record.h"
+#include "hv/relocate.h"
+#include "hv/traps.h"
+#include "hv/vmcs01.h"
+#include "vmx/tables.h"
+
+/* Besides the ring: image, page tables, EPTs, VMCSs, recorder. */
+#define FIXED_MEMORY MIB(16)
+#define STACK_PAGES  8
+
+_Noreturn void hv_main(u32 magic, u64 boot_information);
+_Noreturn void vm_run(void *stack_top);
+
+/* Nothing runs yet that would notice: say why on the console, and stop. */
+static _Noreturn void refuse(const char *what)
+{
+	log_print("%s; L1 is not started", what);
+	record_power_off();
+}
+
+static void start_l1(struct percpu *cpu, const struct l1_entry *entry)
+{
+	vmcs01_init(cpu, entry->long_mode);
+	vmwrite(VMCS_GUEST_RIP, entry->rip);
+	vmwrite(VMCS_GUEST_CR3, entry->cr3);
+	if (entry->gdt_base) {
+		vmwrite(VMCS_GUEST_GDTR_BASE, entry->gdt_base);
+		vmwrite(VMCS_GUEST_GDTR_LIMIT, entry->gdt_limit);
+	}
+	cpu->regs[REG_RAX] = entry->rax;
+	cpu->regs[REG_RBX] = entry->rbx;
+	cpu->regs[REG_RSI] = entry->rsi;
+}
+
+_Noreturn void hv_main(u32 magic, u64 boot_information)
+{
+	struct l1_entry entry = { 0 };
+	struct percpu *cpu;
+
+	if (multiboot_parse(magic, boot_information) != ST_OK)
+		refuse("the boot loader gave no multiboot2 memory map");
+	options_parse(boot_info.options);
+	if (vmcs01_check_processor() != ST_OK)
+		refuse("this machine can't run hv");
+	if (relocate_image(ALIGN_UP(FIXED_MEMORY + options.ring, MIB(2))) != ST_OK)
+		refuse("there is too little memory for hv below 4 GiB");
+	log_print("version " VERSION ", %lu KiB at 0x%lx", hv_range_size / 1024, hv_range_base);
+
+	cpu = mem_alloc_pages(ALIGN_UP(sizeof(*cpu), PAGE_SIZE) / PAGE_SIZE);
+	percpu_set_boot(cpu);
+	cpu->stack_top = (u8 *)mem_alloc_pages(STACK_PAGES) + STACK_PAGES * PAGE_SIZE;
+	cpu->feature_control = rdmsr(MSR_FEATURE_CONTROL);
+	traps_init(cpu);
+	acpi_init(boot_info.rsdp);
+	if (loader_load_l1(&entry) != ST_OK)
+		refuse("L1 can't be loaded");
+	ept01_init();
+	if (vmcs01_enter_vmx(cpu) != ST_OK)
+		refuse("this machine can't run hv");
+	l1_intercept_msrs();
+	l1_intercept_ports();
+	if (nested_caps_init(cpu, options.caps) != ST_OK)
+		refuse("option caps= names an unknown capability");
+	nested_init(cpu);
+	start_l1(cpu, &entry);
+	record_init(cpu);
+	log_leave_serial();
+	vm_run(cpu->stack_top);
+}

@@ -1,0 +1,110 @@
+#include "hv/hv_options.h"
+
+#include "hv/log.h"
+
+struct options options = { .ring = MIB(4) };
+
+/* A size like 4096, 64K, 16M or 1G; 0 when it is none. */
+static u64 parse_size(const char *text)
+{
+	u64 value = 0;
+
+	for (; *text >= '0' && *text <= '9'; text++)
+		if (value < GIB(1024))
+			value = value * 10 + (u64)(*text - '0');
+	if (*text == 'K')
+		value = KIB(value), text++;
+	else if (*text == 'M')
+		value = MIB(value), text++;
+	else if (*text == 'G')
+		value = GIB(value), text++;
+	return *text ? 0 : value;
+}
+
+static bool set_caps(const char *value)
+{
+	if (strlen(value) >= sizeof(options.caps))
+		return false;
+	memcpy(options.caps, value, strlen(value) + 1);
+	return true;
+}
+
+static bool set_ring(const char *value)
+{
+	const u64 size = parse_size(value);
+
+	if (size < MIB(1) || size > GIB(2))
+		return false;
+	options.ring = ALIGN_UP(size, 4096);
+	return true;
+}
+
+static bool set_drain(const char *value)
+{
+	if (!strcmp(value, "debugcon"))
+		options.drain = DRAIN_DEBUGCON;
+	else if (!strcmp(value, "ring"))
+		options.drain = DRAIN_NONE;
+	else
+		return false;
+	return true;
+}
+
+/* Only the lean profile exists; the name is taken so that command lines stay valid. */
+static bool set_capture(const char *value)
+{
+	return !strcmp(value, "lean");
+}
+
+static bool set_cpuid(const char *value)
+{
+	options.hypervisor_bit = !strcmp(value, "hypervisor");
+	return options.hypervisor_bit;
+}
+
+static bool set_log(const char *value)
+{
+	options.quiet = !strcmp(value, "quiet");
+	return options.quiet || !strcmp(value, "normal");
+}
+
+static const struct {
+	const char *name;
+	bool (*set)(const char *value);
+} table[] = {
+	{ "caps", set_caps },	    { "ring", set_ring },   { "drain", set_drain },
+	{ "capture", set_capture }, { "cpuid", set_cpuid }, { "log", set_log },
+};
+
+static bool set_option(char *word)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const size_t length = strlen(table[i].name);
+
+		if (!strncmp(word, table[i].name, length) && word[length] == '=')
+			return table[i].set(word + length + 1);
+	}
+	return false;
+}
+
+enum status options_parse(const char *text)
+{
+	enum status status = ST_OK;
+	char word[600];
+
+	while (*text) {
+		size_t length = 0;
+
+		for (; *text == ' '; text++)
+			;
+		for (; *text && *text != ' '; text++)
+			if (length < sizeof(word) - 1)
+				word[length++] = *text;
+		word[length] = 0;
+		if (length && !set_option(word)) {
+			log_print("option '%s' is unknown or has a bad value", word);
+			status = ST_INVALID;
+		}
+	}
+	return status;
+}

@@ -1,0 +1,28 @@
+/*
+ * hv/hv_options.h - hv's command line: name=value, separated by blanks
+ */
+#ifndef HV_HV_OPTIONS_H
+#define HV_HV_OPTIONS_H
+
+#include "base/base.h"
+#include "base/status.h"
+
+enum drain_port { DRAIN_NONE, DRAIN_DEBUGCON };
+
+struct options {
+	char caps[512]; /* capabilities to hide: "-load_efer,-ept_1g" */
+	u64 ring;	/* bytes of each processor's ring */
+	enum drain_port drain;
+	bool hypervisor_bit; /* cpuid=hypervisor: L1 sees CPUID.1:ECX[31] */
+	bool quiet;	     /* log=quiet */
+};
+
+extern struct options options;
+
+/*
+ * Fill options from @text. Unknown names and bad values are named in the log and change nothing;
+ * ST_INVALID says that there was one.
+ */
+enum status options_parse(const char *text);
+
+#endif

@@ -1,0 +1,97 @@
+#include "hv/inject.h"
+
+#include "hv/insn.h"
+#include "vmx/tables.h"
+
+#define INFO_VALID	    BIT(31)
+#define INFO_ERROR_CODE	    BIT(11)
+#define INFO_HARD_EXCEPTION (3ull << 8)
+#define INFO_NMI	    (2ull << 8 | 2)
+#define BLOCKING_STI	    BIT(0)
+#define BLOCKING_MOV_SS	    BIT(1)
+#define BLOCKING_NMI	    BIT(3)
+#define PENDING_BS	    BIT(14)
+
+enum { VECTOR_UD = 6, VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14 };
+
+/* Tell in the event that is being filled that its instruction faulted. */
+static void note_fault(struct percpu *cpu, u8 vector, u32 code, u64 cr2)
+{
+	struct ev_insn *insn = (struct ev_insn *)cpu->pending.columns;
+	const u8 kind = cpu->pending.event.kind;
+
+	if (kind < EV_VMXON || kind > EV_CR_WRITE)
+		return;
+	insn->outcome = OUTCOME_FAULT;
+	insn->error = vector;
+	insn->fault_code = code;
+	insn->cr2 = cr2;
+}
+
+static enum exit_action inject(struct percpu *cpu, u8 vector, bool has_code, u32 code, u64 cr2)
+{
+	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO,
+		INFO_VALID | INFO_HARD_EXCEPTION | vector | (has_code ? INFO_ERROR_CODE : 0));
+	if (has_code)
+		vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, code);
+	note_fault(cpu, vector, code, cr2);
+	return EXIT_RESUME;
+}
+
+/* Error codes exist in protected mode only. */
+static bool protected_mode(void)
+{
+	return vmread(VMCS_GUEST_CR0) & 1;
+}
+
+enum exit_action exit_inject_ud(struct percpu *cpu)
+{
+	return inject(cpu, VECTOR_UD, false, 0, 0);
+}
+
+enum exit_action exit_inject_gp(struct percpu *cpu)
+{
+	return inject(cpu, VECTOR_GP, protected_mode(), 0, 0);
+}
+
+enum exit_action exit_inject_ss(struct percpu *cpu)
+{
+	return inject(cpu, VECTOR_SS, protected_mode(), 0, 0);
+}
+
+enum exit_action exit_inject_pf(struct percpu *cpu, u64 address, u32 error_code)
+{
+	write_cr2(address);
+	return inject(cpu, VECTOR_PF, true, error_code, address);
+}
+
+static void want_nmi_window(bool wanted)
+{
+	const u64 controls = vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS);
+
+	vmwrite(VMCS_PRIMARY_PROC_BASED_CONTROLS,
+		wanted ? controls | PRIMARY_NMI_WINDOW_EXITING
+		       : controls & ~(u64)PRIMARY_NMI_WINDOW_EXITING);
+}
+
+void inject_nmi_when_possible(struct percpu *cpu)
+{
+	const u64 blocked = BLOCKING_NMI | BLOCKING_MOV_SS | BLOCKING_STI;
+
+	if (cpu->nested.mode == NESTED_L2)
+		return;
+	if (vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO) & INFO_VALID ||
+	    vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & blocked) {
+		want_nmi_window(true);
+		return;
+	}
+	want_nmi_window(false);
+	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, INFO_VALID | INFO_NMI);
+	cpu->nmi_pending = false;
+}
+
+void inject_pending_step(void)
+{
+	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+		vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_BS);
+}

@@ -1,0 +1,93 @@
+#include "hv/memmap.h"
+
+#include "hv/mem.h"
+#include "hv/multiboot.h"
+
+static u64 end_of(const struct boot_range *range)
+{
+	return range->base + range->size;
+}
+
+/* Move @base down below every hole that [@base, @base + @size) touches. */
+static u64 below_holes(u64 base, u64 size, u64 align, const struct memmap_hole *holes,
+		       unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (base < holes[i].base + holes[i].size && base + size > holes[i].base) {
+			if (holes[i].base < size)
+				return 0;
+			base = ALIGN_DOWN(holes[i].base - size, align);
+			i = (unsigned)-1; /* another hole may lie there */
+		}
+	return base;
+}
+
+enum status memmap_find(u64 size, u64 align, u64 limit, const struct memmap_hole *holes,
+			unsigned hole_count, u64 *base)
+{
+	u64 best = 0;
+
+	for (unsigned i = 0; i < boot_info.range_count; i++) {
+		const struct boot_range *range = &boot_info.ranges[i];
+		const u64 low = MAX(range->base, MIB(1)), high = MIN(end_of(range), limit);
+		u64 place;
+
+		if (range->type != E820_RAM || high < low || high - low < size)
+			continue;
+		place = below_holes(ALIGN_DOWN(high - size, align), size, align, holes, hole_count);
+		if (place >= low && place > best)
+			best = place;
+	}
+	*base = best;
+	return best ? ST_OK : ST_NO_SPACE;
+}
+
+bool memmap_is_ram(u64 base, u64 size)
+{
+	for (unsigned i = 0; i < boot_info.range_count; i++) {
+		const struct boot_range *range = &boot_info.ranges[i];
+
+		if (range->type == E820_RAM && base >= range->base && base < end_of(range) &&
+		    size <= end_of(range) - base)
+			return true;
+	}
+	return false;
+}
+
+enum status memmap_cut(u64 base, u64 size, u32 type)
+{
+	for (unsigned i = 0; i < boot_info.range_count; i++) {
+		struct boot_range *range = &boot_info.ranges[i];
+		const struct boot_range whole = *range;
+		struct boot_range parts[3];
+		unsigned count = 0;
+
+		if (whole.type != E820_RAM || base < whole.base || base + size > end_of(&whole))
+			continue;
+		if (base > whole.base)
+			parts[count++] =
+				(struct boot_range){ whole.base, base - whole.base, whole.type };
+		parts[count++] = (struct boot_range){ base, size, type };
+		if (base + size < end_of(&whole))
+			parts[count++] =
+				(struct boot_range){ base + size, end_of(&whole) - base - size,
+						     whole.type };
+		if (boot_info.range_count + count - 1 > BOOT_MAX_RANGES)
+			return ST_NO_SPACE;
+		memmove(range + count, range + 1, (boot_info.range_count - i - 1) * sizeof(*range));
+		memcpy(range, parts, count * sizeof(*range));
+		boot_info.range_count += count - 1;
+		return ST_OK;
+	}
+	return ST_RANGE;
+}
+
+u64 memmap_top(void)
+{
+	u64 top = 0;
+
+	for (unsigned i = 0; i < boot_info.range_count; i++)
+		if (boot_info.ranges[i].type == E820_RAM)
+			top = MAX(top, end_of(&boot_info.ranges[i]));
+	return top;
+}

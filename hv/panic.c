@@ -1,0 +1,46 @@
+#include "hv/panic.h"
+
+#include "base/fmt.h"
+#include "hv/insn.h"
+#include "hv/log.h"
+#include "hv/percpu.h"
+#include "hv/record.h"
+#include "vmx/tables.h"
+
+static struct percpu *boot_cpu;
+
+struct percpu *percpu_this(void)
+{
+	return boot_cpu;
+}
+
+void percpu_set_boot(struct percpu *cpu)
+{
+	boot_cpu = cpu;
+}
+
+_Noreturn void panic_at(const char *file, int line, const char *format, ...)
+{
+	static bool panicking;
+	char text[200];
+	va_list args;
+
+	va_start(args, format);
+	fmt_va(text, sizeof(text), format, args);
+	va_end(args);
+	log_print("panic at %s:%d: %s", file, line, text);
+	/* A second panic comes from what the first one tried: leave that out. */
+	if (!panicking) {
+		panicking = true;
+		record_panic(boot_cpu, text);
+	}
+	record_power_off();
+}
+
+_Noreturn void vmcs_access_failed(u32 field, bool write)
+{
+	const int index = vmcs_field_index(field);
+
+	panic("%s of %s (0x%x) failed", write ? "VMWRITE" : "VMREAD",
+	      index < 0 ? "an unknown field" : vmcs_fields[index].name, field);
+}

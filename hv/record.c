@@ -1,0 +1,209 @@
+#include "hv/record.h"
+
+#include "hv/console.h"
+#include "hv/drain.h"
+#include "hv/exit_l1.h"
+#include "hv/guestmem.h"
+#include "hv/hv_options.h"
+#include "hv/insn.h"
+#include "hv/log.h"
+#include "hv/mem.h"
+#include "hv/multiboot.h"
+#include "hv/nested/nested.h"
+#include "hv/vmcs01.h"
+#include "recorder/emit.h"
+#include "vmx/tables.h"
+
+#define PORT_SHUTDOWN	  0x8900
+#define FXSAVE_SIZE	  512
+
+/* Leaves that the boot record keeps; those with subleaves end by the rule of their own. */
+#define CPUID_MAX_SUBLEAF 8
+
+static unsigned read_code(void *owner, unsigned level, u64 rip, u8 *to)
+{
+	return guest_peek_code(owner, level, rip, to, TRACE_MAX_CODE);
+}
+
+static void emit(struct percpu *cpu, u8 kind, const void *columns, const void *bytes,
+		 u32 byte_count)
+{
+	rec_emit(cpu->rec, &(struct trace_event){
+				   .kind = kind,
+				   .tsc = rdtsc(),
+				   .col = columns,
+				   .bytes = bytes,
+				   .byte_count = MIN(byte_count, TRACE_MAX_BYTES),
+			   });
+}
+
+static void emit_cpuid_leaf(struct percpu *cpu, u32 leaf, u32 subleaf)
+{
+	const struct cpuid_result real = cpuid(leaf, subleaf);
+	const struct cpuid_result shown = l1_cpuid(leaf, subleaf, 0);
+	const struct ev_cpuid columns = {
+		.leaf = leaf,
+		.subleaf = subleaf,
+		.real_ab = real.eax | (u64)real.ebx << 32,
+		.real_cd = real.ecx | (u64)real.edx << 32,
+		.shown_ab = shown.eax | (u64)shown.ebx << 32,
+		.shown_cd = shown.ecx | (u64)shown.edx << 32,
+	};
+
+	emit(cpu, EV_CPUID, &columns, NULL, 0);
+}
+
+static void emit_cpuid(struct percpu *cpu)
+{
+	static const u32 with_subleaves[] = { 4, 7, 0xb, 0xd, 0x14, 0x18, 0x19, 0x1f };
+
+	for (u32 base = 0; base <= 0x80000000; base += 0x80000000) {
+		const u32 last = MIN(cpuid(base, 0).eax, base + 0x20);
+
+		for (u32 leaf = base; leaf <= last; leaf++) {
+			u32 subleaves = 1;
+
+			for (size_t i = 0; i < ARRAY_SIZE(with_subleaves); i++)
+				if (with_subleaves[i] == leaf)
+					subleaves = CPUID_MAX_SUBLEAF;
+			for (u32 subleaf = 0; subleaf < subleaves; subleaf++)
+				emit_cpuid_leaf(cpu, leaf, subleaf);
+		}
+		if (base)
+			break;
+	}
+}
+
+static void emit_capabilities(struct percpu *cpu)
+{
+	for (u32 i = 0; i < VMX_CAP_COUNT; i++) {
+		struct ev_capability columns = { .msr = MSR_VMX_BASIC + i };
+
+		/* A capability MSR that this processor lacks faults. */
+		if (rdmsr_safe(MSR_VMX_BASIC + i, &columns.real) != ST_OK)
+			columns.real = 0;
+		columns.exists = nested_caps_msr(cpu, MSR_VMX_BASIC + i, &columns.shown);
+		emit(cpu, EV_CAPABILITY, &columns, NULL, 0);
+	}
+}
+
+static void emit_text(struct percpu *cpu, enum trace_text what, const char *text)
+{
+	const struct ev_option columns = { .what = what };
+
+	emit(cpu, EV_OPTION, &columns, text, (u32)strlen(text));
+}
+
+static void emit_boot_record(void *owner, struct rec *rec)
+{
+	struct percpu *cpu = owner;
+	const u32 widths = cpuid(0x80000008, 0).eax;
+	const struct ev_boot boot = {
+		.signature = cpuid(1, 0).eax,
+		.microcode = rdmsr(MSR_BIOS_SIGN_ID) >> 32,
+		.physical_width = widths & 0xff,
+		.linear_width = widths >> 8 & 0xff,
+		.feature_control = rdmsr(MSR_FEATURE_CONTROL),
+		.cpus = 1,
+	};
+	const struct ev_clock clock = { .tsc_hz = 0 };
+
+	cpu->rec = rec;
+	emit(cpu, EV_BOOT, &boot, VERSION, sizeof(VERSION) - 1);
+	emit(cpu, EV_CLOCK, &clock, NULL, 0);
+	emit_capabilities(cpu);
+	emit_cpuid(cpu);
+	for (unsigned i = 0; i < boot_info.range_count; i++) {
+		const struct ev_memory memory = {
+			.base = boot_info.ranges[i].base,
+			.size = boot_info.ranges[i].size,
+			.type = boot_info.ranges[i].type,
+		};
+
+		emit(cpu, EV_MEMORY, &memory, NULL, 0);
+	}
+	emit_text(cpu, TEXT_HV_OPTIONS, boot_info.options);
+	if (boot_info.module_count)
+		emit_text(cpu, TEXT_L1_COMMAND_LINE, boot_info.modules[0].text);
+}
+
+void record_init(struct percpu *cpu)
+{
+	static const struct rec_ops ops = {
+		.read_code = read_code,
+		.key_frames = nested_key_frames,
+	};
+	const size_t recorder_pages = ALIGN_UP(rec_size(), PAGE_SIZE) / PAGE_SIZE;
+
+	cpu->ring = ring_init(mem_alloc_pages(options.ring / PAGE_SIZE), options.ring);
+	cpu->drain_payload = mem_alloc_pages(1);
+	cpu->fxsave = mem_alloc_pages(1);
+	cpu->rec = rec_init(mem_alloc_pages(recorder_pages), cpu->ring, (u16)cpu->id, &ops, cpu,
+			    rdtsc());
+	if (rec_head(cpu->rec, emit_boot_record) != ST_OK)
+		log_print("the boot record does not fit into the ring; give more by ring=");
+}
+
+/* L1's vector registers are live, and libzstd.a uses them. */
+static bool pack_slice(struct percpu *cpu)
+{
+	bool more;
+
+	__asm__ volatile("fxsave64 (%0)" : : "r"(cpu->fxsave) : "memory");
+	more = rec_pack_slice(cpu->rec);
+	__asm__ volatile("fxrstor64 (%0)" : : "r"(cpu->fxsave) : "memory");
+	return more;
+}
+
+void record_idle(struct percpu *cpu)
+{
+	if (!drain_poll(cpu, false) && cpu->rec)
+		pack_slice(cpu);
+}
+
+void record_mark(struct percpu *cpu, const void *text, u32 length)
+{
+	const struct ev_mark columns = { .level = cpu->nested.mode == NESTED_L2 ? 2 : 1 };
+
+	if (cpu->rec)
+		emit(cpu, EV_MARK, &columns, text, length);
+}
+
+/* Bochs and QEMU's firmware end at this; a machine without such a port stays halted. */
+_Noreturn void record_power_off(void)
+{
+	for (const char *c = "Shutdown"; *c; c++)
+		outb(PORT_SHUTDOWN, (u8)*c);
+	halt_forever();
+}
+
+static void finish(struct percpu *cpu, enum trace_end why, const char *text)
+{
+	const struct ev_end columns = { .why = why };
+
+	console_flush(cpu);
+	emit(cpu, EV_END, &columns, text, (u32)strlen(text));
+	rec_flush(cpu->rec);
+	while (pack_slice(cpu))
+		drain_poll(cpu, false);
+	drain_finish(cpu);
+}
+
+_Noreturn void record_stop(struct percpu *cpu, enum trace_end why, const char *text)
+{
+	if (cpu->pending.event.kind)
+		exit_emit(cpu);
+	if (cpu->rec)
+		finish(cpu, why, text);
+	record_power_off();
+}
+
+void record_panic(struct percpu *cpu, const char *text)
+{
+	const struct ev_panic columns = { .code = 0 };
+
+	if (!cpu || !cpu->rec)
+		return;
+	emit(cpu, EV_PANIC, &columns, text, (u32)strlen(text));
+	finish(cpu, END_PANIC, text);
+}

@@ -1,0 +1,27 @@
+/*
+ * hv/record.h - hv's end of the recorder: the boot record, packing and draining, and the end
+ */
+#ifndef HV_RECORD_H
+#define HV_RECORD_H
+
+#include "hv/percpu.h"
+
+/* Give @cpu a ring and a recorder, and write the pinned head. L1 has not run. */
+void record_init(struct percpu *cpu);
+
+/* Called at the end of every exit: does a little of what waits, drain before packing. */
+void record_idle(struct percpu *cpu);
+
+/* Record a mark with @length bytes of text at the guest's RIP. */
+void record_mark(struct percpu *cpu, const void *text, u32 length);
+
+/* End the tape with END event @why and @text, drain all of it, and power the machine off. */
+_Noreturn void record_stop(struct percpu *cpu, enum trace_end why, const char *text);
+
+/* The same after a panic, whose text is @text: best effort, must not panic again. */
+void record_panic(struct percpu *cpu, const char *text);
+
+/* Power off, where hv knows how. */
+_Noreturn void record_power_off(void);
+
+#endif

@@ -1,0 +1,275 @@
+#include "hv/vmcs01.h"
+
+#include "hv/ept.h"
+#include "hv/hwvmcs.h"
+#include "hv/insn.h"
+#include "hv/log.h"
+#include "hv/mem.h"
+#include "hv/panic.h"
+#include "vmx/tables.h"
+
+#define FEATURE_CONTROL_LOCK BIT(0)
+#define FEATURE_CONTROL_VMX  BIT(2)
+#define CPUID_VMX	     BIT(5)
+#define CPUID_SSE42	     BIT(20)
+#define CPUID_XSAVE	     BIT(26)
+#define INVVPID_ALL	     2
+#define INVEPT_ALL	     2
+
+static const struct {
+	u32 word, wanted;
+	const char *name;
+} needed[] = {
+	{ VMX_WORD_PIN, PIN_NMI_EXITING | PIN_VIRTUAL_NMIS, "NMI exiting and virtual NMIs" },
+	{ VMX_WORD_PRIMARY, PRIMARY_MSR_BITMAPS | PRIMARY_IO_BITMAPS, "MSR and I/O bitmaps" },
+	{ VMX_WORD_PRIMARY, PRIMARY_SECONDARY_CONTROLS, "secondary controls" },
+	{ VMX_WORD_SECONDARY, SECONDARY_EPT, "EPT" },
+	{ VMX_WORD_SECONDARY, SECONDARY_VPID, "VPID" },
+	{ VMX_WORD_SECONDARY, SECONDARY_UNRESTRICTED_GUEST, "unrestricted guest" },
+	{ VMX_WORD_EXIT, EXIT_SAVE_EFER | EXIT_LOAD_EFER, "save and load IA32_EFER at exits" },
+	{ VMX_WORD_EXIT, EXIT_SAVE_PAT | EXIT_LOAD_PAT, "save and load IA32_PAT at exits" },
+	{ VMX_WORD_ENTRY, ENTRY_LOAD_EFER | ENTRY_LOAD_PAT,
+	  "load IA32_EFER and IA32_PAT at entries" },
+};
+
+static u8 msr_bitmap[PAGE_SIZE] __attribute__((aligned(4096)));
+static u8 io_bitmap[2 * PAGE_SIZE] __attribute__((aligned(4096)));
+
+static u64 control_capability(unsigned word)
+{
+	const struct vmx_control_word *row = &vmx_control_words[word];
+	const bool true_ctls = rdmsr(MSR_VMX_BASIC) & CAP_TRUE_CTLS;
+
+	return rdmsr(MSR_VMX_BASIC + (true_ctls ? row->true_cap : row->cap));
+}
+
+u32 vmcs01_controls(unsigned word, u32 wanted)
+{
+	const u64 cap = control_capability(word);
+
+	return (wanted & (u32)(cap >> 32)) | (u32)cap;
+}
+
+enum status vmcs01_check_processor(void)
+{
+	const u32 features = cpuid(1, 0).ecx;
+	u64 feature_control;
+
+	if (!(features & CPUID_VMX)) {
+		log_print("this processor has no VT-x (CPUID.1:ECX[5] is 0); in Bochs choose an "
+			  "Intel model");
+		return ST_UNSUPPORTED;
+	}
+	if (!(features & CPUID_SSE42)) {
+		log_print("this processor has no SSE4.2, which checksums need");
+		return ST_UNSUPPORTED;
+	}
+	feature_control = rdmsr(MSR_FEATURE_CONTROL);
+	if (!(feature_control & FEATURE_CONTROL_LOCK))
+		wrmsr(MSR_FEATURE_CONTROL,
+		      feature_control | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX);
+	else if (!(feature_control & FEATURE_CONTROL_VMX)) {
+		log_print("the firmware has disabled VT-x (IA32_FEATURE_CONTROL is 0x%lx); enable "
+			  "it in its set-up",
+			  feature_control);
+		return ST_UNSUPPORTED;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		if ((vmcs01_controls(needed[i].word, needed[i].wanted) & needed[i].wanted) !=
+		    needed[i].wanted) {
+			log_print("this processor lacks '%s'", needed[i].name);
+			return ST_UNSUPPORTED;
+		}
+	return ST_OK;
+}
+
+enum status vmcs01_enter_vmx(struct percpu *cpu)
+{
+	u32 *region = mem_alloc_pages(1);
+	u64 cr4 = read_cr4() | CR4_VMXE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+
+	if (cpuid(1, 0).ecx & CPUID_XSAVE)
+		cr4 |= CR4_OSXSAVE;
+	write_cr4((cr4 | rdmsr(MSR_VMX_CR4_FIXED0)) & rdmsr(MSR_VMX_CR4_FIXED1));
+	write_cr0((read_cr0() | rdmsr(MSR_VMX_CR0_FIXED0)) & rdmsr(MSR_VMX_CR0_FIXED1));
+	*region = (u32)CAP_GET(rdmsr(MSR_VMX_BASIC), REVISION);
+	cpu->vmxon_pa = virt_to_phys(region);
+	if (!vmxon(cpu->vmxon_pa)) {
+		log_print("VMXON failed");
+		return ST_UNSUPPORTED;
+	}
+	invept(INVEPT_ALL, 0, 0);
+	invvpid(INVVPID_ALL, 0, 0);
+	return ST_OK;
+}
+
+static void bit_set(u8 *bitmap, u32 bit)
+{
+	bitmap[bit / 8] |= (u8)(1 << bit % 8);
+}
+
+/* SDM "MSR-Bitmap Address": reads low, reads high, writes low, writes high, 1 KiB each. */
+void vmcs01_intercept_msr(u32 index, bool reads, bool writes)
+{
+	const u32 half = index >= 0xc0000000 ? 0x2000 : 0;
+
+	if ((index & ~0xc0000000u) >= 0x2000)
+		return; /* always exits */
+	if (reads)
+		bit_set(msr_bitmap, half + (index & 0x1fff));
+	if (writes)
+		bit_set(msr_bitmap, 0x4000 + half + (index & 0x1fff));
+}
+
+void vmcs01_intercept_port(u16 port)
+{
+	bit_set(io_bitmap, port);
+}
+
+const u8 *vmcs01_msr_bitmap(void)
+{
+	return msr_bitmap;
+}
+
+const u8 *vmcs01_io_bitmap(void)
+{
+	return io_bitmap;
+}
+
+static void write_controls(void)
+{
+	vmwrite(VMCS_PIN_BASED_CONTROLS,
+		vmcs01_controls(VMX_WORD_PIN, PIN_NMI_EXITING | PIN_VIRTUAL_NMIS));
+	vmwrite(VMCS_PRIMARY_PROC_BASED_CONTROLS,
+		vmcs01_controls(VMX_WORD_PRIMARY, PRIMARY_MSR_BITMAPS | PRIMARY_IO_BITMAPS |
+							  PRIMARY_SECONDARY_CONTROLS));
+	vmwrite(VMCS_SECONDARY_PROC_BASED_CONTROLS,
+		vmcs01_controls(VMX_WORD_SECONDARY,
+				SECONDARY_EPT | SECONDARY_VPID | SECONDARY_UNRESTRICTED_GUEST |
+					SECONDARY_RDTSCP | SECONDARY_INVPCID | SECONDARY_XSAVES |
+					SECONDARY_USER_WAIT_PAUSE));
+	vmwrite(VMCS_VM_EXIT_CONTROLS,
+		vmcs01_controls(VMX_WORD_EXIT, EXIT_HOST_ADDRESS_SPACE_SIZE |
+						       EXIT_SAVE_DEBUG_CONTROLS | EXIT_SAVE_EFER |
+						       EXIT_LOAD_EFER | EXIT_SAVE_PAT |
+						       EXIT_LOAD_PAT));
+	vmwrite(VMCS_EXCEPTION_BITMAP, 0);
+	vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
+	vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0);
+	vmwrite(VMCS_CR3_TARGET_COUNT, 0);
+	vmwrite(VMCS_MSR_BITMAP, virt_to_phys(msr_bitmap));
+	vmwrite(VMCS_IO_BITMAP_A, virt_to_phys(io_bitmap));
+	vmwrite(VMCS_IO_BITMAP_B, virt_to_phys(io_bitmap + PAGE_SIZE));
+	vmwrite(VMCS_VM_EXIT_MSR_STORE_COUNT, 0);
+	vmwrite(VMCS_VM_EXIT_MSR_LOAD_COUNT, 0);
+	vmwrite(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 0);
+	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0);
+	vmwrite(VMCS_TSC_OFFSET, 0);
+	vmwrite(VMCS_EPT_POINTER, ept01_pointer());
+	vmwrite(VMCS_VPID, VPID_L1);
+	vmwrite_try(VMCS_XSS_EXITING_BITMAP, 0);
+	vmwrite(VMCS_VMCS_LINK_POINTER, ~0ull);
+}
+
+struct segment {
+	u32 selector_field;
+	u16 selector;
+	u32 access_rights, limit;
+};
+
+static void write_segment(const struct segment *segment)
+{
+	/* Selector, limit, access rights and base of one register are a fixed distance apart. */
+	const u32 offset = segment->selector_field - VMCS_GUEST_ES_SELECTOR;
+
+	vmwrite(VMCS_GUEST_ES_SELECTOR + offset, segment->selector);
+	vmwrite(VMCS_GUEST_ES_LIMIT + offset, segment->limit);
+	vmwrite(VMCS_GUEST_ES_ACCESS_RIGHTS + offset, segment->access_rights);
+	vmwrite(VMCS_GUEST_ES_BASE + offset, 0);
+}
+
+static void write_guest_segments(bool long_mode)
+{
+	const struct segment segments[] = {
+		{ VMCS_GUEST_CS_SELECTOR, 0x10, long_mode ? 0xa09b : 0xc09b, 0xffffffff },
+		{ VMCS_GUEST_SS_SELECTOR, 0x18, 0xc093, 0xffffffff },
+		{ VMCS_GUEST_DS_SELECTOR, 0x18, 0xc093, 0xffffffff },
+		{ VMCS_GUEST_ES_SELECTOR, 0x18, 0xc093, 0xffffffff },
+		{ VMCS_GUEST_FS_SELECTOR, 0x18, 0xc093, 0xffffffff },
+		{ VMCS_GUEST_GS_SELECTOR, 0x18, 0xc093, 0xffffffff },
+		{ VMCS_GUEST_LDTR_SELECTOR, 0, 0x10000, 0 },
+		{ VMCS_GUEST_TR_SELECTOR, 0, 0x8b, 0xffff },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(segments); i++)
+		write_segment(&segments[i]);
+	vmwrite(VMCS_GUEST_GDTR_BASE, 0);
+	vmwrite(VMCS_GUEST_GDTR_LIMIT, 0xffff);
+	vmwrite(VMCS_GUEST_IDTR_BASE, 0);
+	vmwrite(VMCS_GUEST_IDTR_LIMIT, 0xffff);
+}
+
+static void write_guest_state(bool long_mode)
+{
+	const u64 cr0 = CR0_PE | CR0_NE | BIT(4) /* ET */ | (long_mode ? CR0_PG : 0);
+	const u64 cr4 = CR4_VMXE | (long_mode ? CR4_PAE : 0);
+
+	vmwrite(VMCS_GUEST_CR0, cr0);
+	vmwrite(VMCS_CR0_READ_SHADOW, cr0);
+	vmwrite(VMCS_GUEST_CR3, 0);
+	vmwrite(VMCS_GUEST_CR4, cr4);
+	vmwrite(VMCS_CR4_READ_SHADOW, cr4 & ~OWNED_CR4);
+	vmwrite(VMCS_GUEST_IA32_EFER, long_mode ? EFER_LME | EFER_LMA : 0);
+	vmwrite(VMCS_GUEST_IA32_PAT, HOST_PAT);
+	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, 0);
+	vmwrite(VMCS_GUEST_DR7, 0x400);
+	vmwrite(VMCS_GUEST_RSP, 0);
+	vmwrite(VMCS_GUEST_RFLAGS, 2);
+	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
+	vmwrite(VMCS_GUEST_ACTIVITY_STATE, 0);
+	vmwrite(VMCS_GUEST_IA32_SYSENTER_CS, 0);
+	vmwrite(VMCS_GUEST_IA32_SYSENTER_ESP, 0);
+	vmwrite(VMCS_GUEST_IA32_SYSENTER_EIP, 0);
+	vmwrite(VMCS_VM_ENTRY_CONTROLS,
+		vmcs01_controls(VMX_WORD_ENTRY, ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_EFER |
+							ENTRY_LOAD_PAT |
+							(long_mode ? ENTRY_IA32E_MODE_GUEST : 0)));
+}
+
+void vmcs01_init(struct percpu *cpu, bool long_mode)
+{
+	hwvmcs_init(&cpu->vmcs01);
+	hwvmcs_switch(cpu, &cpu->vmcs01);
+	write_controls();
+	hwvmcs_write_host_state(cpu);
+	write_guest_segments(long_mode);
+	write_guest_state(long_mode);
+	vmcs01_update_masks(cpu);
+}
+
+u64 vmcs01_visible_cr0(void)
+{
+	const u64 mask = vmread(VMCS_CR0_GUEST_HOST_MASK);
+
+	return (vmread(VMCS_GUEST_CR0) & ~mask) | (vmread(VMCS_CR0_READ_SHADOW) & mask);
+}
+
+u64 vmcs01_visible_cr4(void)
+{
+	const u64 mask = vmread(VMCS_CR4_GUEST_HOST_MASK);
+
+	return (vmread(VMCS_GUEST_CR4) & ~mask) | (vmread(VMCS_CR4_READ_SHADOW) & mask);
+}
+
+void vmcs01_update_masks(struct percpu *cpu)
+{
+	const bool in_vmx = cpu->nested.mode != NESTED_OFF;
+	const u64 cr0 = vmcs01_visible_cr0(), cr4 = vmcs01_visible_cr4();
+
+	/* In VMX operation L1 must keep PE, PG and NE set (SDM "Restrictions on VMX Operation"). */
+	vmwrite(VMCS_CR0_GUEST_HOST_MASK, OWNED_CR0 | (in_vmx ? CR0_PE | CR0_PG : 0));
+	vmwrite(VMCS_CR4_GUEST_HOST_MASK, OWNED_CR4);
+	vmwrite(VMCS_CR0_READ_SHADOW, cr0);
+	vmwrite(VMCS_CR4_READ_SHADOW, cr4);
+}

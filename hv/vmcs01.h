@@ -1,0 +1,72 @@
+/*
+ * hv/vmcs01.h - the VMCS that runs L1, and what the processor must offer for it
+ */
+#ifndef HV_VMCS01_H
+#define HV_VMCS01_H
+
+#include "base/base.h"
+#include "base/status.h"
+#include "hv/percpu.h"
+
+/* Bits of CR0 and CR4 that hv owns: VMX operation needs them, L1 may see them otherwise. */
+#define OWNED_CR0      CR0_NE
+#define OWNED_CR4      CR4_VMXE
+
+#define CR0_PE	       BIT(0)
+#define CR0_NE	       BIT(5)
+#define CR0_NW	       BIT(29)
+#define CR0_CD	       BIT(30)
+#define CR0_PG	       BIT(31)
+
+#define CR4_PAE	       BIT(5)
+#define CR4_PGE	       BIT(7)
+#define CR4_OSFXSR     BIT(9)
+#define CR4_OSXMMEXCPT BIT(10)
+#define CR4_VMXE       BIT(13)
+#define CR4_PCIDE      BIT(17)
+#define CR4_OSXSAVE    BIT(18)
+#define CR4_SMEP       BIT(20)
+#define CR4_PKE	       BIT(22)
+
+#define EFER_LME       BIT(8)
+#define EFER_LMA       BIT(10)
+
+/* The VPID of L1; L2 runs under another one. */
+#define VPID_L1	       1
+
+/*
+ * Whether this processor has all that hv needs: VT-x enabled by the firmware, EPT, VPID,
+ * unrestricted guest, bitmaps, and the PAT, EFER and debug controls. ST_UNSUPPORTED after a log
+ * line that names what is missing.
+ */
+enum status vmcs01_check_processor(void);
+
+/* Enter VMX root operation. ST_UNSUPPORTED after a log line when the processor refuses. */
+enum status vmcs01_enter_vmx(struct percpu *cpu);
+
+/*
+ * Make VMCS01 current, with controls, host state, and L1 in the state that a processor has for the
+ * first instruction of an operating system's 32-bit or 64-bit entry: flat segments, interrupts
+ * off. The caller sets RIP, RSP, registers, and for 64 bits CR3.
+ */
+void vmcs01_init(struct percpu *cpu, bool long_mode);
+
+/* The control bits of @word (enum vmx_word) that hv wants, with those that must be 1. */
+u32 vmcs01_controls(unsigned word, u32 wanted);
+
+/* What exits in L1: 4 KiB, and two pages of 4 KiB. Owned by hv; VMCS02s merge them with L1's. */
+const u8 *vmcs01_msr_bitmap(void);
+const u8 *vmcs01_io_bitmap(void);
+
+/* Let accesses to an MSR or port exit. Before vmcs01_init(). */
+void vmcs01_intercept_msr(u32 index, bool reads, bool writes);
+void vmcs01_intercept_port(u16 port);
+
+/* CR0 and CR4 as L1 sees them; VMCS01 is current. */
+u64 vmcs01_visible_cr0(void);
+u64 vmcs01_visible_cr4(void);
+
+/* L1 entered or left VMX operation: from now on it may, or may not, change the fixed bits. */
+void vmcs01_update_masks(struct percpu *cpu);
+
+#endif
