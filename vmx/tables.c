@@ -209,13 +209,14 @@ const char *vmx_reg_name(unsigned int reg)
 /* --- Controls and capability bits ------------------------------------------------------------- */
 
 const struct vmx_control_word vmx_control_words[VMX_WORD_COUNT] = {
-#define CONTROL_WORD(WORD, FIELD, CAP, TRUE_CAP, LAYOUT, BY_WORD, BY_MASK, word_title) \
-	[VMX_WORD_##WORD] = { .title = word_title,                                     \
-			      .by_mask = BY_MASK,                                      \
-			      .field = VMCS_IX_##FIELD,                                \
-			      .cap = VMX_CAP_##CAP,                                    \
-			      .true_cap = VMX_CAP_##TRUE_CAP,                          \
-			      .layout = VMX_LAYOUT_##LAYOUT,                           \
+#define CONTROL_WORD(WORD, FIELD, CAP, TRUE_CAP, LAYOUT, DEFAULT1, BY_WORD, BY_MASK, word_title) \
+	[VMX_WORD_##WORD] = { .title = word_title,                                               \
+			      .default1 = DEFAULT1,                                              \
+			      .by_mask = BY_MASK,                                                \
+			      .field = VMCS_IX_##FIELD,                                          \
+			      .cap = VMX_CAP_##CAP,                                              \
+			      .true_cap = VMX_CAP_##TRUE_CAP,                                    \
+			      .layout = VMX_LAYOUT_##LAYOUT,                                     \
 			      .by_word = VMX_WORD_##BY_WORD },
 #include "vmx/control_words.def"
 #undef CONTROL_WORD

@@ -147,7 +147,7 @@ enum vmx_exit_reason {
 #define EXIT_REASON_ENTRY_FAILURE     BIT(31)
 
 enum vmx_qual {
-#define QUALIFICATION(NAME, title) VMX_QUAL_##NAME,
+#define QUALIFICATION(NAME, KIND, title) VMX_QUAL_##NAME,
 #include "vmx/qualifications.def"
 #undef QUALIFICATION
 	VMX_QUAL_COUNT
@@ -229,12 +229,13 @@ enum vmx_word_layout {
 
 struct vmx_control_word {
 	const char *title;
-	u64 by_mask; /* the control in @by_word that activates this word; 0: always active */
-	u8 field;    /* enum vmcs_index */
-	u8 cap;	     /* enum vmx_cap */
-	u8 true_cap; /* enum vmx_cap; the same as @cap where there is no TRUE MSR */
-	u8 layout;   /* enum vmx_word_layout */
-	u8 by_word;  /* enum vmx_word */
+	u32 default1; /* bits that the non-TRUE capability MSR always requires to be 1 */
+	u64 by_mask;  /* the control in @by_word that activates this word; 0: always active */
+	u8 field;     /* enum vmcs_index */
+	u8 cap;	      /* enum vmx_cap */
+	u8 true_cap;  /* enum vmx_cap; the same as @cap where there is no TRUE MSR */
+	u8 layout;    /* enum vmx_word_layout */
+	u8 by_word;   /* enum vmx_word */
 };
 
 extern const struct vmx_control_word vmx_control_words[VMX_WORD_COUNT];

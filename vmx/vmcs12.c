@@ -1,0 +1,74 @@
+#include "vmx/vmcs12.h"
+
+_Static_assert(sizeof(struct vmcs12) <= 4096, "a VMCS region has at most 4 KiB");
+_Static_assert(offsetof(struct vmcs12, abort) == 4, "SDM, \"Format of the VMCS Region\"");
+_Static_assert(VMCS_FIELD_COUNT == 207, "rows were added: raise VMCS12_REVISION and this number");
+_Static_assert(!(VMCS12_REVISION & VMCS12_SHADOW), "revision identifiers have 31 bits");
+
+void vmcs_set_from_caps(struct vmcs_set *set, const struct vmx_caps *caps)
+{
+	memset(set, 0, sizeof(*set));
+	for (int index = 0; index < VMCS_FIELD_COUNT; index++) {
+		if (vmx_caps_field_exists(caps, index))
+			vmcs_set_add(set, index);
+	}
+}
+
+unsigned int vmcs_set_highest_index(const struct vmcs_set *set)
+{
+	unsigned int highest = 0;
+
+	for (int index = 0; index < VMCS_FIELD_COUNT; index++) {
+		if (vmcs_set_has(set, index))
+			highest =
+				MAX(highest, (unsigned int)BITS(vmcs_fields[index].encoding, 9, 1));
+	}
+	return highest;
+}
+
+int vmcs_access_index(u64 encoding)
+{
+	const int index = vmcs_field_index(encoding & ~1ull);
+
+	if (index < 0)
+		return -1;
+	if (vmcs_encoding_is_high(encoding) && vmcs_fields[index].width != VMCS_WIDTH_64)
+		return -1;
+	return index;
+}
+
+u64 vmcs_write_result(int index, u64 old, u64 encoding, bool long_mode, u64 value)
+{
+	if (!long_mode)
+		value = (u32)value;
+	if (vmcs_encoding_is_high(encoding))
+		return (u32)old | value << 32;
+	return value & vmcs_width_mask(vmcs_fields[index].width);
+}
+
+enum status vmcs12_read(const struct vmcs12 *vmcs, const struct vmcs_set *exists, u64 encoding,
+			bool long_mode, u64 *value)
+{
+	const int index = vmcs_access_index(encoding);
+	u64 held;
+
+	if (index < 0 || !vmcs_set_has(exists, index))
+		return ST_NOT_FOUND;
+	held = vmcs->value[index];
+	if (vmcs_encoding_is_high(encoding))
+		held >>= 32;
+	*value = long_mode ? held : (u32)held;
+	return ST_OK;
+}
+
+enum status vmcs12_write(struct vmcs12 *vmcs, const struct vmcs_set *exists, u64 encoding,
+			 bool long_mode, u64 value)
+{
+	const int index = vmcs_access_index(encoding);
+
+	if (index < 0 || !vmcs_set_has(exists, index))
+		return ST_NOT_FOUND;
+	vmcs->value[index] =
+		vmcs_write_result(index, vmcs->value[index], encoding, long_mode, value);
+	return ST_OK;
+}

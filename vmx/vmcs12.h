@@ -1,0 +1,85 @@
+/*
+ * vmx/vmcs12.h - the VMCS that hv keeps for L1, and access by encoding
+ *
+ * struct vmcs12 is what stands in L1's VMCS region: the two words that the SDM defines, then ours.
+ * Its revision identifier names the layout, so that a region written by another version of vmxtape
+ * is refused by VMPTRLD as one of another processor would be.
+ */
+#ifndef VMX_VMCS12_H
+#define VMX_VMCS12_H
+
+#include "base/base.h"
+#include "base/status.h"
+#include "vmx/caps.h"
+#include "vmx/tables.h"
+
+/* "vxt" and a number that grows with each change of struct vmcs12 or of the rows of fields.def. */
+#define VMCS12_REVISION 0x76787401u
+
+/* Bit 31 of the first word of a region: it holds a shadow VMCS. */
+#define VMCS12_SHADOW	BIT(31)
+
+struct vmcs12 {
+	u32 revision; /* bits 30:0; bit 31 is VMCS12_SHADOW; written by L1 only */
+	u32 abort;    /* VMX-abort indicator */
+	u32 launched; /* launch state: 0 clear, 1 launched */
+	u32 unused;
+	u64 value[VMCS_FIELD_COUNT]; /* by enum vmcs_index; bits above a field's width are 0 */
+};
+
+/* A set of VMCS fields. */
+struct vmcs_set {
+	u64 word[(VMCS_FIELD_COUNT + 63) / 64];
+};
+
+static inline bool vmcs_set_has(const struct vmcs_set *set, int index)
+{
+	return set->word[index / 64] >> (index % 64) & 1;
+}
+
+static inline void vmcs_set_add(struct vmcs_set *set, int index)
+{
+	set->word[index / 64] |= BIT(index % 64);
+}
+
+static inline void vmcs_set_remove(struct vmcs_set *set, int index)
+{
+	set->word[index / 64] &= ~BIT(index % 64);
+}
+
+/* The fields that exist on a processor with @caps. */
+void vmcs_set_from_caps(struct vmcs_set *set, const struct vmx_caps *caps);
+
+/* The highest index (bits 9:1 of the encoding) in @set: what IA32_VMX_VMCS_ENUM[9:1] must say. */
+unsigned int vmcs_set_highest_index(const struct vmcs_set *set);
+
+/* Field @index := the bits of @value that the field has. */
+static inline void vmcs12_set(struct vmcs12 *vmcs, int index, u64 value)
+{
+	vmcs->value[index] = value & vmcs_width_mask(vmcs_fields[index].width);
+}
+
+/*
+ * What VMREAD and VMWRITE do with an encoding. SDM: "VMREAD, VMWRITE, and Encodings of VMCS
+ * Fields".
+ *
+ * @exists     the fields that are supported; not the fields of @vmcs that have been written
+ * @encoding   full or high access; outside 64-bit mode the low 32 bits of the operand
+ * @long_mode  the instruction is executed in 64-bit mode; otherwise its operands have 32 bits
+ *
+ * Return ST_NOT_FOUND, with nothing changed, when the encoding names no supported field
+ * (VM-instruction error 12). Whether a read-only field may be written is for the caller to know:
+ * see vmcs_access_index() and vmcs_fields[].access.
+ */
+enum status vmcs12_read(const struct vmcs12 *vmcs, const struct vmcs_set *exists, u64 encoding,
+			bool long_mode, u64 *value);
+enum status vmcs12_write(struct vmcs12 *vmcs, const struct vmcs_set *exists, u64 encoding,
+			 bool long_mode, u64 value);
+
+/* The field that a full or high access names, or -1. */
+int vmcs_access_index(u64 encoding);
+
+/* The value that field @index, holding @old, has after VMWRITE with @encoding. */
+u64 vmcs_write_result(int index, u64 old, u64 encoding, bool long_mode, u64 value);
+
+#endif
