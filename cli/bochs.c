@@ -1,0 +1,194 @@
+#include "cli/bochs.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/boot_image.h"
+#include "cli/message.h"
+#include "cli/program.h"
+
+#define BIOS	 "/usr/share/bochs/BIOS-bochs-latest"
+#define VGA_BIOS "/usr/share/vgabios/vgabios.bin"
+#define MAX_HOST 2048 /* MiB that Bochs may hold; the rest is paged to a file by Bochs */
+
+static char *path_in(const char *folder, const char *name)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s", folder, name) < 0)
+		die("out of memory");
+	return path;
+}
+
+/*
+ * rfb is the one display that neither needs a screen nor writes to stdout, where the frames are.
+ * ignore_bad_msrs=0: an MSR that does not exist faults, as on a processor.
+ */
+static void write_config(const struct bochs_setup *setup, const char *path, const char *serial,
+			 const char *log)
+{
+	FILE *const file = fopen(path, "we");
+
+	if (!file)
+		die_errno("cannot write '%s'", path);
+	fprintf(file,
+		"display_library: rfb, options=\"timeout=0\"\n"
+		"config_interface: textconfig\n"
+		"romimage: file=" BIOS ", options=fastboot\n"
+		"vgaromimage: file=" VGA_BIOS "\n"
+		"cpu: model=%s, count=%llu, ips=%llu, reset_on_triple_fault=0, ignore_bad_msrs=0\n"
+		"memory: guest=%llu, host=%llu\n"
+		"clock: sync=none, time0=%d\n"
+		"ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14\n"
+		"ata0-master: type=cdrom, path=\"%s\", status=inserted\n"
+		"boot: cdrom\n"
+		"com1: enabled=1, mode=file, dev=\"%s\"\n"
+		"port_e9_hack: enabled=1\n"
+		"plugin_ctrl: unmapped=1, speaker=0, sb16=0, es1370=0, gameport=0\n"
+		"magic_break: enabled=0\n"
+		"log: \"%s\"\n"
+		"panic: action=fatal\n"
+		"error: action=report\n"
+		"info: action=report\n"
+		"debug: action=ignore\n",
+		setup->cpu_model, (unsigned long long)setup->cpus, (unsigned long long)setup->ips,
+		(unsigned long long)setup->mib, (unsigned long long)MIN(setup->mib, (u64)MAX_HOST),
+		BOOT_IMAGE_DATE, setup->image, serial, log);
+	if (fclose(file))
+		die_errno("cannot write '%s'", path);
+}
+
+static void write_text(const char *path, const char *text)
+{
+	FILE *const file = fopen(path, "we");
+
+	if (!file || fputs(text, file) < 0 || fclose(file))
+		die_errno("cannot write '%s'", path);
+}
+
+/* Bochs's display listens on a TCP port; nobody shall find it. Where that is refused, it stays. */
+static void leave_network(void)
+{
+	if (unshare(CLONE_NEWNET))
+		(void)!unshare(CLONE_NEWUSER | CLONE_NEWNET);
+}
+
+static _Noreturn void child(const char *const *argv, int in, int out, int errors)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	leave_network();
+	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(errors, 2) < 0)
+		_exit(126);
+	execv(argv[0], (char *const *)argv);
+	_exit(127);
+}
+
+void bochs_start(const struct bochs_setup *setup, struct bochs *bochs)
+{
+	char *const program = program_find("bochs", "bochs");
+	char *const config = path_in(setup->work, "bochsrc");
+	char *const commands = path_in(setup->work, "commands");
+	char *const serial = path_in(setup->work, "com1");
+	char *const errors_path = path_in(setup->work, "bochs.err");
+	int in[2], out[2], errors;
+
+	bochs->log = path_in(setup->work, "bochs.log");
+	program_need_file(BIOS, "bochsbios");
+	program_need_file(VGA_BIOS, "vgabios");
+	write_config(setup, config, serial, bochs->log);
+	/* Debian's Bochs has the debugger built in, which waits for this command. */
+	write_text(commands, "c\n");
+	unlink(serial);
+	if (mkfifo(serial, 0600))
+		die_errno("cannot make '%s'", serial);
+	/* Opened for both so that it has no end of file while Bochs has not opened it yet. */
+	bochs->serial = open(serial, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	errors = open(errors_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (bochs->serial < 0 || errors < 0 || pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
+		die_errno("cannot make pipes in '%s'", setup->work);
+	fcntl(out[0], F_SETPIPE_SZ, 1 << 20);
+	fcntl(out[0], F_SETFL, O_NONBLOCK);
+	bochs->pid = fork();
+	if (bochs->pid < 0)
+		die_errno("cannot start '%s'", program);
+	if (!bochs->pid)
+		child((const char *const[]){ program, "-q", "-f", config, "-rc", commands, NULL },
+		      in[0], out[1], errors);
+	close(in[0]);
+	close(out[1]);
+	close(errors);
+	bochs->commands = in[1];
+	bochs->output = out[0];
+	free(program);
+	free(config);
+	free(commands);
+	free(serial);
+	free(errors_path);
+}
+
+void bochs_stop(const struct bochs *bochs)
+{
+	kill(bochs->pid, SIGINT);
+	(void)!write(bochs->commands, "q\n", 2);
+}
+
+void bochs_kill(const struct bochs *bochs)
+{
+	kill(-bochs->pid, SIGKILL);
+	kill(bochs->pid, SIGKILL);
+}
+
+/* A log line: ticks, a letter for its severity, the device in brackets, text. */
+static void read_line(char *line, struct bochs_end *end)
+{
+	char *rest;
+	const u64 ticks = strtoull(line, &rest, 10);
+
+	line[strcspn(line, "\r\n")] = 0;
+	if (rest == line || !*rest)
+		return;
+	end->ticks = MAX(end->ticks, ticks);
+	if (*rest != 'p' && *rest != 'e')
+		return;
+	if (strstr(rest, "Shutdown port")) {
+		end->by_guest = true;
+		return;
+	}
+	/* The last panic counts, or the last error when there is none. */
+	if (*rest == 'p' || end->message[0] != 'p')
+		snprintf(end->message, sizeof(end->message), "%s", rest);
+}
+
+void bochs_read_end(const struct bochs *bochs, struct bochs_end *end)
+{
+	FILE *const file = fopen(bochs->log, "re");
+	char line[1024], *text;
+
+	memset(end, 0, sizeof(*end));
+	if (!file)
+		return;
+	while (fgets(line, sizeof(line), file))
+		read_line(line, end);
+	fclose(file);
+	if (end->message[0] != 'p') {
+		end->message[0] = 0;
+		return;
+	}
+	text = strchr(end->message, ']');
+	text = text ? text + 1 : end->message;
+	text += strspn(text, " ");
+	if (!strncmp(text, ">>PANIC<< ", 10))
+		text += 10;
+	memmove(end->message, text, strlen(text) + 1);
+}

@@ -1,0 +1,49 @@
+/*
+ * cli/bochs.h - an emulated machine with VMX: configuring, starting and stopping Bochs
+ *
+ * Bochs runs without a display, in a process group and (where the system allows it) a network of
+ * its own, from a fixed date, so that the same image runs the same instructions each time.
+ */
+#ifndef CLI_BOCHS_H
+#define CLI_BOCHS_H
+
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "base/base.h"
+
+struct bochs_setup {
+	const char *image;     /* the CD */
+	const char *work;      /* folder for configuration, log and the serial pipe */
+	const char *cpu_model; /* a name of `bochs --help cpu` */
+	u64 cpus, mib, ips;
+};
+
+struct bochs {
+	pid_t pid;
+	int commands; /* write end: the debugger's input */
+	int output;   /* read end: what the guest writes to port E9, and Bochs's own lines */
+	int serial;   /* read end: the guest's COM1 */
+	char *log;    /* path of Bochs's log */
+};
+
+/* Why Bochs stopped, as far as its log tells. */
+struct bochs_end {
+	bool by_guest;	   /* the guest asked for it: hv's way to end */
+	u64 ticks;	   /* time ticks since power-on, 0: unknown */
+	char message[256]; /* Bochs's last words, "" when there are none */
+};
+
+/* Start Bochs. Dies, naming the package to install, when it or its BIOS is missing. */
+void bochs_start(const struct bochs_setup *setup, struct bochs *bochs);
+
+/* Ask Bochs to stop at the next instruction and to quit; it may take a moment. */
+void bochs_stop(const struct bochs *bochs);
+
+/* Kill it. The caller waits for it. */
+void bochs_kill(const struct bochs *bochs);
+
+/* Read the log of a Bochs that has ended. */
+void bochs_read_end(const struct bochs *bochs, struct bochs_end *end);
+
+#endif
