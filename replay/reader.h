@@ -27,6 +27,8 @@ struct reader;
  * further on opens with ST_OK: see reader_damage().
  */
 enum status reader_open(const char *path, struct reader **reader, char *error, size_t size);
+enum status reader_open_memory(const char *name, const void *bytes, size_t size,
+			       struct reader **reader, char *error, size_t error_size);
 void reader_close(struct reader *reader);
 
 /*
@@ -65,7 +67,8 @@ struct reader_info {
 	unsigned gaps;
 	unsigned bad_blocks;	 /* met so far */
 	unsigned unknown_chunks; /* of a type that this program does not know, passed over */
-	bool finished;		 /* the recording was ended properly; false: the tape is cut */
+	bool finished; /* the file is whole; false: it was cut, or its recorder was killed */
+	bool complete; /* the recording ended by itself; false: it was stopped from outside */
 };
 
 const struct reader_info *reader_info(const struct reader *reader);

@@ -69,10 +69,23 @@ enum status trace_pack_slice(struct trace_packer *packer, size_t *packed)
 
 #ifndef HV
 
-enum status trace_unpack(const u8 *from, size_t size, u8 *to, size_t raw_size)
+/* The type is zstd's own, under a name of ours. */
+struct trace_unpacker *trace_unpacker_new(void)
 {
-	/* A frame that says that it is longer would only be cut off. */
-	return ZSTD_decompress(to, raw_size, from, size) == raw_size ? ST_OK : ST_CORRUPT;
+	return (struct trace_unpacker *)ZSTD_createDCtx();
+}
+
+void trace_unpacker_free(struct trace_unpacker *unpacker)
+{
+	ZSTD_freeDCtx((ZSTD_DCtx *)unpacker);
+}
+
+enum status trace_unpack(struct trace_unpacker *unpacker, const u8 *from, size_t size, u8 *to,
+			 size_t raw_size)
+{
+	const size_t got = ZSTD_decompressDCtx((ZSTD_DCtx *)unpacker, to, raw_size, from, size);
+
+	return got == raw_size ? ST_OK : ST_CORRUPT;
 }
 
 #endif

@@ -36,9 +36,16 @@ enum status trace_pack_slice(struct trace_packer *packer, size_t *packed);
 
 #ifndef HV
 
+struct trace_unpacker;
+
+/* NULL when there is no memory. */
+struct trace_unpacker *trace_unpacker_new(void);
+void trace_unpacker_free(struct trace_unpacker *unpacker);
+
 /* Unpack the zstd frame at @from into exactly @raw_size bytes at @to; ST_CORRUPT when it does not.
  */
-enum status trace_unpack(const u8 *from, size_t size, u8 *to, size_t raw_size);
+enum status trace_unpack(struct trace_unpacker *unpacker, const u8 *from, size_t size, u8 *to,
+			 size_t raw_size);
 
 #endif
 

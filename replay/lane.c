@@ -1,0 +1,281 @@
+#include "replay/lane.h"
+
+#include <stdlib.h>
+
+struct lane *lane_new(struct tape *tape, u16 cpu, const struct trace_schema *schema)
+{
+	struct lane *const lane = calloc(1, sizeof(*lane));
+	void *const memory = aligned_alloc(64, ALIGN_UP(trace_decoder_size(), 64));
+
+	if (!lane || !memory) {
+		free(memory);
+		free(lane);
+		return NULL;
+	}
+	lane->tape = tape;
+	lane->cpu = cpu;
+	lane->schema_id = schema->id;
+	lane->decoder = trace_decoder_init(memory, schema);
+	lane->unpacker = trace_unpacker_new();
+	if (lane->unpacker)
+		return lane;
+	lane_free(lane);
+	return NULL;
+}
+
+void lane_free(struct lane *lane)
+{
+	if (!lane)
+		return;
+	trace_unpacker_free(lane->unpacker);
+	free(lane->decoder);
+	free(lane->segments);
+	free(lane);
+}
+
+/* --- making ------------------------------------------------------------------------------------
+ */
+
+static enum status add_segment(struct lane *lane, struct lane_segment segment)
+{
+	if (lane->count == lane->room) {
+		const size_t room = MAX(64, 2 * lane->room);
+		struct lane_segment *const segments =
+			realloc(lane->segments, room * sizeof(*segments));
+
+		if (!segments)
+			return ST_NO_MEMORY;
+		lane->segments = segments;
+		lane->room = room;
+	}
+	segment.n = lane->numbers;
+	lane->numbers += segment.events;
+	lane->segments[lane->count++] = segment;
+	return ST_OK;
+}
+
+static enum status add_gap(struct lane *lane, enum trace_gap why, u64 events, u64 last_tsc)
+{
+	const struct lane_segment segment = { .seq = lane->next_seq,
+					      .events = 1,
+					      .gap = { .why = why,
+						       .events = events,
+						       .first_tsc = lane->last_tsc,
+						       .last_tsc = last_tsc } };
+
+	lane->gaps++;
+	lane->lost += events;
+	lane->next_seq += events;
+	return add_segment(lane, segment);
+}
+
+/* What is missing before @block: first what was lost, then what hv had to drop. */
+static enum status add_hole(struct lane *lane, const struct tape_chunk *chunk)
+{
+	const struct block *const block = &chunk->block;
+	const u64 hole = block->first_seq - lane->next_seq;
+	const u64 dropped = MIN(hole, block->dropped);
+	enum status status = ST_OK;
+
+	if (hole > dropped)
+		status = add_gap(lane, chunk->after_damage ? GAP_DAMAGED_BLOCK : GAP_LOST_BLOCK,
+				 hole - dropped, block->first_tsc);
+	if (dropped && status == ST_OK)
+		status = add_gap(lane, GAP_RING_FULL, dropped, block->first_tsc);
+	return status;
+}
+
+static enum status add_block(struct lane *lane, struct tape_chunk *chunk)
+{
+	const struct block *const block = &chunk->block;
+	enum status status;
+
+	/* Seen already: frames or files that were put together twice. */
+	if (block->first_seq < lane->next_seq) {
+		tape_damaged(lane->tape, "the block at offset %llu is out of order",
+			     (unsigned long long)chunk->offset);
+		return ST_OK;
+	}
+	lane->loss_open = false;
+	status = add_hole(lane, chunk);
+	if (status != ST_OK)
+		return status;
+	lane->next_seq = block->first_seq + block->events;
+	lane->last_tsc = block->last_tsc;
+	return add_segment(lane, (struct lane_segment){ .seq = block->first_seq,
+							.events = block->events,
+							.chunk = chunk });
+}
+
+enum status lane_add(struct lane *lane, struct tape_chunk *chunk)
+{
+	if (chunk->chunk.type == CHUNK_BLOCK)
+		return add_block(lane, chunk);
+	lane->loss_open = true;
+	lane->loss = chunk->loss;
+	return ST_OK;
+}
+
+enum status lane_end(struct lane *lane, u64 next_seq)
+{
+	const bool full = lane->loss.why == GAP_RING_FULL;
+	enum status status = ST_OK;
+
+	if (lane->next_seq < next_seq)
+		status = add_gap(lane, GAP_DAMAGED_BLOCK, next_seq - lane->next_seq, 0);
+	if (status == ST_OK && lane->loss_open)
+		return add_gap(lane, full ? GAP_RING_FULL : GAP_LOST_BLOCK, lane->loss.events, 0);
+	if (status == ST_OK && !lane->tape->complete)
+		return add_gap(lane, GAP_CUT, 0, 0);
+	return status;
+}
+
+/* --- reading -----------------------------------------------------------------------------------
+ */
+
+static void give_gap(struct lane *lane, u64 seq, const struct ev_gap *gap)
+{
+	memcpy(lane->gap_col, gap, sizeof(*gap));
+	lane->event = (struct trace_event){ .kind = EV_GAP,
+					    .cpu = lane->cpu,
+					    .seq = seq,
+					    .tsc = gap->first_tsc,
+					    .col = lane->gap_col };
+}
+
+/* Stands for the events of the block at @at that cannot be read, from the next one on. */
+static void give_damage(struct lane *lane, struct lane_segment *segment, u64 *numbers)
+{
+	const struct block *const block = &segment->chunk->block;
+	const bool none = lane->done == 0;
+	const struct ev_gap gap = { .why = GAP_DAMAGED_BLOCK,
+				    .events = segment->events - lane->done,
+				    .first_tsc = none ? block->first_tsc : lane->event.tsc,
+				    .last_tsc = block->last_tsc };
+
+	if (!segment->bad) {
+		segment->bad = true;
+		lane->bad_blocks++;
+		lane->lost += gap.events;
+	}
+	give_gap(lane, segment->seq + lane->done, &gap);
+	*numbers = gap.events;
+	tape_damaged(
+		lane->tape, "the block at offset %llu is damaged, events %llu to %llu are lost",
+		(unsigned long long)segment->chunk->offset, (unsigned long long)lane->event.seq,
+		(unsigned long long)(lane->event.seq + gap.events - 1));
+}
+
+static enum status open_block(struct lane *lane, const struct tape_chunk *tape_chunk)
+{
+	const struct chunk *const chunk = &tape_chunk->chunk;
+	const struct block *const block = &tape_chunk->block;
+	const struct trace_block_facts facts = { .cpu = lane->cpu,
+						 .events = block->events,
+						 .first_seq = block->first_seq,
+						 .first_tsc = block->first_tsc };
+	struct cursor in = cursor_over(chunk->payload, chunk->size);
+	const u8 *raw = chunk->payload;
+
+	if (chunk_read_payload(&in, chunk) != ST_OK || block->schema_id != lane->schema_id)
+		return ST_CORRUPT;
+	if (block->codec == BLOCK_ZSTD) {
+		raw = lane->raw;
+		if (trace_unpack(lane->unpacker, chunk->payload, chunk->size, lane->raw,
+				 block->raw_size) != ST_OK)
+			return ST_CORRUPT;
+	} else if (block->codec != BLOCK_RAW) {
+		return ST_CORRUPT;
+	}
+	return trace_decoder_open(lane->decoder, raw, block->raw_size, &facts);
+}
+
+static void leave_segment(struct lane *lane)
+{
+	lane->at++;
+	lane->done = 0;
+	lane->opened = false;
+}
+
+enum status lane_next(struct lane *lane, const struct trace_event **event, u64 *numbers)
+{
+	struct lane_segment *segment;
+	enum status status;
+
+	*event = &lane->event;
+	*numbers = 1;
+	while (lane->at < lane->count) {
+		segment = &lane->segments[lane->at];
+		if (!segment->chunk) {
+			give_gap(lane, segment->seq, &segment->gap);
+			leave_segment(lane);
+			return ST_OK;
+		}
+		status = lane->opened ? ST_OK : open_block(lane, segment->chunk);
+		lane->opened = true;
+		if (status == ST_OK)
+			status = trace_decode_event(lane->decoder, &lane->event);
+		if (likely(status == ST_OK)) {
+			lane->done++;
+			return ST_OK;
+		}
+		if (status != ST_END && lane->done < segment->events) {
+			give_damage(lane, segment, numbers);
+			leave_segment(lane);
+			return ST_OK;
+		}
+		if (status != ST_END)
+			tape_damaged(lane->tape, "the block at offset %llu says too much",
+				     (unsigned long long)segment->chunk->offset);
+		leave_segment(lane);
+	}
+	return ST_END;
+}
+
+void lane_seek(struct lane *lane, u64 n)
+{
+	const struct trace_event *event;
+	size_t low = 0, high = lane->count;
+	u64 numbers;
+
+	/* The first segment that ends behind @n. */
+	while (low < high) {
+		const size_t middle = (low + high) / 2;
+
+		if (lane->segments[middle].n + lane->segments[middle].events > n)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	if (lane->at != low || lane_tell(lane) > n) {
+		lane->at = low;
+		lane->done = 0;
+		lane->opened = false;
+	}
+	while (lane_tell(lane) < n && lane_next(lane, &event, &numbers) == ST_OK)
+		;
+}
+
+enum status lane_find(const struct lane *lane, u64 seq, u64 *n)
+{
+	size_t low = 0, high = lane->count;
+
+	while (low < high) {
+		const size_t middle = (low + high) / 2;
+
+		if (lane->segments[middle].seq > seq)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	if (!low || !lane->segments[low - 1].chunk ||
+	    seq - lane->segments[low - 1].seq >= lane->segments[low - 1].events)
+		return ST_NOT_FOUND;
+	*n = lane->segments[low - 1].n + (seq - lane->segments[low - 1].seq);
+	return ST_OK;
+}
+
+u64 lane_tell(const struct lane *lane)
+{
+	return lane->at < lane->count ? lane->segments[lane->at].n + lane->done : lane->numbers;
+}

@@ -1,0 +1,74 @@
+/*
+ * replay/lane.h - the events of one CPU of a tape, gaps included
+ *
+ * A lane is a list of segments: blocks, and gaps between them. It is made from block headers alone;
+ * a block is checked, unpacked and decoded when its events are asked for.
+ */
+#ifndef REPLAY_LANE_H
+#define REPLAY_LANE_H
+
+#include "trace/decode.h"
+#include "trace/file.h"
+#include "trace/pack.h"
+
+struct lane_segment {
+	u64 n;			  /* number of its first event in the lane, from 0 */
+	u64 seq;		  /* of its first event */
+	u64 events;		  /* numbers that it takes: of a block its events, of a gap 1 */
+	struct tape_chunk *chunk; /* NULL: a gap ... */
+	struct ev_gap gap;	  /* ... which is this */
+	bool bad;		  /* the block was found damaged */
+};
+
+struct lane {
+	u16 cpu;
+	bool opened; /* the block at @at is in the decoder */
+	struct tape *tape;
+	struct lane_segment *segments;
+	size_t count;
+	size_t room;
+	u64 numbers; /* that all segments take */
+	u64 lost;    /* events that gaps between the blocks stand for */
+	unsigned gaps;
+	unsigned bad_blocks; /* met so far */
+	u32 schema_id;
+	u64 next_seq;
+	u64 last_tsc;	/* of the last block added */
+	bool loss_open; /* a LOSS chunk that no block has followed yet: */
+	struct loss loss;
+
+	size_t at; /* the segment ... */
+	u64 done;  /* ... and how many of its numbers were read */
+	u64 gap_col[TRACE_MAX_COLUMNS];
+	struct trace_event event;
+	struct trace_decoder *decoder;
+	struct trace_unpacker *unpacker;
+	u8 raw[CODEC_MAX_RAW];
+};
+
+/* @schema and @tape outlive the lane. NULL when there is no memory. */
+struct lane *lane_new(struct tape *tape, u16 cpu, const struct trace_schema *schema);
+void lane_free(struct lane *lane);
+
+/* Append what a BLCK or LOSS chunk of this CPU says. ST_NO_MEMORY. */
+enum status lane_add(struct lane *lane, struct tape_chunk *chunk);
+
+/* No more chunks come: @next_seq is the seq after the last event by the index, 0 when unknown. */
+enum status lane_end(struct lane *lane, u64 next_seq);
+
+/*
+ * The next event and how many numbers it takes: 1, or of a damaged block what was left of it.
+ * ST_END. The event holds until the next call.
+ */
+enum status lane_next(struct lane *lane, const struct trace_event **event, u64 *numbers);
+
+/* Make number @n the next; inside a damaged block, the one after it. */
+void lane_seek(struct lane *lane, u64 n);
+
+/* The number of the event @seq. ST_NOT_FOUND where it is in a gap or was never there. */
+enum status lane_find(const struct lane *lane, u64 seq, u64 *n);
+
+/* The number of the next event. */
+u64 lane_tell(const struct lane *lane);
+
+#endif

@@ -1,0 +1,471 @@
+#include "replay/reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/boot_record.h"
+#include "replay/lane.h"
+
+#define MAX_TRACKS	 256
+#define CHECKPOINT_EVERY 65536 /* numbers, on tapes of several CPUs */
+
+/* A lane, and the event of it that comes next in the merge. */
+struct track {
+	struct lane *lane;
+	struct boot_record record;
+	const struct trace_event *event; /* NULL at the end of the lane */
+	u64 lane_n;			 /* its number in the lane ... */
+	u64 numbers;			 /* ... and how many it takes */
+	u64 time;			 /* what the merge sorts by */
+};
+
+/* Where every track was when number @n came next. */
+struct checkpoint {
+	u64 n;
+	struct {
+		u64 lane_n;
+		u64 time;
+	} tracks[];
+};
+
+struct reader {
+	struct tape tape;
+	bool mapped;
+	struct trace_schema schema;
+	char names[SCHEMA_MAX_SIZE];
+	char *path;
+	struct reader_info info;
+	struct track *tracks;
+	unsigned track_count;
+	struct track *given; /* whose event the caller has */
+	u64 n;
+	struct checkpoint **checkpoints; /* with several tracks: one every CHECKPOINT_EVERY */
+	size_t checkpoint_count;
+};
+
+/* --- opening -----------------------------------------------------------------------------------
+ */
+
+/* What struct ev_<kind> of this program says must hold for the tape, as far as the tape has it. */
+static const char *contradiction(const struct trace_schema *ours, const struct trace_schema *tape)
+{
+	for (unsigned id = 0; id < SCHEMA_MAX_KINDS; id++) {
+		const struct trace_kind_info *const a = trace_schema_kind(ours, id);
+		const struct trace_kind_info *const b = trace_schema_kind(tape, id);
+
+		if (!a || !b)
+			continue;
+		if (strcmp(a->name, b->name))
+			return b->name;
+		for (unsigned i = 0; i < MIN(a->column_count, b->column_count); i++)
+			if (strcmp(a->columns[i].name, b->columns[i].name))
+				return b->name;
+	}
+	return NULL;
+}
+
+static enum status take_schema(struct reader *reader, char *error, size_t size)
+{
+	const struct tape *const tape = &reader->tape;
+	bool needed = false;
+
+	for (size_t i = 0; i < tape->chunk_count; i++) {
+		const struct chunk *const chunk = &tape->chunks[i].chunk;
+		struct cursor in = { chunk->payload, tape->bytes + tape->size, ST_OK };
+		enum status status;
+
+		needed |= chunk->type == CHUNK_BLOCK;
+		if (chunk->type != CHUNK_SCHEMA || chunk_read_payload(&in, chunk) != ST_OK)
+			continue;
+		status = trace_schema_parse(&reader->schema, reader->names, chunk->payload,
+					    chunk->size);
+		if (status == ST_OK)
+			return ST_OK;
+		snprintf(error, size, "'%s': its schema is %s", reader->path, status_text(status));
+		return status == ST_NEWER ? ST_NEWER : ST_CORRUPT;
+	}
+	/* Blocks name their schema, so a tape that lost it can still be one of this program. */
+	reader->schema = *trace_schema_builtin();
+	if (!needed)
+		return ST_OK;
+	tape_damaged(&reader->tape, "its schema is missing");
+	for (size_t i = 0; i < tape->chunk_count; i++)
+		if (tape->chunks[i].chunk.type == CHUNK_BLOCK &&
+		    tape->chunks[i].block.schema_id == reader->schema.id)
+			return ST_OK;
+	snprintf(error, size, "'%s': its schema is missing or damaged, nothing tells what it holds",
+		 reader->path);
+	return ST_CORRUPT;
+}
+
+static struct track *track_of(struct reader *reader, u16 cpu)
+{
+	for (unsigned i = 0; i < reader->track_count; i++)
+		if (reader->tracks[i].lane->cpu == cpu)
+			return &reader->tracks[i];
+	return NULL;
+}
+
+static struct track *add_track(struct reader *reader, u16 cpu)
+{
+	struct track *const track = &reader->tracks[reader->track_count];
+
+	if (reader->track_count == MAX_TRACKS)
+		return NULL;
+	*track = (struct track){ .lane = lane_new(&reader->tape, cpu, &reader->schema) };
+	if (!track->lane)
+		return NULL;
+	reader->track_count++;
+	return track;
+}
+
+static int compare_tracks(const void *a, const void *b)
+{
+	return ((const struct track *)a)->lane->cpu - ((const struct track *)b)->lane->cpu;
+}
+
+static enum status make_tracks(struct reader *reader)
+{
+	struct reader_info *const info = &reader->info;
+	enum status status = ST_OK;
+
+	reader->tracks = calloc(MAX_TRACKS, sizeof(*reader->tracks));
+	if (!reader->tracks)
+		return ST_NO_MEMORY;
+	for (size_t i = 0; i < reader->tape.chunk_count && status == ST_OK; i++) {
+		struct tape_chunk *const chunk = &reader->tape.chunks[i];
+		struct track *track = track_of(reader, chunk->chunk.cpu);
+
+		if (chunk->chunk.type == CHUNK_SCHEMA)
+			continue;
+		if (!track)
+			track = add_track(reader, chunk->chunk.cpu);
+		if (!track)
+			return ST_NO_MEMORY;
+		status = lane_add(track->lane, chunk);
+		if (chunk->chunk.type != CHUNK_BLOCK)
+			continue;
+		info->blocks++;
+		info->packed += chunk->block.codec != BLOCK_RAW;
+		info->counted += chunk->block.counted;
+		info->first_tsc = info->blocks == 1 ? chunk->block.first_tsc
+						    : MIN(info->first_tsc, chunk->block.first_tsc);
+		info->last_tsc = MAX(info->last_tsc, chunk->block.last_tsc);
+	}
+	for (unsigned i = 0; i < reader->track_count && status == ST_OK; i++) {
+		struct lane *const lane = reader->tracks[i].lane;
+
+		status = lane_end(lane, tape_index_end(&reader->tape, lane->cpu));
+		info->events += lane->numbers;
+	}
+	qsort(reader->tracks, reader->track_count, sizeof(*reader->tracks), compare_tracks);
+	return status;
+}
+
+/* The boot record is what the pinned blocks at the start of a lane hold. */
+static enum status read_head(struct reader *reader, struct track *track)
+{
+	struct lane *const lane = track->lane;
+	const struct trace_event *event;
+	enum status status = ST_OK;
+	u64 numbers;
+
+	while (status == ST_OK && lane->at < lane->count) {
+		const struct tape_chunk *const chunk = lane->segments[lane->at].chunk;
+
+		if (chunk && !(chunk->chunk.flags & CHUNK_PINNED))
+			break;
+		if (lane_next(lane, &event, &numbers) == ST_OK)
+			status = boot_record_add(&track->record, event);
+	}
+	if (!reader->info.tsc_hz)
+		reader->info.tsc_hz = track->record.boot.clock.tsc_hz;
+	lane_seek(lane, 0);
+	return status;
+}
+
+static enum status prepare(struct reader *reader, char *error, size_t size)
+{
+	enum status status = take_schema(reader, error, size);
+	const char *kind;
+
+	if (status != ST_OK)
+		return status;
+	kind = contradiction(trace_schema_builtin(), &reader->schema);
+	if (kind) {
+		snprintf(
+			error, size,
+			"'%s': its kind '%s' is another than that of this vmxtape: use the version "
+			"that recorded it",
+			reader->path, kind);
+		return ST_UNSUPPORTED;
+	}
+	status = make_tracks(reader);
+	for (unsigned i = 0; i < reader->track_count && status == ST_OK; i++)
+		status = read_head(reader, &reader->tracks[i]);
+	if (status == ST_OK)
+		status = reader_seek(reader, 0);
+	if (status != ST_OK)
+		snprintf(error, size, "'%s': %s", reader->path, status_text(status));
+	reader->info.path = reader->path;
+	reader->info.bytes = reader->tape.size;
+	reader->info.version = reader->tape.version;
+	reader->info.cpus = reader->track_count;
+	reader->info.unknown_chunks = reader->tape.unknown_chunks;
+	reader->info.finished = reader->tape.finished;
+	reader->info.complete = reader->tape.complete;
+	return status;
+}
+
+/* Takes over what tape_open() made of @reader->tape, with result @status. */
+static enum status open_tape(struct reader *made, const char *path, enum status status,
+			     struct reader **reader, char *error, size_t size)
+{
+	if (status != ST_OK) {
+		free(made);
+		return status;
+	}
+	made->path = strdup(path);
+	status = made->path ? prepare(made, error, size) : ST_NO_MEMORY;
+	if (status != ST_OK) {
+		reader_close(made);
+		return status;
+	}
+	*reader = made;
+	return ST_OK;
+}
+
+static struct reader *new_reader(const char *path, char *error, size_t size)
+{
+	struct reader *const reader = calloc(1, sizeof(*reader));
+
+	if (!reader)
+		snprintf(error, size, "'%s': %s", path, status_text(ST_NO_MEMORY));
+	return reader;
+}
+
+enum status reader_open(const char *path, struct reader **reader, char *error, size_t size)
+{
+	struct reader *const made = new_reader(path, error, size);
+
+	*reader = NULL;
+	if (!made)
+		return ST_NO_MEMORY;
+	made->mapped = true;
+	return open_tape(made, path, tape_open(path, &made->tape, error, size), reader, error,
+			 size);
+}
+
+enum status reader_open_memory(const char *name, const void *bytes, size_t size,
+			       struct reader **reader, char *error, size_t error_size)
+{
+	struct reader *const made = new_reader(name, error, error_size);
+
+	*reader = NULL;
+	if (!made)
+		return ST_NO_MEMORY;
+	return open_tape(made, name,
+			 tape_open_memory(name, bytes, size, &made->tape, error, error_size),
+			 reader, error, error_size);
+}
+
+void reader_close(struct reader *reader)
+{
+	if (!reader)
+		return;
+	for (unsigned i = 0; i < reader->track_count; i++) {
+		lane_free(reader->tracks[i].lane);
+		boot_record_free(&reader->tracks[i].record);
+	}
+	for (size_t i = 0; i < reader->checkpoint_count; i++)
+		free(reader->checkpoints[i]);
+	free(reader->checkpoints);
+	free(reader->tracks);
+	if (reader->mapped)
+		tape_unmap(&reader->tape);
+	else
+		tape_free(&reader->tape);
+	free(reader->path);
+	free(reader);
+}
+
+/* --- moving ------------------------------------------------------------------------------------
+ */
+
+static void advance(struct track *track)
+{
+	track->lane_n = lane_tell(track->lane);
+	if (lane_next(track->lane, &track->event, &track->numbers) != ST_OK)
+		track->event = NULL;
+	else
+		track->time = MAX(track->time, track->event->tsc);
+}
+
+static void place(struct track *track, u64 lane_n, u64 time)
+{
+	lane_seek(track->lane, lane_n);
+	track->time = time;
+	advance(track);
+}
+
+/* Where a checkpoint cannot be kept, seeking only takes longer. */
+static void checkpoint(struct reader *reader)
+{
+	struct checkpoint **const more =
+		realloc(reader->checkpoints, (reader->checkpoint_count + 1) * sizeof(*more));
+	struct checkpoint *const made =
+		malloc(sizeof(*made) + reader->track_count * sizeof(made->tracks[0]));
+
+	if (more)
+		reader->checkpoints = more;
+	if (!more || !made) {
+		free(made);
+		return;
+	}
+	made->n = reader->n;
+	for (unsigned i = 0; i < reader->track_count; i++) {
+		made->tracks[i].lane_n = reader->tracks[i].lane_n;
+		made->tracks[i].time = reader->tracks[i].time;
+	}
+	reader->checkpoints[reader->checkpoint_count++] = made;
+}
+
+/* Damage inside blocks shows when they are read. */
+static void count_damage(struct reader *reader)
+{
+	struct reader_info *const info = &reader->info;
+
+	info->lost = info->gaps = info->bad_blocks = 0;
+	for (unsigned i = 0; i < reader->track_count; i++) {
+		const struct lane *const lane = reader->tracks[i].lane;
+
+		info->lost += lane->lost;
+		info->gaps += lane->gaps + lane->bad_blocks;
+		info->bad_blocks += lane->bad_blocks;
+	}
+}
+
+static struct track *first_track(struct reader *reader)
+{
+	struct track *first = NULL;
+
+	for (unsigned i = 0; i < reader->track_count; i++) {
+		struct track *const track = &reader->tracks[i];
+
+		if (track->event && (!first || track->time < first->time))
+			first = track;
+	}
+	return first;
+}
+
+enum status reader_next(struct reader *reader, const struct trace_event **event)
+{
+	struct track *track;
+
+	if (reader->given)
+		advance(reader->given);
+	track = first_track(reader);
+	reader->given = track;
+	if (unlikely(!track))
+		return ST_END;
+	if (reader->track_count > 1 &&
+	    reader->n >= (reader->checkpoint_count + 1) * CHECKPOINT_EVERY)
+		checkpoint(reader);
+	reader->n += track->numbers;
+	*event = track->event;
+	if (unlikely(track->event->kind == EV_GAP))
+		count_damage(reader);
+	return ST_OK;
+}
+
+u64 reader_tell(const struct reader *reader)
+{
+	return reader->n;
+}
+
+/* The last checkpoint at or before @n; NULL for the start. */
+static const struct checkpoint *checkpoint_before(const struct reader *reader, u64 n)
+{
+	size_t count = reader->checkpoint_count;
+
+	while (count && reader->checkpoints[count - 1]->n > n)
+		count--;
+	return count ? reader->checkpoints[count - 1] : NULL;
+}
+
+static void restart(struct reader *reader, const struct checkpoint *from)
+{
+	for (unsigned i = 0; i < reader->track_count; i++)
+		place(&reader->tracks[i], from ? from->tracks[i].lane_n : 0,
+		      from ? from->tracks[i].time : 0);
+	reader->given = NULL;
+	reader->n = from ? from->n : 0;
+}
+
+enum status reader_seek(struct reader *reader, u64 n)
+{
+	const struct checkpoint *const from = checkpoint_before(reader, n);
+	const struct trace_event *event;
+
+	if (n > reader->info.events)
+		return ST_RANGE;
+	if (reader->track_count == 1) {
+		place(&reader->tracks[0], n, 0);
+		reader->given = NULL;
+		reader->n = reader->tracks[0].lane_n;
+		count_damage(reader);
+		return ST_OK;
+	}
+	if (reader->n > n || (from && from->n > reader->n) || !reader->given)
+		restart(reader, from);
+	while (reader->n < n && reader_next(reader, &event) == ST_OK)
+		;
+	return ST_OK;
+}
+
+enum status reader_find(struct reader *reader, u16 cpu, u64 seq, u64 *n)
+{
+	struct track *const track = track_of(reader, cpu);
+	const struct trace_event *event;
+	enum status status;
+
+	if (!track || lane_find(track->lane, seq, n) != ST_OK)
+		return ST_NOT_FOUND;
+	if (reader->track_count == 1)
+		return reader_seek(reader, *n);
+	restart(reader, NULL);
+	do {
+		*n = reader->n;
+		status = reader_next(reader, &event);
+	} while (status == ST_OK && (event->cpu != cpu || event->seq < seq));
+	return status == ST_OK ? reader_seek(reader, *n) : ST_NOT_FOUND;
+}
+
+/* --- facts -------------------------------------------------------------------------------------
+ */
+
+const struct trace_schema *reader_schema(const struct reader *reader)
+{
+	return &reader->schema;
+}
+
+const struct reader_info *reader_info(const struct reader *reader)
+{
+	return &reader->info;
+}
+
+const char *reader_damage(const struct reader *reader)
+{
+	return reader->tape.damage[0] ? reader->tape.damage : NULL;
+}
+
+const struct reader_boot *reader_boot(const struct reader *reader, u16 cpu)
+{
+	static const struct reader_boot none;
+
+	for (unsigned i = 0; i < reader->track_count; i++)
+		if (reader->tracks[i].lane->cpu == cpu)
+			return &reader->tracks[i].record.boot;
+	return &none;
+}
