@@ -4,8 +4,10 @@
 #include "hv/exit_l1.h"
 #include "hv/hv_options.h"
 #include "hv/insn.h"
+#include "hv/processor.h"
 #include "hv/record.h"
 #include "hv/vmcs01.h"
+#include "vmx/cpuid.h"
 #include "vmx/tables.h"
 
 /*
@@ -19,17 +21,53 @@
 #define HV_MARK		  1
 #define MARK_MAX	  32
 
+#define EXTENDED_LEAVES	  0x80000000u
+
 #define CPUID1_OSXSAVE	  BIT(27)
 #define CPUID1_HYPERVISOR BIT(31)
 #define CPUID7_OSPKE	  BIT(4)
 
+/* Leaves from 0 and from 80000000h, and of each so many subleaves, have a mask; others read as 0.
+ */
+#define LEAVES		  0x20
+#define SUBLEAVES	  16
+
+static u32 masks[2][LEAVES][SUBLEAVES][CPUID_REG_COUNT];
+
+void l1_cpuid_init(void)
+{
+	for (u32 leaf = 0; leaf < LEAVES; leaf++)
+		for (u32 subleaf = 0; subleaf < SUBLEAVES; subleaf++)
+			for (unsigned reg = 0; reg < CPUID_REG_COUNT; reg++) {
+				masks[0][leaf][subleaf][reg] =
+					vmx_cpuid_mask(processor_caps(), leaf, subleaf, reg);
+				masks[1][leaf][subleaf][reg] = vmx_cpuid_mask(
+					processor_caps(), leaf | EXTENDED_LEAVES, subleaf, reg);
+			}
+}
+
+/* Subleaves beyond the last with a mask of its own are alike. */
+static const u32 *mask_of(u32 leaf, u32 subleaf)
+{
+	static const u32 hidden[CPUID_REG_COUNT];
+
+	if ((leaf & ~EXTENDED_LEAVES) >= LEAVES)
+		return hidden;
+	return masks[leaf >> 31][leaf & ~EXTENDED_LEAVES][MIN(subleaf, SUBLEAVES - 1)];
+}
+
 struct cpuid_result l1_cpuid(u32 leaf, u32 subleaf, u64 cr4)
 {
 	struct cpuid_result r = cpuid(leaf, subleaf);
+	const u32 *mask = mask_of(leaf, subleaf);
 
+	r.eax &= mask[CPUID_EAX];
+	r.ebx &= mask[CPUID_EBX];
+	r.ecx &= mask[CPUID_ECX];
+	r.edx &= mask[CPUID_EDX];
 	if (leaf == 1) {
 		/* These bits mirror CR4, and the one that CPUID saw is hv's. */
-		r.ecx &= ~(u32)(CPUID1_OSXSAVE | CPUID1_HYPERVISOR);
+		r.ecx &= ~(u32)CPUID1_OSXSAVE;
 		if (cr4 & CR4_OSXSAVE)
 			r.ecx |= CPUID1_OSXSAVE;
 		if (options.hypervisor_bit)

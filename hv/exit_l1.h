@@ -26,6 +26,9 @@ _Noreturn void l1_stop_unexpected(struct percpu *cpu);
 void l1_intercept_msrs(void);
 void l1_intercept_ports(void);
 
+/* Work out which CPUID bits L1 sees; after processor_check(). */
+void l1_cpuid_init(void);
+
 /* CPUID as L1 sees it. @cr4 is L1's, or 0 before it runs. */
 struct cpuid_result l1_cpuid(u32 leaf, u32 subleaf, u64 cr4);
 

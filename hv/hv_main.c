@@ -12,7 +12,7 @@
 #include "hv/memmap.h"
 #include "hv/multiboot.h"
 #include "hv/nested/nested.h"
-#include "hv/panic.h"
+#include "hv/processor.h"
 #include "hv/record.h"
 #include "hv/relocate.h"
 #include "hv/traps.h"
@@ -55,8 +55,6 @@ _Noreturn void hv_main(u32 magic, u64 boot_information)
 	if (multiboot_parse(magic, boot_information) != ST_OK)
 		refuse("the boot loader gave no multiboot2 memory map");
 	options_parse(boot_info.options);
-	if (vmcs01_check_processor() != ST_OK)
-		refuse("this machine can't run hv");
 	if (relocate_image(ALIGN_UP(FIXED_MEMORY + options.ring, MIB(2))) != ST_OK)
 		refuse("there is too little memory for hv below 4 GiB");
 	log_print("version " VERSION ", %lu KiB at 0x%lx", hv_range_size / 1024, hv_range_base);
@@ -66,12 +64,15 @@ _Noreturn void hv_main(u32 magic, u64 boot_information)
 	cpu->stack_top = (u8 *)mem_alloc_pages(STACK_PAGES) + STACK_PAGES * PAGE_SIZE;
 	cpu->feature_control = rdmsr(MSR_FEATURE_CONTROL);
 	traps_init(cpu);
+	if (processor_check() != ST_OK)
+		refuse("this machine can't run hv");
 	acpi_init(boot_info.rsdp);
 	if (loader_load_l1(&entry) != ST_OK)
 		refuse("L1 can't be loaded");
 	ept01_init();
 	if (vmcs01_enter_vmx(cpu) != ST_OK)
 		refuse("this machine can't run hv");
+	l1_cpuid_init();
 	l1_intercept_msrs();
 	l1_intercept_ports();
 	if (nested_caps_init(cpu, options.caps) != ST_OK)

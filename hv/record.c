@@ -10,6 +10,7 @@
 #include "hv/mem.h"
 #include "hv/multiboot.h"
 #include "hv/nested/nested.h"
+#include "hv/processor.h"
 #include "hv/vmcs01.h"
 #include "recorder/emit.h"
 #include "vmx/tables.h"
@@ -77,11 +78,9 @@ static void emit_cpuid(struct percpu *cpu)
 static void emit_capabilities(struct percpu *cpu)
 {
 	for (u32 i = 0; i < VMX_CAP_COUNT; i++) {
-		struct ev_capability columns = { .msr = MSR_VMX_BASIC + i };
+		struct ev_capability columns = { .msr = MSR_VMX_BASIC + i,
+						 .real = processor_caps()->msr[i] };
 
-		/* A capability MSR that this processor lacks faults. */
-		if (rdmsr_safe(MSR_VMX_BASIC + i, &columns.real) != ST_OK)
-			columns.real = 0;
 		columns.exists = nested_caps_msr(cpu, MSR_VMX_BASIC + i, &columns.shown);
 		emit(cpu, EV_CAPABILITY, &columns, NULL, 0);
 	}
@@ -138,8 +137,8 @@ void record_init(struct percpu *cpu)
 	cpu->ring = ring_init(mem_alloc_pages(options.ring / PAGE_SIZE), options.ring);
 	cpu->drain_payload = mem_alloc_pages(1);
 	cpu->fxsave = mem_alloc_pages(1);
-	cpu->rec = rec_init(mem_alloc_pages(recorder_pages), cpu->ring, (u16)cpu->id, &ops, cpu,
-			    rdtsc());
+	cpu->rec =
+		rec_init(mem_alloc_pages(recorder_pages), cpu->ring, (u16)cpu->id, &ops, cpu, true);
 	if (rec_head(cpu->rec, emit_boot_record) != ST_OK)
 		log_print("the boot record does not fit into the ring; give more by ring=");
 }
@@ -157,7 +156,7 @@ static bool pack_slice(struct percpu *cpu)
 
 void record_idle(struct percpu *cpu)
 {
-	if (!drain_poll(cpu, false) && cpu->rec)
+	if (!drain_poll(cpu, false) && cpu->rec && rec_pack_urgent(cpu->rec))
 		pack_slice(cpu);
 }
 
@@ -183,9 +182,10 @@ static void finish(struct percpu *cpu, enum trace_end why, const char *text)
 
 	console_flush(cpu);
 	emit(cpu, EV_END, &columns, text, (u32)strlen(text));
-	rec_flush(cpu->rec);
+	rec_seal(cpu->rec);
 	while (pack_slice(cpu))
 		drain_poll(cpu, false);
+	rec_flush(cpu->rec);
 	drain_finish(cpu);
 }
 

@@ -9,7 +9,7 @@
 /* Give @cpu a ring and a recorder, and write the pinned head. L1 has not run. */
 void record_init(struct percpu *cpu);
 
-/* Called at the end of every exit: does a little of what waits, drain before packing. */
+/* Called at the end of every exit: writes a frame if one is full, else packs a slice if it must. */
 void record_idle(struct percpu *cpu);
 
 /* Record a mark with @length bytes of text at the guest's RIP. */

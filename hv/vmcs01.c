@@ -5,83 +5,15 @@
 #include "hv/insn.h"
 #include "hv/log.h"
 #include "hv/mem.h"
-#include "hv/panic.h"
+#include "hv/processor.h"
 #include "vmx/tables.h"
 
-#define FEATURE_CONTROL_LOCK BIT(0)
-#define FEATURE_CONTROL_VMX  BIT(2)
-#define CPUID_VMX	     BIT(5)
-#define CPUID_SSE42	     BIT(20)
-#define CPUID_XSAVE	     BIT(26)
-#define INVVPID_ALL	     2
-#define INVEPT_ALL	     2
-
-static const struct {
-	u32 word, wanted;
-	const char *name;
-} needed[] = {
-	{ VMX_WORD_PIN, PIN_NMI_EXITING | PIN_VIRTUAL_NMIS, "NMI exiting and virtual NMIs" },
-	{ VMX_WORD_PRIMARY, PRIMARY_MSR_BITMAPS | PRIMARY_IO_BITMAPS, "MSR and I/O bitmaps" },
-	{ VMX_WORD_PRIMARY, PRIMARY_SECONDARY_CONTROLS, "secondary controls" },
-	{ VMX_WORD_SECONDARY, SECONDARY_EPT, "EPT" },
-	{ VMX_WORD_SECONDARY, SECONDARY_VPID, "VPID" },
-	{ VMX_WORD_SECONDARY, SECONDARY_UNRESTRICTED_GUEST, "unrestricted guest" },
-	{ VMX_WORD_EXIT, EXIT_SAVE_EFER | EXIT_LOAD_EFER, "save and load IA32_EFER at exits" },
-	{ VMX_WORD_EXIT, EXIT_SAVE_PAT | EXIT_LOAD_PAT, "save and load IA32_PAT at exits" },
-	{ VMX_WORD_ENTRY, ENTRY_LOAD_EFER | ENTRY_LOAD_PAT,
-	  "load IA32_EFER and IA32_PAT at entries" },
-};
+#define CPUID_XSAVE BIT(26)
+#define INVVPID_ALL 2
+#define INVEPT_ALL  2
 
 static u8 msr_bitmap[PAGE_SIZE] __attribute__((aligned(4096)));
 static u8 io_bitmap[2 * PAGE_SIZE] __attribute__((aligned(4096)));
-
-static u64 control_capability(unsigned word)
-{
-	const struct vmx_control_word *row = &vmx_control_words[word];
-	const bool true_ctls = rdmsr(MSR_VMX_BASIC) & CAP_TRUE_CTLS;
-
-	return rdmsr(MSR_VMX_BASIC + (true_ctls ? row->true_cap : row->cap));
-}
-
-u32 vmcs01_controls(unsigned word, u32 wanted)
-{
-	const u64 cap = control_capability(word);
-
-	return (wanted & (u32)(cap >> 32)) | (u32)cap;
-}
-
-enum status vmcs01_check_processor(void)
-{
-	const u32 features = cpuid(1, 0).ecx;
-	u64 feature_control;
-
-	if (!(features & CPUID_VMX)) {
-		log_print("this processor has no VT-x (CPUID.1:ECX[5] is 0); in Bochs choose an "
-			  "Intel model");
-		return ST_UNSUPPORTED;
-	}
-	if (!(features & CPUID_SSE42)) {
-		log_print("this processor has no SSE4.2, which checksums need");
-		return ST_UNSUPPORTED;
-	}
-	feature_control = rdmsr(MSR_FEATURE_CONTROL);
-	if (!(feature_control & FEATURE_CONTROL_LOCK))
-		wrmsr(MSR_FEATURE_CONTROL,
-		      feature_control | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX);
-	else if (!(feature_control & FEATURE_CONTROL_VMX)) {
-		log_print("the firmware has disabled VT-x (IA32_FEATURE_CONTROL is 0x%lx); enable "
-			  "it in its set-up",
-			  feature_control);
-		return ST_UNSUPPORTED;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
-		if ((vmcs01_controls(needed[i].word, needed[i].wanted) & needed[i].wanted) !=
-		    needed[i].wanted) {
-			log_print("this processor lacks '%s'", needed[i].name);
-			return ST_UNSUPPORTED;
-		}
-	return ST_OK;
-}
 
 enum status vmcs01_enter_vmx(struct percpu *cpu)
 {
@@ -139,20 +71,20 @@ const u8 *vmcs01_io_bitmap(void)
 static void write_controls(void)
 {
 	vmwrite(VMCS_PIN_BASED_CONTROLS,
-		vmcs01_controls(VMX_WORD_PIN, PIN_NMI_EXITING | PIN_VIRTUAL_NMIS));
+		processor_controls(VMX_WORD_PIN, PIN_NMI_EXITING | PIN_VIRTUAL_NMIS));
 	vmwrite(VMCS_PRIMARY_PROC_BASED_CONTROLS,
-		vmcs01_controls(VMX_WORD_PRIMARY, PRIMARY_MSR_BITMAPS | PRIMARY_IO_BITMAPS |
-							  PRIMARY_SECONDARY_CONTROLS));
+		processor_controls(VMX_WORD_PRIMARY, PRIMARY_MSR_BITMAPS | PRIMARY_IO_BITMAPS |
+							     PRIMARY_SECONDARY_CONTROLS));
 	vmwrite(VMCS_SECONDARY_PROC_BASED_CONTROLS,
-		vmcs01_controls(VMX_WORD_SECONDARY,
-				SECONDARY_EPT | SECONDARY_VPID | SECONDARY_UNRESTRICTED_GUEST |
-					SECONDARY_RDTSCP | SECONDARY_INVPCID | SECONDARY_XSAVES |
-					SECONDARY_USER_WAIT_PAUSE));
+		processor_controls(VMX_WORD_SECONDARY,
+				   SECONDARY_EPT | SECONDARY_VPID | SECONDARY_UNRESTRICTED_GUEST |
+					   SECONDARY_RDTSCP | SECONDARY_INVPCID | SECONDARY_XSAVES |
+					   SECONDARY_USER_WAIT_PAUSE));
 	vmwrite(VMCS_VM_EXIT_CONTROLS,
-		vmcs01_controls(VMX_WORD_EXIT, EXIT_HOST_ADDRESS_SPACE_SIZE |
-						       EXIT_SAVE_DEBUG_CONTROLS | EXIT_SAVE_EFER |
-						       EXIT_LOAD_EFER | EXIT_SAVE_PAT |
-						       EXIT_LOAD_PAT));
+		processor_controls(VMX_WORD_EXIT, EXIT_HOST_ADDRESS_SPACE_SIZE |
+							  EXIT_SAVE_DEBUG_CONTROLS |
+							  EXIT_SAVE_EFER | EXIT_LOAD_EFER |
+							  EXIT_SAVE_PAT | EXIT_LOAD_PAT));
 	vmwrite(VMCS_EXCEPTION_BITMAP, 0);
 	vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
 	vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0);
@@ -232,9 +164,9 @@ static void write_guest_state(bool long_mode)
 	vmwrite(VMCS_GUEST_IA32_SYSENTER_ESP, 0);
 	vmwrite(VMCS_GUEST_IA32_SYSENTER_EIP, 0);
 	vmwrite(VMCS_VM_ENTRY_CONTROLS,
-		vmcs01_controls(VMX_WORD_ENTRY, ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_EFER |
-							ENTRY_LOAD_PAT |
-							(long_mode ? ENTRY_IA32E_MODE_GUEST : 0)));
+		processor_controls(VMX_WORD_ENTRY,
+				   ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_EFER | ENTRY_LOAD_PAT |
+					   (long_mode ? ENTRY_IA32E_MODE_GUEST : 0)));
 }
 
 void vmcs01_init(struct percpu *cpu, bool long_mode)

@@ -34,13 +34,6 @@
 /* The VPID of L1; L2 runs under another one. */
 #define VPID_L1	       1
 
-/*
- * Whether this processor has all that hv needs: VT-x enabled by the firmware, EPT, VPID,
- * unrestricted guest, bitmaps, and the PAT, EFER and debug controls. ST_UNSUPPORTED after a log
- * line that names what is missing.
- */
-enum status vmcs01_check_processor(void);
-
 /* Enter VMX root operation. ST_UNSUPPORTED after a log line when the processor refuses. */
 enum status vmcs01_enter_vmx(struct percpu *cpu);
 
@@ -50,9 +43,6 @@ enum status vmcs01_enter_vmx(struct percpu *cpu);
  * off. The caller sets RIP, RSP, registers, and for 64 bits CR3.
  */
 void vmcs01_init(struct percpu *cpu, bool long_mode);
-
-/* The control bits of @word (enum vmx_word) that hv wants, with those that must be 1. */
-u32 vmcs01_controls(unsigned word, u32 wanted);
 
 /* What exits in L1: 4 KiB, and two pages of 4 KiB. Owned by hv; VMCS02s merge them with L1's. */
 const u8 *vmcs01_msr_bitmap(void);

@@ -1,10 +1,26 @@
 /*
  * hv/nested/state.h - VMX as L1 has it: where each processor stands, and the VMCS12s it holds
+ *
+ * Active VMCS12s live in slots of hv's own memory, as processors keep them. A slot that L1 cleared
+ * remembers what hv wrote to the region, so that the next VMPTRLD can tell what L1 changed there.
  */
 #ifndef HV_NESTED_STATE_H
 #define HV_NESTED_STATE_H
 
 #include "base/base.h"
+#include "hv/hwvmcs.h"
+#include "trace/event.h"
+#include "vmx/caps.h"
+#include "vmx/tables.h"
+#include "vmx/vmcs12.h"
+
+#define NESTED_SLOTS	  64
+#define NESTED_NONE	  (~0ull) /* the pointer that names no VMCS */
+#define NESTED_EPT_ROOTS  4
+#define NESTED_EPT_PAGES  2048 /* of EPT02 on one processor, at most */
+#define NESTED_FIELD_WORDS ((VMCS_FIELD_COUNT + 63) / 64)
+
+struct percpu;
 
 enum nested_mode {
 	NESTED_OFF,  /* L1 is not in VMX operation */
@@ -12,10 +28,161 @@ enum nested_mode {
 	NESTED_L2,   /* L2 runs */
 };
 
+/* A set of VMCS fields, by enum vmcs_index. */
+struct field_set {
+	u64 word[NESTED_FIELD_WORDS];
+};
+
+static inline void field_set_add(struct field_set *set, unsigned ix)
+{
+	set->word[ix / 64] |= BIT(ix % 64);
+}
+
+static inline bool field_set_meets(const struct field_set *a, const struct field_set *b)
+{
+	u64 both = 0;
+
+	for (unsigned i = 0; i < NESTED_FIELD_WORDS; i++)
+		both |= a->word[i] & b->word[i];
+	return both;
+}
+
+/* One VMCS12 that hv knows. */
+struct nested_vmcs {
+	u64 pointer;	  /* of its region; NESTED_NONE: the slot is free */
+	bool active;	  /* false: @written is what hv left in the region, the rest is stale */
+	bool launched;	  /* launch state */
+	bool prepared;	  /* @vmcs02 has what all VMCS02s have */
+	bool imaged;	  /* nothing changed since the key frame of block @image_block */
+	u16 results;	  /* general registers that the next l2_entry shows, by the last exit */
+	u64 image_block;  /* number of a block */
+	u64 used;	  /* of struct nested.clock, for eviction */
+	u64 written_tsc;  /* when the region and @written were the same for sure */
+	struct hwvmcs vmcs02; /* pa 0: none yet */
+	u64 ept02;	  /* EPT pointer in VMCS02 */
+	struct field_set dirty; /* fields that VMCS02 does not have yet */
+	u64 field[VMCS_FIELD_COUNT];
+	struct vmcs12 written; /* the region as hv last read or wrote it */
+};
+
+/* The pages of EPT02 trees, which never leave their processor. */
+struct ept02_root {
+	u64 address; /* bits 51:12 of the EPTP of L1; NESTED_NONE: free */
+	u64 *table;  /* PML4 */
+	u64 used;
+};
+
+struct ept02 {
+	struct ept02_root root[NESTED_EPT_ROOTS];
+	u64 **page;	/* NESTED_EPT_PAGES: tables in use below, free ones from @free_from on */
+	u8 *page_root;	/* which root a table in use belongs to */
+	unsigned in_use;
+	unsigned total;
+};
+
+/* A VM entry whose success is not known yet: what is emitted at the exit after it. */
+struct nested_entry {
+	bool waits;
+	u64 columns[TRACE_MAX_COLUMNS]; /* of the event of VMLAUNCH or VMRESUME */
+	struct trace_event insn;
+	u64 tsc, rip, injected, hv_ticks;
+	u32 item_count;
+	struct trace_item *items; /* TRACE_MAX_ITEMS */
+};
+
+/* Where VMX stands, as the events emitted so far tell it. */
+struct nested_told {
+	bool in_vmx;
+	u8 level;
+	u64 vmxon_pointer, current_pointer;
+};
+
 struct nested {
 	enum nested_mode mode;
-	u64 vmxon_pointer;   /* all ones when mode is NESTED_OFF */
-	u64 current_pointer; /* current-VMCS pointer of L1, all ones when there is none */
+	u64 vmxon_pointer;	    /* NESTED_NONE when mode is NESTED_OFF */
+	u64 current_pointer;	    /* current-VMCS pointer of L1 */
+	struct nested_vmcs *current; /* the slot of current_pointer, NULL when there is none */
+	struct nested_vmcs *slots;  /* NESTED_SLOTS */
+	struct vmcs12 *region;	    /* a copy of a region, while it is looked at */
+	u64 clock;
+
+	struct vmx_caps real, shown;
+	bool exists[VMCS_FIELD_COUNT]; /* fields that L1 can name */
+	struct field_set control_fields, host_fields;
+	struct field_set all_fields; /* those that exist */
+	struct field_set copied_fields, computed_fields; /* vmcs02.h */
+	unsigned vmcs02_count;
+
+	/* What VMCS02 takes over from VMCS01, read when L1 enters for the first time. */
+	bool vmcs01_known;
+	u32 exit01, exceptions01;
+	u64 last_vpid12; /* whose translations are tagged with VPID_L2; 0: nobody's */
+
+	u64 *msr_bitmap, *io_bitmap; /* merged, 1 and 2 pages */
+	u8 *dummy;		     /* a page of ones, for addresses that nothing answers */
+	struct ept02 ept02;
+
+	struct nested_entry entry;
+	struct nested_told told;
+	u64 hv_ticks;	  /* added to by exit_dispatch() if it likes, taken by l2_exit */
+	u64 hidden_exits; /* of L2 since its entry */
+	bool nmi_window;  /* hv, not L1, asked for the NMI window of VMCS02 */
+
+	u32 item_count;
+	struct trace_item *items;	/* of the l2_exit being built, TRACE_MAX_ITEMS */
+	struct trace_item *image_items; /* of key frames, TRACE_MAX_ITEMS */
 };
+
+/* The value of a field of the slot, by its name in fields.def. */
+#define F12(vmcs, NAME) ((vmcs)->field[VMCS_IX_##NAME])
+
+/* Controls that are in force: a word that is not activated counts as 0. */
+static inline u32 nested_secondary(const struct nested_vmcs *vmcs)
+{
+	return F12(vmcs, PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_SECONDARY_CONTROLS ?
+		       (u32)F12(vmcs, SECONDARY_PROC_BASED_CONTROLS) :
+		       0;
+}
+
+static inline bool nested_uses_ept(const struct nested_vmcs *vmcs)
+{
+	return nested_secondary(vmcs) & SECONDARY_EPT;
+}
+
+/* The slot of an active VMCS12, or NULL. */
+struct nested_vmcs *nested_vmcs_find(struct nested *nested, u64 pointer);
+
+/*
+ * Make the VMCS12 at @pointer active, from what its region holds, unless it is active already.
+ * Another one may be written back for it. Emits what L1 changed in memory.
+ */
+struct nested_vmcs *nested_vmcs_load(struct percpu *cpu, u64 pointer);
+
+/*
+ * VMCLEAR: write the VMCS12 to its region if it is active, and clear its launch state there either
+ * way. Emits what L1 changed in memory.
+ */
+void nested_vmcs_clear(struct percpu *cpu, u64 pointer);
+
+/* VMXOFF: release them all, launch states as they are. */
+void nested_vmcs_release_all(struct percpu *cpu);
+
+/* Bytes 0-3, and the launch state, of a region that is not active. */
+u32 nested_region_revision(u64 pointer);
+bool nested_region_launched(u64 pointer);
+
+/* L1 or the processor changed field @ix. */
+static inline void nested_field_set(struct nested_vmcs *vmcs, unsigned ix, u64 value)
+{
+	vmcs->field[ix] = value;
+	vmcs->imaged = false;
+	field_set_add(&vmcs->dirty, ix);
+}
+
+/* Remember what the events told so far, before anything changes. */
+void nested_tell(struct nested *nested);
+
+/* A physical address of VMX's: @align is a power of two. SDM, "VMX Support", physical width. */
+bool nested_address_ok(const struct nested *nested, u64 address, u64 align);
 
 #endif

@@ -1,0 +1,292 @@
+#include "hv/nested/entry_check.h"
+
+#include "hv/guestmem.h"
+#include "hv/nested/state.h"
+#include "hv/vmcs01.h"
+
+/* VM-entry interruption information; SDM, "VM-Entry Controls for Event Injection". */
+#define INFO_VECTOR(info)    ((unsigned)BITS(info, 7, 0))
+#define INFO_TYPE(info)	     ((unsigned)BITS(info, 10, 8))
+#define INFO_HAS_CODE(info)  (BITS(info, 11, 11))
+#define INFO_RESERVED	     MASK(30, 12)
+#define INFO_VALID	     BIT(31)
+#define MAX_INSN_LENGTH	     15
+#define MSR_ENTRY_SIZE	     16
+#define VTPR_OFFSET	     0x80
+#define SELECTOR_RPL_TI	     7
+#define EPTP_RESERVED	     MASK(11, 7)
+#define EFER_DEFINED	     (BIT(0) | EFER_LME | EFER_LMA | BIT(11))
+
+enum { TYPE_EXTERNAL, TYPE_RESERVED, TYPE_NMI, TYPE_EXCEPTION, TYPE_SOFT_INT, TYPE_PRIV_EXCEPTION,
+       TYPE_SOFT_EXCEPTION, TYPE_OTHER };
+
+static bool word_allowed(const struct vmx_caps *shown, enum vmx_word word, u64 value)
+{
+	u64 missing, excess;
+
+	return vmx_caps_control(shown, word, value, &missing, &excess) == VMX_ALLOWED;
+}
+
+static bool aligned(const struct nested *nested, u64 address)
+{
+	return nested_address_ok(nested, address, 4096);
+}
+
+static bool is_canonical(const struct nested *nested, u64 address)
+{
+	const unsigned shift = 64 - nested->shown.linear_width;
+
+	return (u64)((s64)(address << shift) >> shift) == address;
+}
+
+static bool words_allowed(const struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	const struct vmx_caps *shown = &nested->shown;
+	const u64 primary = F12(vmcs, PRIMARY_PROC_BASED_CONTROLS);
+
+	return word_allowed(shown, VMX_WORD_PIN, F12(vmcs, PIN_BASED_CONTROLS)) &&
+	       word_allowed(shown, VMX_WORD_PRIMARY, primary) &&
+	       (!(primary & PRIMARY_SECONDARY_CONTROLS) ||
+		word_allowed(shown, VMX_WORD_SECONDARY, nested_secondary(vmcs))) &&
+	       word_allowed(shown, VMX_WORD_EXIT, F12(vmcs, VM_EXIT_CONTROLS)) &&
+	       word_allowed(shown, VMX_WORD_ENTRY, F12(vmcs, VM_ENTRY_CONTROLS)) &&
+	       F12(vmcs, CR3_TARGET_COUNT) <= CAP_GET(shown->msr[VMX_CAP_MISC], CR3_TARGETS);
+}
+
+/* Addresses of controls that are on; those of controls that are off may be anything. */
+static bool addresses_ok(const struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	const u64 primary = F12(vmcs, PRIMARY_PROC_BASED_CONTROLS);
+	const u32 secondary = nested_secondary(vmcs);
+
+	if (primary & PRIMARY_IO_BITMAPS &&
+	    !(aligned(nested, F12(vmcs, IO_BITMAP_A)) && aligned(nested, F12(vmcs, IO_BITMAP_B))))
+		return false;
+	if (primary & PRIMARY_MSR_BITMAPS && !aligned(nested, F12(vmcs, MSR_BITMAP)))
+		return false;
+	if (primary & PRIMARY_TPR_SHADOW && !aligned(nested, F12(vmcs, VIRTUAL_APIC_ADDRESS)))
+		return false;
+	if (secondary & SECONDARY_VIRTUALIZE_APIC_ACCESSES &&
+	    !aligned(nested, F12(vmcs, APIC_ACCESS_ADDRESS)))
+		return false;
+	return !(secondary & SECONDARY_EPT) || entry_check_eptp(nested, F12(vmcs, EPT_POINTER));
+}
+
+/* Controls that want or exclude each other. */
+static bool combinations_ok(const struct nested_vmcs *vmcs)
+{
+	const u64 pin = F12(vmcs, PIN_BASED_CONTROLS);
+	const u64 primary = F12(vmcs, PRIMARY_PROC_BASED_CONTROLS);
+	const u64 exit = F12(vmcs, VM_EXIT_CONTROLS);
+	const u32 secondary = nested_secondary(vmcs);
+
+	if (primary & PRIMARY_TPR_SHADOW) {
+		if (F12(vmcs, TPR_THRESHOLD) & MASK(31, 4))
+			return false;
+	} else if (secondary & SECONDARY_VIRTUALIZE_X2APIC_MODE) {
+		return false;
+	}
+	if (pin & PIN_VIRTUAL_NMIS ? !(pin & PIN_NMI_EXITING) :
+				     primary & PRIMARY_NMI_WINDOW_EXITING)
+		return false;
+	if (secondary & SECONDARY_VIRTUALIZE_X2APIC_MODE &&
+	    secondary & SECONDARY_VIRTUALIZE_APIC_ACCESSES)
+		return false;
+	if (secondary & SECONDARY_VPID && !F12(vmcs, VPID))
+		return false;
+	if (secondary & SECONDARY_UNRESTRICTED_GUEST && !(secondary & SECONDARY_EPT))
+		return false;
+	if (secondary & SECONDARY_TSC_SCALING && !F12(vmcs, TSC_MULTIPLIER))
+		return false;
+	return pin & PIN_PREEMPTION_TIMER || !(exit & EXIT_SAVE_PREEMPTION_TIMER);
+}
+
+/* The area of an MSR list, computed without wrapping around. */
+static bool msr_list_ok(const struct nested *nested, u64 count, u64 address)
+{
+	const u64 size = count * MSR_ENTRY_SIZE;
+
+	return !count || (nested_address_ok(nested, address, MSR_ENTRY_SIZE) &&
+			  nested_address_ok(nested, address + size - 1, 1));
+}
+
+static bool msr_lists_ok(const struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	return msr_list_ok(nested, F12(vmcs, VM_EXIT_MSR_STORE_COUNT),
+			   F12(vmcs, VM_EXIT_MSR_STORE_ADDRESS)) &&
+	       msr_list_ok(nested, F12(vmcs, VM_EXIT_MSR_LOAD_COUNT),
+			   F12(vmcs, VM_EXIT_MSR_LOAD_ADDRESS)) &&
+	       msr_list_ok(nested, F12(vmcs, VM_ENTRY_MSR_LOAD_COUNT),
+			   F12(vmcs, VM_ENTRY_MSR_LOAD_ADDRESS));
+}
+
+bool entry_check_controls(const struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	const u64 smm = ENTRY_TO_SMM | ENTRY_DEACTIVATE_DUAL_MONITOR;
+
+	return words_allowed(nested, vmcs) && !(F12(vmcs, VM_ENTRY_CONTROLS) & smm) &&
+	       addresses_ok(nested, vmcs) && combinations_ok(vmcs) && msr_lists_ok(nested, vmcs);
+}
+
+/* Exceptions that have an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC. */
+static bool has_error_code(unsigned vector)
+{
+	return (BIT(8) | MASK(14, 10) | BIT(17)) >> vector & 1;
+}
+
+static bool error_code_ok(const struct nested *nested, const struct nested_vmcs *vmcs, u64 info)
+{
+	const bool protected = F12(vmcs, GUEST_CR0) & CR0_PE;
+	const bool real_mode = nested_secondary(vmcs) & SECONDARY_UNRESTRICTED_GUEST && !protected;
+	const bool has_code = INFO_HAS_CODE(info);
+
+	if (INFO_TYPE(info) != TYPE_EXCEPTION || real_mode)
+		return !has_code;
+	if (!(nested->shown.msr[VMX_CAP_BASIC] & CAP_ANY_ERROR_CODE) &&
+	    has_code != has_error_code(INFO_VECTOR(info)))
+		return false;
+	return !has_code || !(F12(vmcs, VM_ENTRY_EXCEPTION_ERROR_CODE) & MASK(31, 16));
+}
+
+bool entry_check_event(const struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	const u64 info = F12(vmcs, VM_ENTRY_INTERRUPTION_INFO);
+	const u64 length = F12(vmcs, VM_ENTRY_INSTRUCTION_LENGTH);
+
+	if (!(info & INFO_VALID))
+		return true;
+	if (info & INFO_RESERVED || !error_code_ok(nested, vmcs, info))
+		return false;
+	switch (INFO_TYPE(info)) {
+	case TYPE_EXTERNAL:
+		return true;
+	case TYPE_NMI:
+		return INFO_VECTOR(info) == 2;
+	case TYPE_EXCEPTION:
+		return INFO_VECTOR(info) < 32;
+	case TYPE_SOFT_INT:
+	case TYPE_PRIV_EXCEPTION:
+	case TYPE_SOFT_EXCEPTION:
+		return length <= MAX_INSN_LENGTH &&
+		       (length || nested->shown.msr[VMX_CAP_MISC] & CAP_ZERO_LENGTH_INJECTION);
+	case TYPE_OTHER:
+		return vmx_caps_may_be_1(&nested->shown, VMX_WORD_PRIMARY) &
+			       PRIMARY_MONITOR_TRAP_FLAG &&
+		       !INFO_VECTOR(info);
+	default:
+		return false;
+	}
+}
+
+bool entry_check_tpr_threshold(const struct nested_vmcs *vmcs)
+{
+	u8 vtpr;
+
+	if (!(F12(vmcs, PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_TPR_SHADOW) ||
+	    nested_secondary(vmcs) & SECONDARY_VIRTUALIZE_APIC_ACCESSES)
+		return true;
+	guest_read_gpa(F12(vmcs, VIRTUAL_APIC_ADDRESS) + VTPR_OFFSET, &vtpr, sizeof(vtpr));
+	return F12(vmcs, TPR_THRESHOLD) <= (u64)(vtpr >> 4);
+}
+
+bool entry_check_eptp(const struct nested *nested, u64 eptp)
+{
+	const u64 caps = nested->shown.msr[VMX_CAP_EPT_VPID_CAP];
+	const u64 type = BITS(eptp, 2, 0);
+
+	if (!(type == 0 && caps & CAP_EPT_UC) && !(type == 6 && caps & CAP_EPT_WB))
+		return false;
+	if (BITS(eptp, 5, 3) != 3)
+		return false;
+	if (eptp & BIT(6) && !(caps & CAP_EPT_AD))
+		return false;
+	return !(eptp & EPTP_RESERVED) && !(eptp >> nested->shown.maxphyaddr);
+}
+
+bool entry_check_pat(u64 pat)
+{
+	for (unsigned i = 0; i < 8; i++, pat >>= 8) {
+		const unsigned type = pat & 0xff;
+
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	return true;
+}
+
+static bool host_control_registers_ok(const struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	const u64 *msr = nested->shown.msr;
+	const u64 cr0 = F12(vmcs, HOST_CR0), cr4 = F12(vmcs, HOST_CR4);
+
+	return !(msr[VMX_CAP_CR0_FIXED0] & ~cr0) && !(cr0 & ~msr[VMX_CAP_CR0_FIXED1]) &&
+	       !(msr[VMX_CAP_CR4_FIXED0] & ~cr4) && !(cr4 & ~msr[VMX_CAP_CR4_FIXED1]) &&
+	       !(F12(vmcs, HOST_CR3) >> nested->shown.maxphyaddr) &&
+	       is_canonical(nested, F12(vmcs, HOST_IA32_SYSENTER_ESP)) &&
+	       is_canonical(nested, F12(vmcs, HOST_IA32_SYSENTER_EIP));
+}
+
+static bool host_msrs_ok(const struct nested_vmcs *vmcs)
+{
+	const u64 exit = F12(vmcs, VM_EXIT_CONTROLS);
+	const u64 efer = F12(vmcs, HOST_IA32_EFER);
+	const u64 long_mode =
+		exit & EXIT_HOST_ADDRESS_SPACE_SIZE ? (u64)(EFER_LME | EFER_LMA) : 0;
+
+	if (exit & EXIT_LOAD_PAT && !entry_check_pat(F12(vmcs, HOST_IA32_PAT)))
+		return false;
+	return !(exit & EXIT_LOAD_EFER) ||
+	       (!(efer & ~(u64)EFER_DEFINED) && (efer & (EFER_LME | EFER_LMA)) == long_mode);
+}
+
+static bool host_segments_ok(const struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	const u64 selectors = F12(vmcs, HOST_ES_SELECTOR) | F12(vmcs, HOST_CS_SELECTOR) |
+			      F12(vmcs, HOST_SS_SELECTOR) | F12(vmcs, HOST_DS_SELECTOR) |
+			      F12(vmcs, HOST_FS_SELECTOR) | F12(vmcs, HOST_GS_SELECTOR) |
+			      F12(vmcs, HOST_TR_SELECTOR);
+
+	if (selectors & SELECTOR_RPL_TI)
+		return false;
+	if (!F12(vmcs, HOST_CS_SELECTOR) || !F12(vmcs, HOST_TR_SELECTOR))
+		return false;
+	if (!(F12(vmcs, VM_EXIT_CONTROLS) & EXIT_HOST_ADDRESS_SPACE_SIZE) &&
+	    !F12(vmcs, HOST_SS_SELECTOR))
+		return false;
+	return is_canonical(nested, F12(vmcs, HOST_FS_BASE)) &&
+	       is_canonical(nested, F12(vmcs, HOST_GS_BASE)) &&
+	       is_canonical(nested, F12(vmcs, HOST_TR_BASE)) &&
+	       is_canonical(nested, F12(vmcs, HOST_GDTR_BASE)) &&
+	       is_canonical(nested, F12(vmcs, HOST_IDTR_BASE));
+}
+
+/* SDM, "Checks Related to Address-Space Size". */
+static bool address_space_ok(const struct nested *nested, const struct nested_vmcs *vmcs, bool lma)
+{
+	const bool host64 = F12(vmcs, VM_EXIT_CONTROLS) & EXIT_HOST_ADDRESS_SPACE_SIZE;
+	const u64 cr4 = F12(vmcs, HOST_CR4), rip = F12(vmcs, HOST_RIP);
+
+	if (host64 != lma)
+		return false;
+	if (host64)
+		return cr4 & CR4_PAE && is_canonical(nested, rip);
+	return !(F12(vmcs, VM_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST) && !(cr4 & CR4_PCIDE) &&
+	       !(rip >> 32);
+}
+
+bool entry_check_host_state(const struct nested *nested, const struct nested_vmcs *vmcs, bool lma)
+{
+	return host_control_registers_ok(nested, vmcs) && host_msrs_ok(vmcs) &&
+	       host_segments_ok(nested, vmcs) && address_space_ok(nested, vmcs, lma);
+}
+
+bool entry_check_link_pointer(const struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	const u64 pointer = F12(vmcs, VMCS_LINK_POINTER);
+
+	/* Without VMCS shadowing the region must have the revision, and bit 31 clear. */
+	return pointer == NESTED_NONE ||
+	       (aligned(nested, pointer) && pointer != vmcs->pointer &&
+		nested_region_revision(pointer) ==
+			CAP_GET(nested->shown.msr[VMX_CAP_BASIC], REVISION));
+}

@@ -1,0 +1,263 @@
+#include "hv/nested/ept02.h"
+
+#include "hv/ept.h"
+#include "hv/guestmem.h"
+#include "hv/insn.h"
+#include "hv/mem.h"
+#include "hv/nested/state.h"
+
+#define EPT_RIGHTS     (EPT_READ | EPT_WRITE | EPT_EXECUTE)
+#define EPT_TYPE_MASK  MASK(6, 3) /* memory type and "ignore PAT" of a leaf */
+#define EPT_ADDRESS    MASK(51, 12)
+#define INVEPT_CONTEXT 1
+#define NO_ROOT	       0xff
+#define RESERVED_PAGES 64 /* so that every processor can always map what one instruction needs */
+
+static u64 level_size(unsigned level)
+{
+	return PAGE_SIZE << 9 * (level - 1);
+}
+
+static unsigned index_at(u64 address, unsigned level)
+{
+	return address >> (12 + 9 * (level - 1)) & 511;
+}
+
+/* --- Pages ------------------------------------------------------------------------------------ */
+
+void ept02_init(struct nested *nested)
+{
+	struct ept02 *ept02 = &nested->ept02;
+	u8 *reserve;
+
+	ept02->page = mem_alloc_pages(NESTED_EPT_PAGES * sizeof(*ept02->page) / PAGE_SIZE);
+	ept02->page_root = mem_alloc_pages(1);
+	_Static_assert(NESTED_EPT_PAGES <= PAGE_SIZE, "page_root is one page");
+	reserve = mem_alloc_pages(RESERVED_PAGES);
+	for (unsigned i = 0; i < RESERVED_PAGES; i++)
+		ept02->page[ept02->total++] = (u64 *)(reserve + i * PAGE_SIZE);
+	for (unsigned i = 0; i < NESTED_EPT_ROOTS; i++) {
+		ept02->root[i].address = NESTED_NONE;
+		ept02->root[i].table = mem_alloc_pages(1);
+	}
+}
+
+/* A zeroed table for @root; NULL when the processor has as many as it can get. */
+static u64 *take_page(struct ept02 *ept02, unsigned root)
+{
+	if (ept02->in_use == ept02->total) {
+		u64 *page = ept02->total < NESTED_EPT_PAGES ? mem_try_page() : NULL;
+
+		if (!page)
+			return NULL;
+		ept02->page[ept02->total++] = page;
+	}
+	ept02->page_root[ept02->in_use] = (u8)root;
+	return ept02->page[ept02->in_use++];
+}
+
+static u64 pointer_of(const struct ept02_root *root)
+{
+	return virt_to_phys(root->table) | EPTP_WALK_4 | EPT_TYPE_WB;
+}
+
+/* Forget the tree of @root: its tables go back, zeroed, behind those in use. */
+static void zap(struct ept02 *ept02, unsigned root)
+{
+	unsigned i = 0;
+
+	memset(ept02->root[root].table, 0, PAGE_SIZE);
+	while (i < ept02->in_use) {
+		u64 *page = ept02->page[i];
+
+		if (ept02->page_root[i] != root) {
+			i++;
+			continue;
+		}
+		memset(page, 0, PAGE_SIZE);
+		ept02->in_use--;
+		ept02->page[i] = ept02->page[ept02->in_use];
+		ept02->page_root[i] = ept02->page_root[ept02->in_use];
+		ept02->page[ept02->in_use] = page;
+	}
+	invept(INVEPT_CONTEXT, pointer_of(&ept02->root[root]), 0);
+}
+
+static unsigned root_of(const struct ept02 *ept02, u64 eptp)
+{
+	for (unsigned i = 0; i < NESTED_EPT_ROOTS; i++)
+		if (ept02->root[i].address == (eptp & EPT_ADDRESS))
+			return i;
+	return NO_ROOT;
+}
+
+/* The tree for @eptp; when there is none, an empty one, which may have been another's. */
+static unsigned take_root(struct nested *nested, u64 eptp)
+{
+	struct ept02 *ept02 = &nested->ept02;
+	unsigned root = root_of(ept02, eptp);
+
+	if (root == NO_ROOT) {
+		root = 0;
+		for (unsigned i = 1; i < NESTED_EPT_ROOTS; i++)
+			if (ept02->root[i].used < ept02->root[root].used)
+				root = i;
+		if (ept02->root[root].address != NESTED_NONE)
+			zap(ept02, root);
+		ept02->root[root].address = eptp & EPT_ADDRESS;
+	}
+	ept02->root[root].used = ++nested->clock;
+	return root;
+}
+
+u64 ept02_pointer(struct nested *nested, u64 eptp)
+{
+	return pointer_of(&nested->ept02.root[take_root(nested, eptp)]);
+}
+
+void ept02_invalidate(struct nested *nested, u64 eptp)
+{
+	const unsigned root = root_of(&nested->ept02, eptp);
+
+	if (root != NO_ROOT)
+		zap(&nested->ept02, root);
+}
+
+void ept02_invalidate_all(struct nested *nested)
+{
+	for (unsigned i = 0; i < NESTED_EPT_ROOTS; i++)
+		if (nested->ept02.root[i].address != NESTED_NONE)
+			zap(&nested->ept02, i);
+}
+
+/* --- EPT12 ------------------------------------------------------------------------------------ */
+
+static bool is_leaf(unsigned level, u64 entry)
+{
+	return level == 1 || (entry & EPT_LARGE && level <= 3);
+}
+
+static bool large_is_shown(const struct nested *nested, unsigned level)
+{
+	const u64 caps = nested->shown.msr[VMX_CAP_EPT_VPID_CAP];
+
+	return caps & (level == 3 ? CAP_EPT_1G : CAP_EPT_2M);
+}
+
+/* Bits that must be 0; SDM, "EPT Translation Mechanism". */
+static u64 reserved_bits(const struct nested *nested, unsigned level, u64 entry)
+{
+	const u64 beyond = MASK(51, 12) & ~(BIT(nested->shown.maxphyaddr) - 1);
+
+	if (level == 4)
+		return beyond | MASK(7, 3);
+	if (!is_leaf(level, entry))
+		return beyond | MASK(6, 3);
+	return beyond | ((level_size(level) - 1) & MASK(51, 12));
+}
+
+/* SDM, "EPT Misconfigurations", of an entry that is present. */
+static bool misconfigured(const struct nested *nested, unsigned level, u64 entry)
+{
+	const u64 rights = entry & EPT_RIGHTS, type = BITS(entry, 5, 3);
+
+	if (!(rights & EPT_READ) &&
+	    (rights & EPT_WRITE ||
+	     !(nested->shown.msr[VMX_CAP_EPT_VPID_CAP] & CAP_EPT_EXECUTE_ONLY)))
+		return true;
+	if (level > 1 && is_leaf(level, entry) && !large_is_shown(nested, level))
+		return true;
+	if (is_leaf(level, entry) && (type == 2 || type == 3 || type == 7))
+		return true;
+	return entry & reserved_bits(nested, level, entry);
+}
+
+void ept12_walk(const struct nested *nested, u64 eptp, u64 gpa2, u64 access,
+		struct ept12_walk *walk)
+{
+	u64 table = eptp & EPT_ADDRESS;
+	u64 rights = EPT_RIGHTS;
+
+	memset(walk, 0, sizeof(*walk));
+	for (unsigned level = EPT12_LEVELS;; level--) {
+		u64 *entry = &walk->entry[level];
+
+		walk->level = level;
+		walk->entry_gpa[level] = table + 8 * index_at(gpa2, level);
+		guest_read_gpa(walk->entry_gpa[level], entry, sizeof(*entry));
+		if (!(*entry & EPT_RIGHTS) || gpa2 >> 48) {
+			walk->result = EPT12_VIOLATION;
+			return;
+		}
+		if (misconfigured(nested, level, *entry)) {
+			walk->result = EPT12_MISCONFIGURED;
+			return;
+		}
+		rights &= *entry;
+		if (!is_leaf(level, *entry)) {
+			table = *entry & EPT_ADDRESS;
+			continue;
+		}
+		walk->rights = rights;
+		walk->type = *entry & EPT_TYPE_MASK;
+		walk->gpa1 = (*entry & EPT_ADDRESS) | (gpa2 & (level_size(level) - 1));
+		walk->result = access & ~rights ? EPT12_VIOLATION : EPT12_MAPPED;
+		return;
+	}
+}
+
+/* --- EPT02 ------------------------------------------------------------------------------------ */
+
+/* The level of the largest page that is whole in EPT12's page and in EPT01's. */
+static unsigned common_level(const struct ept12_walk *walk, const struct ept_page *page)
+{
+	unsigned level = walk->level;
+
+	while (level_size(level) > page->size)
+		level--;
+	return level;
+}
+
+static bool map_page(struct ept02 *ept02, unsigned root, u64 gpa2, unsigned leaf_level, u64 leaf)
+{
+	u64 *table = ept02->root[root].table;
+
+	for (unsigned level = EPT12_LEVELS; level > leaf_level; level--) {
+		u64 *entry = &table[index_at(gpa2, level)];
+
+		if (!*entry || *entry & EPT_LARGE) {
+			u64 *below = take_page(ept02, root);
+
+			if (!below)
+				return false;
+			*entry = virt_to_phys(below) | EPT_RIGHTS;
+		}
+		table = phys_to_virt(*entry & EPT_ADDRESS);
+	}
+	table[index_at(gpa2, leaf_level)] = leaf;
+	return true;
+}
+
+void ept02_map(struct nested *nested, u64 eptp, u64 gpa2, const struct ept12_walk *walk)
+{
+	struct ept02 *ept02 = &nested->ept02;
+	const unsigned root = take_root(nested, eptp);
+	struct ept_page page;
+	unsigned level = 1;
+	u64 leaf;
+
+	if (ept01_lookup(walk->gpa1, &page)) {
+		level = common_level(walk, &page);
+		leaf = page.pa & ~(level_size(level) - 1);
+	} else {
+		/* Nothing of L1's is there: reads find ones, writes are lost. */
+		leaf = virt_to_phys(nested->dummy);
+	}
+	leaf |= walk->type | walk->rights | (level > 1 ? EPT_LARGE : 0);
+	if (map_page(ept02, root, gpa2, level, leaf))
+		return;
+	/* Out of pages: start over with this one page, which the reserve has room for. */
+	for (unsigned i = 0; i < NESTED_EPT_ROOTS; i++)
+		zap(ept02, i);
+	map_page(ept02, root, gpa2, level, leaf);
+}

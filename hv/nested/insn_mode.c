@@ -1,0 +1,98 @@
+/*
+ * hv/nested/insn_mode.c - VMXON, VMXOFF, and the two that L1 has no use for: VMCALL, VMFUNC
+ */
+#include "hv/insn.h"
+#include "hv/nested/nested.h"
+#include "hv/nested/operand.h"
+#include "hv/nested/outcome.h"
+#include "hv/vmcs01.h"
+
+#define FEATURE_CONTROL_LOCK	    BIT(0)
+#define FEATURE_CONTROL_OUTSIDE_SMX BIT(2)
+#define REVISION_SHADOW		    BIT(31)
+
+/* SDM, "VMXON": what makes it fault before its operand is read. */
+static bool vmxon_is_allowed(const struct nested *nested, const struct ev_vmxon *event)
+{
+	const u64 *msr = nested->shown.msr;
+	const u64 enabled = FEATURE_CONTROL_LOCK | FEATURE_CONTROL_OUTSIDE_SMX;
+
+	return !(msr[VMX_CAP_CR0_FIXED0] & ~event->cr0) &&
+	       !(event->cr0 & ~msr[VMX_CAP_CR0_FIXED1]) &&
+	       !(msr[VMX_CAP_CR4_FIXED0] & ~event->cr4) &&
+	       !(event->cr4 & ~msr[VMX_CAP_CR4_FIXED1]) &&
+	       (event->feature_control & enabled) == enabled;
+}
+
+enum exit_action nested_handle_vmxon(struct percpu *cpu)
+{
+	struct nested *nested = &cpu->nested;
+	struct ev_vmxon *event;
+	struct operand operand;
+
+	nested_tell(nested);
+	event = (void *)exit_event(cpu, EV_VMXON, 1);
+	event->cr0 = vmcs01_visible_cr0();
+	event->cr4 = vmcs01_visible_cr4();
+	event->feature_control = cpu->feature_control;
+	if (!nested_mode_bit(cpu, MODE_VMXE) || nested_mode_lacks_vmx(cpu))
+		return exit_inject_ud(cpu);
+	if (nested_cpl(cpu))
+		return exit_inject_gp(cpu);
+	if (nested->mode != NESTED_OFF)
+		return nested_vmfail(cpu, VMERR_VMXON_IN_ROOT);
+	if (!vmxon_is_allowed(nested, event))
+		return exit_inject_gp(cpu);
+	if (!operand_pointer(cpu, &operand, &event->pointer))
+		return EXIT_RESUME;
+	event->linear = operand.linear;
+	event->gpa = operand.gpa;
+	if (!nested_address_ok(nested, event->pointer, 4096))
+		return nested_vmfail_invalid(cpu);
+	event->dword0 = nested_region_revision(event->pointer);
+	if (event->dword0 != CAP_GET(nested->shown.msr[VMX_CAP_BASIC], REVISION))
+		return nested_vmfail_invalid(cpu);
+
+	nested->mode = NESTED_ROOT;
+	nested->vmxon_pointer = event->pointer;
+	nested->current_pointer = NESTED_NONE;
+	nested->current = NULL;
+	vmcs01_update_masks(cpu);
+	return nested_vmsucceed(cpu);
+}
+
+enum exit_action nested_handle_vmxoff(struct percpu *cpu)
+{
+	struct nested *nested = &cpu->nested;
+	struct pending_event vmxoff;
+
+	if (!nested_insn_begin(cpu, EV_VMXOFF))
+		return EXIT_RESUME;
+	/* What L1 changed in its regions is told before the instruction that lets go of them. */
+	vmxoff = cpu->pending;
+	nested_vmcs_release_all(cpu);
+	cpu->pending = vmxoff;
+	cpu->pending.event.col = cpu->pending.columns;
+	nested->mode = NESTED_OFF;
+	nested->vmxon_pointer = NESTED_NONE;
+	nested->current_pointer = NESTED_NONE;
+	nested->current = NULL;
+	vmcs01_update_masks(cpu);
+	return nested_vmsucceed(cpu);
+}
+
+/* There is no dual-monitor treatment of SMIs, so VMCALL in root operation only ever fails. */
+enum exit_action nested_handle_vmcall(struct percpu *cpu)
+{
+	if (!nested_insn_begin(cpu, EV_VMCALL))
+		return EXIT_RESUME;
+	return nested_vmfail(cpu, VMERR_VMCALL_IN_ROOT);
+}
+
+/* VMFUNC is for VMX non-root operation; L1's is the root. */
+enum exit_action nested_handle_vmfunc(struct percpu *cpu)
+{
+	nested_tell(&cpu->nested);
+	exit_event(cpu, EV_VMFUNC, 1);
+	return exit_inject_ud(cpu);
+}

@@ -1,0 +1,107 @@
+/*
+ * hv/nested/insn_ptr.c - VMCLEAR, VMPTRLD, VMPTRST
+ */
+#include "hv/insn.h"
+#include "hv/nested/nested.h"
+#include "hv/nested/operand.h"
+#include "hv/nested/outcome.h"
+
+/*
+ * Releasing and loading a VMCS12 may emit what L1 changed in memory, which is told before the
+ * instruction: its event is set aside meanwhile.
+ */
+static struct nested_vmcs *load(struct percpu *cpu, u64 pointer)
+{
+	const struct pending_event insn = cpu->pending;
+	struct nested_vmcs *vmcs = nested_vmcs_load(cpu, pointer);
+
+	cpu->pending = insn;
+	cpu->pending.event.col = cpu->pending.columns;
+	return vmcs;
+}
+
+static void release(struct percpu *cpu, u64 pointer)
+{
+	const struct pending_event insn = cpu->pending;
+
+	nested_vmcs_clear(cpu, pointer);
+	cpu->pending = insn;
+	cpu->pending.event.col = cpu->pending.columns;
+}
+
+enum exit_action nested_handle_vmclear(struct percpu *cpu)
+{
+	struct nested *nested = &cpu->nested;
+	struct ev_vmclear *event;
+	struct nested_vmcs *vmcs;
+	struct operand operand;
+
+	if (!nested_insn_begin(cpu, EV_VMCLEAR))
+		return EXIT_RESUME;
+	event = (void *)cpu->pending.columns;
+	if (!operand_pointer(cpu, &operand, &event->pointer))
+		return EXIT_RESUME;
+	event->linear = operand.linear;
+	event->gpa = operand.gpa;
+	if (!nested_address_ok(nested, event->pointer, 4096))
+		return nested_vmfail(cpu, VMERR_VMCLEAR_ADDRESS);
+	if (event->pointer == nested->vmxon_pointer)
+		return nested_vmfail(cpu, VMERR_VMCLEAR_VMXON_POINTER);
+
+	vmcs = nested_vmcs_find(nested, event->pointer);
+	event->dword0 = nested_region_revision(event->pointer);
+	event->launched = vmcs ? vmcs->launched : nested_region_launched(event->pointer);
+	release(cpu, event->pointer);
+	if (event->pointer == nested->current_pointer) {
+		nested->current_pointer = NESTED_NONE;
+		nested->current = NULL;
+	}
+	return nested_vmsucceed(cpu);
+}
+
+enum exit_action nested_handle_vmptrld(struct percpu *cpu)
+{
+	struct nested *nested = &cpu->nested;
+	struct ev_vmptrld *event;
+	struct operand operand;
+
+	if (!nested_insn_begin(cpu, EV_VMPTRLD))
+		return EXIT_RESUME;
+	event = (void *)cpu->pending.columns;
+	if (!operand_pointer(cpu, &operand, &event->pointer))
+		return EXIT_RESUME;
+	event->linear = operand.linear;
+	event->gpa = operand.gpa;
+	if (!nested_address_ok(nested, event->pointer, 4096))
+		return nested_vmfail(cpu, VMERR_VMPTRLD_ADDRESS);
+	if (event->pointer == nested->vmxon_pointer)
+		return nested_vmfail(cpu, VMERR_VMPTRLD_VMXON_POINTER);
+	/* All 32 bits: a shadow VMCS is not supported, and its bit 31 is not in the revision. */
+	event->dword0 = nested_region_revision(event->pointer);
+	if (event->dword0 != CAP_GET(nested->shown.msr[VMX_CAP_BASIC], REVISION))
+		return nested_vmfail(cpu, VMERR_VMPTRLD_REVISION);
+
+	nested->current = load(cpu, event->pointer);
+	nested->current_pointer = event->pointer;
+	event->launched = nested->current->launched;
+	return nested_vmsucceed(cpu);
+}
+
+enum exit_action nested_handle_vmptrst(struct percpu *cpu)
+{
+	struct ev_vmptrst *event;
+	struct operand operand;
+
+	if (!nested_insn_begin(cpu, EV_VMPTRST))
+		return EXIT_RESUME;
+	if (!operand_locate(cpu, sizeof(u64), GUEST_WRITE, &operand))
+		return EXIT_RESUME;
+	if (!operand.in_memory)
+		return exit_inject_ud(cpu);
+	event = (void *)cpu->pending.columns;
+	event->linear = operand.linear;
+	event->gpa = operand.gpa;
+	if (!operand_write(cpu, &operand, &cpu->nested.current_pointer, sizeof(u64)))
+		return EXIT_RESUME;
+	return nested_vmsucceed(cpu);
+}

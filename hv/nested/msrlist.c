@@ -1,0 +1,176 @@
+#include "hv/nested/msrlist.h"
+
+#include "hv/ept.h"
+#include "hv/guestmem.h"
+#include "hv/insn.h"
+#include "hv/mtrr.h"
+#include "hv/nested/entry_check.h"
+#include "hv/nested/nested.h"
+#include "hv/percpu.h"
+#include "hv/vmcs01.h"
+#include "vmx/tables.h"
+
+#define X2APIC_FIRST 0x800
+#define X2APIC_LAST  0x8ff
+#define EFER_SCE     BIT(0)
+#define EFER_NXE     BIT(11)
+
+struct list_entry {
+	u32 index, reserved;
+	u64 value;
+};
+
+/* MSRs that the processor loads from and saves to the guest-state area. */
+static const struct {
+	u32 msr, field;
+} in_vmcs[] = {
+	{ MSR_EFER, VMCS_GUEST_IA32_EFER },
+	{ MSR_PAT, VMCS_GUEST_IA32_PAT },
+	{ MSR_DEBUGCTL, VMCS_GUEST_IA32_DEBUGCTL },
+	{ MSR_SYSENTER_CS, VMCS_GUEST_IA32_SYSENTER_CS },
+	{ MSR_SYSENTER_ESP, VMCS_GUEST_IA32_SYSENTER_ESP },
+	{ MSR_SYSENTER_EIP, VMCS_GUEST_IA32_SYSENTER_EIP },
+	{ MSR_FS_BASE, VMCS_GUEST_FS_BASE },
+	{ MSR_GS_BASE, VMCS_GUEST_GS_BASE },
+};
+
+static u32 field_of(u32 msr)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(in_vmcs); i++)
+		if (in_vmcs[i].msr == msr)
+			return in_vmcs[i].field;
+	return 0;
+}
+
+static void note(struct trace_item *items, u32 *count, u32 id, const struct list_entry *entry)
+{
+	if (*count + 2 > TRACE_MAX_ITEMS)
+		return;
+	items[(*count)++] = (struct trace_item){ .id = id, .value = entry->index };
+	items[(*count)++] = (struct trace_item){ .id = id + 1, .value = entry->value };
+}
+
+static bool is_canonical(const struct percpu *cpu, u64 address)
+{
+	const unsigned shift = 64 - cpu->nested.shown.linear_width;
+
+	return (u64)((s64)(address << shift) >> shift) == address;
+}
+
+/* WRMSR of EFER: LMA is not written, and LME must not change while paging is on. */
+static bool load_efer(u64 value)
+{
+	const u64 old = vmread(VMCS_GUEST_IA32_EFER);
+
+	if (value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE))
+		return false;
+	if ((value ^ old) & EFER_LME && vmread(VMCS_GUEST_CR0) & CR0_PG)
+		return false;
+	vmwrite(VMCS_GUEST_IA32_EFER, (value & ~EFER_LMA) | (old & EFER_LMA));
+	return true;
+}
+
+/* The processor says whether a value is legal; hv itself runs with IA32_DEBUGCTL 0. */
+static bool load_debugctl(u64 value)
+{
+	if (wrmsr_safe(MSR_DEBUGCTL, value) != ST_OK)
+		return false;
+	wrmsr(MSR_DEBUGCTL, 0);
+	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, value);
+	return true;
+}
+
+static bool load_msr(struct percpu *cpu, u32 index, u64 value)
+{
+	switch (index) {
+	case MSR_FS_BASE:
+	case MSR_GS_BASE:
+	case MSR_SMM_MONITOR_CTL:
+	case MSR_BIOS_UPDT_TRIG:
+	case MSR_FEATURE_CONTROL:
+		return false;
+	case MSR_EFER:
+		return load_efer(value);
+	case MSR_DEBUGCTL:
+		return load_debugctl(value);
+	case MSR_PAT:
+		if (!entry_check_pat(value))
+			return false;
+		break;
+	case MSR_SYSENTER_ESP:
+	case MSR_SYSENTER_EIP:
+		if (!is_canonical(cpu, value))
+			return false;
+		break;
+	default:
+		break;
+	}
+	if (field_of(index)) {
+		vmwrite(field_of(index), value);
+		return true;
+	}
+	if (wrmsr_safe(index, value) != ST_OK)
+		return false;
+	if (mtrr_is_msr(index))
+		ept01_update_types();
+	return true;
+}
+
+/* What RDMSR of L2's or L1's would give. */
+static bool read_msr(struct percpu *cpu, u32 index, u64 *value)
+{
+	if (index == MSR_SMBASE)
+		return false;
+	if (field_of(index)) {
+		*value = vmread(field_of(index));
+		return true;
+	}
+	if (index == MSR_FEATURE_CONTROL) {
+		*value = cpu->feature_control;
+		return true;
+	}
+	if (MSR_IS_VMX_CAP(index))
+		return nested_caps_msr(cpu, index, value);
+	return rdmsr_safe(index, value) == ST_OK;
+}
+
+static bool never_in_a_list(const struct list_entry *entry)
+{
+	return entry->reserved || (entry->index >= X2APIC_FIRST && entry->index <= X2APIC_LAST);
+}
+
+u32 msr_list_load(struct percpu *cpu, u64 address, u64 count, u32 first_item,
+		  struct trace_item *items, u32 *item_count)
+{
+	for (u32 i = 0; i < count; i++, address += sizeof(struct list_entry)) {
+		struct list_entry entry;
+
+		if (i == MSR_LIST_MAX)
+			return i + 1;
+		guest_read_gpa(address, &entry, sizeof(entry));
+		if (i < MSR_LIST_MAX / 2)
+			note(items, item_count, first_item + 2 * i, &entry);
+		if (never_in_a_list(&entry) || !load_msr(cpu, entry.index, entry.value))
+			return i + 1;
+	}
+	return 0;
+}
+
+u32 msr_list_store(struct percpu *cpu, u64 address, u64 count, struct trace_item *items,
+		   u32 *item_count)
+{
+	for (u32 i = 0; i < count; i++, address += sizeof(struct list_entry)) {
+		struct list_entry entry;
+
+		if (i == MSR_LIST_MAX)
+			return i + 1;
+		guest_read_gpa(address, &entry, sizeof(entry));
+		if (never_in_a_list(&entry) || !read_msr(cpu, entry.index, &entry.value))
+			return i + 1;
+		guest_write_gpa(address + offsetof(struct list_entry, value), &entry.value,
+				sizeof(entry.value));
+		if (i < MSR_LIST_MAX / 2)
+			note(items, item_count, ITEM_MSR_STORE + 2 * i, &entry);
+	}
+	return 0;
+}

@@ -1,0 +1,29 @@
+/*
+ * hv/nested/msrlist.h - the MSR lists of VM entries and exits, entry by entry
+ *
+ * SDM, "Loading MSRs", "Saving MSRs". MSRs whose guest values are in the VMCS are read and written
+ * there: in the VMCS that is current, VMCS02 for L2's and VMCS01 for L1's.
+ */
+#ifndef HV_NESTED_MSRLIST_H
+#define HV_NESTED_MSRLIST_H
+
+#include "base/base.h"
+#include "trace/event.h"
+
+struct percpu;
+
+#define MSR_LIST_MAX 512 /* as IA32_VMX_MISC shows it */
+
+/*
+ * Load @count entries at @address. Returns 0, or the number, from 1, of the first entry that must
+ * not be loaded; those before it are. @first_item is ITEM_MSR_LOAD or ITEM_MSR_HOST; what was read is
+ * appended to @items, as far as there is room for TRACE_MAX_ITEMS.
+ */
+u32 msr_list_load(struct percpu *cpu, u64 address, u64 count, u32 first_item,
+		  struct trace_item *items, u32 *item_count);
+
+/* Store likewise; the items tell the values stored. */
+u32 msr_list_store(struct percpu *cpu, u64 address, u64 count, struct trace_item *items,
+		   u32 *item_count);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * hv/nested/outcome.h - how a VMX instruction of L1 begins and ends
+ *
+ * SDM, "Conventions": VMsucceed, VMfailInvalid, VMfailValid. VMCS01 is current and the event of the
+ * instruction is in cpu->pending.
+ */
+#ifndef HV_NESTED_OUTCOME_H
+#define HV_NESTED_OUTCOME_H
+
+#include "hv/exit.h"
+
+/*
+ * Start the event of @kind and make the checks that all VMX instructions but VMXON share: in VMX
+ * operation, a mode that has VMX, CPL 0. False: the fault is injected, and EXIT_RESUME is what the
+ * handler returns.
+ */
+bool nested_insn_begin(struct percpu *cpu, u8 kind);
+
+/* The columns that all instructions have. */
+static inline struct ev_insn *nested_insn(struct percpu *cpu)
+{
+	return (struct ev_insn *)cpu->pending.columns;
+}
+
+/* One bit of the column `mode`: MODE_VMXE ... */
+static inline bool nested_mode_bit(struct percpu *cpu, enum trace_mode_bit bit)
+{
+	return nested_insn(cpu)->mode >> bit & 1;
+}
+
+static inline unsigned nested_cpl(struct percpu *cpu)
+{
+	return (unsigned)BITS(nested_insn(cpu)->mode, MODE_CPL + 1, MODE_CPL);
+}
+
+/* PE=0, virtual-8086 mode, or compatibility mode: VMX instructions are undefined there. */
+bool nested_mode_lacks_vmx(struct percpu *cpu);
+
+static inline bool nested_is_64bit(struct percpu *cpu)
+{
+	return nested_mode_bit(cpu, MODE_LMA) && nested_mode_bit(cpu, MODE_CS_L);
+}
+
+/* All return EXIT_SKIP. nested_vmfail() is VMfailValid where there is a current VMCS. */
+enum exit_action nested_vmsucceed(struct percpu *cpu);
+enum exit_action nested_vmfail_invalid(struct percpu *cpu);
+enum exit_action nested_vmfail(struct percpu *cpu, enum vmx_insn_error error);
+
+/* Tell the tape that hv met something it held impossible: @code is enum nested_bug. */
+enum nested_bug {
+	BUG_ENTRY_REFUSED = 1,	/* value: VM-instruction error */
+	BUG_EPT_MISCONFIGURED,	/* value: gpa2 */
+	BUG_UNEXPECTED_EXIT,	/* value: exit reason */
+	BUG_ITEMS_LOST,		/* value: how many */
+};
+void nested_report_bug(struct percpu *cpu, enum nested_bug code, u64 value);
+
+#endif

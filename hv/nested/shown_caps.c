@@ -1,0 +1,207 @@
+/*
+ * hv/nested/shown_caps.c - which VMX capabilities L1 is shown
+ *
+ * What this processor has, without what hv does not emulate, without what option caps= takes away.
+ */
+#include "hv/insn.h"
+#include "hv/nested/nested.h"
+#include "hv/nested/vmcs02.h"
+#include "vmx/caps.h"
+
+#define CPUID_ADDRESS_WIDTHS 0x80000008
+
+/* Controls that hv emulates, by word; those that must be 1 are added. */
+static const u32 emulated[VMX_WORD_COUNT] = {
+	[VMX_WORD_PIN] = PIN_EXTERNAL_INTERRUPT_EXITING | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS |
+			 PIN_PREEMPTION_TIMER,
+	[VMX_WORD_PRIMARY] =
+		PRIMARY_INTERRUPT_WINDOW_EXITING | PRIMARY_TSC_OFFSETTING | PRIMARY_HLT_EXITING |
+		PRIMARY_INVLPG_EXITING | PRIMARY_MWAIT_EXITING | PRIMARY_RDPMC_EXITING |
+		PRIMARY_RDTSC_EXITING | PRIMARY_CR3_LOAD_EXITING | PRIMARY_CR3_STORE_EXITING |
+		PRIMARY_CR8_LOAD_EXITING | PRIMARY_CR8_STORE_EXITING | PRIMARY_TPR_SHADOW |
+		PRIMARY_NMI_WINDOW_EXITING | PRIMARY_MOV_DR_EXITING |
+		PRIMARY_UNCONDITIONAL_IO_EXITING | PRIMARY_IO_BITMAPS | PRIMARY_MSR_BITMAPS |
+		PRIMARY_MONITOR_EXITING | PRIMARY_PAUSE_EXITING | PRIMARY_SECONDARY_CONTROLS,
+	[VMX_WORD_SECONDARY] =
+		SECONDARY_VIRTUALIZE_APIC_ACCESSES | SECONDARY_EPT |
+		SECONDARY_DESCRIPTOR_TABLE_EXITING | SECONDARY_RDTSCP |
+		SECONDARY_VIRTUALIZE_X2APIC_MODE | SECONDARY_VPID | SECONDARY_WBINVD_EXITING |
+		SECONDARY_UNRESTRICTED_GUEST | SECONDARY_PAUSE_LOOP_EXITING |
+		SECONDARY_RDRAND_EXITING | SECONDARY_INVPCID | SECONDARY_RDSEED_EXITING |
+		SECONDARY_XSAVES | SECONDARY_TSC_SCALING,
+	[VMX_WORD_EXIT] = EXIT_SAVE_DEBUG_CONTROLS | EXIT_HOST_ADDRESS_SPACE_SIZE |
+			  EXIT_LOAD_PERF_GLOBAL_CTRL | EXIT_ACKNOWLEDGE_INTERRUPT | EXIT_SAVE_PAT |
+			  EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER |
+			  EXIT_SAVE_PREEMPTION_TIMER,
+	[VMX_WORD_ENTRY] = ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_IA32E_MODE_GUEST |
+			   ENTRY_LOAD_PERF_GLOBAL_CTRL | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,
+};
+
+static const u64 emulated_misc = CAP_PREEMPTION_TIMER_RATE | CAP_EXIT_STORES_LMA |
+				 CAP_ACTIVITY_HLT | CAP_ACTIVITY_SHUTDOWN | CAP_ACTIVITY_WAIT_SIPI |
+				 CAP_CR3_TARGETS | CAP_VMWRITE_ANY_FIELD | CAP_ZERO_LENGTH_INJECTION;
+
+static const u64 emulated_ept_vpid =
+	CAP_EPT_EXECUTE_ONLY | CAP_EPT_WALK_4 | CAP_EPT_UC | CAP_EPT_WB | CAP_EPT_2M | CAP_EPT_1G |
+	CAP_INVEPT | CAP_INVEPT_SINGLE | CAP_INVEPT_ALL | CAP_INVVPID | CAP_INVVPID_ADDRESS |
+	CAP_INVVPID_SINGLE | CAP_INVVPID_ALL | CAP_INVVPID_RETAIN_GLOBALS;
+
+static const u64 emulated_basic = CAP_REGION_MEMORY_TYPE | CAP_IO_INSTRUCTION_INFO |
+				  CAP_TRUE_CTLS | CAP_ANY_ERROR_CODE;
+
+static void read_real(struct vmx_caps *real)
+{
+	const u32 widths = cpuid(CPUID_ADDRESS_WIDTHS, 0).eax;
+
+	real->maxphyaddr = (u8)widths;
+	real->linear_width = (u8)(widths >> 8);
+	for (u32 i = 0; i < VMX_CAP_COUNT; i++) {
+		u64 value = 0;
+
+		/* A fault: the MSR does not exist, which is the same as 0. */
+		(void)rdmsr_safe(MSR_VMX_BASIC + i, &value);
+		vmx_caps_set(real, MSR_VMX_BASIC + i, value);
+	}
+}
+
+/* Controls that may be 1: the emulated, and those that the processor wants to be 1 by default. */
+static void show_word(const struct vmx_caps *real, struct vmx_caps *shown, unsigned word)
+{
+	const struct vmx_control_word *row = &vmx_control_words[word];
+	const u32 may_be_1 = emulated[word] | (u32)real->msr[row->cap];
+	const u64 keep = (u64)may_be_1 << 32 | 0xffffffff;
+
+	shown->msr[row->cap] = real->msr[row->cap] & keep;
+	shown->msr[row->true_cap] = real->msr[row->true_cap] & keep;
+}
+
+/* IA32_VMX_VMCS_ENUM: the highest index that names a field. */
+static u64 highest_index(const struct vmx_caps *shown)
+{
+	u64 highest = 0;
+
+	for (int ix = 0; ix < VMCS_FIELD_COUNT; ix++)
+		if (vmx_caps_field_exists(shown, ix))
+			highest = MAX(highest, vmcs_fields[ix].encoding & CAP_HIGHEST_INDEX);
+	return highest;
+}
+
+/* Some processors report the controls of this MSR without having it. */
+static bool perf_global_ctrl_works(void)
+{
+	u64 value;
+
+	return rdmsr_safe(MSR_PERF_GLOBAL_CTRL, &value) == ST_OK &&
+	       wrmsr_safe(MSR_PERF_GLOBAL_CTRL, value) == ST_OK;
+}
+
+static void show(const struct vmx_caps *real, struct vmx_caps *shown)
+{
+	*shown = *real;
+	shown->cpu = 0;
+	for (unsigned word = 0; word < VMX_WORD_COUNT; word++) {
+		if (vmx_control_words[word].layout == VMX_LAYOUT_SPLIT)
+			show_word(real, shown, word);
+		else
+			shown->msr[vmx_control_words[word].cap] = 0;
+	}
+	shown->msr[VMX_CAP_BASIC] = (real->msr[VMX_CAP_BASIC] & emulated_basic) | VMCS12_REVISION |
+				    (u64)sizeof(struct vmcs12) << 32;
+	shown->msr[VMX_CAP_MISC] &= emulated_misc;
+	shown->msr[VMX_CAP_EPT_VPID_CAP] &= emulated_ept_vpid;
+	shown->msr[VMX_CAP_VMFUNC] = 0;
+	if (!perf_global_ctrl_works())
+		(void)vmx_caps_mask(shown, "load_perf_global_ctrl");
+	vmx_caps_settle(shown);
+}
+
+/* caps=-name,-name: each name without its minus sign. */
+static enum status mask_list(struct vmx_caps *shown, const char *list)
+{
+	char name[64];
+
+	while (*list) {
+		size_t length = 0;
+		enum status status;
+
+		if (*list++ != '-')
+			return ST_INVALID;
+		while (*list && *list != ',') {
+			if (length == sizeof(name) - 1)
+				return ST_NOT_FOUND;
+			name[length++] = *list++;
+		}
+		name[length] = 0;
+		status = vmx_caps_mask(shown, name);
+		if (status != ST_OK)
+			return status;
+		if (*list == ',')
+			list++;
+	}
+	return ST_OK;
+}
+
+enum status nested_caps_init(struct percpu *cpu, const char *masked)
+{
+	struct nested *nested = &cpu->nested;
+	enum status status = ST_OK;
+
+	read_real(&nested->real);
+	show(&nested->real, &nested->shown);
+	if (masked)
+		status = mask_list(&nested->shown, masked);
+	nested->shown.msr[VMX_CAP_VMCS_ENUM] = highest_index(&nested->shown);
+	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
+		nested->exists[ix] = vmx_caps_field_exists(&nested->shown, (int)ix);
+		if (!nested->exists[ix])
+			continue;
+		field_set_add(&nested->all_fields, ix);
+		if (vmcs_fields[ix].kind == VMCS_KIND_CONTROL)
+			field_set_add(&nested->control_fields, ix);
+		if (vmcs_fields[ix].kind == VMCS_KIND_HOST)
+			field_set_add(&nested->host_fields, ix);
+	}
+	vmcs02_init(nested);
+	return status;
+}
+
+/* SDM, "VMX Capability Reporting Facility": which of the MSRs a processor like this one has. */
+bool nested_caps_msr(const struct percpu *cpu, u32 index, u64 *value)
+{
+	const struct vmx_caps *shown = &cpu->nested.shown;
+	const u64 secondary = vmx_caps_may_be_1(shown, VMX_WORD_SECONDARY);
+	const u64 primary = vmx_caps_may_be_1(shown, VMX_WORD_PRIMARY);
+	bool exists;
+
+	if (!MSR_IS_VMX_CAP(index))
+		return false;
+	switch (index) {
+	case MSR_VMX_PROCBASED_CTLS2:
+		exists = primary & PRIMARY_SECONDARY_CONTROLS;
+		break;
+	case MSR_VMX_EPT_VPID_CAP:
+		exists = secondary & (SECONDARY_EPT | SECONDARY_VPID);
+		break;
+	case MSR_VMX_TRUE_PINBASED_CTLS:
+	case MSR_VMX_TRUE_PROCBASED_CTLS:
+	case MSR_VMX_TRUE_EXIT_CTLS:
+	case MSR_VMX_TRUE_ENTRY_CTLS:
+		exists = shown->msr[VMX_CAP_BASIC] & CAP_TRUE_CTLS;
+		break;
+	case MSR_VMX_VMFUNC:
+		exists = secondary & SECONDARY_VM_FUNCTIONS;
+		break;
+	case MSR_VMX_PROCBASED_CTLS3:
+		exists = primary & PRIMARY_TERTIARY_CONTROLS;
+		break;
+	case MSR_VMX_EXIT_CTLS2:
+		exists = vmx_caps_may_be_1(shown, VMX_WORD_EXIT) & EXIT_SECONDARY_CONTROLS;
+		break;
+	default:
+		exists = true;
+		break;
+	}
+	if (exists)
+		*value = shown->msr[index - MSR_VMX_BASIC];
+	return exists;
+}

@@ -1,0 +1,283 @@
+#include "hv/nested/state.h"
+
+#include "hv/exit.h"
+#include "hv/guestmem.h"
+#include "hv/insn.h"
+#include "hv/mem.h"
+#include "hv/nested/ept02.h"
+#include "hv/nested/nested.h"
+#include "recorder/emit.h"
+
+bool nested_address_ok(const struct nested *nested, u64 address, u64 align)
+{
+	return !(address & (align - 1)) && !(address >> nested->shown.maxphyaddr);
+}
+
+void nested_tell(struct nested *nested)
+{
+	nested->told = (struct nested_told){
+		.in_vmx = nested->mode != NESTED_OFF,
+		.level = nested->mode == NESTED_L2 ? 2 : 1,
+		.vmxon_pointer = nested->vmxon_pointer,
+		.current_pointer = nested->current_pointer,
+	};
+}
+
+/* --- Regions ---------------------------------------------------------------------------------- */
+
+/* L1 may change its region at any time, so it is read once, into memory of hv's. */
+static void read_region(u64 pointer, struct vmcs12 *to)
+{
+	guest_read_gpa(pointer, to, sizeof(*to));
+}
+
+u32 nested_region_revision(u64 pointer)
+{
+	u32 revision;
+
+	guest_read_gpa(pointer + offsetof(struct vmcs12, revision), &revision, sizeof(revision));
+	return revision;
+}
+
+bool nested_region_launched(u64 pointer)
+{
+	u32 launched;
+
+	guest_read_gpa(pointer + offsetof(struct vmcs12, launched), &launched, sizeof(launched));
+	return launched;
+}
+
+/* Tell the fields in which @now differs from what hv left there. */
+static void tell_memory_writes(struct percpu *cpu, struct nested_vmcs *vmcs,
+			       const struct vmcs12 *now)
+{
+	if (!memcmp(now->field, vmcs->written.field, sizeof(now->field)))
+		return;
+	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
+		struct ev_vmcs12_write *event;
+
+		if (!cpu->nested.exists[ix] || now->field[ix] == vmcs->written.field[ix])
+			continue;
+		event = (void *)exit_event(cpu, EV_VMCS12_WRITE, 1);
+		event->origin = ORIGIN_MEMORY;
+		event->vmcs = vmcs->pointer;
+		event->field = vmcs_fields[ix].encoding;
+		event->old = vmcs->written.field[ix];
+		event->value = now->field[ix];
+		event->since_tsc = vmcs->written_tsc;
+		exit_emit(cpu);
+	}
+}
+
+/* --- Slots ------------------------------------------------------------------------------------ */
+
+static struct nested_vmcs *slot_of(struct nested *nested, u64 pointer)
+{
+	for (unsigned i = 0; i < NESTED_SLOTS; i++)
+		if (nested->slots[i].pointer == pointer)
+			return &nested->slots[i];
+	return NULL;
+}
+
+struct nested_vmcs *nested_vmcs_find(struct nested *nested, u64 pointer)
+{
+	struct nested_vmcs *vmcs = slot_of(nested, pointer);
+
+	return vmcs && vmcs->active ? vmcs : NULL;
+}
+
+/*
+ * Write an active VMCS12 to its region, all but bytes 0-7: the revision is L1's, and the
+ * VMX-abort indicator is written by aborts only.
+ */
+static void write_back(struct percpu *cpu, struct nested_vmcs *vmcs)
+{
+	struct vmcs12 *now = cpu->nested.region;
+
+	read_region(vmcs->pointer, now);
+	tell_memory_writes(cpu, vmcs, now);
+	vmcs->written.launched = vmcs->launched;
+	memcpy(vmcs->written.field, vmcs->field, sizeof(vmcs->field));
+	guest_write_gpa(vmcs->pointer + offsetof(struct vmcs12, launched), &vmcs->written.launched,
+			sizeof(vmcs->written) - offsetof(struct vmcs12, launched));
+	vmcs->written_tsc = rdtsc();
+	vmcs->active = false;
+}
+
+/* A free slot, else the one unused for longest, an inactive one before an active one. */
+static struct nested_vmcs *take_slot(struct percpu *cpu)
+{
+	struct nested *nested = &cpu->nested;
+	struct nested_vmcs *best = NULL;
+
+	for (unsigned i = 0; i < NESTED_SLOTS; i++) {
+		struct nested_vmcs *vmcs = &nested->slots[i];
+
+		if (vmcs->pointer == NESTED_NONE)
+			return vmcs;
+		if (vmcs == nested->current)
+			continue;
+		if (!best || vmcs->active < best->active ||
+		    (vmcs->active == best->active && vmcs->used < best->used))
+			best = vmcs;
+	}
+	if (best->active)
+		write_back(cpu, best);
+	return best;
+}
+
+struct nested_vmcs *nested_vmcs_load(struct percpu *cpu, u64 pointer)
+{
+	struct nested *nested = &cpu->nested;
+	struct nested_vmcs *vmcs = slot_of(nested, pointer);
+	struct vmcs12 *now = nested->region;
+
+	if (vmcs && vmcs->active) {
+		vmcs->used = ++nested->clock;
+		return vmcs;
+	}
+	if (!vmcs) {
+		vmcs = take_slot(cpu);
+		read_region(pointer, now);
+	} else {
+		read_region(pointer, now);
+		tell_memory_writes(cpu, vmcs, now);
+	}
+	vmcs->pointer = pointer;
+	vmcs->active = true;
+	vmcs->launched = now->launched;
+	vmcs->imaged = false;
+	vmcs->results = 0;
+	vmcs->used = ++nested->clock;
+	vmcs->dirty = nested->all_fields;
+	vmcs->written = *now;
+	vmcs->written_tsc = rdtsc();
+	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++)
+		vmcs->field[ix] = now->field[ix] & vmcs_width_mask(vmcs_fields[ix].width);
+	return vmcs;
+}
+
+void nested_vmcs_clear(struct percpu *cpu, u64 pointer)
+{
+	struct nested_vmcs *vmcs = slot_of(&cpu->nested, pointer);
+	const u32 clear = 0;
+
+	if (vmcs && vmcs->active) {
+		vmcs->launched = false;
+		write_back(cpu, vmcs);
+		return;
+	}
+	guest_write_gpa(pointer + offsetof(struct vmcs12, launched), &clear, sizeof(clear));
+}
+
+void nested_vmcs_release_all(struct percpu *cpu)
+{
+	for (unsigned i = 0; i < NESTED_SLOTS; i++) {
+		struct nested_vmcs *vmcs = &cpu->nested.slots[i];
+
+		if (vmcs->pointer != NESTED_NONE && vmcs->active)
+			write_back(cpu, vmcs);
+	}
+}
+
+static size_t pages_for(size_t size)
+{
+	return (size + PAGE_SIZE - 1) / PAGE_SIZE;
+}
+
+void nested_init(struct percpu *cpu)
+{
+	struct nested *nested = &cpu->nested;
+	const size_t items = TRACE_MAX_ITEMS * sizeof(struct trace_item);
+
+	nested->mode = NESTED_OFF;
+	nested->vmxon_pointer = NESTED_NONE;
+	nested->current_pointer = NESTED_NONE;
+	nested->slots = mem_alloc_pages(pages_for(NESTED_SLOTS * sizeof(*nested->slots)));
+	for (unsigned i = 0; i < NESTED_SLOTS; i++)
+		nested->slots[i].pointer = NESTED_NONE;
+	nested->region = mem_alloc_pages(pages_for(sizeof(*nested->region)));
+	nested->items = mem_alloc_pages(pages_for(items));
+	nested->image_items = mem_alloc_pages(pages_for(items));
+	nested->entry.items = mem_alloc_pages(pages_for(items));
+	nested->msr_bitmap = mem_alloc_pages(1);
+	nested->io_bitmap = mem_alloc_pages(2);
+	nested->dummy = mem_alloc_pages(1);
+	memset(nested->dummy, 0xff, PAGE_SIZE);
+	ept02_init(nested);
+	nested_tell(nested);
+}
+
+/* --- Key frames ------------------------------------------------------------------------------- */
+
+static void emit_image(struct percpu *cpu, struct rec *rec, struct nested_vmcs *vmcs, u64 block)
+{
+	struct nested *nested = &cpu->nested;
+	struct ev_vmcs_image columns = {
+		.vmcs = vmcs->pointer,
+		.launched = vmcs->launched,
+		.current = vmcs->pointer == nested->told.current_pointer,
+		.since_block = vmcs->imaged ? vmcs->image_block + 1 : 0,
+	};
+	struct trace_event event = {
+		.kind = EV_VMCS_IMAGE,
+		.tsc = cpu->exit.tsc,
+		.col = (const u64 *)&columns,
+		.items = nested->image_items,
+	};
+
+	if (!vmcs->imaged) {
+		for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
+			if (!nested->exists[ix])
+				continue;
+			nested->image_items[event.item_count++] = (struct trace_item){
+				.id = vmcs_fields[ix].encoding,
+				.value = vmcs->field[ix],
+			};
+		}
+		vmcs->imaged = true;
+		vmcs->image_block = block;
+	}
+	rec_emit(rec, &event);
+}
+
+_Static_assert(VMCS_FIELD_COUNT <= TRACE_MAX_ITEMS, "an image is one event");
+
+/* The event that opened the block comes after these, so they tell the state before it. */
+static bool pending_is_of_vmx(const struct percpu *cpu)
+{
+	const u8 kind = cpu->pending.event.kind;
+
+	return kind >= EV_VMXON && kind <= EV_VMCS12_WRITE && kind != EV_MSR_READ &&
+	       kind != EV_MSR_WRITE && kind != EV_CR_WRITE;
+}
+
+void nested_key_frames(void *owner, struct rec *rec, u64 block)
+{
+	struct percpu *cpu = owner;
+	struct nested *nested = &cpu->nested;
+	struct ev_vmx_state state;
+	struct trace_event event = {
+		.kind = EV_VMX_STATE,
+		.tsc = cpu->exit.tsc,
+		.col = (const u64 *)&state,
+	};
+
+	if (!nested->slots)
+		return;
+	if (!pending_is_of_vmx(cpu))
+		nested_tell(nested);
+	state = (struct ev_vmx_state){
+		.in_vmx = nested->told.in_vmx,
+		.vmxon_pointer = nested->told.vmxon_pointer,
+		.vmcs = nested->told.current_pointer,
+		.level = nested->told.level,
+	};
+	rec_emit(rec, &event);
+	for (unsigned i = 0; i < NESTED_SLOTS; i++) {
+		struct nested_vmcs *vmcs = &nested->slots[i];
+
+		if (vmcs->pointer != NESTED_NONE && vmcs->active)
+			emit_image(cpu, rec, vmcs, block);
+	}
+}

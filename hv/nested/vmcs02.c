@@ -1,0 +1,355 @@
+#include "hv/nested/vmcs02.h"
+
+#include "hv/ept.h"
+#include "hv/guestmem.h"
+#include "hv/insn.h"
+#include "hv/mem.h"
+#include "hv/nested/ept02.h"
+#include "hv/vmcs01.h"
+
+#define BITMAP_WORDS	 (PAGE_SIZE / sizeof(u64))
+#define POOL_RESERVE	 16 /* pages that VMCS02s leave for others */
+#define PDPTE_PRESENT	 BIT(0)
+#define PDPTE_RESERVED	 (MASK(2, 1) | MASK(8, 5))
+#define CR3_PDPT	 MASK(31, 5)
+#define NO_LINK_POINTER	 (~0ull)
+
+/* Control fields that VMCS02 has as L1 wrote them. */
+static const u8 copied_controls[] = {
+	VMCS_IX_TSC_OFFSET,
+	VMCS_IX_TSC_MULTIPLIER,
+	VMCS_IX_XSS_EXITING_BITMAP,
+	VMCS_IX_PAGE_FAULT_ERROR_CODE_MASK,
+	VMCS_IX_PAGE_FAULT_ERROR_CODE_MATCH,
+	VMCS_IX_CR3_TARGET_COUNT,
+	VMCS_IX_VM_ENTRY_INTERRUPTION_INFO,
+	VMCS_IX_VM_ENTRY_EXCEPTION_ERROR_CODE,
+	VMCS_IX_VM_ENTRY_INSTRUCTION_LENGTH,
+	VMCS_IX_TPR_THRESHOLD,
+	VMCS_IX_PLE_GAP,
+	VMCS_IX_PLE_WINDOW,
+	VMCS_IX_CR0_GUEST_HOST_MASK,
+	VMCS_IX_CR4_GUEST_HOST_MASK,
+	VMCS_IX_CR0_READ_SHADOW,
+	VMCS_IX_CR4_READ_SHADOW,
+	VMCS_IX_CR3_TARGET_VALUE_0,
+	VMCS_IX_CR3_TARGET_VALUE_1,
+	VMCS_IX_CR3_TARGET_VALUE_2,
+	VMCS_IX_CR3_TARGET_VALUE_3,
+};
+
+/* Guest-state fields that are not simply copied: written at each entry, or never. */
+static const u8 special_guest_state[] = {
+	VMCS_IX_VMCS_LINK_POINTER, VMCS_IX_GUEST_IA32_DEBUGCTL,
+	VMCS_IX_GUEST_IA32_PAT,	   VMCS_IX_GUEST_IA32_EFER,
+	VMCS_IX_GUEST_DR7,	   VMCS_IX_VMX_PREEMPTION_TIMER_VALUE,
+	VMCS_IX_GUEST_SMBASE,	   VMCS_IX_GUEST_INTERRUPT_STATUS,
+	VMCS_IX_PML_INDEX,
+};
+
+/* Fields whose change makes hv compute the controls of VMCS02 again. */
+static const u8 computed_controls[] = {
+	VMCS_IX_PIN_BASED_CONTROLS,
+	VMCS_IX_PRIMARY_PROC_BASED_CONTROLS,
+	VMCS_IX_SECONDARY_PROC_BASED_CONTROLS,
+	VMCS_IX_VM_EXIT_CONTROLS,
+	VMCS_IX_VM_ENTRY_CONTROLS,
+	VMCS_IX_EXCEPTION_BITMAP,
+	VMCS_IX_VIRTUAL_APIC_ADDRESS,
+	VMCS_IX_APIC_ACCESS_ADDRESS,
+};
+
+static bool listed(const u8 *list, size_t count, unsigned ix)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i] == ix)
+			return true;
+	return false;
+}
+
+void vmcs02_init(struct nested *nested)
+{
+	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
+		const bool special =
+			listed(special_guest_state, ARRAY_SIZE(special_guest_state), ix);
+
+		if (!nested->exists[ix])
+			continue;
+		if ((vmcs_fields[ix].kind == VMCS_KIND_GUEST && !special) ||
+		    listed(copied_controls, ARRAY_SIZE(copied_controls), ix))
+			field_set_add(&nested->copied_fields, ix);
+		if (listed(computed_controls, ARRAY_SIZE(computed_controls), ix))
+			field_set_add(&nested->computed_fields, ix);
+	}
+}
+
+/* --- A VMCS for it ---------------------------------------------------------------------------- */
+
+/* The VMCS02 of the VMCS12 unused for longest, when there is no memory for another. */
+static void steal(struct nested *nested, struct nested_vmcs *vmcs)
+{
+	struct nested_vmcs *victim = NULL;
+
+	for (unsigned i = 0; i < NESTED_SLOTS; i++) {
+		struct nested_vmcs *other = &nested->slots[i];
+
+		if (other->vmcs02.pa && (!victim || other->used < victim->used))
+			victim = other;
+	}
+	/* The first one ever was allocated at start, so there is a victim. */
+	vmcs->vmcs02 = victim->vmcs02;
+	victim->vmcs02 = (struct hwvmcs){ 0 };
+}
+
+static void provide_vmcs02(struct percpu *cpu, struct nested_vmcs *vmcs)
+{
+	struct nested *nested = &cpu->nested;
+
+	if (!vmcs->vmcs02.pa) {
+		if (!nested->vmcs02_count || mem_free_pages() > POOL_RESERVE) {
+			hwvmcs_init(&vmcs->vmcs02);
+			nested->vmcs02_count++;
+		} else {
+			steal(nested, vmcs);
+		}
+		vmcs->dirty = nested->all_fields;
+		vmcs->ept02 = 0;
+		vmcs->prepared = false;
+	}
+	hwvmcs_switch(cpu, &vmcs->vmcs02);
+	if (vmcs->prepared)
+		return;
+	hwvmcs_write_host_state(cpu);
+	vmwrite(VMCS_VPID, VPID_L2);
+	vmwrite(VMCS_VMCS_LINK_POINTER, NO_LINK_POINTER);
+	vmwrite(VMCS_VM_EXIT_MSR_STORE_COUNT, 0);
+	vmwrite(VMCS_VM_EXIT_MSR_LOAD_COUNT, 0);
+	vmwrite(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 0);
+	vmwrite(VMCS_TSC_OFFSET, 0);
+	vmwrite(VMCS_MSR_BITMAP, virt_to_phys(nested->msr_bitmap));
+	vmcs->prepared = true;
+}
+
+/* --- Controls --------------------------------------------------------------------------------- */
+
+static u32 pin_controls(const struct nested_vmcs *vmcs)
+{
+	const u32 pin = (u32)F12(vmcs, PIN_BASED_CONTROLS);
+
+	/*
+	 * NMIs always come to hv. Where L1 leaves them to L2, hv injects them, and virtual NMIs keep
+	 * track of blocking in the place of the processor's own.
+	 */
+	return pin & PIN_NMI_EXITING ? pin : pin | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS;
+}
+
+static u32 primary_controls(const struct nested_vmcs *vmcs)
+{
+	u32 primary = (u32)F12(vmcs, PRIMARY_PROC_BASED_CONTROLS) | PRIMARY_SECONDARY_CONTROLS;
+
+	/* I/O bitmaps make the processor ignore unconditional I/O exiting. */
+	if (primary & PRIMARY_IO_BITMAPS || !(primary & PRIMARY_UNCONDITIONAL_IO_EXITING))
+		primary |= PRIMARY_IO_BITMAPS;
+	return primary;
+}
+
+static u32 secondary_controls(const struct nested_vmcs *vmcs)
+{
+	return nested_secondary(vmcs) | SECONDARY_EPT | SECONDARY_VPID;
+}
+
+static u32 exit_controls(const struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	u32 exit = nested->exit01;
+
+	/* What hv does not look at itself it leaves to the processor. */
+	exit |= (u32)F12(vmcs, VM_EXIT_CONTROLS) & EXIT_ACKNOWLEDGE_INTERRUPT;
+	/* The rest of the time goes on counting after exits that L1 does not see. */
+	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER)
+		exit |= EXIT_SAVE_PREEMPTION_TIMER;
+	return exit;
+}
+
+/* A page of VMX's that the processor uses by itself: never one of hv's. */
+static u64 l1_page(const struct nested *nested, u64 address)
+{
+	struct ept_page page;
+
+	return ept01_lookup(address, &page) ? address : virt_to_phys(nested->dummy);
+}
+
+static void write_controls(const struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	const u32 primary = primary_controls(vmcs);
+
+	vmwrite(VMCS_PIN_BASED_CONTROLS, pin_controls(vmcs));
+	vmwrite(VMCS_PRIMARY_PROC_BASED_CONTROLS, primary);
+	vmwrite(VMCS_SECONDARY_PROC_BASED_CONTROLS, secondary_controls(vmcs));
+	vmwrite(VMCS_VM_EXIT_CONTROLS, exit_controls(nested, vmcs));
+	vmwrite(VMCS_VM_ENTRY_CONTROLS, F12(vmcs, VM_ENTRY_CONTROLS) | ENTRY_LOAD_DEBUG_CONTROLS |
+						ENTRY_LOAD_PAT | ENTRY_LOAD_EFER);
+	vmwrite(VMCS_EXCEPTION_BITMAP, F12(vmcs, EXCEPTION_BITMAP) | nested->exceptions01);
+	if (primary & PRIMARY_TPR_SHADOW)
+		vmwrite(VMCS_VIRTUAL_APIC_ADDRESS,
+			l1_page(nested, F12(vmcs, VIRTUAL_APIC_ADDRESS)));
+	if (nested_secondary(vmcs) & SECONDARY_VIRTUALIZE_APIC_ACCESSES)
+		vmwrite(VMCS_APIC_ACCESS_ADDRESS, l1_page(nested, F12(vmcs, APIC_ACCESS_ADDRESS)));
+	if (F12(vmcs, PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_IO_BITMAPS) {
+		vmwrite(VMCS_IO_BITMAP_A, virt_to_phys(nested->io_bitmap));
+		vmwrite(VMCS_IO_BITMAP_B, virt_to_phys(nested->io_bitmap) + PAGE_SIZE);
+	} else {
+		vmwrite(VMCS_IO_BITMAP_A, virt_to_phys(vmcs01_io_bitmap()));
+		vmwrite(VMCS_IO_BITMAP_B, virt_to_phys(vmcs01_io_bitmap()) + PAGE_SIZE);
+	}
+}
+
+/* L1's page at @address and hv's own wishes. L1 may change it at any time without telling. */
+static void merge_bitmap(u64 *to, u64 address, const u64 *own)
+{
+	guest_read_gpa(address, to, PAGE_SIZE);
+	for (unsigned i = 0; i < BITMAP_WORDS; i++)
+		if (own[i])
+			to[i] |= own[i];
+}
+
+static void merge_bitmaps(struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	const u64 primary = F12(vmcs, PRIMARY_PROC_BASED_CONTROLS);
+	const u64 *own_io = (const u64 *)vmcs01_io_bitmap();
+
+	if (primary & PRIMARY_MSR_BITMAPS)
+		merge_bitmap(nested->msr_bitmap, F12(vmcs, MSR_BITMAP),
+			     (const u64 *)vmcs01_msr_bitmap());
+	if (primary & PRIMARY_IO_BITMAPS) {
+		merge_bitmap(nested->io_bitmap, F12(vmcs, IO_BITMAP_A), own_io);
+		merge_bitmap(nested->io_bitmap + BITMAP_WORDS, F12(vmcs, IO_BITMAP_B),
+			     own_io + BITMAP_WORDS);
+	}
+}
+
+/* --- State ------------------------------------------------------------------------------------ */
+
+static void write_dirty_fields(struct nested *nested, struct nested_vmcs *vmcs)
+{
+	for (unsigned i = 0; i < NESTED_FIELD_WORDS; i++) {
+		u64 todo = vmcs->dirty.word[i] & nested->copied_fields.word[i];
+
+		for (; todo; todo &= todo - 1) {
+			const unsigned ix = 64 * i + (unsigned)__builtin_ctzll(todo);
+
+			vmwrite(vmcs_fields[ix].encoding, vmcs->field[ix]);
+		}
+	}
+}
+
+/* State of L1's that stays while L2 runs, where L1 does not ask to load other. */
+struct kept_state {
+	u64 efer, pat, dr7, debugctl;
+};
+
+static void read_kept_state(const struct nested_vmcs *vmcs, struct kept_state *kept)
+{
+	const u64 entry = F12(vmcs, VM_ENTRY_CONTROLS);
+
+	kept->efer = F12(vmcs, GUEST_IA32_EFER);
+	if (!(entry & ENTRY_LOAD_EFER)) {
+		/* SDM, "Loading Guest Control Registers, Debug Registers, and MSRs". */
+		kept->efer = vmread(VMCS_GUEST_IA32_EFER) & ~EFER_LMA;
+		if (entry & ENTRY_IA32E_MODE_GUEST)
+			kept->efer |= EFER_LMA;
+		if (F12(vmcs, GUEST_CR0) & CR0_PG)
+			kept->efer = (kept->efer & ~EFER_LME) |
+				     (entry & ENTRY_IA32E_MODE_GUEST ? EFER_LME : 0);
+	}
+	kept->pat = entry & ENTRY_LOAD_PAT ? F12(vmcs, GUEST_IA32_PAT) :
+					     vmread(VMCS_GUEST_IA32_PAT);
+	kept->dr7 = F12(vmcs, GUEST_DR7);
+	kept->debugctl = F12(vmcs, GUEST_IA32_DEBUGCTL);
+	if (!(entry & ENTRY_LOAD_DEBUG_CONTROLS)) {
+		kept->dr7 = vmread(VMCS_GUEST_DR7);
+		kept->debugctl = vmread(VMCS_GUEST_IA32_DEBUGCTL);
+	}
+}
+
+static void write_kept_state(const struct kept_state *kept)
+{
+	vmwrite(VMCS_GUEST_IA32_EFER, kept->efer);
+	vmwrite(VMCS_GUEST_IA32_PAT, kept->pat);
+	vmwrite(VMCS_GUEST_DR7, kept->dr7);
+	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, kept->debugctl);
+}
+
+bool vmcs02_needs_pdptes(const struct nested_vmcs *vmcs)
+{
+	return !nested_uses_ept(vmcs) && F12(vmcs, GUEST_CR0) & CR0_PG &&
+	       F12(vmcs, GUEST_CR4) & CR4_PAE &&
+	       !(F12(vmcs, VM_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST);
+}
+
+bool vmcs02_read_pdptes(const struct nested *nested, u64 cr3, u64 pdpte[4])
+{
+	const u64 reserved = PDPTE_RESERVED | ~(BIT(nested->shown.maxphyaddr) - 1);
+
+	guest_read_gpa(cr3 & CR3_PDPT, pdpte, 4 * sizeof(*pdpte));
+	for (unsigned i = 0; i < 4; i++)
+		if (pdpte[i] & PDPTE_PRESENT && pdpte[i] & reserved)
+			return false;
+	return true;
+}
+
+/* --- Translations ----------------------------------------------------------------------------- */
+
+void vmcs02_invvpid(struct nested *nested, enum invvpid_type type, u16 vpid, u64 linear)
+{
+	/* Translations of other VPIDs are gone already: one VPID serves them all. */
+	if (type != INVVPID_ALL_CONTEXT && vpid != nested->last_vpid12)
+		return;
+	if (type == INVVPID_ADDRESS && invvpid(INVVPID_ADDRESS, VPID_L2, linear))
+		return;
+	invvpid(INVVPID_SINGLE_CONTEXT, VPID_L2, 0);
+}
+
+/* SDM, "Operations that Invalidate Cached Mappings": entries without VPID drop those of VPID 0. */
+static void drop_translations(struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	const u64 vpid12 = nested_secondary(vmcs) & SECONDARY_VPID ? F12(vmcs, VPID) : 0;
+
+	if (!vpid12 || vpid12 != nested->last_vpid12)
+		invvpid(INVVPID_SINGLE_CONTEXT, VPID_L2, 0);
+	nested->last_vpid12 = vpid12;
+}
+
+static void write_ept_pointer(struct nested *nested, struct nested_vmcs *vmcs)
+{
+	const u64 pointer = nested_uses_ept(vmcs) ? ept02_pointer(nested, F12(vmcs, EPT_POINTER)) :
+						    ept01_pointer();
+
+	if (vmcs->ept02 != pointer)
+		vmwrite(VMCS_EPT_POINTER, pointer);
+	vmcs->ept02 = pointer;
+}
+
+void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
+{
+	struct nested *nested = &cpu->nested;
+	struct kept_state kept;
+
+	if (!nested->vmcs01_known) {
+		nested->exit01 = (u32)vmread(VMCS_VM_EXIT_CONTROLS);
+		nested->exceptions01 = (u32)vmread(VMCS_EXCEPTION_BITMAP);
+		nested->vmcs01_known = true;
+	}
+	read_kept_state(vmcs, &kept);
+	provide_vmcs02(cpu, vmcs);
+	if (nested->nmi_window || field_set_meets(&vmcs->dirty, &nested->computed_fields))
+		write_controls(nested, vmcs);
+	nested->nmi_window = false;
+	write_dirty_fields(nested, vmcs);
+	write_kept_state(&kept);
+	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER)
+		vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, F12(vmcs, VMX_PREEMPTION_TIMER_VALUE));
+	merge_bitmaps(nested, vmcs);
+	write_ept_pointer(nested, vmcs);
+	drop_translations(nested, vmcs);
+	memset(&vmcs->dirty, 0, sizeof(vmcs->dirty));
+}
