@@ -1,1 +1,2 @@
 shared-src += recorder/ring.c recorder/emit.c
+host-src   += recorder/capture.c recorder/transport.c
