@@ -4,7 +4,10 @@
 #   make guests       $(O)/guests/NAME.elf
 #   make guests-kvm   $(O)/guests/kvm/vmlinuz, vmlinux, initrd.img
 
-guest-names := boot_linux l1_smoke
+guest-names := boot_linux l1_smoke l1_l2
+
+# More sources of one guest, without tests/guests/ and .c
+guest-parts-l1_l2 := l1_l2_insn l1_l2_state l1_l2_event l1_l2_memory
 
 guest-lib-src := $(wildcard tests/guests/lib/*.c) base/fmt.c vmx/tables.c vmx/caps.c
 guest-lib-asm := $(wildcard tests/guests/lib/*.S)
@@ -30,7 +33,9 @@ $(O)/guest/%.o: %.c Makefile tests/guests/files.mk | $(O)/.deps
 $(O)/guest/%.o: %.S Makefile tests/guests/files.mk | $(O)/.deps
 	$(call say,AS,$< (guest))mkdir -p $(@D) && $(CC) $(guest-cflags) -c -o $@ $<
 
-$(O)/guests/%.elf: $(O)/guest/tests/guests/%.o $(guest-objs) tests/guests/lib/guest.ld
+.SECONDEXPANSION:
+$(O)/guests/%.elf: $(O)/guest/tests/guests/%.o $(guest-objs) tests/guests/lib/guest.ld \
+		$$(addprefix $(O)/guest/tests/guests/,$$(addsuffix .o,$$(guest-parts-$$*)))
 	$(call say,LINK,$@)mkdir -p $(@D) && $(LD) -static -nostdlib -z max-page-size=4096 \
 		-z noexecstack --no-warn-rwx-segments \
 		--defsym=GUEST_BASE=$(or $(guest-base-$*),$(guest-base)) \

@@ -192,6 +192,19 @@ void *guest_pages(size_t count)
 	return pool[pool_used - count];
 }
 
+const void *guest_pages_mark(void)
+{
+	return pool[pool_used];
+}
+
+void guest_pages_release(const void *mark)
+{
+	const size_t used = (size_t)((const u8(*)[PAGE_SIZE])mark - pool);
+
+	memset(pool[used], 0, (pool_used - used) * PAGE_SIZE);
+	pool_used = used;
+}
+
 /* --- ends ------------------------------------------------------------------------------------ */
 
 void guest_power_off(void)

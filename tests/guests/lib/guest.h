@@ -57,8 +57,12 @@ bool guest_module(unsigned index, struct guest_module *module);
 /* The first address above the memory that begins at 1 MiB. */
 u64 guest_memory_end(void);
 
-/* @count pages of zeros in a row, which stay taken. Fails the guest when they run out. */
+/* @count pages of zeros in a row. Fails the guest when they run out. */
 void *guest_pages(size_t count);
+
+/* Gives back all pages that were taken since guest_pages_mark() returned @mark. */
+const void *guest_pages_mark(void);
+void guest_pages_release(const void *mark);
 
 /* --- the recorder below ---------------------------------------------------------------------- */
 

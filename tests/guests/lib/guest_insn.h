@@ -148,6 +148,17 @@ static inline enum vmx_outcome vmwrite(u64 field, u64 value)
 	return VMX_OUTCOME(carry, zero);
 }
 
+/* SDM: "INVEPT", "INVVPID". */
+enum {
+	INVEPT_SINGLE = 1,
+	INVEPT_ALL = 2,
+
+	INVVPID_ADDRESS = 0,
+	INVVPID_SINGLE = 1,
+	INVVPID_ALL = 2,
+	INVVPID_KEEP_GLOBALS = 3,
+};
+
 /* The 128-bit operand of INVEPT and INVVPID. */
 struct inv_descriptor {
 	u64 low, high;

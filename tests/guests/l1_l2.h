@@ -1,0 +1,25 @@
+/*
+ * tests/guests/l1_l2.h - the cases of l1_l2, by what they are about
+ */
+#ifndef TESTS_GUESTS_L1_L2_H
+#define TESTS_GUESTS_L1_L2_H
+
+#include "tests/guests/lib/guest_case.h"
+
+/* Instructions that exit, and what the exit says about them. */
+extern const struct l2_case l1_l2_insn_cases[];
+extern const size_t l1_l2_insn_count;
+
+/* State that entries load and exits save, and entries that fail. */
+extern const struct l2_case l1_l2_state_cases[];
+extern const size_t l1_l2_state_count;
+
+/* Exceptions, interrupts, injection. */
+extern const struct l2_case l1_l2_event_cases[];
+extern const size_t l1_l2_event_count;
+
+/* Page faults and EPT. */
+extern const struct l2_case l1_l2_memory_cases[];
+extern const size_t l1_l2_memory_count;
+
+#endif
