@@ -275,6 +275,7 @@ int cmd_record(int argc, char **argv)
 	run = (struct record_run){
 		.tape = opt.output,
 		.work = work,
+		.keep = opt.keep,
 		.until = opt.until,
 		.timeout = opt.timeout,
 		.console = opt.console,

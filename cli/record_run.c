@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/message.h"
+#include "recorder/capture.h"
 
 #define MAX_LINE       1024
 #define STOP_GRACE     5.0 /* seconds for Bochs to stop by itself before it is killed */
@@ -25,12 +26,16 @@ struct state {
 	struct record_run *run;
 	int signals;
 	FILE *console_file;
-	FILE *tape;
+	FILE *line_file; /* what Bochs says, as it came; NULL: not kept */
+	struct capture *capture;
+	bool failed;	     /* the tape cannot be written */
+	bool end_seen;	     /* EV_END has come ... */
+	u64 end_why;	     /* ... and says why: enum trace_end */
 	char line[MAX_LINE]; /* of the console, so far */
 	size_t line_length;
 	char last_line[MAX_LINE]; /* of L1 */
 	char last_hv_line[MAX_LINE];
-	u64 lines, bytes;
+	u64 lines;
 	double started, stopped; /* stopped: when Bochs was asked to stop, 0: not yet */
 	enum why why;
 	bool reaped, killed;
@@ -93,13 +98,27 @@ static void take_console(struct state *state, const char *text, size_t size)
 	}
 }
 
+static void take_event(void *owner, const struct trace_schema *schema,
+		       const struct trace_event *event)
+{
+	struct state *const state = owner;
+
+	(void)schema;
+	if (event->kind == EV_END) {
+		state->end_seen = true;
+		state->end_why = ((const struct ev_end *)event->col)->why;
+	}
+}
+
 static void take_output(struct state *state, const void *bytes, size_t size)
 {
-	state->bytes += size;
-	if (fwrite(bytes, 1, size, state->tape) != size && state->stopped == 0) {
-		message("cannot write '%s': %s", state->run->tape, strerrordesc_np(errno));
-		stop(state, ENDED);
-	}
+	if (state->line_file)
+		fwrite(bytes, 1, size, state->line_file);
+	if (state->failed || capture_feed(state->capture, bytes, size) == ST_OK)
+		return;
+	state->failed = true;
+	message("%s", capture_error(state->capture));
+	stop(state, ENDED);
 }
 
 /* Returns false at the end of the file. */
@@ -146,10 +165,12 @@ static void print_size(char *to, size_t size, u64 bytes)
 
 static void show_progress(struct state *state)
 {
+	const struct capture_stats *const stats = capture_stats(state->capture);
 	char size[32];
 
-	print_size(size, sizeof(size), state->bytes);
-	fprintf(stderr, "\r\033[K%4.0f s  %s  %.50s", now() - state->started, size,
+	print_size(size, sizeof(size), stats->tape_bytes);
+	fprintf(stderr, "\r\033[K%4.0f s  %llu events  %s  %.45s", now() - state->started,
+		(unsigned long long)stats->events, size,
 		state->line_length ? state->line : state->last_line);
 	fflush(stderr);
 }
@@ -202,74 +223,139 @@ static void loop(struct state *state)
 		fputs("\r\033[K", stderr);
 }
 
+static const char *why_text(const struct state *state)
+{
+	static const char *const ends[] = {
+		[END_POWER_OFF] = "switched the machine off",
+		[END_RESET] = "reset the machine",
+		[END_TRIPLE_FAULT] = "ended in a triple fault",
+		[END_REFUSED_SLEEP] = "wanted to sleep, which is refused",
+		[END_PANIC] = "runs no more: the hypervisor below it stopped",
+	};
+
+	switch (state->why) {
+	case UNTIL:
+		return "said what was waited for";
+	case TIMEOUT:
+		return "was stopped at the timeout";
+	case SIGNALLED:
+		return "was stopped by a signal";
+	default:
+		return state->end_seen && state->end_why < ARRAY_SIZE(ends) ? ends[state->end_why]
+									    : "ended with Bochs";
+	}
+}
+
 static void summary(const struct state *state, const struct bochs_end *end)
 {
-	static const char *const whys[] = {
-		[ENDED] = "ended by itself",
-		[UNTIL] = "said what was waited for",
-		[TIMEOUT] = "stopped at the timeout",
-		[SIGNALLED] = "stopped by a signal",
-	};
+	const struct capture_stats *const stats = capture_stats(state->capture);
 	char size[32], ticks[48] = "";
 
-	print_size(size, sizeof(size), state->bytes);
+	print_size(size, sizeof(size), stats->tape_bytes);
 	if (end->ticks)
 		snprintf(ticks, sizeof(ticks), ", %.1f M ticks", (double)end->ticks / 1e6);
-	message("'%s': %s, %llu console lines, %.1f s%s; L1 %s", state->run->tape, size,
-		(unsigned long long)state->lines, now() - state->started, ticks, whys[state->why]);
+	message("'%s': %llu events, %s, %.1f s%s; L1 %s", state->run->tape,
+		(unsigned long long)stats->events, size, now() - state->started, ticks,
+		why_text(state));
+	if (stats->lost_events || stats->lost_frames || stats->bad_chunks)
+		message("lost: %llu events, %llu frames, %llu damaged chunks",
+			(unsigned long long)stats->lost_events,
+			(unsigned long long)stats->lost_frames,
+			(unsigned long long)stats->bad_chunks);
+}
+
+/* What Bochs left to say when it ended though neither L1 nor vmxtape asked for it. */
+static void explain_end(const struct state *state, const struct bochs_end *end)
+{
+	const int status = state->wait_status;
+
+	if (WIFSIGNALED(status))
+		message("Bochs was killed by signal %d (%s)", WTERMSIG(status),
+			strsignal(WTERMSIG(status)));
+	else
+		message("Bochs ended with status %d: %s", WEXITSTATUS(status),
+			end->message[0] ? end->message
+					: "it says nothing more, --keep keeps its log");
 }
 
 static int finish(struct state *state)
 {
+	struct record_run *const run = state->run;
+	const struct capture_stats *stats;
 	struct bochs_end end;
 	int result = EXIT_CLEAN;
 
-	bochs_read_end(&state->run->bochs, &end);
+	bochs_read_end(&run->bochs, &end);
 	if (state->why == RUNNING)
 		state->why = ENDED;
-	if (fclose(state->tape)) {
-		message("cannot write '%s': %s", state->run->tape, strerrordesc_np(errno));
-		result = EXIT_USAGE;
+	if (capture_close(state->capture) != ST_OK && !state->failed) {
+		state->failed = true;
+		message("%s", capture_error(state->capture));
 	}
-	fclose(state->console_file);
-	if (state->why == ENDED && !end.by_guest) {
-		if (WIFSIGNALED(state->wait_status))
-			message("Bochs was killed by signal %d (%s)", WTERMSIG(state->wait_status),
-				strsignal(WTERMSIG(state->wait_status)));
-		else
-			message("Bochs ended with status %d: %s", WEXITSTATUS(state->wait_status),
-				end.message[0] ? end.message : "it says nothing more, see --keep");
+	stats = capture_stats(state->capture);
+	if (state->why == ENDED && !state->failed && !end.by_guest) {
+		explain_end(state, &end);
 		result = EXIT_DAMAGED;
 	}
+	if (!stats->head) {
+		message("nothing was recorded: %s",
+			state->last_hv_line[0] ? state->last_hv_line
+					       : "the hypervisor below L1 did not start");
+		unlink(run->tape);
+		return EXIT_USAGE;
+	}
 	summary(state, &end);
-	if (state->why == TIMEOUT && state->run->until) {
-		message("L1's console did not say '%s'", state->run->until);
+	if (stats->lost_frames || stats->bad_chunks)
+		result = EXIT_DAMAGED;
+	if (state->failed)
+		return EXIT_USAGE;
+	if (state->why == TIMEOUT && run->until) {
+		message("L1's console did not say '%s'", run->until);
 		result = MAX(result, (int)EXIT_FINDINGS);
 	}
 	return result;
 }
 
+static FILE *open_in(const char *folder, const char *name)
+{
+	char *path;
+	FILE *file;
+
+	if (asprintf(&path, "%s/%s", folder, name) < 0)
+		die("out of memory");
+	file = fopen(path, "we");
+	if (!file)
+		die_errno("cannot write '%s'", path);
+	free(path);
+	return file;
+}
+
 int record_run(struct record_run *run)
 {
 	struct state state = { .run = run, .started = now() };
-	char *console;
+	char error[512];
 	sigset_t signals;
+	int result;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGCHLD);
 	state.signals = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (state.signals < 0 || asprintf(&console, "%s/console", run->work) < 0)
+	if (state.signals < 0)
 		die_errno("cannot watch signals");
-	state.console_file = fopen(console, "we");
-	if (!state.console_file)
-		die_errno("cannot write '%s'", console);
-	state.tape = fopen(run->tape, "we");
-	if (!state.tape)
-		die_errno("cannot write '%s'", run->tape);
+	state.console_file = open_in(run->work, "console");
+	if (run->keep)
+		state.line_file = open_in(run->work, "port-e9");
+	if (capture_open(run->tape, take_event, &state, &state.capture, error, sizeof(error)) !=
+	    ST_OK)
+		die("%s", error);
 	loop(&state);
-	free(console);
+	fclose(state.console_file);
+	if (state.line_file)
+		fclose(state.line_file);
 	close(state.signals);
-	return finish(&state);
+	result = finish(&state);
+	capture_free(state.capture);
+	return result;
 }
