@@ -40,6 +40,9 @@ struct ev_insn {
 };
 #undef C
 
+/* Where column @name of struct ev_@kind is in @col. */
+#define EV_COLUMN(kind, name) (offsetof(struct ev_##kind, name) / sizeof(u64))
+
 enum trace_outcome { OUTCOME_SUCCEED, OUTCOME_FAIL_INVALID, OUTCOME_FAIL_VALID, OUTCOME_FAULT };
 enum trace_origin { ORIGIN_MEMORY, ORIGIN_ERROR };
 enum trace_end {
