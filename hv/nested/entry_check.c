@@ -5,20 +5,28 @@
 #include "hv/vmcs01.h"
 
 /* VM-entry interruption information; SDM, "VM-Entry Controls for Event Injection". */
-#define INFO_VECTOR(info)    ((unsigned)BITS(info, 7, 0))
-#define INFO_TYPE(info)	     ((unsigned)BITS(info, 10, 8))
-#define INFO_HAS_CODE(info)  (BITS(info, 11, 11))
-#define INFO_RESERVED	     MASK(30, 12)
-#define INFO_VALID	     BIT(31)
-#define MAX_INSN_LENGTH	     15
-#define MSR_ENTRY_SIZE	     16
-#define VTPR_OFFSET	     0x80
-#define SELECTOR_RPL_TI	     7
-#define EPTP_RESERVED	     MASK(11, 7)
-#define EFER_DEFINED	     (BIT(0) | EFER_LME | EFER_LMA | BIT(11))
+#define INFO_VECTOR(info)   ((unsigned)BITS(info, 7, 0))
+#define INFO_TYPE(info)	    ((unsigned)BITS(info, 10, 8))
+#define INFO_HAS_CODE(info) (BITS(info, 11, 11))
+#define INFO_RESERVED	    MASK(30, 12)
+#define INFO_VALID	    BIT(31)
+#define MAX_INSN_LENGTH	    15
+#define MSR_ENTRY_SIZE	    16
+#define VTPR_OFFSET	    0x80
+#define SELECTOR_RPL_TI	    7
+#define EPTP_RESERVED	    MASK(11, 7)
+#define EFER_DEFINED	    (BIT(0) | EFER_LME | EFER_LMA | BIT(11))
 
-enum { TYPE_EXTERNAL, TYPE_RESERVED, TYPE_NMI, TYPE_EXCEPTION, TYPE_SOFT_INT, TYPE_PRIV_EXCEPTION,
-       TYPE_SOFT_EXCEPTION, TYPE_OTHER };
+enum {
+	TYPE_EXTERNAL,
+	TYPE_RESERVED,
+	TYPE_NMI,
+	TYPE_EXCEPTION,
+	TYPE_SOFT_INT,
+	TYPE_PRIV_EXCEPTION,
+	TYPE_SOFT_EXCEPTION,
+	TYPE_OTHER
+};
 
 static bool word_allowed(const struct vmx_caps *shown, enum vmx_word word, u64 value)
 {
@@ -30,13 +38,6 @@ static bool word_allowed(const struct vmx_caps *shown, enum vmx_word word, u64 v
 static bool aligned(const struct nested *nested, u64 address)
 {
 	return nested_address_ok(nested, address, 4096);
-}
-
-static bool is_canonical(const struct nested *nested, u64 address)
-{
-	const unsigned shift = 64 - nested->shown.linear_width;
-
-	return (u64)((s64)(address << shift) >> shift) == address;
 }
 
 static bool words_allowed(const struct nested *nested, const struct nested_vmcs *vmcs)
@@ -86,8 +87,8 @@ static bool combinations_ok(const struct nested_vmcs *vmcs)
 	} else if (secondary & SECONDARY_VIRTUALIZE_X2APIC_MODE) {
 		return false;
 	}
-	if (pin & PIN_VIRTUAL_NMIS ? !(pin & PIN_NMI_EXITING) :
-				     primary & PRIMARY_NMI_WINDOW_EXITING)
+	if (pin & PIN_VIRTUAL_NMIS ? !(pin & PIN_NMI_EXITING)
+				   : primary & PRIMARY_NMI_WINDOW_EXITING)
 		return false;
 	if (secondary & SECONDARY_VIRTUALIZE_X2APIC_MODE &&
 	    secondary & SECONDARY_VIRTUALIZE_APIC_ACCESSES)
@@ -222,16 +223,15 @@ static bool host_control_registers_ok(const struct nested *nested, const struct 
 	return !(msr[VMX_CAP_CR0_FIXED0] & ~cr0) && !(cr0 & ~msr[VMX_CAP_CR0_FIXED1]) &&
 	       !(msr[VMX_CAP_CR4_FIXED0] & ~cr4) && !(cr4 & ~msr[VMX_CAP_CR4_FIXED1]) &&
 	       !(F12(vmcs, HOST_CR3) >> nested->shown.maxphyaddr) &&
-	       is_canonical(nested, F12(vmcs, HOST_IA32_SYSENTER_ESP)) &&
-	       is_canonical(nested, F12(vmcs, HOST_IA32_SYSENTER_EIP));
+	       nested_is_canonical(nested, F12(vmcs, HOST_IA32_SYSENTER_ESP)) &&
+	       nested_is_canonical(nested, F12(vmcs, HOST_IA32_SYSENTER_EIP));
 }
 
 static bool host_msrs_ok(const struct nested_vmcs *vmcs)
 {
 	const u64 exit = F12(vmcs, VM_EXIT_CONTROLS);
 	const u64 efer = F12(vmcs, HOST_IA32_EFER);
-	const u64 long_mode =
-		exit & EXIT_HOST_ADDRESS_SPACE_SIZE ? (u64)(EFER_LME | EFER_LMA) : 0;
+	const u64 long_mode = exit & EXIT_HOST_ADDRESS_SPACE_SIZE ? (u64)(EFER_LME | EFER_LMA) : 0;
 
 	if (exit & EXIT_LOAD_PAT && !entry_check_pat(F12(vmcs, HOST_IA32_PAT)))
 		return false;
@@ -253,11 +253,11 @@ static bool host_segments_ok(const struct nested *nested, const struct nested_vm
 	if (!(F12(vmcs, VM_EXIT_CONTROLS) & EXIT_HOST_ADDRESS_SPACE_SIZE) &&
 	    !F12(vmcs, HOST_SS_SELECTOR))
 		return false;
-	return is_canonical(nested, F12(vmcs, HOST_FS_BASE)) &&
-	       is_canonical(nested, F12(vmcs, HOST_GS_BASE)) &&
-	       is_canonical(nested, F12(vmcs, HOST_TR_BASE)) &&
-	       is_canonical(nested, F12(vmcs, HOST_GDTR_BASE)) &&
-	       is_canonical(nested, F12(vmcs, HOST_IDTR_BASE));
+	return nested_is_canonical(nested, F12(vmcs, HOST_FS_BASE)) &&
+	       nested_is_canonical(nested, F12(vmcs, HOST_GS_BASE)) &&
+	       nested_is_canonical(nested, F12(vmcs, HOST_TR_BASE)) &&
+	       nested_is_canonical(nested, F12(vmcs, HOST_GDTR_BASE)) &&
+	       nested_is_canonical(nested, F12(vmcs, HOST_IDTR_BASE));
 }
 
 /* SDM, "Checks Related to Address-Space Size". */
@@ -269,7 +269,7 @@ static bool address_space_ok(const struct nested *nested, const struct nested_vm
 	if (host64 != lma)
 		return false;
 	if (host64)
-		return cr4 & CR4_PAE && is_canonical(nested, rip);
+		return cr4 & CR4_PAE && nested_is_canonical(nested, rip);
 	return !(F12(vmcs, VM_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST) && !(cr4 & CR4_PCIDE) &&
 	       !(rip >> 32);
 }

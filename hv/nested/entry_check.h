@@ -2,8 +2,8 @@
  * hv/nested/entry_check.h - what hv itself judges of a VM entry of L1's
  *
  * Controls and the host-state area, since the processor sees hv's own in VMCS02, and of the guest
- * state what VMCS02 holds something else for. The rest is left to the processor. SDM, "Checks on VMX
- * Controls and Host-State Area".
+ * state what VMCS02 holds something else for. The rest is left to the processor. SDM, "Checks on
+ * VMX Controls and Host-State Area".
  */
 #ifndef HV_NESTED_ENTRY_CHECK_H
 #define HV_NESTED_ENTRY_CHECK_H

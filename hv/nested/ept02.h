@@ -2,8 +2,8 @@
  * hv/nested/ept02.h - what L2 runs on: EPT12 as L1 wrote it, over EPT01
  *
  * Trees are filled page by page as L2 touches memory, kept for a few EPTPs of L1, and thrown away
- * whole when L1 invalidates them or when pages run out. No entry ever maps a page that EPT01 does not
- * map. Accessed and dirty flags are not shown to L1 and not used.
+ * whole when L1 invalidates them or when pages run out. No entry ever maps a page that EPT01 does
+ * not map. Accessed and dirty flags are not shown to L1 and not used.
  */
 #ifndef HV_NESTED_EPT02_H
 #define HV_NESTED_EPT02_H

@@ -70,14 +70,11 @@ enum exit_action nested_handle_invept(struct percpu *cpu)
 static bool invvpid_operand_ok(const struct nested *nested, u64 type,
 			       const struct descriptor *descriptor)
 {
-	const unsigned shift = 64 - nested->shown.linear_width;
-
 	if (descriptor->low >> 16)
 		return false;
 	if (type != INVVPID_ALL_CONTEXT && !descriptor->low)
 		return false;
-	return type != INVVPID_ADDRESS ||
-	       (u64)((s64)(descriptor->high << shift) >> shift) == descriptor->high;
+	return type != INVVPID_ADDRESS || nested_is_canonical(nested, descriptor->high);
 }
 
 enum exit_action nested_handle_invvpid(struct percpu *cpu)

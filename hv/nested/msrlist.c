@@ -50,13 +50,6 @@ static void note(struct trace_item *items, u32 *count, u32 id, const struct list
 	items[(*count)++] = (struct trace_item){ .id = id + 1, .value = entry->value };
 }
 
-static bool is_canonical(const struct percpu *cpu, u64 address)
-{
-	const unsigned shift = 64 - cpu->nested.shown.linear_width;
-
-	return (u64)((s64)(address << shift) >> shift) == address;
-}
-
 /* WRMSR of EFER: LMA is not written, and LME must not change while paging is on. */
 static bool load_efer(u64 value)
 {
@@ -99,7 +92,7 @@ static bool load_msr(struct percpu *cpu, u32 index, u64 value)
 		break;
 	case MSR_SYSENTER_ESP:
 	case MSR_SYSENTER_EIP:
-		if (!is_canonical(cpu, value))
+		if (!nested_is_canonical(&cpu->nested, value))
 			return false;
 		break;
 	default:

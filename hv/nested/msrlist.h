@@ -16,8 +16,8 @@ struct percpu;
 
 /*
  * Load @count entries at @address. Returns 0, or the number, from 1, of the first entry that must
- * not be loaded; those before it are. @first_item is ITEM_MSR_LOAD or ITEM_MSR_HOST; what was read is
- * appended to @items, as far as there is room for TRACE_MAX_ITEMS.
+ * not be loaded; those before it are. @first_item is ITEM_MSR_LOAD or ITEM_MSR_HOST; what was read
+ * is appended to @items, as far as there is room for TRACE_MAX_ITEMS.
  */
 u32 msr_list_load(struct percpu *cpu, u64 address, u64 count, u32 first_item,
 		  struct trace_item *items, u32 *item_count);

@@ -9,7 +9,8 @@
 
 struct rec;
 
-/* Work out the capabilities shown to L1 from the real ones; @masked is the value of option caps=. */
+/* Work out the capabilities shown to L1 from the real ones; @masked is the value of option caps=.
+ */
 enum status nested_caps_init(struct percpu *cpu, const char *masked);
 
 /* The value of VMX capability MSR @index that L1 reads; false: #GP. */

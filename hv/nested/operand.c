@@ -8,24 +8,25 @@
 enum { SEGMENT_ES, SEGMENT_CS, SEGMENT_SS, SEGMENT_DS, SEGMENT_FS, SEGMENT_GS };
 enum { ADDRESS_16, ADDRESS_32, ADDRESS_64 };
 
-/* The instruction-information word; bits 9:7 and 17:15 are 3 bits of which fewer values are used. */
-#define INFO_SCALE(info)	 ((unsigned)BITS(info, 1, 0))
-#define INFO_REG1(info)		 ((u8)BITS(info, 6, 3))
-#define INFO_ADDRESS_SIZE(info)	 ((unsigned)BITS(info, 9, 7))
-#define INFO_IS_REGISTER(info)	 (BITS(info, 10, 10))
-#define INFO_SEGMENT(info)	 ((unsigned)BITS(info, 17, 15))
-#define INFO_INDEX(info)	 ((unsigned)BITS(info, 21, 18))
-#define INFO_NO_INDEX(info)	 (BITS(info, 22, 22))
-#define INFO_BASE(info)		 ((unsigned)BITS(info, 26, 23))
-#define INFO_NO_BASE(info)	 (BITS(info, 27, 27))
-#define INFO_REG2(info)		 ((unsigned)BITS(info, 31, 28))
+/* The instruction-information word; bits 9:7 and 17:15 are 3 bits of which fewer values are used.
+ */
+#define INFO_SCALE(info)	((unsigned)BITS(info, 1, 0))
+#define INFO_REG1(info)		((u8)BITS(info, 6, 3))
+#define INFO_ADDRESS_SIZE(info) ((unsigned)BITS(info, 9, 7))
+#define INFO_IS_REGISTER(info)	(BITS(info, 10, 10))
+#define INFO_SEGMENT(info)	((unsigned)BITS(info, 17, 15))
+#define INFO_INDEX(info)	((unsigned)BITS(info, 21, 18))
+#define INFO_NO_INDEX(info)	(BITS(info, 22, 22))
+#define INFO_BASE(info)		((unsigned)BITS(info, 26, 23))
+#define INFO_NO_BASE(info)	(BITS(info, 27, 27))
+#define INFO_REG2(info)		((unsigned)BITS(info, 31, 28))
 
 /* Segment access rights in VMCS format; SDM, "Guest Register State". */
-#define AR_WRITABLE    BIT(1) /* of data; readable, of code */
-#define AR_EXPAND_DOWN BIT(2) /* of data */
-#define AR_CODE	       BIT(3)
-#define AR_BIG	       BIT(14)
-#define AR_UNUSABLE    BIT(16)
+#define AR_WRITABLE		BIT(1) /* of data; readable, of code */
+#define AR_EXPAND_DOWN		BIT(2) /* of data */
+#define AR_CODE			BIT(3)
+#define AR_BIG			BIT(14)
+#define AR_UNUSABLE		BIT(16)
 
 static bool segment_fault(struct percpu *cpu, unsigned segment)
 {
@@ -63,13 +64,6 @@ static bool segment_allows(unsigned segment, u64 offset, size_t size, enum guest
 	return last <= limit;
 }
 
-static bool is_canonical(const struct percpu *cpu, u64 address)
-{
-	const unsigned shift = 64 - cpu->nested.shown.linear_width;
-
-	return (u64)((s64)(address << shift) >> shift) == address;
-}
-
 /* Base, index, scale and displacement; @offset is truncated to the address size. */
 static u64 effective_offset(struct percpu *cpu, u64 info)
 {
@@ -99,7 +93,8 @@ static bool linear_address(struct percpu *cpu, size_t size, enum guest_access ac
 		*linear = offset;
 		if (segment == SEGMENT_FS || segment == SEGMENT_GS)
 			*linear += vmread(segment_field(VMCS_GUEST_ES_BASE, segment));
-		return (is_canonical(cpu, *linear) && is_canonical(cpu, *linear + size - 1)) ||
+		return (nested_is_canonical(&cpu->nested, *linear) &&
+			nested_is_canonical(&cpu->nested, *linear + size - 1)) ||
 		       segment_fault(cpu, segment);
 	}
 	*linear = (u32)(offset + vmread(segment_field(VMCS_GUEST_ES_BASE, segment)));

@@ -48,10 +48,8 @@ enum exit_action nested_vmfail(struct percpu *cpu, enum vmx_insn_error error);
 
 /* Tell the tape that hv met something it held impossible: @code is enum nested_bug. */
 enum nested_bug {
-	BUG_ENTRY_REFUSED = 1,	/* value: VM-instruction error */
-	BUG_EPT_MISCONFIGURED,	/* value: gpa2 */
-	BUG_UNEXPECTED_EXIT,	/* value: exit reason */
-	BUG_ITEMS_LOST,		/* value: how many */
+	BUG_ENTRY_REFUSED = 1, /* value: VM-instruction error */
+	BUG_EPT_MISCONFIGURED, /* value: gpa2 */
 };
 void nested_report_bug(struct percpu *cpu, enum nested_bug code, u64 value);
 

@@ -6,9 +6,10 @@
 #include "hv/insn.h"
 #include "hv/nested/nested.h"
 #include "hv/nested/vmcs02.h"
+#include "hv/processor.h"
 #include "vmx/caps.h"
 
-#define CPUID_ADDRESS_WIDTHS 0x80000008
+#define REGION_SIZE 4096ull
 
 /* Controls that hv emulates, by word; those that must be 1 are added. */
 static const u32 emulated[VMX_WORD_COUNT] = {
@@ -22,13 +23,13 @@ static const u32 emulated[VMX_WORD_COUNT] = {
 		PRIMARY_NMI_WINDOW_EXITING | PRIMARY_MOV_DR_EXITING |
 		PRIMARY_UNCONDITIONAL_IO_EXITING | PRIMARY_IO_BITMAPS | PRIMARY_MSR_BITMAPS |
 		PRIMARY_MONITOR_EXITING | PRIMARY_PAUSE_EXITING | PRIMARY_SECONDARY_CONTROLS,
-	[VMX_WORD_SECONDARY] =
-		SECONDARY_VIRTUALIZE_APIC_ACCESSES | SECONDARY_EPT |
-		SECONDARY_DESCRIPTOR_TABLE_EXITING | SECONDARY_RDTSCP |
-		SECONDARY_VIRTUALIZE_X2APIC_MODE | SECONDARY_VPID | SECONDARY_WBINVD_EXITING |
-		SECONDARY_UNRESTRICTED_GUEST | SECONDARY_PAUSE_LOOP_EXITING |
-		SECONDARY_RDRAND_EXITING | SECONDARY_INVPCID | SECONDARY_RDSEED_EXITING |
-		SECONDARY_XSAVES | SECONDARY_TSC_SCALING,
+	[VMX_WORD_SECONDARY] = SECONDARY_VIRTUALIZE_APIC_ACCESSES | SECONDARY_EPT |
+			       SECONDARY_DESCRIPTOR_TABLE_EXITING | SECONDARY_RDTSCP |
+			       SECONDARY_VIRTUALIZE_X2APIC_MODE | SECONDARY_VPID |
+			       SECONDARY_WBINVD_EXITING | SECONDARY_UNRESTRICTED_GUEST |
+			       SECONDARY_PAUSE_LOOP_EXITING | SECONDARY_RDRAND_EXITING |
+			       SECONDARY_INVPCID | SECONDARY_RDSEED_EXITING | SECONDARY_XSAVES |
+			       SECONDARY_TSC_SCALING,
 	[VMX_WORD_EXIT] = EXIT_SAVE_DEBUG_CONTROLS | EXIT_HOST_ADDRESS_SPACE_SIZE |
 			  EXIT_LOAD_PERF_GLOBAL_CTRL | EXIT_ACKNOWLEDGE_INTERRUPT | EXIT_SAVE_PAT |
 			  EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER |
@@ -39,30 +40,16 @@ static const u32 emulated[VMX_WORD_COUNT] = {
 
 static const u64 emulated_misc = CAP_PREEMPTION_TIMER_RATE | CAP_EXIT_STORES_LMA |
 				 CAP_ACTIVITY_HLT | CAP_ACTIVITY_SHUTDOWN | CAP_ACTIVITY_WAIT_SIPI |
-				 CAP_CR3_TARGETS | CAP_VMWRITE_ANY_FIELD | CAP_ZERO_LENGTH_INJECTION;
+				 CAP_CR3_TARGETS | CAP_VMWRITE_ANY_FIELD |
+				 CAP_ZERO_LENGTH_INJECTION;
 
 static const u64 emulated_ept_vpid =
 	CAP_EPT_EXECUTE_ONLY | CAP_EPT_WALK_4 | CAP_EPT_UC | CAP_EPT_WB | CAP_EPT_2M | CAP_EPT_1G |
 	CAP_INVEPT | CAP_INVEPT_SINGLE | CAP_INVEPT_ALL | CAP_INVVPID | CAP_INVVPID_ADDRESS |
 	CAP_INVVPID_SINGLE | CAP_INVVPID_ALL | CAP_INVVPID_RETAIN_GLOBALS;
 
-static const u64 emulated_basic = CAP_REGION_MEMORY_TYPE | CAP_IO_INSTRUCTION_INFO |
-				  CAP_TRUE_CTLS | CAP_ANY_ERROR_CODE;
-
-static void read_real(struct vmx_caps *real)
-{
-	const u32 widths = cpuid(CPUID_ADDRESS_WIDTHS, 0).eax;
-
-	real->maxphyaddr = (u8)widths;
-	real->linear_width = (u8)(widths >> 8);
-	for (u32 i = 0; i < VMX_CAP_COUNT; i++) {
-		u64 value = 0;
-
-		/* A fault: the MSR does not exist, which is the same as 0. */
-		(void)rdmsr_safe(MSR_VMX_BASIC + i, &value);
-		vmx_caps_set(real, MSR_VMX_BASIC + i, value);
-	}
-}
+static const u64 emulated_basic =
+	CAP_REGION_MEMORY_TYPE | CAP_IO_INSTRUCTION_INFO | CAP_TRUE_CTLS | CAP_ANY_ERROR_CODE;
 
 /* Controls that may be 1: the emulated, and those that the processor wants to be 1 by default. */
 static void show_word(const struct vmx_caps *real, struct vmx_caps *shown, unsigned word)
@@ -73,17 +60,6 @@ static void show_word(const struct vmx_caps *real, struct vmx_caps *shown, unsig
 
 	shown->msr[row->cap] = real->msr[row->cap] & keep;
 	shown->msr[row->true_cap] = real->msr[row->true_cap] & keep;
-}
-
-/* IA32_VMX_VMCS_ENUM: the highest index that names a field. */
-static u64 highest_index(const struct vmx_caps *shown)
-{
-	u64 highest = 0;
-
-	for (int ix = 0; ix < VMCS_FIELD_COUNT; ix++)
-		if (vmx_caps_field_exists(shown, ix))
-			highest = MAX(highest, vmcs_fields[ix].encoding & CAP_HIGHEST_INDEX);
-	return highest;
 }
 
 /* Some processors report the controls of this MSR without having it. */
@@ -105,8 +81,8 @@ static void show(const struct vmx_caps *real, struct vmx_caps *shown)
 		else
 			shown->msr[vmx_control_words[word].cap] = 0;
 	}
-	shown->msr[VMX_CAP_BASIC] = (real->msr[VMX_CAP_BASIC] & emulated_basic) | VMCS12_REVISION |
-				    (u64)sizeof(struct vmcs12) << 32;
+	shown->msr[VMX_CAP_BASIC] =
+		(real->msr[VMX_CAP_BASIC] & emulated_basic) | VMCS12_REVISION | REGION_SIZE << 32;
 	shown->msr[VMX_CAP_MISC] &= emulated_misc;
 	shown->msr[VMX_CAP_EPT_VPID_CAP] &= emulated_ept_vpid;
 	shown->msr[VMX_CAP_VMFUNC] = 0;
@@ -146,20 +122,18 @@ enum status nested_caps_init(struct percpu *cpu, const char *masked)
 	struct nested *nested = &cpu->nested;
 	enum status status = ST_OK;
 
-	read_real(&nested->real);
-	show(&nested->real, &nested->shown);
+	show(processor_caps(), &nested->shown);
 	if (masked)
 		status = mask_list(&nested->shown, masked);
-	nested->shown.msr[VMX_CAP_VMCS_ENUM] = highest_index(&nested->shown);
-	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
-		nested->exists[ix] = vmx_caps_field_exists(&nested->shown, (int)ix);
-		if (!nested->exists[ix])
+	vmcs_set_from_caps(&nested->exists, &nested->shown);
+	nested->shown.msr[VMX_CAP_VMCS_ENUM] = (u64)vmcs_set_highest_index(&nested->exists) << 1;
+	for (int ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
+		if (!vmcs_set_has(&nested->exists, ix))
 			continue;
-		field_set_add(&nested->all_fields, ix);
 		if (vmcs_fields[ix].kind == VMCS_KIND_CONTROL)
-			field_set_add(&nested->control_fields, ix);
+			vmcs_set_add(&nested->control_fields, ix);
 		if (vmcs_fields[ix].kind == VMCS_KIND_HOST)
-			field_set_add(&nested->host_fields, ix);
+			vmcs_set_add(&nested->host_fields, ix);
 	}
 	vmcs02_init(nested);
 	return status;

@@ -51,19 +51,20 @@ bool nested_region_launched(u64 pointer)
 static void tell_memory_writes(struct percpu *cpu, struct nested_vmcs *vmcs,
 			       const struct vmcs12 *now)
 {
-	if (!memcmp(now->field, vmcs->written.field, sizeof(now->field)))
+	if (!memcmp(now->value, vmcs->written.value, sizeof(now->value)))
 		return;
 	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
 		struct ev_vmcs12_write *event;
 
-		if (!cpu->nested.exists[ix] || now->field[ix] == vmcs->written.field[ix])
+		if (!vmcs_set_has(&cpu->nested.exists, (int)ix) ||
+		    now->value[ix] == vmcs->written.value[ix])
 			continue;
 		event = (void *)exit_event(cpu, EV_VMCS12_WRITE, 1);
 		event->origin = ORIGIN_MEMORY;
 		event->vmcs = vmcs->pointer;
 		event->field = vmcs_fields[ix].encoding;
-		event->old = vmcs->written.field[ix];
-		event->value = now->field[ix];
+		event->old = vmcs->written.value[ix];
+		event->value = now->value[ix];
 		event->since_tsc = vmcs->written_tsc;
 		exit_emit(cpu);
 	}
@@ -97,7 +98,7 @@ static void write_back(struct percpu *cpu, struct nested_vmcs *vmcs)
 	read_region(vmcs->pointer, now);
 	tell_memory_writes(cpu, vmcs, now);
 	vmcs->written.launched = vmcs->launched;
-	memcpy(vmcs->written.field, vmcs->field, sizeof(vmcs->field));
+	memcpy(vmcs->written.value, vmcs->field, sizeof(vmcs->field));
 	guest_write_gpa(vmcs->pointer + offsetof(struct vmcs12, launched), &vmcs->written.launched,
 			sizeof(vmcs->written) - offsetof(struct vmcs12, launched));
 	vmcs->written_tsc = rdtsc();
@@ -149,11 +150,11 @@ struct nested_vmcs *nested_vmcs_load(struct percpu *cpu, u64 pointer)
 	vmcs->imaged = false;
 	vmcs->results = 0;
 	vmcs->used = ++nested->clock;
-	vmcs->dirty = nested->all_fields;
+	vmcs->dirty = nested->exists;
 	vmcs->written = *now;
 	vmcs->written_tsc = rdtsc();
 	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++)
-		vmcs->field[ix] = now->field[ix] & vmcs_width_mask(vmcs_fields[ix].width);
+		vmcs->field[ix] = now->value[ix] & vmcs_width_mask(vmcs_fields[ix].width);
 	return vmcs;
 }
 
@@ -228,7 +229,7 @@ static void emit_image(struct percpu *cpu, struct rec *rec, struct nested_vmcs *
 
 	if (!vmcs->imaged) {
 		for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
-			if (!nested->exists[ix])
+			if (!vmcs_set_has(&nested->exists, (int)ix))
 				continue;
 			nested->image_items[event.item_count++] = (struct trace_item){
 				.id = vmcs_fields[ix].encoding,

@@ -14,11 +14,11 @@
 #include "vmx/tables.h"
 #include "vmx/vmcs12.h"
 
-#define NESTED_SLOTS	  64
-#define NESTED_NONE	  (~0ull) /* the pointer that names no VMCS */
-#define NESTED_EPT_ROOTS  4
-#define NESTED_EPT_PAGES  2048 /* of EPT02 on one processor, at most */
-#define NESTED_FIELD_WORDS ((VMCS_FIELD_COUNT + 63) / 64)
+#define NESTED_SLOTS	 64
+#define NESTED_NONE	 (~0ull) /* the pointer that names no VMCS */
+#define NESTED_EPT_ROOTS 4
+#define NESTED_EPT_PAGES 2048 /* of EPT02 on one processor, at most */
+#define NESTED_SET_WORDS ARRAY_SIZE(((struct vmcs_set *)NULL)->word)
 
 struct percpu;
 
@@ -28,39 +28,30 @@ enum nested_mode {
 	NESTED_L2,   /* L2 runs */
 };
 
-/* A set of VMCS fields, by enum vmcs_index. */
-struct field_set {
-	u64 word[NESTED_FIELD_WORDS];
-};
-
-static inline void field_set_add(struct field_set *set, unsigned ix)
-{
-	set->word[ix / 64] |= BIT(ix % 64);
-}
-
-static inline bool field_set_meets(const struct field_set *a, const struct field_set *b)
+/* Whether two sets of fields have one in common. */
+static inline bool nested_sets_meet(const struct vmcs_set *a, const struct vmcs_set *b)
 {
 	u64 both = 0;
 
-	for (unsigned i = 0; i < NESTED_FIELD_WORDS; i++)
+	for (unsigned i = 0; i < NESTED_SET_WORDS; i++)
 		both |= a->word[i] & b->word[i];
 	return both;
 }
 
 /* One VMCS12 that hv knows. */
 struct nested_vmcs {
-	u64 pointer;	  /* of its region; NESTED_NONE: the slot is free */
-	bool active;	  /* false: @written is what hv left in the region, the rest is stale */
-	bool launched;	  /* launch state */
-	bool prepared;	  /* @vmcs02 has what all VMCS02s have */
-	bool imaged;	  /* nothing changed since the key frame of block @image_block */
-	u16 results;	  /* general registers that the next l2_entry shows, by the last exit */
-	u64 image_block;  /* number of a block */
-	u64 used;	  /* of struct nested.clock, for eviction */
-	u64 written_tsc;  /* when the region and @written were the same for sure */
+	u64 pointer;	      /* of its region; NESTED_NONE: the slot is free */
+	bool active;	      /* false: @written is what hv left in the region, the rest is stale */
+	bool launched;	      /* launch state */
+	bool prepared;	      /* @vmcs02 has what all VMCS02s have */
+	bool imaged;	      /* nothing changed since the key frame of block @image_block */
+	u16 results;	      /* general registers that the next l2_entry shows, by the last exit */
+	u64 image_block;      /* number of a block */
+	u64 used;	      /* of struct nested.clock, for eviction */
+	u64 written_tsc;      /* when the region and @written were the same for sure */
 	struct hwvmcs vmcs02; /* pa 0: none yet */
-	u64 ept02;	  /* EPT pointer in VMCS02 */
-	struct field_set dirty; /* fields that VMCS02 does not have yet */
+	u64 ept02;	      /* EPT pointer in VMCS02 */
+	struct vmcs_set dirty; /* fields that VMCS02 does not have yet */
 	u64 field[VMCS_FIELD_COUNT];
 	struct vmcs12 written; /* the region as hv last read or wrote it */
 };
@@ -74,8 +65,8 @@ struct ept02_root {
 
 struct ept02 {
 	struct ept02_root root[NESTED_EPT_ROOTS];
-	u64 **page;	/* NESTED_EPT_PAGES: tables in use below, free ones from @free_from on */
-	u8 *page_root;	/* which root a table in use belongs to */
+	u64 **page;    /* NESTED_EPT_PAGES: tables in use below, free ones from @free_from on */
+	u8 *page_root; /* which root a table in use belongs to */
 	unsigned in_use;
 	unsigned total;
 };
@@ -99,18 +90,17 @@ struct nested_told {
 
 struct nested {
 	enum nested_mode mode;
-	u64 vmxon_pointer;	    /* NESTED_NONE when mode is NESTED_OFF */
-	u64 current_pointer;	    /* current-VMCS pointer of L1 */
+	u64 vmxon_pointer;	     /* NESTED_NONE when mode is NESTED_OFF */
+	u64 current_pointer;	     /* current-VMCS pointer of L1 */
 	struct nested_vmcs *current; /* the slot of current_pointer, NULL when there is none */
-	struct nested_vmcs *slots;  /* NESTED_SLOTS */
-	struct vmcs12 *region;	    /* a copy of a region, while it is looked at */
+	struct nested_vmcs *slots;   /* NESTED_SLOTS */
+	struct vmcs12 *region;	     /* a copy of a region, while it is looked at */
 	u64 clock;
 
-	struct vmx_caps real, shown;
-	bool exists[VMCS_FIELD_COUNT]; /* fields that L1 can name */
-	struct field_set control_fields, host_fields;
-	struct field_set all_fields; /* those that exist */
-	struct field_set copied_fields, computed_fields; /* vmcs02.h */
+	struct vmx_caps shown;
+	struct vmcs_set exists;				/* fields that L1 can name */
+	struct vmcs_set control_fields, host_fields;	/* of them */
+	struct vmcs_set copied_fields, computed_fields; /* of them, vmcs02.h */
 	unsigned vmcs02_count;
 
 	/* What VMCS02 takes over from VMCS01, read when L1 enters for the first time. */
@@ -139,9 +129,9 @@ struct nested {
 /* Controls that are in force: a word that is not activated counts as 0. */
 static inline u32 nested_secondary(const struct nested_vmcs *vmcs)
 {
-	return F12(vmcs, PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_SECONDARY_CONTROLS ?
-		       (u32)F12(vmcs, SECONDARY_PROC_BASED_CONTROLS) :
-		       0;
+	return F12(vmcs, PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_SECONDARY_CONTROLS
+		       ? (u32)F12(vmcs, SECONDARY_PROC_BASED_CONTROLS)
+		       : 0;
 }
 
 static inline bool nested_uses_ept(const struct nested_vmcs *vmcs)
@@ -176,7 +166,7 @@ static inline void nested_field_set(struct nested_vmcs *vmcs, unsigned ix, u64 v
 {
 	vmcs->field[ix] = value;
 	vmcs->imaged = false;
-	field_set_add(&vmcs->dirty, ix);
+	vmcs_set_add(&vmcs->dirty, (int)ix);
 }
 
 /* Remember what the events told so far, before anything changes. */
@@ -184,5 +174,12 @@ void nested_tell(struct nested *nested);
 
 /* A physical address of VMX's: @align is a power of two. SDM, "VMX Support", physical width. */
 bool nested_address_ok(const struct nested *nested, u64 address, u64 align);
+
+static inline bool nested_is_canonical(const struct nested *nested, u64 address)
+{
+	const unsigned shift = 64 - nested->shown.linear_width;
+
+	return (u64)((s64)(address << shift) >> shift) == address;
+}
 
 #endif

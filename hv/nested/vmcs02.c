@@ -7,12 +7,12 @@
 #include "hv/nested/ept02.h"
 #include "hv/vmcs01.h"
 
-#define BITMAP_WORDS	 (PAGE_SIZE / sizeof(u64))
-#define POOL_RESERVE	 16 /* pages that VMCS02s leave for others */
-#define PDPTE_PRESENT	 BIT(0)
-#define PDPTE_RESERVED	 (MASK(2, 1) | MASK(8, 5))
-#define CR3_PDPT	 MASK(31, 5)
-#define NO_LINK_POINTER	 (~0ull)
+#define BITMAP_WORDS	(PAGE_SIZE / sizeof(u64))
+#define POOL_RESERVE	16 /* pages that VMCS02s leave for others */
+#define PDPTE_PRESENT	BIT(0)
+#define PDPTE_RESERVED	(MASK(2, 1) | MASK(8, 5))
+#define CR3_PDPT	MASK(31, 5)
+#define NO_LINK_POINTER (~0ull)
 
 /* Control fields that VMCS02 has as L1 wrote them. */
 static const u8 copied_controls[] = {
@@ -73,13 +73,13 @@ void vmcs02_init(struct nested *nested)
 		const bool special =
 			listed(special_guest_state, ARRAY_SIZE(special_guest_state), ix);
 
-		if (!nested->exists[ix])
+		if (!vmcs_set_has(&nested->exists, (int)ix))
 			continue;
 		if ((vmcs_fields[ix].kind == VMCS_KIND_GUEST && !special) ||
 		    listed(copied_controls, ARRAY_SIZE(copied_controls), ix))
-			field_set_add(&nested->copied_fields, ix);
+			vmcs_set_add(&nested->copied_fields, (int)ix);
 		if (listed(computed_controls, ARRAY_SIZE(computed_controls), ix))
-			field_set_add(&nested->computed_fields, ix);
+			vmcs_set_add(&nested->computed_fields, (int)ix);
 	}
 }
 
@@ -112,7 +112,7 @@ static void provide_vmcs02(struct percpu *cpu, struct nested_vmcs *vmcs)
 		} else {
 			steal(nested, vmcs);
 		}
-		vmcs->dirty = nested->all_fields;
+		vmcs->dirty = nested->exists;
 		vmcs->ept02 = 0;
 		vmcs->prepared = false;
 	}
@@ -137,8 +137,8 @@ static u32 pin_controls(const struct nested_vmcs *vmcs)
 	const u32 pin = (u32)F12(vmcs, PIN_BASED_CONTROLS);
 
 	/*
-	 * NMIs always come to hv. Where L1 leaves them to L2, hv injects them, and virtual NMIs keep
-	 * track of blocking in the place of the processor's own.
+	 * NMIs always come to hv. Where L1 leaves them to L2, hv injects them, and virtual NMIs
+	 * keep track of blocking in the place of the processor's own.
 	 */
 	return pin & PIN_NMI_EXITING ? pin : pin | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS;
 }
@@ -231,7 +231,7 @@ static void merge_bitmaps(struct nested *nested, const struct nested_vmcs *vmcs)
 
 static void write_dirty_fields(struct nested *nested, struct nested_vmcs *vmcs)
 {
-	for (unsigned i = 0; i < NESTED_FIELD_WORDS; i++) {
+	for (unsigned i = 0; i < NESTED_SET_WORDS; i++) {
 		u64 todo = vmcs->dirty.word[i] & nested->copied_fields.word[i];
 
 		for (; todo; todo &= todo - 1) {
@@ -261,8 +261,8 @@ static void read_kept_state(const struct nested_vmcs *vmcs, struct kept_state *k
 			kept->efer = (kept->efer & ~EFER_LME) |
 				     (entry & ENTRY_IA32E_MODE_GUEST ? EFER_LME : 0);
 	}
-	kept->pat = entry & ENTRY_LOAD_PAT ? F12(vmcs, GUEST_IA32_PAT) :
-					     vmread(VMCS_GUEST_IA32_PAT);
+	kept->pat =
+		entry & ENTRY_LOAD_PAT ? F12(vmcs, GUEST_IA32_PAT) : vmread(VMCS_GUEST_IA32_PAT);
 	kept->dr7 = F12(vmcs, GUEST_DR7);
 	kept->debugctl = F12(vmcs, GUEST_IA32_DEBUGCTL);
 	if (!(entry & ENTRY_LOAD_DEBUG_CONTROLS)) {
@@ -321,8 +321,8 @@ static void drop_translations(struct nested *nested, const struct nested_vmcs *v
 
 static void write_ept_pointer(struct nested *nested, struct nested_vmcs *vmcs)
 {
-	const u64 pointer = nested_uses_ept(vmcs) ? ept02_pointer(nested, F12(vmcs, EPT_POINTER)) :
-						    ept01_pointer();
+	const u64 pointer = nested_uses_ept(vmcs) ? ept02_pointer(nested, F12(vmcs, EPT_POINTER))
+						  : ept01_pointer();
 
 	if (vmcs->ept02 != pointer)
 		vmwrite(VMCS_EPT_POINTER, pointer);
@@ -341,7 +341,7 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	}
 	read_kept_state(vmcs, &kept);
 	provide_vmcs02(cpu, vmcs);
-	if (nested->nmi_window || field_set_meets(&vmcs->dirty, &nested->computed_fields))
+	if (nested->nmi_window || nested_sets_meet(&vmcs->dirty, &nested->computed_fields))
 		write_controls(nested, vmcs);
 	nested->nmi_window = false;
 	write_dirty_fields(nested, vmcs);

@@ -1,0 +1,129 @@
+#include "hv/nested/host_state.h"
+
+#include "hv/guestmem.h"
+#include "hv/insn.h"
+#include "hv/nested/vmcs02.h"
+#include "hv/vmcs01.h"
+
+/* Bits of CR0 that exits leave alone: ET, CD, NW, 63:32, 28:19, 17, 15:6. */
+#define CR0_KEPT      (BIT(4) | CR0_NW | CR0_CD | MASK(63, 32) | MASK(28, 19) | BIT(17) | MASK(15, 6))
+#define DR7_RESET     0x400
+#define RFLAGS_RESET  2
+#define BLOCKING_NMI  BIT(3)
+#define TR_LIMIT      0x67
+#define TABLE_LIMIT   0xffff
+#define SEGMENT_LIMIT 0xffffffff
+
+/* Access rights in VMCS format. */
+#define AR_CODE64     0xa09b
+#define AR_CODE32     0xc09b
+#define AR_DATA	      0xc093
+#define AR_TSS	      0x8b
+#define AR_UNUSABLE   0x10000
+
+enum { ES, CS, SS, DS, FS, GS, LDTR, TR };
+
+static void load_segment(unsigned segment, u64 selector, u64 base, u64 limit, u64 rights)
+{
+	const u32 offset = 2 * segment; /* the same in each group of fields */
+
+	vmwrite(VMCS_GUEST_ES_SELECTOR + offset, selector);
+	vmwrite(VMCS_GUEST_ES_BASE + offset, base);
+	vmwrite(VMCS_GUEST_ES_LIMIT + offset, limit);
+	vmwrite(VMCS_GUEST_ES_ACCESS_RIGHTS + offset, rights);
+}
+
+static void load_data_segment(unsigned segment, u64 selector, u64 base)
+{
+	load_segment(segment, selector, base, SEGMENT_LIMIT,
+		     selector ? AR_DATA : AR_DATA | AR_UNUSABLE);
+}
+
+static void load_segments(const struct nested_vmcs *vmcs, bool host64)
+{
+	load_segment(CS, F12(vmcs, HOST_CS_SELECTOR), 0, SEGMENT_LIMIT,
+		     host64 ? AR_CODE64 : AR_CODE32);
+	load_data_segment(SS, F12(vmcs, HOST_SS_SELECTOR), 0);
+	load_data_segment(DS, F12(vmcs, HOST_DS_SELECTOR), 0);
+	load_data_segment(ES, F12(vmcs, HOST_ES_SELECTOR), 0);
+	load_data_segment(FS, F12(vmcs, HOST_FS_SELECTOR), F12(vmcs, HOST_FS_BASE));
+	load_data_segment(GS, F12(vmcs, HOST_GS_SELECTOR), F12(vmcs, HOST_GS_BASE));
+	load_segment(LDTR, 0, 0, 0, AR_UNUSABLE);
+	load_segment(TR, F12(vmcs, HOST_TR_SELECTOR), F12(vmcs, HOST_TR_BASE), TR_LIMIT, AR_TSS);
+	vmwrite(VMCS_GUEST_GDTR_BASE, F12(vmcs, HOST_GDTR_BASE));
+	vmwrite(VMCS_GUEST_GDTR_LIMIT, TABLE_LIMIT);
+	vmwrite(VMCS_GUEST_IDTR_BASE, F12(vmcs, HOST_IDTR_BASE));
+	vmwrite(VMCS_GUEST_IDTR_LIMIT, TABLE_LIMIT);
+}
+
+static void load_control_registers(const struct nested_vmcs *vmcs,
+				   const struct state_before *before, bool host64)
+{
+	const u64 cr0 = (F12(vmcs, HOST_CR0) & ~CR0_KEPT) | (before->cr0 & CR0_KEPT);
+	const u64 cr4 = host64 ? F12(vmcs, HOST_CR4) | CR4_PAE : F12(vmcs, HOST_CR4) & ~CR4_PCIDE;
+
+	/* L1 sees what it asked for; the host-state checks made sure of NE and VMXE. */
+	vmwrite(VMCS_GUEST_CR0, cr0);
+	vmwrite(VMCS_CR0_READ_SHADOW, cr0);
+	vmwrite(VMCS_GUEST_CR4, cr4);
+	vmwrite(VMCS_CR4_READ_SHADOW, cr4);
+	vmwrite(VMCS_GUEST_CR3, F12(vmcs, HOST_CR3));
+}
+
+static void load_msrs(const struct nested_vmcs *vmcs, const struct state_before *before,
+		      bool host64)
+{
+	const u64 exit = F12(vmcs, VM_EXIT_CONTROLS);
+	const u64 entry01 = vmread(VMCS_VM_ENTRY_CONTROLS);
+	u64 efer = (before->efer & ~(EFER_LME | EFER_LMA)) | (host64 ? EFER_LME | EFER_LMA : 0);
+
+	if (exit & EXIT_LOAD_EFER)
+		efer = F12(vmcs, HOST_IA32_EFER);
+	vmwrite(VMCS_GUEST_IA32_EFER, efer);
+	vmwrite(VMCS_GUEST_IA32_PAT, exit & EXIT_LOAD_PAT ? F12(vmcs, HOST_IA32_PAT) : before->pat);
+	vmwrite(VMCS_VM_ENTRY_CONTROLS,
+		host64 ? entry01 | ENTRY_IA32E_MODE_GUEST : entry01 & ~(u64)ENTRY_IA32E_MODE_GUEST);
+	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, 0);
+	vmwrite(VMCS_GUEST_IA32_SYSENTER_CS, F12(vmcs, HOST_IA32_SYSENTER_CS));
+	vmwrite(VMCS_GUEST_IA32_SYSENTER_ESP, F12(vmcs, HOST_IA32_SYSENTER_ESP));
+	vmwrite(VMCS_GUEST_IA32_SYSENTER_EIP, F12(vmcs, HOST_IA32_SYSENTER_EIP));
+	/* hv has no use of the counters and leaves L1's running. The value was not checked before.
+	 */
+	if (exit & EXIT_LOAD_PERF_GLOBAL_CTRL)
+		(void)wrmsr_safe(MSR_PERF_GLOBAL_CTRL, F12(vmcs, HOST_IA32_PERF_GLOBAL_CTRL));
+}
+
+/* SDM, "Checking and Loading Host Page-Directory-Pointer-Table Entries". */
+static bool load_pdptes(const struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	u64 pdpte[4];
+
+	if (!vmcs02_read_pdptes(nested, F12(vmcs, HOST_CR3), pdpte))
+		return false;
+	for (unsigned i = 0; i < ARRAY_SIZE(pdpte); i++)
+		vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, pdpte[i]);
+	return true;
+}
+
+enum vmx_abort host_state_load(struct percpu *cpu, const struct nested_vmcs *vmcs,
+			       const struct state_before *before)
+{
+	const bool host64 = F12(vmcs, VM_EXIT_CONTROLS) & EXIT_HOST_ADDRESS_SPACE_SIZE;
+
+	load_control_registers(vmcs, before, host64);
+	load_msrs(vmcs, before, host64);
+	load_segments(vmcs, host64);
+	vmwrite(VMCS_GUEST_DR7, DR7_RESET);
+	vmwrite(VMCS_GUEST_RIP, F12(vmcs, HOST_RIP));
+	vmwrite(VMCS_GUEST_RSP, F12(vmcs, HOST_RSP));
+	vmwrite(VMCS_GUEST_RFLAGS, RFLAGS_RESET);
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, before->nmi_blocking ? BLOCKING_NMI : 0);
+	vmwrite(VMCS_GUEST_ACTIVITY_STATE, 0);
+	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
+	/* Without VPIDs an exit drops L1's translations, which have one in VMCS01. */
+	if (!(nested_secondary(vmcs) & SECONDARY_VPID))
+		invvpid(INVVPID_SINGLE_CONTEXT, VPID_L1, 0);
+	if (!host64 && F12(vmcs, HOST_CR4) & CR4_PAE && !load_pdptes(&cpu->nested, vmcs))
+		return ABORT_HOST_PDPTES;
+	return ABORT_NONE;
+}

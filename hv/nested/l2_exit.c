@@ -1,0 +1,286 @@
+/*
+ * hv/nested/l2_exit.c - whose is an exit of L2?
+ *
+ * L1's, when VMCS12 asks for it or when it is unconditional. hv's, when only hv asked: NMIs, MSRs
+ * and ports that hv keeps, and what EPT02 does not map yet. SDM, "VMX Non-Root Operation".
+ */
+#include "hv/ept.h"
+#include "hv/guestmem.h"
+#include "hv/insn.h"
+#include "hv/nested/ept02.h"
+#include "hv/nested/nested.h"
+#include "hv/nested/outcome.h"
+#include "hv/nested/reflect.h"
+#include "hv/nested/vmentry.h"
+
+#define INFO_VECTOR(info)	 ((unsigned)BITS(info, 7, 0))
+#define INFO_TYPE(info)		 ((unsigned)BITS(info, 10, 8))
+#define INFO_TYPE_MASK		 MASK(10, 8)
+#define INFO_HAS_CODE		 BIT(11)
+#define INFO_VALID		 BIT(31)
+#define INFO_NMI		 (INFO_VALID | 2ull << 8 | 2)
+#define BLOCKING_STI		 BIT(0)
+#define BLOCKING_MOV_SS		 BIT(1)
+#define BLOCKING_NMI		 BIT(3)
+#define VECTOR_PF		 14
+#define HV_CPUID_LEAF		 0x4d585456 /* "VTXM" */
+
+/* Exit qualification of an EPT violation. */
+#define VIOLATION_ACCESS	 MASK(2, 0)
+#define VIOLATION_RIGHTS_SHIFT	 3
+#define VIOLATION_KEPT		 (VIOLATION_ACCESS | BIT(7) | BIT(8) | BIT(12))
+#define VIOLATION_NMI_UNBLOCKING BIT(12)
+
+enum { TYPE_NMI = 2, TYPE_EXCEPTION = 3, TYPE_SOFT_INT = 4, TYPE_SOFT_EXCEPTION = 6 };
+
+/* Who handles an exit. */
+enum owner {
+	OWNER_L1,
+	OWNER_HV,	  /* handled; L2 goes on */
+	OWNER_L1_HANDLER, /* hv's, like the same exit of L1 */
+};
+
+/* --- What L1 asked for ------------------------------------------------------------------------ */
+
+/* SDM, "MSR-Bitmap Address": 1 KiB each for reads and writes of low and high MSRs. */
+static bool l1_wants_msr(struct percpu *cpu, bool write)
+{
+	struct nested *nested = &cpu->nested;
+	const struct nested_vmcs *vmcs = nested->current;
+	const u32 index = (u32)cpu->regs[REG_RCX];
+	u64 offset = write ? 2048 : 0;
+	u8 byte;
+
+	if (!(F12(vmcs, PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_MSR_BITMAPS))
+		return true;
+	if ((index & ~0xc0000000u) >= 0x2000 || (index >> 30 != 0 && index >> 30 != 3))
+		return true;
+	if (index >> 30)
+		offset += 1024;
+	offset += (index & 0x1fff) / 8;
+	guest_read_gpa(F12(vmcs, MSR_BITMAP) + offset, &byte, sizeof(byte));
+	nested_item(nested, ITEM_MSR_BITMAP, byte);
+	return byte >> index % 8 & 1;
+}
+
+/* SDM, "I/O-Bitmap Addresses": A for ports below 8000h, B for those above. */
+static bool l1_wants_port(struct percpu *cpu)
+{
+	struct nested *nested = &cpu->nested;
+	const struct nested_vmcs *vmcs = nested->current;
+	const u64 primary = F12(vmcs, PRIMARY_PROC_BASED_CONTROLS);
+	const u64 qualification = cpu->exit.qualification;
+	const unsigned port = (unsigned)BITS(qualification, 31, 16);
+	const unsigned size = (unsigned)BITS(qualification, 2, 0) + 1;
+	u32 bits = 0;
+
+	if (!(primary & PRIMARY_IO_BITMAPS))
+		return primary & PRIMARY_UNCONDITIONAL_IO_EXITING;
+	if (port + size > 0x10000)
+		return true;
+	for (unsigned i = 0; i < 2; i++) {
+		const unsigned at = port / 8 + i;
+		u8 byte = 0;
+
+		if (at < 8192)
+			guest_read_gpa(
+				(at < 4096 ? F12(vmcs, IO_BITMAP_A) : F12(vmcs, IO_BITMAP_B)) +
+					at % 4096,
+				&byte, sizeof(byte));
+		bits |= (u32)byte << 8 * i;
+	}
+	nested_item(nested, ITEM_IO_BITMAP, bits);
+	return bits >> port % 8 & (BIT(size) - 1);
+}
+
+static bool l1_wants_exception(const struct nested_vmcs *vmcs, u64 info)
+{
+	const unsigned vector = INFO_VECTOR(info);
+	bool wanted = F12(vmcs, EXCEPTION_BITMAP) >> vector & 1;
+
+	if (vector == VECTOR_PF) {
+		const u64 code = vmread(VMCS_VM_EXIT_INTERRUPTION_ERROR_CODE);
+
+		if ((code & F12(vmcs, PAGE_FAULT_ERROR_CODE_MASK)) !=
+		    F12(vmcs, PAGE_FAULT_ERROR_CODE_MATCH))
+			wanted = !wanted;
+	}
+	return wanted;
+}
+
+/* --- NMIs ------------------------------------------------------------------------------------- */
+
+static void set_nmi_window(struct nested *nested, bool wanted)
+{
+	const u64 primary = vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS);
+
+	nested->nmi_window = wanted;
+	vmwrite(VMCS_PRIMARY_PROC_BASED_CONTROLS,
+		wanted ? primary | PRIMARY_NMI_WINDOW_EXITING
+		       : primary & ~(u64)PRIMARY_NMI_WINDOW_EXITING);
+}
+
+/* An NMI that L1 leaves to L2: injected, or as soon as L2 can take it. */
+static void give_nmi_to_l2(struct percpu *cpu)
+{
+	const u64 blocked = BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI;
+
+	if (vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO) & INFO_VALID ||
+	    vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & blocked) {
+		if (!cpu->nested.nmi_window)
+			set_nmi_window(&cpu->nested, true);
+		return;
+	}
+	if (cpu->nested.nmi_window)
+		set_nmi_window(&cpu->nested, false);
+	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, INFO_NMI);
+	cpu->nmi_pending = false;
+}
+
+static enum owner exception_or_nmi(struct percpu *cpu)
+{
+	const struct nested_vmcs *vmcs = cpu->nested.current;
+	const u64 info = vmread(VMCS_VM_EXIT_INTERRUPTION_INFO);
+
+	if (INFO_TYPE(info) != TYPE_NMI)
+		return l1_wants_exception(vmcs, info) ? OWNER_L1 : OWNER_L1_HANDLER;
+	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_NMI_EXITING)
+		return OWNER_L1;
+	cpu->nmi_pending = true;
+	return OWNER_HV;
+}
+
+static enum owner nmi_window(struct percpu *cpu)
+{
+	return cpu->nested.nmi_window ? OWNER_HV : OWNER_L1;
+}
+
+/* --- EPT -------------------------------------------------------------------------------------- */
+
+static void note_walk(struct nested *nested, const struct ept12_walk *walk)
+{
+	for (unsigned level = EPT12_LEVELS; level >= walk->level; level--) {
+		nested_item(nested, ITEM_EPT12_GPA + level, walk->entry_gpa[level]);
+		nested_item(nested, ITEM_EPT12 + level, walk->entry[level]);
+	}
+}
+
+static enum owner ept_exit(struct percpu *cpu, struct nested_exit *exit)
+{
+	struct nested *nested = &cpu->nested;
+	const u64 eptp = F12(nested->current, EPT_POINTER);
+	const u64 gpa2 = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+	const u64 qualification = cpu->exit.qualification;
+	const bool misconfigured = exit->reason == EXIT_EPT_MISCONFIGURATION;
+	struct ept12_walk walk;
+
+	if (!nested_uses_ept(nested->current))
+		return OWNER_L1_HANDLER;
+	ept12_walk(nested, eptp, gpa2, misconfigured ? 0 : qualification & VIOLATION_ACCESS, &walk);
+	if (walk.result == EPT12_MAPPED) {
+		if (misconfigured)
+			nested_report_bug(cpu, BUG_EPT_MISCONFIGURED, gpa2);
+		ept02_map(nested, eptp, gpa2, &walk);
+		return OWNER_HV;
+	}
+	note_walk(nested, &walk);
+	if (walk.result == EPT12_MISCONFIGURED) {
+		exit->reason = EXIT_EPT_MISCONFIGURATION;
+		exit->qualification = 0;
+	} else {
+		exit->reason = EXIT_EPT_VIOLATION;
+		exit->qualification =
+			(qualification & VIOLATION_KEPT) | walk.rights << VIOLATION_RIGHTS_SHIFT;
+	}
+	return OWNER_L1;
+}
+
+/* --- Exits that L1 does not see --------------------------------------------------------------- */
+
+/*
+ * An event that was being delivered to L2 when hv interfered is injected again. SDM, "Information
+ * for VM Exits That Occur During Event Delivery".
+ */
+static void inject_again(const struct percpu *cpu)
+{
+	const u64 info = vmread(VMCS_IDT_VECTORING_INFO);
+	const unsigned type = INFO_TYPE(info);
+	const u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+	if (!(info & INFO_VALID)) {
+		/* IRET has unblocked NMIs, but will be executed again. */
+		if (cpu->exit.reason == EXIT_EPT_VIOLATION &&
+		    cpu->exit.qualification & VIOLATION_NMI_UNBLOCKING)
+			vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking | BLOCKING_NMI);
+		return;
+	}
+	if (type == TYPE_NMI)
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~BLOCKING_NMI);
+	if (info & INFO_HAS_CODE)
+		vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, vmread(VMCS_IDT_VECTORING_ERROR_CODE));
+	if (type >= TYPE_SOFT_INT && type <= TYPE_SOFT_EXCEPTION)
+		vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, cpu->exit.insn_length);
+	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO,
+		info & (INFO_VALID | INFO_HAS_CODE | INFO_TYPE_MASK | MASK(7, 0)));
+}
+
+static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
+{
+	switch (exit->reason & EXIT_REASON_BASIC) {
+	case EXIT_EXCEPTION_NMI:
+		return exception_or_nmi(cpu);
+	case EXIT_NMI_WINDOW:
+		return nmi_window(cpu);
+	case EXIT_CPUID:
+		return (u32)cpu->regs[REG_RAX] == HV_CPUID_LEAF ? OWNER_L1_HANDLER : OWNER_L1;
+	case EXIT_IO:
+		return l1_wants_port(cpu) ? OWNER_L1 : OWNER_L1_HANDLER;
+	case EXIT_RDMSR:
+		return l1_wants_msr(cpu, false) ? OWNER_L1 : OWNER_L1_HANDLER;
+	case EXIT_WRMSR:
+		return l1_wants_msr(cpu, true) ? OWNER_L1 : OWNER_L1_HANDLER;
+	case EXIT_EPT_VIOLATION:
+	case EXIT_EPT_MISCONFIGURATION:
+		return ept_exit(cpu, exit);
+	default:
+		return OWNER_L1;
+	}
+}
+
+static bool has_event(u32 reason)
+{
+	return reason == EXIT_EXCEPTION_NMI || reason == EXIT_EXTERNAL_INTERRUPT;
+}
+
+enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler)
+{
+	struct nested *nested = &cpu->nested;
+	struct nested_exit exit = {
+		.reason = cpu->exit.reason,
+		.qualification = cpu->exit.qualification,
+	};
+	enum owner owner;
+
+	*for_l1_handler = false;
+	if (exit.reason & EXIT_REASON_ENTRY_FAILURE) {
+		nested_entry_settle(cpu, false);
+		return nested_reflect_entry_failure(cpu, exit.reason, exit.qualification);
+	}
+	nested_entry_settle(cpu, true);
+	nested_tell(nested);
+	nested_items_reset(nested);
+	owner = owner_of(cpu, &exit);
+	if (owner == OWNER_L1) {
+		exit.event = has_event(exit.reason) ? vmread(VMCS_VM_EXIT_INTERRUPTION_INFO) : 0;
+		return nested_reflect(cpu, &exit);
+	}
+	nested->hidden_exits++;
+	if (owner == OWNER_L1_HANDLER) {
+		*for_l1_handler = true;
+		return EXIT_RESUME;
+	}
+	inject_again(cpu);
+	if (cpu->nmi_pending && !(F12(nested->current, PIN_BASED_CONTROLS) & PIN_NMI_EXITING))
+		give_nmi_to_l2(cpu);
+	return EXIT_RESUME;
+}

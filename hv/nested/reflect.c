@@ -1,0 +1,270 @@
+#include "hv/nested/reflect.h"
+
+#include "hv/guestmem.h"
+#include "hv/insn.h"
+#include "hv/log.h"
+#include "hv/nested/host_state.h"
+#include "hv/nested/msrlist.h"
+#include "hv/vmcs01.h"
+
+#define INFO_VALID	  BIT(31)
+#define INFO_HAS_CODE	  BIT(11)
+#define INFO_TYPE(info)	  (BITS(info, 10, 8))
+#define TYPE_NMI	  2
+#define BLOCKING_NMI	  BIT(3)
+#define ACTIVITY_SHUTDOWN 2
+#define ABORT_INDICATOR	  4 /* offset in the region */
+
+/* Guest state that every exit saves, as VMCS02 has it. */
+static const u8 saved_state[] = {
+	VMCS_IX_GUEST_CR0,
+	VMCS_IX_GUEST_CR3,
+	VMCS_IX_GUEST_CR4,
+	VMCS_IX_GUEST_RIP,
+	VMCS_IX_GUEST_RSP,
+	VMCS_IX_GUEST_RFLAGS,
+	VMCS_IX_GUEST_INTERRUPTIBILITY_STATE,
+	VMCS_IX_GUEST_ACTIVITY_STATE,
+	VMCS_IX_GUEST_PENDING_DEBUG_EXCEPTIONS,
+	VMCS_IX_GUEST_IA32_SYSENTER_CS,
+	VMCS_IX_GUEST_IA32_SYSENTER_ESP,
+	VMCS_IX_GUEST_IA32_SYSENTER_EIP,
+	VMCS_IX_GUEST_ES_SELECTOR,
+	VMCS_IX_GUEST_CS_SELECTOR,
+	VMCS_IX_GUEST_SS_SELECTOR,
+	VMCS_IX_GUEST_DS_SELECTOR,
+	VMCS_IX_GUEST_FS_SELECTOR,
+	VMCS_IX_GUEST_GS_SELECTOR,
+	VMCS_IX_GUEST_LDTR_SELECTOR,
+	VMCS_IX_GUEST_TR_SELECTOR,
+	VMCS_IX_GUEST_ES_BASE,
+	VMCS_IX_GUEST_CS_BASE,
+	VMCS_IX_GUEST_SS_BASE,
+	VMCS_IX_GUEST_DS_BASE,
+	VMCS_IX_GUEST_FS_BASE,
+	VMCS_IX_GUEST_GS_BASE,
+	VMCS_IX_GUEST_LDTR_BASE,
+	VMCS_IX_GUEST_TR_BASE,
+	VMCS_IX_GUEST_ES_LIMIT,
+	VMCS_IX_GUEST_CS_LIMIT,
+	VMCS_IX_GUEST_SS_LIMIT,
+	VMCS_IX_GUEST_DS_LIMIT,
+	VMCS_IX_GUEST_FS_LIMIT,
+	VMCS_IX_GUEST_GS_LIMIT,
+	VMCS_IX_GUEST_LDTR_LIMIT,
+	VMCS_IX_GUEST_TR_LIMIT,
+	VMCS_IX_GUEST_ES_ACCESS_RIGHTS,
+	VMCS_IX_GUEST_CS_ACCESS_RIGHTS,
+	VMCS_IX_GUEST_SS_ACCESS_RIGHTS,
+	VMCS_IX_GUEST_DS_ACCESS_RIGHTS,
+	VMCS_IX_GUEST_FS_ACCESS_RIGHTS,
+	VMCS_IX_GUEST_GS_ACCESS_RIGHTS,
+	VMCS_IX_GUEST_LDTR_ACCESS_RIGHTS,
+	VMCS_IX_GUEST_TR_ACCESS_RIGHTS,
+	VMCS_IX_GUEST_GDTR_BASE,
+	VMCS_IX_GUEST_GDTR_LIMIT,
+	VMCS_IX_GUEST_IDTR_BASE,
+	VMCS_IX_GUEST_IDTR_LIMIT,
+};
+
+/* Exit information that hv takes over as the processor gave it. */
+static const u8 saved_info[] = {
+	VMCS_IX_VM_EXIT_INTERRUPTION_ERROR_CODE, VMCS_IX_IDT_VECTORING_INFO,
+	VMCS_IX_IDT_VECTORING_ERROR_CODE,	 VMCS_IX_VM_EXIT_INSTRUCTION_LENGTH,
+	VMCS_IX_VM_EXIT_INSTRUCTION_INFO,	 VMCS_IX_GUEST_LINEAR_ADDRESS,
+};
+
+void nested_items_reset(struct nested *nested)
+{
+	nested->item_count = 0;
+}
+
+void nested_item(struct nested *nested, u32 id, u64 value)
+{
+	if (nested->item_count < TRACE_MAX_ITEMS)
+		nested->items[nested->item_count++] =
+			(struct trace_item){ .id = id, .value = value };
+}
+
+/* VMCS02 has the value already, so the field does not become dirty. */
+static void change(struct nested *nested, unsigned ix, u64 value)
+{
+	struct nested_vmcs *vmcs = nested->current;
+
+	if (vmcs->field[ix] == value)
+		return;
+	vmcs->field[ix] = value;
+	vmcs->imaged = false;
+	nested_item(nested, vmcs_fields[ix].encoding, value);
+}
+
+static void save(struct nested *nested, unsigned ix)
+{
+	change(nested, ix, vmread(vmcs_fields[ix].encoding));
+}
+
+static void save_list(struct nested *nested, const u8 *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		save(nested, list[i]);
+}
+
+/* State that is saved if L1 asks for it, or while it has a meaning. */
+static void save_optional_state(struct nested *nested)
+{
+	const struct nested_vmcs *vmcs = nested->current;
+	const u64 exit = F12(vmcs, VM_EXIT_CONTROLS);
+	const u64 long_mode = vmread(VMCS_VM_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST;
+	const u64 entry = F12(vmcs, VM_ENTRY_CONTROLS);
+
+	if (exit & EXIT_SAVE_DEBUG_CONTROLS) {
+		save(nested, VMCS_IX_GUEST_DR7);
+		save(nested, VMCS_IX_GUEST_IA32_DEBUGCTL);
+	}
+	if (exit & EXIT_SAVE_PAT)
+		save(nested, VMCS_IX_GUEST_IA32_PAT);
+	if (exit & EXIT_SAVE_EFER)
+		save(nested, VMCS_IX_GUEST_IA32_EFER);
+	if (exit & EXIT_SAVE_PREEMPTION_TIMER)
+		save(nested, VMCS_IX_VMX_PREEMPTION_TIMER_VALUE);
+	if (nested_uses_ept(vmcs) && F12(vmcs, GUEST_CR0) & CR0_PG &&
+	    F12(vmcs, GUEST_CR4) & CR4_PAE && !long_mode) {
+		for (unsigned i = 0; i < 4; i++)
+			save(nested, VMCS_IX_GUEST_PDPTE0 + i);
+	}
+	/* SDM, "Saving Control Registers, Debug Registers, and MSRs". */
+	if (nested->shown.msr[VMX_CAP_MISC] & CAP_EXIT_STORES_LMA)
+		change(nested, VMCS_IX_VM_ENTRY_CONTROLS,
+		       (entry & ~(u64)ENTRY_IA32E_MODE_GUEST) | long_mode);
+}
+
+static void save_exit_info(struct nested *nested, const struct nested_exit *exit)
+{
+	const u64 info = F12(nested->current, VM_ENTRY_INTERRUPTION_INFO);
+
+	change(nested, VMCS_IX_EXIT_REASON, exit->reason);
+	change(nested, VMCS_IX_EXIT_QUALIFICATION, exit->qualification);
+	change(nested, VMCS_IX_VM_EXIT_INTERRUPTION_INFO, exit->event);
+	save_list(nested, saved_info, ARRAY_SIZE(saved_info));
+	if (vmcs_set_has(&nested->exists, VMCS_IX_GUEST_PHYSICAL_ADDRESS))
+		save(nested, VMCS_IX_GUEST_PHYSICAL_ADDRESS);
+	change(nested, VMCS_IX_VM_ENTRY_INTERRUPTION_INFO, info & ~INFO_VALID);
+}
+
+/* General registers that vmx/exits.def names for this reason. */
+static void note_registers(struct percpu *cpu, u32 reason)
+{
+	const struct vmx_exit *row = vmx_exit_by_reason(reason);
+	struct nested *nested = &cpu->nested;
+
+	nested->current->results = row ? row->results : 0;
+	if (!row)
+		return;
+	for (unsigned reg = 0; reg < REG_COUNT; reg++)
+		if (row->regs >> reg & 1)
+			nested_item(nested, ITEM_REG + reg, percpu_reg(cpu, reg));
+}
+
+/* SDM, "VMX Aborts": the processor goes to the shutdown state. */
+static void vmx_abort(struct nested *nested, enum vmx_abort abort)
+{
+	const u32 indicator = abort;
+
+	log_print("L1 caused VMX abort %u; its processor shuts down", indicator);
+	guest_write_gpa(nested->current_pointer + ABORT_INDICATOR, &indicator, sizeof(indicator));
+	vmwrite(VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_SHUTDOWN);
+}
+
+/* L1 goes on: @abort is what went wrong until now. */
+static void enter_l1(struct percpu *cpu, const struct state_before *before, enum vmx_abort abort)
+{
+	struct nested *nested = &cpu->nested;
+	struct nested_vmcs *vmcs = nested->current;
+	enum vmx_abort loading;
+
+	hwvmcs_switch(cpu, &cpu->vmcs01);
+	nested->mode = NESTED_ROOT;
+	loading = host_state_load(cpu, vmcs, before);
+	if (abort == ABORT_NONE)
+		abort = loading;
+	if (abort == ABORT_NONE && msr_list_load(cpu, F12(vmcs, VM_EXIT_MSR_LOAD_ADDRESS),
+						 F12(vmcs, VM_EXIT_MSR_LOAD_COUNT), ITEM_MSR_HOST,
+						 nested->items, &nested->item_count))
+		abort = ABORT_LOADING_MSRS;
+	if (abort != ABORT_NONE)
+		vmx_abort(nested, abort);
+}
+
+static void describe(struct percpu *cpu, u32 reason, u64 rip)
+{
+	struct nested *nested = &cpu->nested;
+	struct ev_l2_exit *event = (void *)exit_event(cpu, EV_L2_EXIT, 2);
+
+	event->reason = reason;
+	event->vmcs = nested->current_pointer;
+	event->hv_ticks = nested->hv_ticks;
+	event->hidden_exits = nested->hidden_exits;
+	cpu->pending.event.rip = rip;
+	cpu->pending.event.items = nested->items;
+	cpu->pending.event.item_count = nested->item_count;
+	nested->hv_ticks = 0;
+}
+
+/* Whether NMIs are blocked in L1 afterwards; SDM, "Updating Non-Register State". */
+static bool nmi_blocking_after(const struct nested_vmcs *vmcs, const struct nested_exit *exit)
+{
+	if ((exit->reason & EXIT_REASON_BASIC) == EXIT_EXCEPTION_NMI && exit->event & INFO_VALID &&
+	    INFO_TYPE(exit->event) == TYPE_NMI)
+		return true;
+	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_VIRTUAL_NMIS)
+		return false;
+	return F12(vmcs, GUEST_INTERRUPTIBILITY_STATE) & BLOCKING_NMI;
+}
+
+enum exit_action nested_reflect(struct percpu *cpu, const struct nested_exit *exit)
+{
+	struct nested *nested = &cpu->nested;
+	struct nested_vmcs *vmcs = nested->current;
+	enum vmx_abort abort = ABORT_NONE;
+	struct state_before before;
+
+	save_list(nested, saved_state, ARRAY_SIZE(saved_state));
+	save_optional_state(nested);
+	save_exit_info(nested, exit);
+	note_registers(cpu, exit->reason);
+	before = (struct state_before){
+		.cr0 = F12(vmcs, GUEST_CR0),
+		.efer = vmread(VMCS_GUEST_IA32_EFER),
+		.pat = vmread(VMCS_GUEST_IA32_PAT),
+		.nmi_blocking = nmi_blocking_after(vmcs, exit),
+	};
+	if (msr_list_store(cpu, F12(vmcs, VM_EXIT_MSR_STORE_ADDRESS),
+			   F12(vmcs, VM_EXIT_MSR_STORE_COUNT), nested->items, &nested->item_count))
+		abort = ABORT_SAVING_MSRS;
+	enter_l1(cpu, &before, abort);
+	describe(cpu, exit->reason, cpu->exit.rip);
+	return EXIT_RESUME;
+}
+
+/* SDM, "VM-Entry Failures During or After Loading Guest State": what such a failure leaves alone.
+ */
+enum exit_action nested_reflect_entry_failure(struct percpu *cpu, u32 reason, u64 qualification)
+{
+	struct nested *nested = &cpu->nested;
+	struct state_before before;
+
+	hwvmcs_switch(cpu, &cpu->vmcs01);
+	nested_items_reset(nested);
+	nested->hidden_exits = 0;
+	before = (struct state_before){
+		.cr0 = vmread(VMCS_GUEST_CR0),
+		.efer = vmread(VMCS_GUEST_IA32_EFER),
+		.pat = vmread(VMCS_GUEST_IA32_PAT),
+		.nmi_blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & BLOCKING_NMI,
+	};
+	change(nested, VMCS_IX_EXIT_REASON, reason);
+	change(nested, VMCS_IX_EXIT_QUALIFICATION, qualification);
+	enter_l1(cpu, &before, ABORT_NONE);
+	describe(cpu, reason, F12(nested->current, GUEST_RIP));
+	return EXIT_RESUME;
+}

@@ -1,0 +1,224 @@
+#include "hv/nested/vmentry.h"
+
+#include "hv/insn.h"
+#include "hv/nested/entry_check.h"
+#include "hv/nested/msrlist.h"
+#include "hv/nested/nested.h"
+#include "hv/nested/outcome.h"
+#include "hv/nested/reflect.h"
+#include "hv/nested/vmcs02.h"
+
+#define QUALIFICATION_PDPTE	   2
+#define QUALIFICATION_LINK_POINTER 4
+#define INFO_VALID		   BIT(31)
+#define RFLAGS_ZF		   BIT(6)
+#define BLOCKING_STI_MOV_SS	   3ull
+
+/* VMLAUNCH and VMRESUME have the same columns. */
+_Static_assert(sizeof(struct ev_vmlaunch) == sizeof(struct ev_vmresume), "struct ev_vmlaunch");
+
+static void note(struct nested *nested, u32 id, u64 value)
+{
+	struct nested_entry *entry = &nested->entry;
+
+	if (entry->item_count < TRACE_MAX_ITEMS)
+		entry->items[entry->item_count++] = (struct trace_item){ .id = id, .value = value };
+}
+
+static bool controls_ok(struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	/* Fields that VMCS02 already has were checked when it got them. */
+	if (nested_sets_meet(&vmcs->dirty, &nested->control_fields) &&
+	    !entry_check_controls(nested, vmcs))
+		return false;
+	return entry_check_event(nested, vmcs) && entry_check_tpr_threshold(vmcs);
+}
+
+/* The outcomes before any state is touched. True: none of them. */
+static bool may_try(struct percpu *cpu, struct nested_vmcs *vmcs, u8 kind, enum exit_action *action)
+{
+	struct nested *nested = &cpu->nested;
+	const bool launch = kind == EV_VMLAUNCH;
+
+	if (nested_mode_bit(cpu, MODE_MOV_SS))
+		*action = nested_vmfail(cpu, VMERR_ENTRY_MOV_SS);
+	else if (launch && vmcs->launched)
+		*action = nested_vmfail(cpu, VMERR_VMLAUNCH_NOT_CLEAR);
+	else if (!launch && !vmcs->launched)
+		*action = nested_vmfail(cpu, VMERR_VMRESUME_NOT_LAUNCHED);
+	else if (!controls_ok(nested, vmcs))
+		*action = nested_vmfail(cpu, VMERR_ENTRY_CONTROLS);
+	else if (!entry_check_host_state(nested, vmcs, nested_mode_bit(cpu, MODE_LMA)))
+		*action = nested_vmfail(cpu, VMERR_ENTRY_HOST_STATE);
+	else
+		return true;
+	return false;
+}
+
+/* An entry that hv itself sees fail on guest state or MSRs; VMCS01 is current. */
+static enum exit_action fail_entry(struct percpu *cpu, u32 reason, u64 qualification)
+{
+	exit_emit(cpu);
+	return nested_reflect_entry_failure(cpu, reason | (u32)EXIT_REASON_ENTRY_FAILURE,
+					    qualification);
+}
+
+/* What L1 gave to L2 in registers since the last exit. */
+static void note_results(struct percpu *cpu, const struct nested_vmcs *vmcs)
+{
+	for (unsigned reg = 0; reg < REG_COUNT; reg++)
+		if (vmcs->results >> reg & 1)
+			note(&cpu->nested, ITEM_REG + reg,
+			     reg == REG_RSP ? F12(vmcs, GUEST_RSP) : cpu->regs[reg]);
+}
+
+/* The MSRs of the list have taken the place of what VMCS12 says. */
+static u32 load_msrs(struct percpu *cpu, struct nested_vmcs *vmcs)
+{
+	struct nested_entry *entry = &cpu->nested.entry;
+	const u64 count = F12(vmcs, VM_ENTRY_MSR_LOAD_COUNT);
+
+	if (!count)
+		return 0;
+	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_CS);
+	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_ESP);
+	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_EIP);
+	return msr_list_load(cpu, F12(vmcs, VM_ENTRY_MSR_LOAD_ADDRESS), count, ITEM_MSR_LOAD,
+			     entry->items, &entry->item_count);
+}
+
+/* Set the event of the instruction aside until the processor has judged. */
+static void keep_event(struct percpu *cpu, struct nested_vmcs *vmcs)
+{
+	struct nested_entry *entry = &cpu->nested.entry;
+	const u64 info = F12(vmcs, VM_ENTRY_INTERRUPTION_INFO);
+
+	entry->waits = true;
+	entry->insn = cpu->pending.event;
+	memcpy(entry->columns, cpu->pending.columns, sizeof(entry->columns));
+	entry->rip = F12(vmcs, GUEST_RIP);
+	entry->injected = info & INFO_VALID ? info : 0;
+	entry->tsc = rdtsc();
+	entry->hv_ticks = entry->tsc - cpu->exit.tsc;
+	cpu->pending.event.kind = 0;
+}
+
+static enum exit_action enter(struct percpu *cpu, u8 kind)
+{
+	struct nested *nested = &cpu->nested;
+	struct nested_vmcs *vmcs;
+	enum exit_action action;
+	u64 pdpte[4];
+	u32 bad_msr;
+
+	if (!nested_insn_begin(cpu, kind))
+		return EXIT_RESUME;
+	vmcs = nested->current;
+	if (!vmcs)
+		return nested_vmfail_invalid(cpu);
+	((struct ev_vmlaunch *)cpu->pending.columns)->launched = vmcs->launched;
+	if (!may_try(cpu, vmcs, kind, &action))
+		return action;
+	if (!entry_check_link_pointer(nested, vmcs))
+		return fail_entry(cpu, EXIT_INVALID_GUEST_STATE, QUALIFICATION_LINK_POINTER);
+	if (vmcs02_needs_pdptes(vmcs) && !vmcs02_read_pdptes(nested, F12(vmcs, GUEST_CR3), pdpte))
+		return fail_entry(cpu, EXIT_INVALID_GUEST_STATE, QUALIFICATION_PDPTE);
+
+	nested->entry.item_count = 0;
+	if (kind == EV_VMLAUNCH)
+		note(nested, ITEM_LAUNCHED, 1);
+	note_results(cpu, vmcs);
+	vmcs02_prepare(cpu, vmcs);
+	if (vmcs02_needs_pdptes(vmcs)) {
+		for (unsigned i = 0; i < ARRAY_SIZE(pdpte); i++) {
+			vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, pdpte[i]);
+			note(nested, ITEM_PDPTE + i, pdpte[i]);
+		}
+	}
+	bad_msr = load_msrs(cpu, vmcs);
+	if (bad_msr) {
+		hwvmcs_switch(cpu, &cpu->vmcs01);
+		return fail_entry(cpu, EXIT_MSR_LOADING, bad_msr);
+	}
+	keep_event(cpu, vmcs);
+	nested->hidden_exits = 0;
+	nested->mode = NESTED_L2;
+	return EXIT_RESUME;
+}
+
+enum exit_action nested_handle_vmlaunch(struct percpu *cpu)
+{
+	return enter(cpu, EV_VMLAUNCH);
+}
+
+enum exit_action nested_handle_vmresume(struct percpu *cpu)
+{
+	return enter(cpu, EV_VMRESUME);
+}
+
+/* Make the event that was set aside the pending one again. */
+static void restore_event(struct percpu *cpu)
+{
+	struct nested_entry *entry = &cpu->nested.entry;
+
+	entry->waits = false;
+	cpu->pending.event = entry->insn;
+	cpu->pending.event.col = cpu->pending.columns;
+	memcpy(cpu->pending.columns, entry->columns, sizeof(entry->columns));
+}
+
+void nested_entry_settle(struct percpu *cpu, bool entered)
+{
+	struct nested *nested = &cpu->nested;
+	struct nested_entry *entry = &nested->entry;
+	struct ev_l2_entry *event;
+
+	if (!entry->waits)
+		return;
+	restore_event(cpu);
+	exit_emit(cpu);
+	if (!entered)
+		return;
+	nested->current->launched = true;
+	event = (void *)exit_event(cpu, EV_L2_ENTRY, 2);
+	event->injected = entry->injected;
+	event->vmcs = nested->current_pointer;
+	event->hv_ticks = entry->hv_ticks;
+	cpu->pending.event.tsc = entry->tsc;
+	cpu->pending.event.rip = entry->rip;
+	cpu->pending.event.items = entry->items;
+	cpu->pending.event.item_count = entry->item_count;
+	exit_emit(cpu);
+	nested_tell(nested);
+}
+
+/*
+ * The processor refuses what hv held legal. A passthrough check may explain it: the TPR threshold
+ * can become illegal after hv looked, when another processor writes the virtual-APIC page. Anything
+ * else is hv's mistake, but L1 must go on.
+ */
+void nested_entry_refused(struct percpu *cpu, u64 flags)
+{
+	struct nested *nested = &cpu->nested;
+	const u64 error = flags & RFLAGS_ZF ? vmread(VMCS_VM_INSTRUCTION_ERROR) : 0;
+	const bool explained =
+		error == VMERR_ENTRY_CONTROLS &&
+		F12(nested->current, PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_TPR_SHADOW;
+	u64 rip, blocking;
+
+	nested->mode = NESTED_ROOT;
+	hwvmcs_switch(cpu, &cpu->vmcs01);
+	nested->current->dirty = nested->exists;
+	if (!nested->entry.waits)
+		return;
+	restore_event(cpu);
+	if (!explained)
+		nested_report_bug(cpu, BUG_ENTRY_REFUSED, error);
+	nested_vmfail(cpu, VMERR_ENTRY_CONTROLS);
+
+	/* VMLAUNCH and VMRESUME were left at their RIP, for they end with an exit as a rule. */
+	rip = cpu->pending.event.rip + nested_insn(cpu)->length;
+	vmwrite(VMCS_GUEST_RIP, nested_is_64bit(cpu) ? rip : (u32)rip);
+	blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~BLOCKING_STI_MOV_SS);
+}

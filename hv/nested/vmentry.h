@@ -1,0 +1,18 @@
+/*
+ * hv/nested/vmentry.h - VMLAUNCH, VMRESUME
+ *
+ * An entry that hv has nothing against is tried; whether it succeeded is known at the exit after
+ * it, and only then are its events emitted.
+ */
+#ifndef HV_NESTED_VMENTRY_H
+#define HV_NESTED_VMENTRY_H
+
+#include "hv/percpu.h"
+
+/*
+ * The first exit after an entry was tried: emit the instruction, and, where L2 ran, the launch
+ * state and the entry. Does nothing when no entry waits.
+ */
+void nested_entry_settle(struct percpu *cpu, bool entered);
+
+#endif
