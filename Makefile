@@ -45,7 +45,7 @@ hv-cflags := $(common) -DHV -ffreestanding -fno-pie -fno-pic -mcmodel=kernel -mn
 	     -fcf-protection=none -ffunction-sections -fdata-sections -fno-strict-aliasing
 
 host-objs := $(patsubst %.c,$(O)/host/%.o,$(shared-src) $(host-src))
-hv-objs   := $(patsubst %.c,$(O)/hv/%.o,$(shared-src) $(hv-src)) $(patsubst %.S,$(O)/hv/%.o,$(hv-asm))
+hv-objs   := $(patsubst %.c,$(O)/hv/%.o,$(shared-src) $(hv-src)) $(hv-asm:%=$(O)/hv/%.o)
 libzstd   := $(shell $(CC) -print-file-name=libzstd.a)
 
 .DELETE_ON_ERROR:
@@ -78,7 +78,7 @@ $(O)/vmxtape: $(O)/host/cli/vmxtape.o $(O)/libvmxtape.a
 $(O)/hv/%.o: %.c Makefile | $(O)/.deps
 	$(call say,CC,$< (hv))mkdir -p $(@D) && $(CC) $(hv-cflags) -c -o $@ $<
 
-$(O)/hv/%.o: %.S Makefile | $(O)/.deps
+$(O)/hv/%.S.o: %.S Makefile | $(O)/.deps
 	$(call say,AS,$< (hv))mkdir -p $(@D) && $(CC) $(hv-cflags) -c -o $@ $<
 
 $(O)/vmxtape-hv.elf: hv/link.ld $(hv-objs)

@@ -81,7 +81,7 @@ static void skip_instruction(struct percpu *cpu)
 
 bool exit_dispatch(struct percpu *cpu)
 {
-	enum exit_action action;
+	enum exit_action action = EXIT_RESUME;
 	bool for_l1_handler = true;
 
 	cpu->exit.tsc = rdtsc();

@@ -52,7 +52,7 @@ enum exit_action l1_handle_init(struct percpu *cpu)
 enum exit_action l1_handle_invd(struct percpu *cpu)
 {
 	(void)cpu;
-	__asm__ volatile("wbinvd" : : : "memory");
+	wbinvd();
 	return EXIT_SKIP;
 }
 

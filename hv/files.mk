@@ -6,3 +6,7 @@ hv-src += hv/acpi.c hv/console.c hv/drain.c hv/ept.c hv/exit.c hv/exit_cpuid.c h
 hv-asm += hv/boot.S hv/traps.S hv/vmexit.S
 
 -include hv/nested/files.mk
+
+# What unit tests link: all but the parts that are made of privileged instructions.
+hv-unit-src := $(filter-out hv/hv_main.c hv/libc_shim.c hv/relocate.c hv/traps.c,$(hv-src)) \
+	       tests/stubs/stub_cpu.c tests/stubs/stub_machine.c

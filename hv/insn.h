@@ -202,6 +202,11 @@ static inline void invlpg(u64 address)
 	__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
+static inline void wbinvd(void)
+{
+	__asm__ volatile("wbinvd" : : : "memory");
+}
+
 static inline _Noreturn void halt_forever(void)
 {
 	for (;;)

@@ -4,8 +4,6 @@
 
 u64 hv_range_base, hv_range_size;
 
-extern u8 image_start[], image_end[];
-
 #define IMAGE_VIRTUAL_BASE 0xffffffff80000000ull
 
 /* The pool: [next, end) was never given out; freed pages form a list through their first word. */
@@ -22,12 +20,12 @@ u64 virt_to_phys(const void *virt)
 	return address - DIRECT_MAP;
 }
 
-void mem_init(u64 base, u64 size)
+void mem_init(u64 base, u64 size, u64 pool, u64 pool_end_pa)
 {
 	hv_range_base = base;
 	hv_range_size = size;
-	pool_next = phys_to_virt(base + ((u64)image_end - IMAGE_VIRTUAL_BASE));
-	pool_end = phys_to_virt(base + size);
+	pool_next = phys_to_virt(pool);
+	pool_end = phys_to_virt(pool_end_pa);
 }
 
 void *mem_alloc_pages(size_t count)

@@ -7,11 +7,9 @@
 #define HV_MEM_H
 
 #include "base/base.h"
+#include "hv/direct_map.h"
 
-#define PAGE_SIZE  4096ull
-
-/* hv's view of physical memory: every address up to the top of RAM, and of the first 4 GiB. */
-#define DIRECT_MAP 0xffff800000000000ull
+#define PAGE_SIZE 4096ull
 
 static inline void *phys_to_virt(u64 pa)
 {
@@ -21,8 +19,8 @@ static inline void *phys_to_virt(u64 pa)
 /* Physical address of anything in hv's range, image or pool. */
 u64 virt_to_phys(const void *virt);
 
-/* hv is at [@base, @base + @size), its image at the start: everything behind is the pool. */
-void mem_init(u64 base, u64 size);
+/* hv is at [@base, @base + @size), and of that [@pool, @pool_end) is free: the pool. */
+void mem_init(u64 base, u64 size, u64 pool, u64 pool_end);
 
 /* The range that is hv's. */
 extern u64 hv_range_base, hv_range_size;

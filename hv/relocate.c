@@ -74,7 +74,8 @@ enum status relocate_image(u64 size)
 	pml4 = new_table();
 	map(pml4, DIRECT_MAP, 0, ALIGN_UP(top, MIB(2)));
 	map(pml4, IMAGE_VIRTUAL_BASE, base, size);
-	mem_init(base, tables <= MIB(1) ? size : size - tables);
+	mem_init(base, size, base + load + image_size,
+		 base + size - (tables <= MIB(1) ? 0 : tables));
 
 	/*
 	 * Copy and switch in one breath: between the two nothing may change in the image or on the
