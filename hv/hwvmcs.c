@@ -9,14 +9,23 @@
 
 extern const u8 vmexit_entry[];
 
-void hwvmcs_init(struct hwvmcs *vmcs)
+bool hwvmcs_try_init(struct hwvmcs *vmcs)
 {
-	u32 *region = mem_alloc_pages(1);
+	u32 *region = mem_try_page();
 
+	if (!region)
+		return false;
 	*region = (u32)CAP_GET(rdmsr(MSR_VMX_BASIC), REVISION);
 	*vmcs = (struct hwvmcs){ .pa = virt_to_phys(region) };
 	if (!vmclear(vmcs->pa))
 		panic("VMCLEAR of 0x%lx failed", vmcs->pa);
+	return true;
+}
+
+void hwvmcs_init(struct hwvmcs *vmcs)
+{
+	if (!hwvmcs_try_init(vmcs))
+		panic("no page is left for a VMCS");
 }
 
 void hwvmcs_switch(struct percpu *cpu, struct hwvmcs *vmcs)

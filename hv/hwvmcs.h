@@ -16,8 +16,13 @@ struct hwvmcs {
 	bool launched; /* VMRESUME enters it, not VMLAUNCH; set by exit_dispatch() */
 };
 
-/* A cleared VMCS in a page of the pool, with the revision of this processor; panics when there is
- * none. */
+/*
+ * A cleared VMCS in a page of the pool, with the revision of this processor. False: no page is
+ * left.
+ */
+bool hwvmcs_try_init(struct hwvmcs *vmcs);
+
+/* The same where there must be one: panics when there is none. */
 void hwvmcs_init(struct hwvmcs *vmcs);
 
 /* Make @vmcs current on this processor, if it is not already. */

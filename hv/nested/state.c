@@ -205,6 +205,7 @@ void nested_init(struct percpu *cpu)
 	nested->io_bitmap = mem_alloc_pages(2);
 	nested->dummy = mem_alloc_pages(1);
 	memset(nested->dummy, 0xff, PAGE_SIZE);
+	hwvmcs_init(&nested->spare_vmcs02);
 	ept02_init(nested);
 	nested_tell(nested);
 }

@@ -101,7 +101,7 @@ struct nested {
 	struct vmcs_set exists;				/* fields that L1 can name */
 	struct vmcs_set control_fields, host_fields;	/* of them */
 	struct vmcs_set copied_fields, computed_fields; /* of them, vmcs02.h */
-	unsigned vmcs02_count;
+	struct hwvmcs spare_vmcs02; /* the first, so that there is one; pa 0 once it is taken */
 
 	/* What VMCS02 takes over from VMCS01, read when L1 enters for the first time. */
 	bool vmcs01_known;

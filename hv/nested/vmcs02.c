@@ -8,7 +8,6 @@
 #include "hv/vmcs01.h"
 
 #define BITMAP_WORDS	(PAGE_SIZE / sizeof(u64))
-#define POOL_RESERVE	16 /* pages that VMCS02s leave for others */
 #define PDPTE_PRESENT	BIT(0)
 #define PDPTE_RESERVED	(MASK(2, 1) | MASK(8, 5))
 #define CR3_PDPT	MASK(31, 5)
@@ -96,7 +95,7 @@ static void steal(struct nested *nested, struct nested_vmcs *vmcs)
 		if (other->vmcs02.pa && (!victim || other->used < victim->used))
 			victim = other;
 	}
-	/* The first one ever was allocated at start, so there is a victim. */
+	/* Without pages, the one that nested_init() made is in some slot. */
 	vmcs->vmcs02 = victim->vmcs02;
 	victim->vmcs02 = (struct hwvmcs){ 0 };
 }
@@ -106,10 +105,10 @@ static void provide_vmcs02(struct percpu *cpu, struct nested_vmcs *vmcs)
 	struct nested *nested = &cpu->nested;
 
 	if (!vmcs->vmcs02.pa) {
-		if (!nested->vmcs02_count || mem_free_pages() > POOL_RESERVE) {
-			hwvmcs_init(&vmcs->vmcs02);
-			nested->vmcs02_count++;
-		} else {
+		if (nested->spare_vmcs02.pa) {
+			vmcs->vmcs02 = nested->spare_vmcs02;
+			nested->spare_vmcs02 = (struct hwvmcs){ 0 };
+		} else if (!hwvmcs_try_init(&vmcs->vmcs02)) {
 			steal(nested, vmcs);
 		}
 		vmcs->dirty = nested->exists;
