@@ -41,7 +41,7 @@ $(O)/guests/%.elf: $(O)/guest/tests/guests/%.o $(guest-objs) tests/guests/lib/gu
 		--defsym=GUEST_BASE=$(or $(guest-base-$*),$(guest-base)) \
 		-T tests/guests/lib/guest.ld -o $@ $(filter %.o,$^)
 
-kvm-src := tests/guests/kvm/kvmtest.c tests/guests/kvm/init.c
+kvm-src := $(addprefix tests/guests/kvm/,kvmtest.c init.c vm.c l2_image.S)
 
 $(O)/guests/kvm/release: tests/guests/kvm/fetch-kernel
 	$(call say,FETCH,$(@D)/vmlinuz)$< $(@D) && touch $@
