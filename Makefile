@@ -36,7 +36,9 @@ common   := -std=c11 -g -O2 -fno-common $(warnings) -I. -MMD -MP -DVERSION='"$(v
 host-cflags := $(common) -D_GNU_SOURCE
 host-libs   := -lzstd -llzma -lcapstone -lncursesw -ltinfo
 ifneq ($(SAN),)
-host-cflags += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+# With sanitizers gcc sees less, and warns of what it can't exclude any more.
+host-cflags += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all \
+	       -Wno-unknown-warning-option -Wno-maybe-uninitialized -Wno-format-truncation
 endif
 
 # hv runs without an operating system, on its own stack, with L1's vector registers live.

@@ -9,9 +9,9 @@ static u64 parse_size(const char *text)
 {
 	u64 value = 0;
 
+	/* Saturates far above what is accepted, so that no unit can make it overflow. */
 	for (; *text >= '0' && *text <= '9'; text++)
-		if (value < GIB(1024))
-			value = value * 10 + (u64)(*text - '0');
+		value = MIN(value * 10 + (u64)(*text - '0'), GIB(4));
 	if (*text == 'K')
 		value = KIB(value), text++;
 	else if (*text == 'M')

@@ -26,6 +26,8 @@ void mem_init(u64 base, u64 size, u64 pool, u64 pool_end_pa)
 	hv_range_size = size;
 	pool_next = phys_to_virt(pool);
 	pool_end = phys_to_virt(pool_end_pa);
+	free_list = NULL;
+	free_count = 0;
 }
 
 void *mem_alloc_pages(size_t count)

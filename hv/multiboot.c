@@ -59,13 +59,18 @@ static void tag_text(const struct tag *tag, size_t offset, char *to, size_t size
 static void parse_module(const struct tag *tag)
 {
 	struct boot_module *module = &boot_info.modules[boot_info.module_count];
+	const u32 start = tag_u32(tag, 8), end = tag_u32(tag, 12);
 
+	if (end < start) {
+		log_print("a module ends at 0x%x, before it starts at 0x%x: left out", end, start);
+		return;
+	}
 	if (boot_info.module_count == BOOT_MAX_MODULES) {
 		log_print("more than %d modules: the rest is left out", BOOT_MAX_MODULES);
 		return;
 	}
-	module->base = tag_u32(tag, 8);
-	module->size = tag_u32(tag, 12) - module->base;
+	module->base = start;
+	module->size = end - start;
 	tag_text(tag, 16, module->text, sizeof(module->text));
 	boot_info.module_count++;
 }

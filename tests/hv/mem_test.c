@@ -1,0 +1,111 @@
+#include "hv/mem.h"
+#include "tests/stubs/stub_cpu.h"
+#include "tests/test.h"
+
+#define MEMORY	  MIB(16)
+#define HV_BASE	  MIB(12)
+#define POOL_BASE MIB(13)
+
+static int boot(void **state)
+{
+	(void)state;
+	stub_boot(MEMORY);
+	return 0;
+}
+
+static void range_is_hv_s_when_it_touches_hv_s(void **state)
+{
+	static const struct {
+		const char *name;
+		u64 pa, size;
+		bool expected;
+	} rows[] = {
+		{ "below", HV_BASE - 4096, 4096, false },
+		{ "last byte touches", HV_BASE - 4096, 4097, true },
+		{ "first byte", HV_BASE, 1, true },
+		{ "last byte", MEMORY - 1, 1, true },
+		{ "behind", MEMORY, 4096, false },
+		{ "covers all of it", 0, GIB(1), true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_row(rows[i].name, mem_is_hv(rows[i].pa, rows[i].size), rows[i].expected);
+}
+
+static void allocated_pages_are_zero_aligned_and_hv_s(void **state)
+{
+	u8 *first, *second;
+
+	(void)state;
+	memset(stub_at(POOL_BASE), 0xff, MIB(1));
+	first = mem_alloc_pages(3);
+	second = mem_alloc_pages(1);
+	assert_u64(virt_to_phys(first), POOL_BASE);
+	assert_u64(virt_to_phys(second), POOL_BASE + 3 * PAGE_SIZE);
+	for (size_t i = 0; i < 3 * PAGE_SIZE; i++)
+		assert_int_equal(first[i], 0);
+	assert_true(mem_is_hv(virt_to_phys(first), 3 * PAGE_SIZE));
+}
+
+static void set_up_that_wants_more_than_there_is_panics(void **state)
+{
+	(void)state;
+	mem_alloc_pages(MIB(3) / PAGE_SIZE - 1);
+	assert_int_equal(mem_free_pages(), 1);
+	assert_true(stub_stops(mem_alloc_pages(2)));
+	assert_true(stub_said("2 pages wanted, 1 left"));
+	mem_alloc_pages(1);
+	assert_int_equal(mem_free_pages(), 0);
+}
+
+static void pool_gives_every_page_once_and_then_none(void **state)
+{
+	static u8 seen[MIB(3) / PAGE_SIZE];
+	unsigned count = 0;
+	u8 *page;
+
+	(void)state;
+	memset(seen, 0, sizeof(seen));
+	while ((page = mem_try_page())) {
+		const u64 index = (virt_to_phys(page) - POOL_BASE) / PAGE_SIZE;
+
+		assert_true(index < ARRAY_SIZE(seen));
+		assert_false(seen[index]);
+		seen[index] = 1;
+		count++;
+	}
+	assert_int_equal(count, ARRAY_SIZE(seen));
+}
+
+static void freed_pages_come_back_zero(void **state)
+{
+	const size_t before = mem_free_pages();
+	u8 *a, *b;
+
+	(void)state;
+	a = mem_try_page();
+	b = mem_try_page();
+	assert_int_equal(mem_free_pages(), before - 2);
+	memset(a, 0xaa, PAGE_SIZE);
+	mem_free_page(a);
+	mem_free_page(b);
+	assert_int_equal(mem_free_pages(), before);
+	assert_ptr_equal(mem_try_page(), b);
+	assert_ptr_equal(mem_try_page(), a);
+	for (size_t i = 0; i < PAGE_SIZE; i++)
+		assert_int_equal(a[i], 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(range_is_hv_s_when_it_touches_hv_s, boot),
+		cmocka_unit_test_setup(allocated_pages_are_zero_aligned_and_hv_s, boot),
+		cmocka_unit_test_setup(set_up_that_wants_more_than_there_is_panics, boot),
+		cmocka_unit_test_setup(pool_gives_every_page_once_and_then_none, boot),
+		cmocka_unit_test_setup(freed_pages_come_back_zero, boot),
+	};
+
+	return cmocka_run_group_tests_name("hv/mem", tests, NULL, NULL);
+}
