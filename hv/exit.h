@@ -37,6 +37,12 @@ enum exit_action exit_inject_gp(struct percpu *cpu);
 enum exit_action exit_inject_ss(struct percpu *cpu);
 enum exit_action exit_inject_pf(struct percpu *cpu, u64 address, u32 error_code);
 
+/* Which guest exited last: 1 or 2. */
+static inline u8 exit_level(const struct percpu *cpu)
+{
+	return cpu->nested.mode == NESTED_L2 ? 2 : 1;
+}
+
 /* Start an event of @kind at the guest's RIP, all columns 0. Returns its columns. */
 u64 *exit_event(struct percpu *cpu, u8 kind, u8 level);
 

@@ -33,7 +33,7 @@ static bool is_vmx_msr(u32 index)
 
 static enum exit_action read_vmx_msr(struct percpu *cpu, u32 index)
 {
-	struct ev_msr_read *event = (void *)exit_event(cpu, EV_MSR_READ, 1);
+	struct ev_msr_read *event = (void *)exit_event(cpu, EV_MSR_READ, exit_level(cpu));
 	u64 value = cpu->feature_control;
 
 	event->msr = index;
@@ -61,7 +61,7 @@ enum exit_action l1_handle_rdmsr(struct percpu *cpu)
 
 static enum exit_action write_vmx_msr(struct percpu *cpu, u32 index, u64 value)
 {
-	struct ev_msr_write *event = (void *)exit_event(cpu, EV_MSR_WRITE, 1);
+	struct ev_msr_write *event = (void *)exit_event(cpu, EV_MSR_WRITE, exit_level(cpu));
 
 	event->msr = index;
 	event->value = value;

@@ -97,9 +97,9 @@ static void emit_boot_record(void *owner, struct rec *rec)
 {
 	struct percpu *cpu = owner;
 	const u32 widths = cpuid(0x80000008, 0).eax;
-	const struct ev_boot boot = {
+	u64 microcode = 0;
+	struct ev_boot boot = {
 		.signature = cpuid(1, 0).eax,
-		.microcode = rdmsr(MSR_BIOS_SIGN_ID) >> 32,
 		.physical_width = widths & 0xff,
 		.linear_width = widths >> 8 & 0xff,
 		.feature_control = rdmsr(MSR_FEATURE_CONTROL),
@@ -107,6 +107,9 @@ static void emit_boot_record(void *owner, struct rec *rec)
 	};
 	const struct ev_clock clock = { .tsc_hz = 0 };
 
+	/* Not every emulator has the MSR. */
+	if (rdmsr_safe(MSR_BIOS_SIGN_ID, &microcode) == ST_OK)
+		boot.microcode = microcode >> 32;
 	cpu->rec = rec;
 	emit(cpu, EV_BOOT, &boot, VERSION, sizeof(VERSION) - 1);
 	emit(cpu, EV_CLOCK, &clock, NULL, 0);
@@ -162,7 +165,7 @@ void record_idle(struct percpu *cpu)
 
 void record_mark(struct percpu *cpu, const void *text, u32 length)
 {
-	const struct ev_mark columns = { .level = cpu->nested.mode == NESTED_L2 ? 2 : 1 };
+	const struct ev_mark columns = { .level = exit_level(cpu) };
 
 	if (cpu->rec)
 		emit(cpu, EV_MARK, &columns, text, length);
@@ -191,6 +194,7 @@ static void finish(struct percpu *cpu, enum trace_end why, const char *text)
 
 _Noreturn void record_stop(struct percpu *cpu, enum trace_end why, const char *text)
 {
+	log_print("the tape ends: %s", text);
 	if (cpu->pending.event.kind)
 		exit_emit(cpu);
 	if (cpu->rec)
