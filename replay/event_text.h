@@ -1,0 +1,37 @@
+/*
+ * replay/event_text.h - one event as one line of text
+ *
+ *	@c0:1850  ffffffffc05d4f88  vmwrite   guest_cr4 0x0 -> 0x2668
+ *	@c0:1853    0000000000001004  l2_exit   cpuid
+ *
+ * What L2 executed is indented. The position pastes back into every command. An outcome is named
+ * when it is not success.
+ */
+#ifndef REPLAY_EVENT_TEXT_H
+#define REPLAY_EVENT_TEXT_H
+
+#include "replay/model.h"
+#include "trace/schema.h"
+
+/* Bytes that any line can take. */
+#define EVENT_TEXT_MAX KIB(32)
+
+/*
+ * Writes @event, of a tape with @schema, at @to (EVENT_TEXT_MAX bytes), with a newline behind it
+ * and no 0, and returns the byte behind that. @model is in the state before the event and tells old
+ * values of fields; NULL: they are left out.
+ */
+char *event_text(char *to, const struct trace_schema *schema, const struct trace_event *event,
+		 const struct model *model);
+
+/* A line for item @index of @event when it is a VMCS field, nothing (@to) otherwise. */
+char *event_text_item(char *to, const struct trace_event *event, u32 index,
+		      const struct model *model);
+
+/* The position alone: "@c0:1850", at most 32 bytes. */
+char *event_text_position(char *to, u16 cpu, u64 seq);
+
+/* Bytes as text: what cannot be shown becomes \xNN. At most 4 bytes for each of them. */
+char *event_text_bytes(char *to, const u8 *bytes, u32 count);
+
+#endif

@@ -1,0 +1,557 @@
+#include "replay/model.h"
+
+#include <stdlib.h>
+
+#include "replay/model_parts.h"
+
+struct step {
+	struct model *model;
+	struct model_cpu *cpu;
+	const struct trace_event *event;
+	const struct ev_insn *insn;
+	struct model_place place;
+	enum status status;
+};
+
+struct model *model_new(void)
+{
+	return calloc(1, sizeof(struct model));
+}
+
+void model_free(struct model *model)
+{
+	if (!model)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(model->regions); i++)
+		free(model->regions[i]);
+	free(model);
+}
+
+struct model_place model_place_of(const struct trace_event *event, u64 n)
+{
+	return (struct model_place){
+		.n = n,
+		.seq = event->seq,
+		.rip = event->rip,
+		.cpu = event->cpu,
+		.kind = event->kind,
+	};
+}
+
+/* --- regions ---------------------------------------------------------------------------------- */
+
+static size_t slot_of(const struct model *model, u64 pointer)
+{
+	const size_t size = ARRAY_SIZE(model->regions);
+	size_t slot = (pointer >> 12) * 0x9e3779b97f4a7c15ull >> 53 & (size - 1);
+
+	while (model->regions[slot] && model->regions[slot]->pointer != pointer)
+		slot = (slot + 1) & (size - 1);
+	return slot;
+}
+
+struct model_region *model_region(const struct model *model, u64 pointer)
+{
+	return model->regions[slot_of(model, pointer)];
+}
+
+/* Makes room by giving up the region unused for longest. All slots are made anew. */
+static void forget_one(struct model *model, u64 now)
+{
+	struct model_region *oldest = NULL, *all[ARRAY_SIZE(model->regions)];
+
+	for (unsigned i = 0; i < MODEL_MAX_CPUS; i++)
+		if (model->cpus[i].region)
+			model->cpus[i].region->used = now;
+	memcpy(all, model->regions, sizeof(all));
+	memset(model->regions, 0, sizeof(model->regions));
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i] && (!oldest || all[i]->used < oldest->used))
+			oldest = all[i];
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i] && all[i] != oldest)
+			model->regions[slot_of(model, all[i]->pointer)] = all[i];
+	free(oldest);
+	model->region_count--;
+	model->forgot = true;
+}
+
+static struct model_region *take_region(struct step *step, u64 pointer)
+{
+	struct model *const model = step->model;
+	struct model_region *region = model_region(model, pointer);
+
+	if (!region) {
+		if (model->region_count == MODEL_MAX_REGIONS)
+			forget_one(model, step->place.n);
+		region = calloc(1, sizeof(*region));
+		if (!region) {
+			step->status = ST_NO_MEMORY;
+			return NULL;
+		}
+		region->pointer = pointer;
+		region->whole = model->from_start && !model->forgot;
+		region->cleared = region->active = region->whole ? MODEL_NO : MODEL_UNKNOWN;
+		model->regions[slot_of(model, pointer)] = region;
+		model->region_count++;
+	}
+	region->used = step->place.n;
+	return region;
+}
+
+static void set_field(struct model_region *region, int index, u64 value,
+		      const struct model_place *place)
+{
+	const u64 mask = vmcs_width_mask(vmcs_fields[index].width);
+
+	region->value[index] = value & mask;
+	region->known[index] = mask;
+	region->writer[index] = *place;
+}
+
+static void set_current(struct step *step, u64 pointer)
+{
+	struct model_cpu *const cpu = step->cpu;
+
+	cpu->current = pointer;
+	cpu->current_known = true;
+	cpu->region = pointer == MODEL_NO_POINTER ? NULL : take_region(step, pointer);
+}
+
+/* Instructions record the current-VMCS pointer: it is known again behind any of them. */
+static void learn_current(struct step *step)
+{
+	if (!step->cpu->current_known || step->cpu->current != step->insn->vmcs)
+		set_current(step, step->insn->vmcs);
+}
+
+/* --- effects of instructions, as far as the processor let them have any --------------------------
+ */
+
+static void enter_vmx(struct step *step, u64 pointer)
+{
+	step->cpu->in_vmx = MODEL_YES;
+	step->cpu->vmxon_known = true;
+	step->cpu->vmxon_pointer = pointer;
+	step->cpu->vmxon_place = step->place;
+	set_current(step, MODEL_NO_POINTER);
+}
+
+static void step_vmxon(struct step *step)
+{
+	if (step->insn->outcome == OUTCOME_SUCCEED)
+		enter_vmx(step, ((const struct ev_vmxon *)step->event->col)->pointer);
+	else if (step->insn->outcome != OUTCOME_FAULT)
+		learn_current(step);
+}
+
+/* SDM, "Software Use of Virtual-Machine Control Structures": what is active then may be lost. */
+static void leave_vmx(struct step *step)
+{
+	struct model *const model = step->model;
+
+	for (size_t i = 0; i < ARRAY_SIZE(model->regions); i++) {
+		struct model_region *const region = model->regions[i];
+
+		if (!region || region->active == MODEL_NO || region->active_cpu != step->event->cpu)
+			continue;
+		if (region->active == MODEL_YES)
+			region->cleared = MODEL_NO;
+		region->active = MODEL_NO;
+		region->launch = LAUNCH_UNKNOWN;
+		memset(region->known, 0, sizeof(region->known));
+	}
+	step->cpu->in_vmx = MODEL_NO;
+	step->cpu->vmxon_known = true;
+	step->cpu->vmxon_pointer = MODEL_NO_POINTER;
+	step->cpu->vmxoff_place = step->place;
+	set_current(step, MODEL_NO_POINTER);
+}
+
+static void step_vmxoff(struct step *step)
+{
+	if (step->insn->outcome == OUTCOME_SUCCEED)
+		leave_vmx(step);
+	else
+		learn_current(step);
+}
+
+static void step_vmclear(struct step *step)
+{
+	const u64 pointer = ((const struct ev_vmclear *)step->event->col)->pointer;
+	struct model_region *region;
+
+	learn_current(step);
+	if (step->insn->outcome != OUTCOME_SUCCEED)
+		return;
+	region = take_region(step, pointer);
+	if (!region)
+		return;
+	region->launch = LAUNCH_CLEAR;
+	region->launch_place = region->clear_place = step->place;
+	region->active = MODEL_NO;
+	region->cleared = MODEL_YES;
+	if (step->cpu->current == pointer)
+		set_current(step, MODEL_NO_POINTER);
+}
+
+static void step_vmptrld(struct step *step)
+{
+	const u64 pointer = ((const struct ev_vmptrld *)step->event->col)->pointer;
+
+	if (step->insn->outcome != OUTCOME_SUCCEED) {
+		learn_current(step);
+		return;
+	}
+	set_current(step, pointer);
+	if (!step->cpu->region)
+		return;
+	step->cpu->region->active = MODEL_YES;
+	step->cpu->region->active_cpu = step->event->cpu;
+	step->cpu->region->active_place = step->place;
+}
+
+static bool in_64bit_mode(const struct ev_insn *insn)
+{
+	return (insn->mode >> MODE_LMA & 1) && (insn->mode >> MODE_CS_L & 1);
+}
+
+/* What VMREAD returns is what the field holds: that alone can make a field known again. */
+static void step_vmread(struct step *step)
+{
+	const struct ev_vmread *const read = (const struct ev_vmread *)step->event->col;
+	const int index = vmcs_access_index(read->field);
+	struct model_region *region;
+	u64 mask;
+
+	learn_current(step);
+	region = step->cpu->region;
+	if (step->insn->outcome != OUTCOME_SUCCEED || !region || index < 0)
+		return;
+	region->used = step->place.n;
+	mask = vmcs_width_mask(vmcs_fields[index].width);
+	if (vmcs_encoding_is_high(read->field)) {
+		region->value[index] = (region->value[index] & MASK(31, 0)) | read->value << 32;
+		region->known[index] |= MASK(63, 32);
+		return;
+	}
+	if (!in_64bit_mode(step->insn))
+		mask &= MASK(31, 0);
+	region->value[index] = (region->value[index] & ~mask) | (read->value & mask);
+	region->known[index] |= mask;
+}
+
+static void step_vmwrite(struct step *step)
+{
+	const struct ev_vmwrite *const write = (const struct ev_vmwrite *)step->event->col;
+	const int index = vmcs_access_index(write->field);
+	const bool wide = in_64bit_mode(step->insn);
+	struct model_region *region;
+
+	learn_current(step);
+	region = step->cpu->region;
+	if (step->insn->outcome != OUTCOME_SUCCEED || !region || index < 0)
+		return;
+	region->used = step->place.n;
+	region->value[index] =
+		vmcs_write_result(index, region->value[index], write->field, wide, write->value);
+	region->known[index] |= vmcs_encoding_is_high(write->field)
+					? MASK(63, 32)
+					: vmcs_width_mask(vmcs_fields[index].width);
+	region->writer[index] = step->place;
+}
+
+static void set_launch(struct model_region *region, u64 launched, const struct model_place *place)
+{
+	region->launch = launched ? LAUNCH_LAUNCHED : LAUNCH_CLEAR;
+	region->launch_place = *place;
+}
+
+static void step_entry_insn(struct step *step)
+{
+	struct model_region *region;
+
+	learn_current(step);
+	region = step->cpu->region;
+	if (!region)
+		return;
+	region->used = step->place.n;
+	if (region->launch == LAUNCH_UNKNOWN)
+		set_launch(region, ((const struct ev_vmlaunch *)step->event->col)->launched,
+			   &step->place);
+}
+
+static void step_other_insn(struct step *step)
+{
+	learn_current(step);
+}
+
+/* --- entries, exits, and what has no instruction ------------------------------------------------
+ */
+
+/* Entry and exit change fields as single writes would. */
+static void take_items(struct step *step, struct model_region *region)
+{
+	for (u32 i = 0; i < step->event->item_count; i++) {
+		const struct trace_item *const item = &step->event->items[i];
+		int index;
+
+		if (item->id == ITEM_LAUNCHED) {
+			set_launch(region, item->value, &step->place);
+			continue;
+		}
+		index = item->id < ITEM_REG ? vmcs_field_index(item->id) : -1;
+		if (index >= 0)
+			set_field(region, index, item->value, &step->place);
+	}
+}
+
+static void step_l2(struct step *step, u64 vmcs, u8 level)
+{
+	if (!step->cpu->current_known || step->cpu->current != vmcs)
+		set_current(step, vmcs);
+	step->cpu->in_vmx = MODEL_YES;
+	step->cpu->level = level;
+	if (step->cpu->region)
+		take_items(step, step->cpu->region);
+}
+
+static void step_l2_entry(struct step *step)
+{
+	step_l2(step, ((const struct ev_l2_entry *)step->event->col)->vmcs, 2);
+	if (step->cpu->region && step->cpu->region->launch != LAUNCH_LAUNCHED)
+		set_launch(step->cpu->region, 1, &step->place);
+}
+
+static void step_l2_exit(struct step *step)
+{
+	const struct ev_l2_exit *const exit = (const struct ev_l2_exit *)step->event->col;
+
+	step_l2(step, exit->vmcs, 1);
+	if (step->cpu->region)
+		set_field(step->cpu->region, VMCS_IX_EXIT_REASON, exit->reason, &step->place);
+}
+
+static void step_vmcs12_write(struct step *step)
+{
+	const struct ev_vmcs12_write *const write =
+		(const struct ev_vmcs12_write *)step->event->col;
+	const int index = vmcs_field_index(write->field);
+	struct model_region *const region = take_region(step, write->vmcs);
+
+	if (region && index >= 0)
+		set_field(region, index, write->value, &step->place);
+}
+
+/* Key frames. They say what is; who made it so stays, where it still holds. */
+static void step_vmx_state(struct step *step)
+{
+	const struct ev_vmx_state *const state = (const struct ev_vmx_state *)step->event->col;
+	struct model_cpu *const cpu = step->cpu;
+
+	cpu->in_vmx = state->in_vmx ? MODEL_YES : MODEL_NO;
+	cpu->level = (u8)state->level;
+	cpu->vmxon_known = true;
+	cpu->vmxon_pointer = state->vmxon_pointer;
+	if (!cpu->current_known || cpu->current != state->vmcs)
+		set_current(step, state->vmcs);
+}
+
+static void step_vmcs_image(struct step *step)
+{
+	const struct ev_vmcs_image *const image = (const struct ev_vmcs_image *)step->event->col;
+	struct model_region *const region = take_region(step, image->vmcs);
+
+	if (!region)
+		return;
+	region->active = MODEL_YES;
+	region->active_cpu = step->event->cpu;
+	if (region->launch != (image->launched ? LAUNCH_LAUNCHED : LAUNCH_CLEAR))
+		set_launch(region, image->launched, &step->place);
+	for (u32 i = 0; i < step->event->item_count; i++) {
+		const struct trace_item *const item = &step->event->items[i];
+		const int index = item->id < ITEM_REG ? vmcs_field_index(item->id) : -1;
+		u64 mask;
+
+		if (index < 0)
+			continue;
+		mask = vmcs_width_mask(vmcs_fields[index].width);
+		if (region->known[index] == mask && region->value[index] == (item->value & mask))
+			continue;
+		region->known[index] = mask;
+		region->value[index] = item->value & mask;
+		region->writer[index] = (struct model_place){ 0 };
+	}
+}
+
+static void forget_cpu(struct model_cpu *cpu)
+{
+	*cpu = (struct model_cpu){ .seen = true };
+}
+
+/* What happened in a gap, on any region, nobody knows. */
+static void step_gap(struct step *step)
+{
+	struct model *const model = step->model;
+
+	forget_cpu(step->cpu);
+	model->from_start = false;
+	model->gap_place = step->place;
+	for (size_t i = 0; i < ARRAY_SIZE(model->regions); i++) {
+		struct model_region *const region = model->regions[i];
+
+		if (!region)
+			continue;
+		region->launch = LAUNCH_UNKNOWN;
+		region->active = MODEL_UNKNOWN;
+		region->cleared = MODEL_UNKNOWN;
+		region->whole = false;
+		memset(region->known, 0, sizeof(region->known));
+		memset(region->writer, 0, sizeof(region->writer));
+	}
+}
+
+static void step_boot(struct step *step)
+{
+	const struct ev_boot *const boot = (const struct ev_boot *)step->event->col;
+
+	if (!step->event->seq && !model_place_is(&step->model->gap_place))
+		step->model->from_start = true;
+	step->model->shown.maxphyaddr = step->model->real.maxphyaddr = (u8)boot->physical_width;
+	step->model->shown.linear_width = step->model->real.linear_width = (u8)boot->linear_width;
+}
+
+static void step_capability(struct step *step)
+{
+	const struct ev_capability *const cap = (const struct ev_capability *)step->event->col;
+
+	if (cap->msr > ~0u)
+		return;
+	vmx_caps_set(&step->model->real, (u32)cap->msr, cap->real);
+	vmx_caps_set(&step->model->shown, (u32)cap->msr, cap->exists ? cap->shown : 0);
+}
+
+static void step_msr_read(struct step *step)
+{
+	const struct ev_msr_read *const read = (const struct ev_msr_read *)step->event->col;
+
+	if (!MSR_IS_VMX_CAP(read->msr) || read->outcome == OUTCOME_FAIL_VALID)
+		return;
+	step->model->cap_read[read->msr - MSR_VMX_BASIC] = step->place;
+	vmx_caps_set(&step->model->shown, (u32)read->msr,
+		     read->outcome == OUTCOME_SUCCEED ? read->value : 0);
+}
+
+static void (*const steps[])(struct step *step) = {
+	[EV_VMXON] = step_vmxon,
+	[EV_VMXOFF] = step_vmxoff,
+	[EV_VMCLEAR] = step_vmclear,
+	[EV_VMPTRLD] = step_vmptrld,
+	[EV_VMPTRST] = step_other_insn,
+	[EV_VMREAD] = step_vmread,
+	[EV_VMWRITE] = step_vmwrite,
+	[EV_VMLAUNCH] = step_entry_insn,
+	[EV_VMRESUME] = step_entry_insn,
+	[EV_INVEPT] = step_other_insn,
+	[EV_INVVPID] = step_other_insn,
+	[EV_VMCALL] = step_other_insn,
+	[EV_VMFUNC] = step_other_insn,
+	[EV_MSR_READ] = step_msr_read,
+	[EV_L2_ENTRY] = step_l2_entry,
+	[EV_L2_EXIT] = step_l2_exit,
+	[EV_VMCS12_WRITE] = step_vmcs12_write,
+	[EV_VMCS_IMAGE] = step_vmcs_image,
+	[EV_VMX_STATE] = step_vmx_state,
+	[EV_GAP] = step_gap,
+	[EV_BOOT] = step_boot,
+	[EV_CAPABILITY] = step_capability,
+};
+
+static enum model_verdict judge(struct model *model, const struct trace_event *event,
+				const struct model_expectation *expected)
+{
+	const struct ev_insn *const insn = model_insn(event);
+
+	if (!expected->known) {
+		model->unknown++;
+		return VERDICT_UNKNOWN;
+	}
+	for (unsigned i = 0; i < expected->count; i++) {
+		if (expected->legal[i].outcome != insn->outcome)
+			continue;
+		if (insn->outcome >= OUTCOME_FAIL_VALID && expected->legal[i].error != insn->error)
+			continue;
+		model->agree++;
+		return VERDICT_AGREE;
+	}
+	model->diverge++;
+	return VERDICT_DIVERGE;
+}
+
+static bool is_vmx_insn(u8 kind)
+{
+	return kind >= EV_VMXON && kind <= EV_VMFUNC;
+}
+
+enum status model_step(struct model *model, const struct trace_event *event, u64 n,
+		       enum model_verdict *verdict, struct model_expectation *expected)
+{
+	struct model_expectation local;
+	struct step step = {
+		.model = model,
+		.event = event,
+		.insn = model_insn(event),
+	};
+
+	*verdict = VERDICT_NONE;
+	if (event->kind >= ARRAY_SIZE(steps) || !steps[event->kind] || event->cpu >= MODEL_MAX_CPUS)
+		return ST_OK;
+	step.cpu = &model->cpus[event->cpu];
+	step.place = model_place_of(event, n);
+	if (!step.cpu->seen && model->from_start) {
+		/* Nothing was executed before the tape began. */
+		step.cpu->in_vmx = MODEL_NO;
+		step.cpu->level = 1;
+		step.cpu->vmxon_known = step.cpu->current_known = true;
+		step.cpu->vmxon_pointer = step.cpu->current = MODEL_NO_POINTER;
+	}
+	step.cpu->seen = true;
+	if (is_vmx_insn(event->kind)) {
+		if (!expected)
+			expected = &local;
+		model_expect(model, event, expected);
+		*verdict = judge(model, event, expected);
+	}
+	steps[event->kind](&step);
+	return step.status;
+}
+
+/* --- questions -------------------------------------------------------------------------------- */
+
+const struct model_region *model_current(const struct model *model, u16 cpu)
+{
+	return cpu < MODEL_MAX_CPUS && model->cpus[cpu].current_known ? model->cpus[cpu].region
+								      : NULL;
+}
+
+bool model_field(const struct model_region *region, int index, u64 mask, u64 *value)
+{
+	mask &= vmcs_width_mask(vmcs_fields[index].width);
+	*value = region->value[index];
+	return (region->known[index] & mask) == mask;
+}
+
+enum model_truth model_control(const struct model_region *region, enum vmx_word word, u64 mask)
+{
+	const struct vmx_control_word *const row = &vmx_control_words[word];
+	enum model_truth active = MODEL_YES;
+	u64 value;
+
+	if (row->by_mask)
+		active = model_control(region, row->by_word, row->by_mask);
+	if (active != MODEL_YES)
+		return active;
+	if (!model_field(region, row->field, mask, &value))
+		return MODEL_UNKNOWN;
+	return (value & mask) == mask ? MODEL_YES : MODEL_NO;
+}

@@ -1,0 +1,128 @@
+/*
+ * replay/model.h - what the SDM says the state is: followed from the events of a tape
+ *
+ * The model is written from the SDM alone. It takes what the processor did from the tape (outcomes,
+ * values read, what exits saved) and keeps what follows: for each CPU whether it is in VMX
+ * operation, its VMXON pointer and its current VMCS; for each VMCS region its launch state, where
+ * it is active, and the value of every field; the capability MSRs that L1 is shown.
+ *
+ * Everything is known or unknown. At the start of a tape that begins with its boot record nothing
+ * has happened yet, which is knowledge; a gap takes all knowledge away but what cannot change; key
+ * frames bring it back. With each piece of state stands the place of the event that made it.
+ */
+#ifndef REPLAY_MODEL_H
+#define REPLAY_MODEL_H
+
+#include "trace/event.h"
+#include "vmx/caps.h"
+#include "vmx/vmcs12.h"
+
+#define MODEL_MAX_CPUS	  256
+#define MODEL_MAX_REGIONS 1024 /* more than that: the one unused for longest becomes unknown */
+#define MODEL_NO_POINTER  (~0ull)
+
+/* Which event: the number of the tape, its name (cpu and seq) and who executed it. */
+struct model_place {
+	u64 n;
+	u64 seq;
+	u64 rip;
+	u16 cpu;
+	u8 kind; /* 0: no event, nowhere */
+};
+
+enum model_truth { MODEL_UNKNOWN, MODEL_NO, MODEL_YES };
+enum model_launch { LAUNCH_UNKNOWN, LAUNCH_CLEAR, LAUNCH_LAUNCHED };
+
+struct model_region {
+	u64 pointer;
+	u64 used;   /* the event that used it last */
+	u8 launch;  /* enum model_launch */
+	u8 active;  /* enum model_truth: on active_cpu */
+	u8 cleared; /* enum model_truth: VMCLEARed, and not lost by a VMXOFF since */
+	u16 active_cpu;
+	bool whole; /* every write since the region was first used is known */
+	struct model_place launch_place;
+	struct model_place active_place; /* the VMPTRLD */
+	struct model_place clear_place;	 /* the last VMCLEAR */
+	u64 value[VMCS_FIELD_COUNT];	 /* by enum vmcs_index */
+	u64 known[VMCS_FIELD_COUNT];	 /* the bits of value that are known */
+	struct model_place writer[VMCS_FIELD_COUNT];
+};
+
+struct model_cpu {
+	bool seen;
+	u8 in_vmx; /* enum model_truth */
+	u8 level;  /* 1 or 2: whose turn it is; 0: unknown */
+	bool vmxon_known;
+	bool current_known;
+	u64 vmxon_pointer; /* MODEL_NO_POINTER: none */
+	u64 current;	   /* the current-VMCS pointer, MODEL_NO_POINTER: none */
+	struct model_place vmxon_place;
+	struct model_place vmxoff_place;
+	struct model_region *region; /* of `current`, or NULL */
+};
+
+/* What the SDM allows an instruction to end with. */
+#define MODEL_MAX_LEGAL 4
+struct model_expectation {
+	bool known; /* false: it rests on something unknown */
+	u8 count;
+	struct {
+		u8 outcome; /* enum trace_outcome */
+		u8 error;   /* VM-instruction error, or vector */
+	} legal[MODEL_MAX_LEGAL];
+};
+
+enum model_verdict { VERDICT_NONE, VERDICT_AGREE, VERDICT_DIVERGE, VERDICT_UNKNOWN };
+
+struct model {
+	struct vmx_caps shown;			    /* what L1 sees */
+	struct vmx_caps real;			    /* what the processor has */
+	struct model_place cap_read[VMX_CAP_COUNT]; /* last RDMSR of L1 */
+	bool from_start; /* the tape begins with its boot record, and nothing was lost since */
+	struct model_place gap_place; /* the last gap */
+	u64 agree, diverge, unknown;  /* verdicts so far */
+	struct model_cpu cpus[MODEL_MAX_CPUS];
+	struct model_region *regions[2 * MODEL_MAX_REGIONS]; /* open addressing by pointer */
+	unsigned region_count;
+	bool forgot; /* a region was given up: one met anew may be an old one */
+};
+
+/* NULL when there is no memory. */
+struct model *model_new(void);
+void model_free(struct model *model);
+
+/*
+ * Take event number @n of the tape. Before: the state before the event; after: behind it. The
+ * verdict is VERDICT_NONE for all but instructions of VMX, and @expected (may be NULL) says what
+ * was legal.
+ *
+ * ST_NO_MEMORY when a region cannot be kept.
+ */
+enum status model_step(struct model *model, const struct trace_event *event, u64 n,
+		       enum model_verdict *verdict, struct model_expectation *expected);
+
+/* Place of @event. */
+struct model_place model_place_of(const struct trace_event *event, u64 n);
+
+static inline bool model_place_is(const struct model_place *place)
+{
+	return place->kind;
+}
+
+/* The region at @pointer, NULL when the tape has not shown it. */
+struct model_region *model_region(const struct model *model, u64 pointer);
+
+/* The region that is current on @cpu; NULL when there is none, or it is unknown. */
+const struct model_region *model_current(const struct model *model, u16 cpu);
+
+/* Whether every bit of @mask of field @index of @region is known; then *@value is the field. */
+bool model_field(const struct model_region *region, int index, u64 mask, u64 *value);
+
+/*
+ * Whether control @mask of @word is on in @region; words that another control activates count as 0
+ * while it is off.
+ */
+enum model_truth model_control(const struct model_region *region, enum vmx_word word, u64 mask);
+
+#endif
