@@ -11,9 +11,15 @@
 #define MAX_WIDTH_1G  46 /* 64 TiB: 128 tables */
 #define MAX_WIDTH_2M  39 /* without 1 GiB pages, 512 GiB: 512 tables */
 
+/* How many pages L1 can make hv split by MTRRs that it writes; firmware and Linux need a handful.
+ */
+#define MAX_SPLITS    128
+
 static u64 *pml4;
 static u64 mapped_end;
 static bool large_1g;
+static bool built;
+static unsigned splits_left;
 
 /*
  * hv's own range maps to one page of nothing: L1 that strays there finds memory that forgets, and
@@ -38,6 +44,17 @@ static bool is_leaf(unsigned level, u64 entry)
 
 static void fill(u64 *table, unsigned level, u64 base);
 
+/* A table to split a page with; NULL when L1 has had its share of hv's memory. */
+static u64 *split_table(void)
+{
+	if (!built)
+		return mem_alloc_pages(1);
+	if (!splits_left)
+		return NULL;
+	splits_left--;
+	return mem_try_page();
+}
+
 static void fill_entry(u64 *entry, unsigned level, u64 base)
 {
 	const u64 size = level_size(level);
@@ -50,8 +67,14 @@ static void fill_entry(u64 *entry, unsigned level, u64 base)
 		   !(level > 1 && mem_is_hv(base, size)) && mtrr_type(base, size, &type)) {
 		*entry = base | (u64)type << EPT_TYPE_SHIFT | EPT_ALL | (level > 1 ? EPT_LARGE : 0);
 	} else {
-		u64 *table = has_table ? table_of(*entry) : mem_alloc_pages(1);
+		u64 *table = has_table ? table_of(*entry) : split_table();
 
+		/* Without a table the whole page is uncached: slow, and right for every type. It
+		 * can't hold anything of hv's, whose range has its tables from the start. */
+		if (!table) {
+			*entry = base | EPT_TYPE_UC << EPT_TYPE_SHIFT | EPT_ALL | EPT_LARGE;
+			return;
+		}
 		fill(table, level - 1, base);
 		*entry = virt_to_phys(table) | EPT_ALL;
 	}
@@ -80,7 +103,10 @@ void ept01_init(void)
 		scratch_table[i] = virt_to_phys(scratch) | EPT_TYPE_WB << EPT_TYPE_SHIFT | EPT_ALL;
 	mtrr_read();
 	pml4 = mem_alloc_pages(1);
+	built = false;
 	fill(pml4, 4, 0);
+	built = true;
+	splits_left = MAX_SPLITS;
 }
 
 u64 ept01_pointer(void)
