@@ -7,25 +7,26 @@
 #include "hv/vmcs01.h"
 #include "vmx/tables.h"
 
-#define PTE_P	  BIT(0)
-#define PTE_W	  BIT(1)
-#define PTE_U	  BIT(2)
-#define PTE_A	  BIT(5)
-#define PTE_D	  BIT(6)
-#define PTE_PS	  BIT(7)
-#define PTE_NX	  BIT(63)
-#define PFEC_P	  BIT(0)
-#define PFEC_W	  BIT(1)
-#define PFEC_U	  BIT(2)
-#define PFEC_RSV  BIT(3)
-#define PFEC_I	  BIT(4)
-#define CR0_WP	  BIT(16)
-#define CR4_PSE	  BIT(4)
-#define CR4_LA57  BIT(12)
-#define CR4_SMAP  BIT(21)
-#define EFER_NXE  BIT(11)
-#define RFLAGS_AC BIT(18)
-#define VECTOR_PF 14
+#define PTE_P	   BIT(0)
+#define PTE_W	   BIT(1)
+#define PTE_U	   BIT(2)
+#define PTE_A	   BIT(5)
+#define PTE_D	   BIT(6)
+#define PTE_PS	   BIT(7)
+#define PTE_NX	   BIT(63)
+#define PFEC_P	   BIT(0)
+#define PFEC_W	   BIT(1)
+#define PFEC_U	   BIT(2)
+#define PFEC_RSV   BIT(3)
+#define PFEC_I	   BIT(4)
+#define CR0_WP	   BIT(16)
+#define CR4_PSE	   BIT(4)
+#define CR4_LA57   BIT(12)
+#define CR4_SMAP   BIT(21)
+#define EFER_NXE   BIT(11)
+#define RFLAGS_AC  BIT(18)
+#define VECTOR_PF  14
+#define MAX_LEVELS 5
 
 void *guest_ram(u64 gpa1, size_t size)
 {
@@ -109,6 +110,47 @@ static bool may_be_large(const struct walk *walk, const struct paging_mode *mode
 	return level == 2 || (level == 3 && mode->levels >= 4);
 }
 
+/* An entry of the guest's tables, and where it stands. */
+struct walk_entry {
+	u64 at, value;
+};
+
+/* PDPTEs of PAE paging are registers, which the processor keeps in the VMCS; SDM "PDPTE Registers".
+ */
+static bool is_register(const struct paging_mode *mode, unsigned level)
+{
+	return mode->levels == 3 && level == 3;
+}
+
+static struct walk_entry read_entry(const struct paging_mode *mode, unsigned level, u64 table,
+				    u64 linear)
+{
+	const u64 index =
+		linear >> (12 + mode->index_bits * (level - 1)) & MASK(mode->index_bits - 1, 0);
+	struct walk_entry entry = { .at = table + index * mode->entry_size };
+
+	if (is_register(mode, level))
+		entry.value = vmread(VMCS_GUEST_PDPTE0 + 2 * (u32)(index & 3));
+	else
+		guest_read_gpa(entry.at, &entry.value, mode->entry_size);
+	return entry;
+}
+
+/* SDM "Accessed and Dirty Flags"; PDPTEs that are registers have none. */
+static void set_flags(const struct paging_mode *mode, struct walk_entry *entries, unsigned leaf,
+		      enum guest_access access)
+{
+	for (unsigned level = leaf; level <= mode->levels; level++) {
+		struct walk_entry *entry = &entries[level];
+		const u64 flags = PTE_A | (access == GUEST_WRITE && level == leaf ? PTE_D : 0);
+
+		if (is_register(mode, level) || (entry->value & flags) == flags)
+			continue;
+		entry->value |= flags;
+		guest_write_gpa(entry->at, &entry->value, mode->entry_size);
+	}
+}
+
 /*
  * Rights are ANDed over the levels (NX ORed) and judged at the end. Reserved bits are not checked:
  * L1's own access through such an entry has faulted before hv is asked, and hv only reads.
@@ -117,21 +159,17 @@ static enum status walk_tables(const struct walk *walk, u64 linear, enum guest_a
 			       u64 *gpa, struct guest_fault *fault)
 {
 	const struct paging_mode mode = paging_mode(walk);
-	u64 table = mode.levels >= 4   ? walk->cr3 & MASK(51, 12)
-		    : mode.levels == 3 ? walk->cr3 & MASK(31, 5)
-				       : walk->cr3 & MASK(31, 12);
-	u64 rights = PTE_W | PTE_U, entry, at, page;
-	unsigned level = mode.levels, shift;
+	u64 table = walk->cr3 & (mode.levels >= 4 ? MASK(51, 12) : MASK(31, 12));
+	u64 rights = PTE_W | PTE_U, entry, page, offset;
+	struct walk_entry entries[MAX_LEVELS + 1] = { 0 };
+	unsigned level = mode.levels;
 
 	for (;; level--) {
-		shift = 12 + mode.index_bits * (level - 1);
-		at = table + (linear >> shift & MASK(mode.index_bits - 1, 0)) * mode.entry_size;
-		entry = 0;
-		guest_read_gpa(at, &entry, mode.entry_size);
+		entries[level] = read_entry(&mode, level, table, linear);
+		entry = entries[level].value;
 		if (!(entry & PTE_P))
 			return page_fault(walk, linear, access, 0, fault);
-		/* PDPTEs of PAE paging have no rights of their own. */
-		if (!(mode.levels == 3 && level == 3))
+		if (!is_register(&mode, level))
 			rights = (rights & entry & (PTE_W | PTE_U)) | ((rights | entry) & PTE_NX);
 		if (level == 1 || (entry & PTE_PS && may_be_large(walk, &mode, level)))
 			break;
@@ -139,18 +177,13 @@ static enum status walk_tables(const struct walk *walk, u64 linear, enum guest_a
 	}
 	if (entry_forbids(walk, rights, access))
 		return page_fault(walk, linear, access, PFEC_P, fault);
-	if (walk->set_flags) {
-		const u64 flags = PTE_A | (access == GUEST_WRITE ? PTE_D : 0);
-
-		if ((entry & flags) != flags) {
-			entry |= flags;
-			guest_write_gpa(at, &entry, mode.entry_size);
-		}
-	}
+	if (walk->set_flags)
+		set_flags(&mode, entries, level, access);
 	page = mode.entry_size == 4
 		       ? (entry & MASK(31, 12)) | (level == 2 ? BITS(entry, 20, 13) << 32 : 0)
 		       : entry & MASK(51, 12);
-	*gpa = (page & ~MASK(shift - 1, 0)) | (linear & MASK(shift - 1, 0));
+	offset = BIT(12 + mode.index_bits * (level - 1)) - 1;
+	*gpa = (page & ~offset) | (linear & offset);
 	return ST_OK;
 }
 
