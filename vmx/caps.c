@@ -169,10 +169,11 @@ static void clear_item(struct vmx_caps *caps, const struct vmx_item *item)
 /* Any bit of @item, unlike vmx_caps_has() also of a word that cannot be active. */
 static bool any_left(const struct vmx_caps *caps, const struct vmx_item *item)
 {
-	const struct vmx_control_word *row = &vmx_control_words[item->where];
+	const struct vmx_control_word *row;
 
 	if (item->kind != VMX_ITEM_CTL)
 		return caps->msr[item->where] & item->mask;
+	row = &vmx_control_words[item->where];
 	return (caps->msr[row->cap] | caps->msr[row->true_cap]) &
 	       (row->layout == VMX_LAYOUT_SPLIT ? item->mask << 32 : item->mask);
 }

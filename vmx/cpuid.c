@@ -28,29 +28,38 @@ const struct vmx_cpuid vmx_cpuid_rows[] = {
 
 const size_t vmx_cpuid_row_count = ARRAY_SIZE(vmx_cpuid_rows);
 
-/* Whether a row names the pair exactly, so that the rows for any subleaf do not apply to it. */
-static bool has_own_rows(u32 leaf, u32 subleaf)
+/* The first row of @leaf or of a leaf above it; rows are in the order of their leaves. */
+static const struct vmx_cpuid *first_row(u32 leaf)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(vmx_cpuid_rows); i++) {
-		if (vmx_cpuid_rows[i].leaf == leaf && vmx_cpuid_rows[i].subleaf == subleaf)
-			return true;
+	size_t low = 0, high = ARRAY_SIZE(vmx_cpuid_rows);
+
+	while (low < high) {
+		const size_t middle = (low + high) / 2;
+
+		if (vmx_cpuid_rows[middle].leaf < leaf)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return false;
+	return vmx_cpuid_rows + low;
 }
 
 u32 vmx_cpuid_mask(const struct vmx_caps *caps, u32 leaf, u32 subleaf, enum vmx_cpuid_reg reg)
 {
-	const u32 wanted = has_own_rows(leaf, subleaf) ? subleaf : CPUID_SUBLEAF_ANY;
-	u32 mask = 0;
+	const struct vmx_cpuid *const end = vmx_cpuid_rows + ARRAY_SIZE(vmx_cpuid_rows);
+	u32 own = 0, any = 0;
+	bool has_own = false;
 
-	for (size_t i = 0; i < ARRAY_SIZE(vmx_cpuid_rows); i++) {
-		const struct vmx_cpuid *row = &vmx_cpuid_rows[i];
+	for (const struct vmx_cpuid *row = first_row(leaf); row < end && row->leaf == leaf; row++) {
+		u32 *mask = row->subleaf == subleaf ? &own : &any;
 
-		if (row->leaf == leaf && row->subleaf == wanted && row->reg == reg &&
-		    vmx_caps_has(caps, &row->needs))
-			mask |= row->mask;
+		if (row->subleaf != subleaf && row->subleaf != CPUID_SUBLEAF_ANY)
+			continue;
+		has_own |= row->subleaf == subleaf;
+		if (row->reg == reg && vmx_caps_has(caps, &row->needs))
+			*mask |= row->mask;
 	}
-	return mask;
+	return has_own ? own : any;
 }
 
 const struct vmx_cpuid *vmx_cpuid_find(const char *name, const struct vmx_cpuid *after)

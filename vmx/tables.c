@@ -271,6 +271,38 @@ int vmx_word_of_field(int index)
 	return -1;
 }
 
+const struct vmx_use vmx_uses[] = {
+#define USES(FIELD, WORD, NAME) { WORD##_##NAME, VMCS_IX_##FIELD, VMX_WORD_##WORD },
+#include "vmx/uses.def"
+#undef USES
+};
+
+const size_t vmx_use_count = ARRAY_SIZE(vmx_uses);
+
+void vmx_words_settle(u64 words[VMX_WORD_COUNT])
+{
+	for (unsigned int word = 0; word < VMX_WORD_COUNT; word++) {
+		const struct vmx_control_word *row = &vmx_control_words[word];
+
+		if (row->by_mask && !(words[row->by_word] & row->by_mask))
+			words[word] = 0;
+	}
+}
+
+bool vmcs_field_used(int index, const u64 words[VMX_WORD_COUNT])
+{
+	bool has_rows = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(vmx_uses); i++) {
+		if (vmx_uses[i].field != index)
+			continue;
+		if (words[vmx_uses[i].word] & vmx_uses[i].mask)
+			return true;
+		has_rows = true;
+	}
+	return !has_rows;
+}
+
 const struct vmx_capbit vmx_capbits[VMX_CAPBIT_COUNT] = {
 #define CAPBIT(MSR, NAME, capbit_name, high_bit, low_bit, capbit_title) \
 	[VMX_CAPBIT_IX_##NAME] = { .name = #capbit_name,                \

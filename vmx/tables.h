@@ -266,6 +266,25 @@ const struct vmx_control *vmx_control_at(enum vmx_word word, unsigned int bit);
 /* The word that field @index holds, or -1. */
 int vmx_word_of_field(int index);
 
+/* Field @field is used while all bits of @mask (one control) are 1 in @word (uses.def). */
+struct vmx_use {
+	u64 mask;
+	u8 field; /* enum vmcs_index */
+	u8 word;  /* enum vmx_word */
+};
+
+extern const struct vmx_use vmx_uses[];
+extern const size_t vmx_use_count;
+
+/*
+ * Clears, among the control words of one VMCS (by enum vmx_word), those that their activating
+ * control switches off: what they hold counts as 0.
+ */
+void vmx_words_settle(u64 words[VMX_WORD_COUNT]);
+
+/* Whether @words, settled, make the processor look at field @index. */
+bool vmcs_field_used(int index, const u64 words[VMX_WORD_COUNT]);
+
 /* --- Other capability bits (capbits.def) ------------------------------------------------------ */
 
 /* Masks in their MSR: CAP_EPT_2M, CAP_TRUE_CTLS ... */

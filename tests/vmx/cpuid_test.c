@@ -97,6 +97,13 @@ static void no_bit_is_listed_twice(void **state)
 	}
 }
 
+static void rows_stand_in_the_order_of_their_leaves(void **state)
+{
+	(void)state;
+	for (size_t i = 1; i < vmx_cpuid_row_count; i++)
+		assert_true(vmx_cpuid_rows[i - 1].leaf <= vmx_cpuid_rows[i].leaf);
+}
+
 static void names_find_all_their_rows(void **state)
 {
 	const struct vmx_cpuid *row = NULL;
@@ -116,6 +123,7 @@ int main(void)
 		cmocka_unit_test(listed_bits_are_shown_and_no_others),
 		cmocka_unit_test(features_vanish_with_the_control_they_need),
 		cmocka_unit_test(no_bit_is_listed_twice),
+		cmocka_unit_test(rows_stand_in_the_order_of_their_leaves),
 		cmocka_unit_test(names_find_all_their_rows),
 	};
 	return cmocka_run_group_tests_name("vmx/cpuid", tests, NULL, NULL);

@@ -232,6 +232,64 @@ static void words_belong_to_fields_and_fit_their_layout(void **state)
 	assert_int_equal(vmx_control_words[VMX_WORD_TERTIARY].by_mask, BIT(17));
 }
 
+static void a_field_is_used_while_one_of_its_controls_is_1(void **state)
+{
+	static const struct {
+		const char *name;
+		int field;
+		enum vmx_word word;
+		u64 value;
+		bool used;
+	} rows[] = {
+		{ "always", VMCS_IX_GUEST_RIP, VMX_WORD_PIN, 0, true },
+		{ "i/o bitmap off", VMCS_IX_IO_BITMAP_A, VMX_WORD_PRIMARY, PRIMARY_MSR_BITMAPS,
+		  false },
+		{ "i/o bitmap on", VMCS_IX_IO_BITMAP_B, VMX_WORD_PRIMARY, PRIMARY_IO_BITMAPS,
+		  true },
+		{ "executive pointer", VMCS_IX_EXECUTIVE_VMCS_POINTER, VMX_WORD_PIN, 0, true },
+		{ "guest efer by entry", VMCS_IX_GUEST_IA32_EFER, VMX_WORD_ENTRY, ENTRY_LOAD_EFER,
+		  true },
+		{ "guest efer by exit", VMCS_IX_GUEST_IA32_EFER, VMX_WORD_EXIT, EXIT_SAVE_EFER,
+		  true },
+		{ "guest efer by neither", VMCS_IX_GUEST_IA32_EFER, VMX_WORD_EXIT, EXIT_LOAD_EFER,
+		  false },
+		{ "ept without secondary controls", VMCS_IX_EPT_POINTER, VMX_WORD_SECONDARY,
+		  SECONDARY_EPT, false },
+	};
+	u64 words[VMX_WORD_COUNT] = { [VMX_WORD_PRIMARY] = PRIMARY_SECONDARY_CONTROLS,
+				      [VMX_WORD_SECONDARY] = SECONDARY_EPT,
+				      [VMX_WORD_TERTIARY] = TERTIARY_HLAT };
+
+	(void)state;
+	vmx_words_settle(words);
+	assert_true(vmcs_field_used(VMCS_IX_EPT_POINTER, words));
+	assert_false(vmcs_field_used(VMCS_IX_HLAT_POINTER, words));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		u64 alone[VMX_WORD_COUNT] = { 0 };
+
+		alone[rows[i].word] = rows[i].value;
+		vmx_words_settle(alone);
+		assert_row(rows[i].name, vmcs_field_used(rows[i].field, alone), rows[i].used);
+	}
+}
+
+static void fields_that_need_a_control_to_exist_are_used_by_controls(void **state)
+{
+	const u64 none[VMX_WORD_COUNT] = { 0 };
+
+	(void)state;
+	for (int ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
+		const struct vmcs_field *field = &vmcs_fields[ix];
+
+		/* FRED and APX come from CPUID, and exit information is used by whoever reads it.
+		 */
+		if (field->exists == VMCS_EXISTS_ALWAYS || field->kind == VMCS_KIND_INFO ||
+		    field->exists == VMCS_EXISTS_FRED)
+			continue;
+		assert_row(field->name, vmcs_field_used(ix, none), false);
+	}
+}
+
 static void capability_bits_are_unique_and_do_not_overlap(void **state)
 {
 	(void)state;
@@ -269,6 +327,8 @@ int main(void)
 		cmocka_unit_test(msrs_have_names),
 		cmocka_unit_test(control_names_are_unique_and_short_names_mean_groups),
 		cmocka_unit_test(words_belong_to_fields_and_fit_their_layout),
+		cmocka_unit_test(a_field_is_used_while_one_of_its_controls_is_1),
+		cmocka_unit_test(fields_that_need_a_control_to_exist_are_used_by_controls),
 		cmocka_unit_test(capability_bits_are_unique_and_do_not_overlap),
 	};
 	return cmocka_run_group_tests_name("vmx/tables", tests, NULL, NULL);
