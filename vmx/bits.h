@@ -44,7 +44,7 @@ enum vmx_style {
 };
 
 struct vmx_part {
-	const char *name;  /* without spaces; empty where the value alone says it */
+	const char *name;  /* without spaces; empty where there is nothing to call it */
 	const char *title; /* a sentence for people */
 	u8 high;
 	u8 low;

@@ -31,7 +31,7 @@ static void add_part(struct text *text, const struct vmx_part *part, u64 value)
 	const char *choice;
 
 	if (part->style == VMX_STYLE_FLAG) {
-		if (number) {
+		if (number && part->name[0]) {
 			add_space(text);
 			add(text, "%s", part->name);
 		}
