@@ -28,7 +28,9 @@ static char *path_in(const char *folder, const char *name)
 
 /*
  * rfb is the one display that neither needs a screen nor writes to stdout, where the frames are.
- * ignore_bad_msrs=0: an MSR that does not exist faults, as on a processor.
+ * ignore_bad_msrs=1: an MSR that Bochs lacks reads as 0. Linux's first instructions read
+ * IA32_MISC_ENABLE, which every Intel processor has and Bochs has not, and would not survive a
+ * fault.
  */
 static void write_config(const struct bochs_setup *setup, const char *path, const char *serial,
 			 const char *log)
@@ -42,7 +44,7 @@ static void write_config(const struct bochs_setup *setup, const char *path, cons
 		"config_interface: textconfig\n"
 		"romimage: file=" BIOS ", options=fastboot\n"
 		"vgaromimage: file=" VGA_BIOS "\n"
-		"cpu: model=%s, count=%llu, ips=%llu, reset_on_triple_fault=0, ignore_bad_msrs=0\n"
+		"cpu: model=%s, count=%llu, ips=%llu, reset_on_triple_fault=0, ignore_bad_msrs=1\n"
 		"memory: guest=%llu, host=%llu\n"
 		"clock: sync=none, time0=%d\n"
 		"ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14\n"
