@@ -1,0 +1,108 @@
+#include "replay/position.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_POSITION 64
+
+static enum status find_entry(struct reader *reader, u64 wanted, u64 *n)
+{
+	const struct trace_event *event;
+	u64 count = 0;
+
+	if (!wanted || reader_seek(reader, 0) != ST_OK)
+		return ST_NOT_FOUND;
+	for (;;) {
+		*n = reader_tell(reader);
+		if (reader_next(reader, &event) != ST_OK)
+			return ST_NOT_FOUND;
+		if (event->kind == EV_L2_ENTRY && ++count == wanted)
+			return ST_OK;
+	}
+}
+
+/* Digits up to @end of the text; false when there are none or something else follows. */
+static bool number(const char *text, const char *suffix, u64 *value)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	*value = strtoull(text, &end, 10);
+	return !strcmp(end, suffix);
+}
+
+static enum status resolve(struct reader *reader, const char *text, u64 *n)
+{
+	const u64 events = reader_info(reader)->events;
+	u64 value, cpu;
+	char *rest;
+
+	if (*text++ != '@')
+		return ST_INVALID;
+	if (number(text, "", n))
+		return *n < events ? ST_OK : ST_NOT_FOUND;
+	if (number(text, "%", &value)) {
+		*n = value >= 100 ? (events ? events - 1 : 0)
+				  : events / 100 * value + events % 100 * value / 100;
+		return value <= 100 ? ST_OK : ST_NOT_FOUND;
+	}
+	if (!strncmp(text, "entry:", 6) && number(text + 6, "", &value))
+		return find_entry(reader, value, n);
+	if (*text != 'c' || text[1] < '0' || text[1] > '9')
+		return ST_INVALID;
+	cpu = strtoull(text + 1, &rest, 10);
+	if (*rest != ':' || !number(rest + 1, "", &value))
+		return ST_INVALID;
+	return cpu > 0xffff ? ST_NOT_FOUND : reader_find(reader, (u16)cpu, value, n);
+}
+
+enum status position_resolve(struct reader *reader, const char *text, u64 *n, char *error,
+			     size_t size)
+{
+	const enum status status = resolve(reader, text, n);
+
+	if (status == ST_INVALID)
+		snprintf(error, size, "'%s' is no position: use @c0:123, @123, @50%% or @entry:5",
+			 text);
+	else if (status != ST_OK)
+		snprintf(error, size, "'%s': the tape does not have it, it has %llu events", text,
+			 (unsigned long long)reader_info(reader)->events);
+	return status;
+}
+
+enum status position_resolve_range(struct reader *reader, const char *text,
+				   struct position_range *range, char *error, size_t size)
+{
+	const u64 events = reader_info(reader)->events;
+	const char *const dots = strstr(text, "..");
+	char first[MAX_POSITION];
+	enum status status = ST_OK;
+	u64 last;
+
+	range->first = 0;
+	range->end = events;
+	if (!dots) {
+		status = position_resolve(reader, text, &range->first, error, size);
+		range->end = range->first + 1;
+		return status;
+	}
+	if ((size_t)(dots - text) >= sizeof(first)) {
+		snprintf(error, size, "'%s' is no range", text);
+		return ST_INVALID;
+	}
+	snprintf(first, sizeof(first), "%.*s", (int)(dots - text), text);
+	if (*first)
+		status = position_resolve(reader, first, &range->first, error, size);
+	if (status != ST_OK || !dots[2])
+		return status;
+	/* A tape of fewer events ends the range. */
+	if (number(dots + 3, "", &last) && dots[2] == '@') {
+		range->end = last < events ? last + 1 : events;
+		return ST_OK;
+	}
+	status = position_resolve(reader, dots + 2, &last, error, size);
+	range->end = last + 1;
+	return status;
+}
