@@ -18,6 +18,9 @@
 #define CODEC_MAX_VMCSS	    256
 #define CODEC_MAX_LEVEL	    3
 
+/* What follows a site also depends on the last site with KEY_COL0: on its number modulo this. */
+#define CODEC_TURNS	    8
+
 #define CODEC_NO_SITE	    0xffff
 
 /* Bits of an op byte. The others are 0. */

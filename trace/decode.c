@@ -13,7 +13,7 @@ struct site {
 	u64 rip;
 	const u8 *code;
 	u32 mask;
-	u16 next;
+	u16 next[CODEC_TURNS];
 	u16 shape;
 	u8 level;
 	u8 code_count;
@@ -34,6 +34,7 @@ struct trace_decoder {
 	u64 tsc;
 	u64 last_key;
 	struct site *previous;
+	u32 turn;
 	u64 cells[SCHEMA_MAX_CELLS];
 	u32 site_count;
 	u32 shape_count;
@@ -158,7 +159,8 @@ enum status trace_decoder_open(struct trace_decoder *decoder, const void *payloa
 	decoder->tsc = facts->first_tsc;
 	decoder->last_key = 0;
 	memset(decoder->cells, 0, sizeof(decoder->cells));
-	decoder->start = (struct site){ .next = CODEC_NO_SITE };
+	memset(decoder->start.next, 0xff, sizeof(decoder->start.next));
+	decoder->turn = 0;
 	decoder->previous = &decoder->start;
 	decoder->site_count = decoder->id_count = 0;
 	decoder->shapes[0] =
@@ -186,9 +188,9 @@ static struct site *site_add(struct trace_decoder *decoder)
 		.kind = kind,
 		.values = &decoder->values[number * TRACE_MAX_COLUMNS],
 		.key = key,
-		.next = CODEC_NO_SITE,
 		.level = level,
 	};
+	memset(site->next, 0xff, sizeof(site->next));
 	memset(site->values, 0, TRACE_MAX_COLUMNS * sizeof(u64));
 	if (kind->key == KEY_COL0)
 		site->values[0] = key;
@@ -217,7 +219,7 @@ static struct site *site_take(struct trace_decoder *decoder)
 	else
 		return NULL;
 	if (site)
-		decoder->previous->next = (u16)number;
+		decoder->previous->next[decoder->turn] = (u16)number;
 	return site;
 }
 
@@ -372,7 +374,7 @@ enum status trace_decode_event(struct trace_decoder *decoder, struct trace_event
 		return end(decoder);
 
 	const unsigned op = *decoder->streams[STREAM_OP].at++;
-	const u16 next = decoder->previous->next;
+	const u16 next = decoder->previous->next[decoder->turn];
 	struct site *site;
 
 	if (unlikely(op > OP_ALL))
@@ -387,6 +389,8 @@ enum status trace_decode_event(struct trace_decoder *decoder, struct trace_event
 		return fail(decoder);
 	}
 	decoder->previous = site;
+	if (site->kind->key == KEY_COL0)
+		decoder->turn = (u32)(site - decoder->sites) % CODEC_TURNS;
 
 	site->delta += unzigzag(take_number(decoder, STREAM_TSC));
 	decoder->tsc += site->delta;

@@ -1,49 +1,69 @@
 #include "trace/encode.h"
 
-/*
- * Streams grow in segments of one pool, since nobody knows beforehand which of them will be long.
- * A segment is left when it has no room for another number, so all but its last bytes are used.
- */
-#define SEGMENT_SIZE  128
-#define NUMBER_SIZE   10 /* the longest varint */
-#define SEGMENT_COUNT (CODEC_MAX_RAW / (SEGMENT_SIZE - NUMBER_SIZE + 1) + SCHEMA_MAX_STREAMS + 2)
-#define NO_SEGMENT    0xffff
+#include "trace/streams.h"
 
 /*
  * Bytes that a block needs at most for its stream table, and for an event without items and bytes:
  * op, site, mask, tsc, shape, length, rip, a new site with its code, a new shape's count, columns.
  */
-#define BOUND	      (2 + SCHEMA_MAX_STREAMS * 5 + 96 + TRACE_MAX_COLUMNS * NUMBER_SIZE)
-#define ITEM_BOUND    (NUMBER_SIZE + 3)
+#define BOUND		  (STREAMS_MAX_TABLE + 96 + TRACE_MAX_COLUMNS * NUMBER_SIZE)
+#define ITEM_BOUND	  (NUMBER_SIZE + 3)
 
 /* A block is full when the next event might not fit; hv's memory sets these, not the format. */
-#define MAX_SITES     512
-#define MAX_VALUES    (MAX_SITES * 16)
-#define MAX_SHAPES    512
+#define MAX_SITES	  512
+#define MAX_VALUES	  (MAX_SITES * 16)
+#define MAX_SHAPES	  512
 
-struct stream {
-	u8 *at;	   /* next byte */
-	u8 *limit; /* the last place where a number fits into the segment */
-	u16 first;
-	u16 current;
+#define ALWAYS_INLINE	  inline __attribute__((always_inline))
+#define NOINLINE	  __attribute__((noinline))
+
+#define INSN_COLUMN_COUNT (sizeof(struct ev_insn) / sizeof(u64))
+
+/* What encoding needs of a kind, close together. */
+struct plan {
+	const struct trace_column *columns; /* NULL where the schema has no such kind */
+	u8 counted;
+	u8 column_count;
+	u8 first; /* column that comparing begins with: behind the key, where that is one */
+	u8 flags;
+	u8 value_column;
+	u8 field_column;
+	u8 vmcs_column; /* which VMCS the fields of this event are of, SCHEMA_NONE: as before */
+	u8 key_cell;
+	u8 last_count;
+	u8 last[SCHEMA_MAX_LAST];
+	u8 last_cell[SCHEMA_MAX_LAST];
+	u16 other; /* OTHER or 0 */
+	u32 last_mask;
 };
 
 struct site {
 	u64 key;
-	u64 delta; /* TSC ticks between the last event here and the one before it */
-	u64 rip;   /* where it is not the key */
-	u64 *values;
+	const struct plan *plan;
+	u64 delta;   /* TSC ticks between the last event here and the one before it */
+	u64 rip;     /* where it is not the key */
+	u64 *values; /* of the columns, at the last event here */
+	u64 *field;  /* last value of field @field_id of VMCS @vmcs */
+	u64 field_id;
+	struct site *next[CODEC_TURNS]; /* what followed last time; at first encoder->start */
+	u32 vmcs;
 	u32 mask;
-	u16 next;  /* the site that followed last time */
-	u16 chain; /* next in the hash chain */
+	u32 version; /* of the cells that @values has */
+	u16 chain;   /* next in the hash chain */
 	u16 shape;
-	u8 kind;
-	u8 level;
+	u16 identity; /* kind and level, and OTHER */
 };
+
+/*
+ * In the identity of a site whose kind is not one of those that begin with INSN_COLUMNS and have
+ * nothing else than columns: most events are of such a kind.
+ */
+#define OTHER 0x8000
 
 struct shape {
 	u32 hash;
-	u16 first; /* in shape_ids */
+	u32 vmcs;  /* that @fields are of; CODEC_MAX_VMCSS: none yet */
+	u16 first; /* in shape_ids and shape_fields */
 	u16 count;
 	u16 chain;
 };
@@ -54,33 +74,61 @@ struct trace_encoder {
 	trace_read_code read_code;
 	void *owner;
 	struct site *previous;
+	u32 turn;
 	u64 cells[SCHEMA_MAX_CELLS];
-	u32 closed; /* bytes in the segments that were left */
-	u32 open;   /* streams that have a segment */
-	bool full;  /* a table might not hold what another event brings */
+	u32 version; /* grows when a cell changes */
+	u32 limit;   /* of streams.used, beyond which an event might not fit; 0: a table is full */
 	u16 site_count;
 	u16 shape_count;
 	u16 id_count;
 	u32 value_count;
-	u32 segment_count;
 	u64 last_key;
-	struct stream streams[SCHEMA_MAX_STREAMS];
+	struct plan plans[256];
 	struct site start; /* what the first event of the block follows */
 	struct site sites[MAX_SITES];
 	u16 site_hash[2 * MAX_SITES];
 	struct shape shapes[MAX_SHAPES];
 	u16 shape_hash[MAX_SHAPES];
 	u16 shape_ids[CODEC_MAX_SHAPE_IDS];
+	u64 *shape_fields[CODEC_MAX_SHAPE_IDS]; /* where their last values are */
 	u64 values[MAX_VALUES];
 	struct codec_fields fields;
-	u16 segment_next[SEGMENT_COUNT];
-	u8 segment_length[SEGMENT_COUNT];
-	u8 segments[SEGMENT_COUNT][SEGMENT_SIZE];
+	struct streams streams;
 };
 
 size_t trace_encoder_size(void)
 {
 	return sizeof(struct trace_encoder);
+}
+
+static struct plan make_plan(const struct trace_schema *schema, const struct trace_kind_info *kind)
+{
+	struct plan plan = {
+		.columns = kind->columns,
+		.column_count = kind->column_count,
+		.first = kind->key == KEY_COL0,
+		.flags = kind->flags,
+		.value_column = kind->value_column,
+		.field_column = kind->field_column,
+		.vmcs_column = SCHEMA_NONE,
+		.key_cell = kind->key_cell,
+		.last_count = kind->last_count,
+		.counted = kind->flags & KIND_COUNTED,
+	};
+
+	if (kind->key_cell != SCHEMA_NONE && kind->key_cell == schema->vmcs_cell)
+		plan.vmcs_column = 0;
+	for (unsigned i = 0; i < kind->last_count; i++) {
+		plan.last[i] = kind->last[i];
+		plan.last_cell[i] = kind->last_cell[i];
+		plan.last_mask |= 1u << kind->last[i];
+		if (kind->last_cell[i] == schema->vmcs_cell)
+			plan.vmcs_column = kind->last[i];
+	}
+	if (kind->key == KEY_COL0 || (kind->flags & (KIND_ITEMS | KIND_BYTES)) ||
+	    kind->column_count < INSN_COLUMN_COUNT || plan.vmcs_column == SCHEMA_NONE)
+		plan.other = OTHER;
+	return plan;
 }
 
 struct trace_encoder *trace_encoder_init(void *memory, const struct trace_schema *schema,
@@ -91,184 +139,134 @@ struct trace_encoder *trace_encoder_init(void *memory, const struct trace_schema
 	encoder->schema = schema;
 	encoder->read_code = read_code;
 	encoder->owner = owner;
+	for (unsigned id = 0; id < ARRAY_SIZE(encoder->plans); id++) {
+		const struct trace_kind_info *const kind = trace_schema_kind(schema, id);
+
+		encoder->plans[id] = kind ? make_plan(schema, kind) : (struct plan){ 0 };
+	}
 	trace_encoder_reset(encoder);
 	return encoder;
+}
+
+static void reset_turns(struct trace_encoder *encoder, struct site *site)
+{
+	for (unsigned i = 0; i < CODEC_TURNS; i++)
+		site->next[i] = &encoder->start;
 }
 
 void trace_encoder_reset(struct trace_encoder *encoder)
 {
 	encoder->state = (struct trace_encoder_state){ 0 };
 	memset(encoder->cells, 0, sizeof(encoder->cells));
-	encoder->start = (struct site){ .next = CODEC_NO_SITE };
+	encoder->start = (struct site){ 0 };
+	reset_turns(encoder, &encoder->start);
+	encoder->turn = 0;
 	encoder->previous = &encoder->start;
-	encoder->closed = encoder->open = 0;
-	encoder->full = false;
+	encoder->version = 1;
+	encoder->limit = CODEC_MAX_RAW - BOUND;
 	encoder->site_count = encoder->id_count = 0;
-	encoder->value_count = encoder->segment_count = 0;
+	encoder->value_count = 0;
 	encoder->last_key = 0;
-	for (unsigned i = 0; i < SCHEMA_MAX_STREAMS; i++)
-		encoder->streams[i] = (struct stream){ .at = encoder->segments[1],
-						       .limit = encoder->segments[0],
-						       .first = NO_SEGMENT };
 	memset(encoder->site_hash, 0xff, sizeof(encoder->site_hash));
 	memset(encoder->shape_hash, 0xff, sizeof(encoder->shape_hash));
 	/* Shape 0 is the empty list. */
 	encoder->shapes[0] = (struct shape){ .chain = CODEC_NO_SITE };
 	encoder->shape_count = 1;
 	codec_fields_reset(&encoder->fields);
+	streams_reset(&encoder->streams);
 }
 
-/* --- streams -----------------------------------------------------------------------------------
- */
-
-static void stream_close(struct trace_encoder *encoder, struct stream *stream)
+static inline void put(struct trace_encoder *encoder, unsigned stream, u64 number)
 {
-	const size_t length = (size_t)(stream->at - encoder->segments[stream->current]);
-
-	encoder->segment_length[stream->current] = (u8)length;
-	encoder->closed += (u32)length;
-}
-
-static void stream_grow(struct trace_encoder *encoder, struct stream *stream)
-{
-	const u16 segment = (u16)encoder->segment_count++;
-
-	encoder->segment_next[segment] = NO_SEGMENT;
-	if (stream->first == NO_SEGMENT) {
-		stream->first = segment;
-		encoder->open++;
-	} else {
-		stream_close(encoder, stream);
-		encoder->segment_next[stream->current] = segment;
-	}
-	stream->current = segment;
-	stream->at = encoder->segments[segment];
-	stream->limit = stream->at + SEGMENT_SIZE - NUMBER_SIZE;
-}
-
-static inline void put_byte(struct trace_encoder *encoder, unsigned index, u8 byte)
-{
-	struct stream *const stream = &encoder->streams[index];
-
-	if (unlikely(stream->at > stream->limit))
-		stream_grow(encoder, stream);
-	*stream->at++ = byte;
-}
-
-static inline void put_number(struct trace_encoder *encoder, unsigned index, u64 value)
-{
-	struct stream *const stream = &encoder->streams[index];
-
-	if (unlikely(stream->at > stream->limit))
-		stream_grow(encoder, stream);
-	stream->at = varint_put(stream->at, value);
-}
-
-static void put_bytes(struct trace_encoder *encoder, unsigned index, const u8 *bytes, size_t size)
-{
-	struct stream *const stream = &encoder->streams[index];
-
-	while (size) {
-		if (stream->at > stream->limit)
-			stream_grow(encoder, stream);
-		const size_t room = (size_t)(stream->limit - stream->at) + 1;
-		const size_t now = MIN(size, room);
-
-		memcpy(stream->at, bytes, now);
-		stream->at += now;
-		bytes += now;
-		size -= now;
-	}
-}
-
-static u8 *stream_copy(const struct trace_encoder *encoder, const struct stream *stream, u8 *to)
-{
-	for (u16 i = stream->first; i != NO_SEGMENT; i = encoder->segment_next[i]) {
-		const size_t length = i == stream->current
-					      ? (size_t)(stream->at - encoder->segments[i])
-					      : encoder->segment_length[i];
-
-		memcpy(to, encoder->segments[i], length);
-		to += length;
-	}
-	return to;
-}
-
-static size_t stream_length(const struct trace_encoder *encoder, const struct stream *stream)
-{
-	size_t length = (size_t)(stream->at - encoder->segments[stream->current]);
-
-	for (u16 i = stream->first; i != stream->current; i = encoder->segment_next[i])
-		length += encoder->segment_length[i];
-	return length;
+	streams_put_number(&encoder->streams, stream, number);
 }
 
 /* --- sites and shapes --------------------------------------------------------------------------
  */
 
-static inline bool site_is(const struct site *site, const struct trace_event *event, u64 key)
+/* Kind and level. */
+static inline u16 event_identity(const struct trace_event *event)
 {
-	return site->key == key && site->kind == event->kind && site->level == event->level;
+	u16 identity;
+
+	_Static_assert(offsetof(struct trace_event, level) ==
+			       offsetof(struct trace_event, kind) + 1,
+		       "the two bytes are read as one number");
+	memcpy(&identity, &event->kind, sizeof(identity));
+	return identity;
 }
 
-static unsigned site_slot(const struct trace_event *event, u64 key)
+/* What sites of the event's kind and level have. */
+static u16 site_identity(const struct plan *plan, const struct trace_event *event)
 {
-	const u64 mixed =
-		(key ^ (u64)event->kind << 56 ^ (u64)event->level << 52) * 0x9e3779b97f4a7c15ull;
+	return event_identity(event) | plan->other;
+}
+
+static unsigned site_slot(u16 identity, u64 key)
+{
+	const u64 mixed = (key ^ (u64)identity << 48) * 0x9e3779b97f4a7c15ull;
 
 	return (unsigned)(mixed >> 32) % (2 * MAX_SITES);
 }
 
-static struct site *site_add(struct trace_encoder *encoder, const struct trace_kind_info *kind,
+static void define_site(struct trace_encoder *encoder, const struct plan *plan,
+			const struct trace_event *event, u64 key)
+{
+	struct streams *const streams = &encoder->streams;
+	u8 code[TRACE_MAX_CODE];
+	unsigned size = 0;
+
+	streams_put_byte(streams, STREAM_DEF, event->kind);
+	streams_put_byte(streams, STREAM_DEF, event->level);
+	put(encoder, STREAM_DEF, zigzag(key - encoder->last_key));
+	encoder->last_key = key;
+	if (!(plan->flags & KIND_CODE))
+		return;
+	if (encoder->read_code)
+		size = encoder->read_code(encoder->owner, event->level, event->rip, code);
+	size = MIN(size, TRACE_MAX_CODE);
+	streams_put_byte(streams, STREAM_DEF, (u8)size);
+	streams_put_bytes(streams, STREAM_DEF, code, size);
+}
+
+static struct site *add_site(struct trace_encoder *encoder, const struct plan *plan,
 			     const struct trace_event *event, u64 key, unsigned slot)
 {
 	struct site *const site = &encoder->sites[encoder->site_count];
 
 	*site = (struct site){
 		.key = key,
+		.plan = plan,
 		.values = &encoder->values[encoder->value_count],
-		.next = CODEC_NO_SITE,
+		.vmcs = CODEC_MAX_VMCSS,
 		.chain = encoder->site_hash[slot],
-		.kind = event->kind,
-		.level = event->level,
+		.identity = site_identity(plan, event),
 	};
-	memset(site->values, 0, kind->column_count * sizeof(u64));
-	encoder->value_count += kind->column_count;
+	reset_turns(encoder, site);
+	memset(site->values, 0, plan->column_count * sizeof(u64));
+	encoder->value_count += plan->column_count;
 	encoder->site_hash[slot] = encoder->site_count++;
 	if (encoder->site_count == MAX_SITES ||
 	    encoder->value_count > MAX_VALUES - TRACE_MAX_COLUMNS)
-		encoder->full = true;
-
-	put_byte(encoder, STREAM_DEF, event->kind);
-	put_byte(encoder, STREAM_DEF, event->level);
-	put_number(encoder, STREAM_DEF, zigzag(key - encoder->last_key));
-	encoder->last_key = key;
-	if (kind->flags & KIND_CODE) {
-		u8 code[TRACE_MAX_CODE];
-		unsigned size = 0;
-
-		if (encoder->read_code)
-			size = encoder->read_code(encoder->owner, event->level, event->rip, code);
-		size = MIN(size, TRACE_MAX_CODE);
-		put_byte(encoder, STREAM_DEF, (u8)size);
-		put_bytes(encoder, STREAM_DEF, code, size);
-	}
+		encoder->limit = 0;
+	define_site(encoder, plan, event, key);
 	return site;
 }
 
 /* The site of an event that did not come where it was expected. */
-static struct site *site_find(struct trace_encoder *encoder, const struct trace_kind_info *kind,
+static struct site *find_site(struct trace_encoder *encoder, const struct plan *plan,
 			      const struct trace_event *event, u64 key)
 {
-	const unsigned slot = site_slot(event, key);
+	const u16 identity = site_identity(plan, event);
+	const unsigned slot = site_slot(identity, key);
 
 	for (u16 i = encoder->site_hash[slot]; i != CODEC_NO_SITE; i = encoder->sites[i].chain)
-		if (site_is(&encoder->sites[i], event, key)) {
-			put_number(encoder, STREAM_SITE, i);
+		if (encoder->sites[i].key == key && encoder->sites[i].identity == identity) {
+			put(encoder, STREAM_SITE, i);
 			return &encoder->sites[i];
 		}
-	put_number(encoder, STREAM_SITE, encoder->site_count);
-	return site_add(encoder, kind, event, key, slot);
+	put(encoder, STREAM_SITE, encoder->site_count);
+	return add_site(encoder, plan, event, key, slot);
 }
 
 static bool shape_is(const struct trace_encoder *encoder, const struct shape *shape,
@@ -279,106 +277,149 @@ static bool shape_is(const struct trace_encoder *encoder, const struct shape *sh
 	if (shape->count != count)
 		return false;
 	for (u32 i = 0; i < count; i++)
-		if (ids[i] != items[i].id)
+		if (ids[i] != (u16)items[i].id)
 			return false;
 	return true;
 }
 
-static u16 shape_add(struct trace_encoder *encoder, const struct trace_item *items, u32 count,
+static u16 add_shape(struct trace_encoder *encoder, const struct trace_item *items, u32 count,
 		     u32 hash)
 {
 	const u16 number = encoder->shape_count++;
 	const unsigned slot = hash % MAX_SHAPES;
-	u32 last = 0;
+	u16 last = 0;
 
 	encoder->shapes[number] = (struct shape){
 		.hash = hash,
+		.vmcs = CODEC_MAX_VMCSS,
 		.first = encoder->id_count,
 		.count = (u16)count,
 		.chain = encoder->shape_hash[slot],
 	};
 	encoder->shape_hash[slot] = number;
-	put_number(encoder, STREAM_DEF, count);
+	put(encoder, STREAM_DEF, count);
 	for (u32 i = 0; i < count; i++) {
-		encoder->shape_ids[encoder->id_count++] = (u16)items[i].id;
-		put_number(encoder, STREAM_DEF, zigzag((u64)items[i].id - last));
-		last = items[i].id;
+		const u16 id = (u16)items[i].id;
+
+		encoder->shape_ids[encoder->id_count++] = id;
+		put(encoder, STREAM_DEF, zigzag((u64)id - last));
+		last = id;
 	}
 	if (encoder->shape_count == MAX_SHAPES ||
 	    encoder->id_count > CODEC_MAX_SHAPE_IDS - TRACE_MAX_ITEMS)
-		encoder->full = true;
+		encoder->limit = 0;
 	return number;
 }
 
 /* The number of the shape of @items, which is not the one that was expected. */
-static u16 shape_find(struct trace_encoder *encoder, const struct trace_item *items, u32 count)
+static u16 find_shape(struct trace_encoder *encoder, const struct trace_item *items, u32 count)
 {
 	u32 hash = count;
 
 	if (!count)
 		return 0;
 	for (u32 i = 0; i < count; i++)
-		hash = (hash ^ items[i].id) * 0x01000193u;
+		hash = (hash ^ (u16)items[i].id) * 0x01000193u;
 	hash ^= hash >> 15;
 	for (u16 i = encoder->shape_hash[hash % MAX_SHAPES]; i != CODEC_NO_SITE;
 	     i = encoder->shapes[i].chain)
 		if (encoder->shapes[i].hash == hash &&
 		    shape_is(encoder, &encoder->shapes[i], items, count))
 			return i;
-	return shape_add(encoder, items, count, hash);
+	return add_shape(encoder, items, count, hash);
 }
 
-/* --- events ------------------------------------------------------------------------------------
+/* --- columns -----------------------------------------------------------------------------------
  */
 
-/* Which of @count columns from @first on differ from the prediction, by bit. */
-static inline u32 columns_missed(const u64 *columns, const u64 *values, unsigned first,
-				 unsigned count)
+static inline u64 differ4(const u64 *a, const u64 *b)
+{
+	return (a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]);
+}
+
+/* All INSN_COLUMNS; mostly none of them does. */
+static inline u64 differ_insn(const u64 *a, const u64 *b)
+{
+	_Static_assert(INSN_COLUMN_COUNT == 11, "one term for each");
+	return differ4(a, b) | differ4(a + 4, b + 4) | (a[8] ^ b[8]) | (a[9] ^ b[9]) |
+	       (a[10] ^ b[10]);
+}
+
+static u32 group_missed(const u64 *columns, const u64 *values, unsigned from, unsigned to)
 {
 	u32 missed = 0;
-	unsigned i = first;
 
-	/* Mostly none of a group does. */
-	for (; i + 4 <= count; i += 4) {
-		const u64 differ = (columns[i] ^ values[i]) | (columns[i + 1] ^ values[i + 1]) |
-				   (columns[i + 2] ^ values[i + 2]) |
-				   (columns[i + 3] ^ values[i + 3]);
+	for (unsigned i = from; i < to; i++)
+		missed |= (u32)(columns[i] != values[i]) << i;
+	return missed;
+}
 
-		if (unlikely(differ))
-			for (unsigned j = i; j < i + 4; j++)
-				missed |= (u32)(columns[j] != values[j]) << j;
+/* Which of the columns differ from the prediction, by bit. */
+static ALWAYS_INLINE u32 columns_missed(const struct plan *plan, const u64 *columns,
+					const u64 *values, bool plain)
+{
+	const unsigned count = plan->column_count;
+	unsigned i = plan->first;
+	u32 missed = 0;
+
+	if (plain) {
+		i = INSN_COLUMN_COUNT;
+		if (unlikely(differ_insn(columns, values)))
+			missed = group_missed(columns, values, 0, i);
+		/* VMREAD and VMWRITE have four more. */
+		if (count >= i + 4) {
+			if (differ4(columns + i, values + i))
+				missed |= group_missed(columns, values, i, i + 4);
+			i += 4;
+		}
 	}
 	for (; i < count; i++)
 		missed |= (u32)(columns[i] != values[i]) << i;
 	return missed;
 }
 
-/* Transmits what @mask names and makes @site hold the event's values. */
-static inline void put_columns(struct trace_encoder *encoder, const struct trace_kind_info *kind,
-			       const struct trace_event *event, struct site *site, u32 mask)
+/* A cell has changed, so the values of other sites must be brought up to date when they come. */
+static void update_cells(struct trace_encoder *encoder, const struct plan *plan,
+			 const struct trace_event *event)
 {
-	if (kind->key == KEY_COL0 && (mask & 1)) {
-		put_number(encoder, STREAM_RIP, zigzag(event->rip - site->rip));
-		site->rip = event->rip;
-		mask &= ~1u;
-	}
-	for (; mask; mask &= mask - 1) {
-		const unsigned i = (unsigned)__builtin_ctz(mask);
-
-		put_number(encoder, kind->columns[i].stream,
-			   zigzag(event->col[i] - site->values[i]));
-		site->values[i] = event->col[i];
-	}
+	for (unsigned i = 0; i < plan->last_count; i++)
+		encoder->cells[plan->last_cell[i]] = event->col[plan->last[i]];
+	encoder->version++;
 }
 
-static void put_items(struct trace_encoder *encoder, const struct trace_event *event, u32 count)
+static void catch_up(const struct trace_encoder *encoder, const struct plan *plan,
+		     struct site *site)
 {
-	for (u32 i = 0; i < count; i++) {
-		u64 *const last = codec_fields_at(&encoder->fields, event->items[i].id);
+	for (unsigned i = 0; i < plan->last_count; i++)
+		site->values[plan->last[i]] = encoder->cells[plan->last_cell[i]];
+}
 
-		put_number(encoder, STREAM_ITEM, zigzag(event->items[i].value - *last));
-		*last = event->items[i].value;
-	}
+/* A table may be full that every kind of event can add to. */
+static void check_fields(struct trace_encoder *encoder)
+{
+	if (encoder->fields.count > CODEC_MAX_FIELDS - TRACE_MAX_ITEMS - 1 ||
+	    encoder->fields.vmcs_count == CODEC_MAX_VMCSS)
+		encoder->limit = 0;
+}
+
+static void find_field(struct trace_encoder *encoder, struct site *site, u64 id)
+{
+	site->field = codec_fields_at(&encoder->fields, id);
+	site->field_id = id;
+	site->vmcs = encoder->fields.vmcs;
+	check_fields(encoder);
+}
+
+/* The field's last value is the prediction, and the event's value the next one. */
+static inline void predict_field(struct trace_encoder *encoder, const struct plan *plan,
+				 const struct trace_event *event, struct site *site)
+{
+	const u64 id = event->col[plan->field_column];
+
+	if (unlikely(site->field_id != id || site->vmcs != encoder->fields.vmcs))
+		find_field(encoder, site, id);
+	site->values[plan->value_column] = *site->field;
+	*site->field = event->col[plan->value_column];
 }
 
 /* At most two columns more than needed are cheaper than a new mask now and the old one later. */
@@ -393,138 +434,178 @@ static inline bool mask_serves(u32 mask, u32 missed)
 	return more == 0;
 }
 
-/* Cuts off what the format cannot carry. */
-static inline u32 event_items(const struct trace_kind_info *kind, const struct trace_event *event)
+/* Transmits what @mask names and makes @site hold the event's values. */
+static inline void put_columns(struct trace_encoder *encoder, const struct plan *plan,
+			       const struct trace_event *event, struct site *site, u32 mask,
+			       bool plain)
 {
-	return kind->flags & KIND_ITEMS ? MIN(event->item_count, TRACE_MAX_ITEMS) : 0;
-}
-
-static inline u32 event_bytes(const struct trace_kind_info *kind, const struct trace_event *event)
-{
-	return kind->flags & KIND_BYTES ? MIN(event->byte_count, TRACE_MAX_BYTES) : 0;
-}
-
-static bool items_valid(const struct trace_event *event, u32 count)
-{
-	for (u32 i = 0; i < count; i++)
-		if (event->items[i].id >= TRACE_MAX_ITEM_ID)
-			return false;
-	return true;
-}
-
-/*
- * Sets the values of @site to what is predicted where that is not its own last value, and the last
- * values to the event's.
- */
-static inline void predict(struct trace_encoder *encoder, const struct trace_kind_info *kind,
-			   const struct trace_event *event, struct site *site)
-{
-	const unsigned vmcs_cell = encoder->schema->vmcs_cell;
-
-	for (unsigned i = 0; i < kind->last_count; i++) {
-		const unsigned column = kind->last[i];
-
-		site->values[column] = encoder->cells[kind->last_cell[i]];
-		encoder->cells[kind->last_cell[i]] = event->col[column];
+	if (!plain && plan->first && (mask & 1)) {
+		put(encoder, STREAM_RIP, zigzag(event->rip - site->rip));
+		site->rip = event->rip;
+		mask &= ~1u;
 	}
-	if (kind->key_cell != SCHEMA_NONE)
-		encoder->cells[kind->key_cell] = event->col[0];
-	if (vmcs_cell != SCHEMA_NONE)
-		codec_fields_select(&encoder->fields, encoder->cells[vmcs_cell]);
-	if (kind->value_column != SCHEMA_NONE) {
-		u64 *const field =
-			codec_fields_at(&encoder->fields, event->col[kind->field_column]);
+	for (; mask; mask &= mask - 1) {
+		const unsigned i = (unsigned)__builtin_ctz(mask);
 
-		site->values[kind->value_column] = *field;
-		*field = event->col[kind->value_column];
+		put(encoder, plan->columns[i].stream, zigzag(event->col[i] - site->values[i]));
+		site->values[i] = event->col[i];
 	}
 }
 
-static void put_event(struct trace_encoder *encoder, const struct trace_kind_info *kind,
-		      const struct trace_event *event, u32 items, u32 bytes)
+static void set_key_cell(struct trace_encoder *encoder, const struct plan *plan, u64 key)
 {
-	const u64 key = kind->key == KEY_COL0 ? event->col[0] : event->rip;
-	const u16 next = encoder->previous->next;
-	struct site *site = &encoder->start;
+	if (encoder->cells[plan->key_cell] == key)
+		return;
+	encoder->cells[plan->key_cell] = key;
+	encoder->version++;
+}
+
+/* Returns OP_MASK when the mask had to be transmitted. */
+static ALWAYS_INLINE u8 encode_columns(struct trace_encoder *encoder, const struct plan *plan,
+				       const struct trace_event *event, struct site *site,
+				       bool plain)
+{
 	u8 op = 0;
+	u32 missed;
 
-	if (likely(next != CODEC_NO_SITE))
-		site = &encoder->sites[next];
-	if (unlikely(!site_is(site, event, key))) {
-		op |= OP_SITE;
-		site = site_find(encoder, kind, event, key);
-		encoder->previous->next = (u16)(site - encoder->sites);
-	}
-	encoder->previous = site;
-
-	const u64 delta = event->tsc - encoder->state.last_tsc;
-
-	put_number(encoder, STREAM_TSC, zigzag(delta - site->delta));
-	site->delta = delta;
-	encoder->state.last_tsc = event->tsc;
-
-	predict(encoder, kind, event, site);
-	u32 missed =
-		columns_missed(event->col, site->values, kind->key == KEY_COL0, kind->column_count);
-	if (kind->key == KEY_COL0 && event->rip != site->rip)
-		missed |= 1;
+	if (unlikely(site->version != encoder->version))
+		catch_up(encoder, plan, site);
+	if (plain || plan->vmcs_column != SCHEMA_NONE)
+		codec_fields_select(&encoder->fields, event->col[plan->vmcs_column]);
+	if (plan->value_column != SCHEMA_NONE)
+		predict_field(encoder, plan, event, site);
+	missed = columns_missed(plan, event->col, site->values, plain);
+	if (!plain && plan->first)
+		missed |= event->rip != site->rip;
 	if (missed != site->mask && !mask_serves(site->mask, missed)) {
-		op |= OP_MASK;
-		put_number(encoder, STREAM_MASK, missed);
+		op = OP_MASK;
+		put(encoder, STREAM_MASK, missed);
 		site->mask = missed;
 	}
-	put_columns(encoder, kind, event, site, site->mask);
-
-	if (kind->flags & KIND_ITEMS) {
-		if (!shape_is(encoder, &encoder->shapes[site->shape], event->items, items)) {
-			op |= OP_SHAPE;
-			site->shape = shape_find(encoder, event->items, items);
-			put_number(encoder, STREAM_SHAPE, site->shape);
-		}
-		put_items(encoder, event, items);
-	}
-	if (kind->flags & KIND_BYTES) {
-		put_number(encoder, STREAM_LENGTH, bytes);
-		put_bytes(encoder, STREAM_BYTES, event->bytes, bytes);
-	}
-	put_byte(encoder, STREAM_OP, op);
+	put_columns(encoder, plan, event, site, site->mask, plain);
+	if (unlikely(missed & plan->last_mask))
+		update_cells(encoder, plan, event);
+	if (!plain && plan->key_cell != SCHEMA_NONE)
+		set_key_cell(encoder, plan, event->col[0]);
+	site->version = encoder->version;
+	return op;
 }
 
-static inline bool fits(const struct trace_encoder *encoder, u32 items_and_bytes)
-{
-	const u32 used = encoder->closed + encoder->open * SEGMENT_SIZE;
+/* --- events ------------------------------------------------------------------------------------
+ */
 
-	return !encoder->full && used + BOUND + items_and_bytes <= CODEC_MAX_RAW;
+static inline u32 event_items(const struct plan *plan, const struct trace_event *event)
+{
+	return plan->flags & KIND_ITEMS ? MIN(event->item_count, TRACE_MAX_ITEMS) : 0;
+}
+
+static inline u32 event_bytes(const struct plan *plan, const struct trace_event *event)
+{
+	return plan->flags & KIND_BYTES ? MIN(event->byte_count, TRACE_MAX_BYTES) : 0;
+}
+
+static void find_shape_fields(struct trace_encoder *encoder, struct shape *shape)
+{
+	for (u32 i = 0; i < shape->count; i++)
+		encoder->shape_fields[shape->first + i] =
+			codec_fields_at(&encoder->fields, encoder->shape_ids[shape->first + i]);
+	shape->vmcs = encoder->fields.vmcs;
+	check_fields(encoder);
+}
+
+/* Returns OP_SHAPE when the shape had to be transmitted. */
+static u8 encode_items(struct trace_encoder *encoder, const struct trace_event *event,
+		       struct site *site, u32 count)
+{
+	struct shape *shape = &encoder->shapes[site->shape];
+	u64 *const *fields;
+	u8 op = 0;
+
+	if (!shape_is(encoder, shape, event->items, count)) {
+		op = OP_SHAPE;
+		site->shape = find_shape(encoder, event->items, count);
+		put(encoder, STREAM_SHAPE, site->shape);
+		shape = &encoder->shapes[site->shape];
+	}
+	if (unlikely(shape->vmcs != encoder->fields.vmcs))
+		find_shape_fields(encoder, shape);
+	fields = &encoder->shape_fields[shape->first];
+	for (u32 i = 0; i < count; i++) {
+		put(encoder, STREAM_ITEM, zigzag(event->items[i].value - *fields[i]));
+		*fields[i] = event->items[i].value;
+	}
+	return op;
+}
+
+static void encode_bytes(struct trace_encoder *encoder, const struct trace_event *event, u32 count)
+{
+	put(encoder, STREAM_LENGTH, count);
+	streams_put_bytes(&encoder->streams, STREAM_BYTES, event->bytes, count);
+}
+
+/* @plain is a constant, so that what most events need is code without questions. */
+static ALWAYS_INLINE void put_event(struct trace_encoder *encoder, const struct trace_event *event,
+				    struct site *site, u8 op, bool plain)
+{
+	const struct plan *const plan = site->plan;
+	const u64 delta = event->tsc - encoder->state.last_tsc;
+
+	put(encoder, STREAM_TSC, zigzag(delta - site->delta));
+	site->delta = delta;
+	encoder->state.last_tsc = event->tsc;
+	encoder->previous = site;
+
+	op |= encode_columns(encoder, plan, event, site, plain);
+	if (!plain && plan->first)
+		encoder->turn = (u32)(site - encoder->sites) % CODEC_TURNS;
+	if (!plain && plan->flags & KIND_ITEMS)
+		op |= encode_items(encoder, event, site, event_items(plan, event));
+	if (!plain && plan->flags & KIND_BYTES)
+		encode_bytes(encoder, event, event_bytes(plan, event));
+	streams_put_byte(&encoder->streams, STREAM_OP, op);
+	encoder->state.events++;
+	encoder->state.counted += plan->counted;
 }
 
 bool trace_encoder_has_room(const struct trace_encoder *encoder)
 {
-	return fits(encoder, 128 * ITEM_BOUND);
+	return encoder->streams.used + 128 * ITEM_BOUND <= encoder->limit;
+}
+
+/* An event of any kind at any site. */
+static NOINLINE enum status encode_other(struct trace_encoder *encoder,
+					 const struct trace_event *event)
+{
+	const struct plan *const plan = &encoder->plans[event->kind];
+	const u32 room = event_items(plan, event) * ITEM_BOUND + event_bytes(plan, event);
+	const u64 key = plan->first ? event->col[0] : event->rip;
+	struct site *site = encoder->previous->next[encoder->turn];
+	u8 op = 0;
+
+	if (!plan->columns || event->level > CODEC_MAX_LEVEL)
+		return ST_INVALID;
+	if (encoder->streams.used + room > encoder->limit)
+		return ST_NO_SPACE;
+	if (!encoder->state.events)
+		encoder->state.first_tsc = encoder->state.last_tsc = event->tsc;
+	if (site->key != key || site->identity != site_identity(plan, event)) {
+		op = OP_SITE;
+		site = find_site(encoder, plan, event, key);
+		encoder->previous->next[encoder->turn] = site;
+	}
+	put_event(encoder, event, site, op, false);
+	return ST_OK;
 }
 
 enum status trace_encode_event(struct trace_encoder *encoder, const struct trace_event *event)
 {
-	const struct trace_kind_info *kind = trace_schema_kind(encoder->schema, event->kind);
+	struct site *const site = encoder->previous->next[encoder->turn];
 
-	if (!kind || event->level > CODEC_MAX_LEVEL)
-		return ST_INVALID;
-
-	const u32 items = event_items(kind, event);
-	const u32 bytes = event_bytes(kind, event);
-
-	if (!items_valid(event, items))
-		return ST_INVALID;
-	if (!fits(encoder, items * ITEM_BOUND + bytes))
+	if (unlikely(site->key != event->rip || site->identity != event_identity(event)))
+		return encode_other(encoder, event);
+	if (unlikely(encoder->streams.used > encoder->limit))
 		return ST_NO_SPACE;
-
-	if (!encoder->state.events)
-		encoder->state.first_tsc = encoder->state.last_tsc = event->tsc;
-	put_event(encoder, kind, event, items, bytes);
-	encoder->state.events++;
-	encoder->state.counted += kind->flags & KIND_COUNTED;
-	if (encoder->fields.count > CODEC_MAX_FIELDS - TRACE_MAX_ITEMS - 1 ||
-	    encoder->fields.vmcs_count == CODEC_MAX_VMCSS)
-		encoder->full = true;
+	put_event(encoder, event, site, 0, true);
 	return ST_OK;
 }
 
@@ -535,15 +616,5 @@ const struct trace_encoder_state *trace_encoder_state(const struct trace_encoder
 
 size_t trace_encoder_finish(const struct trace_encoder *encoder, u8 *to)
 {
-	u8 *const start = to;
-
-	to = varint_put(to, encoder->open);
-	for (unsigned i = 0; i < SCHEMA_MAX_STREAMS; i++)
-		if (encoder->streams[i].first != NO_SEGMENT) {
-			to = varint_put(to, i);
-			to = varint_put(to, stream_length(encoder, &encoder->streams[i]));
-		}
-	for (unsigned i = 0; i < SCHEMA_MAX_STREAMS; i++)
-		to = stream_copy(encoder, &encoder->streams[i], to);
-	return (size_t)(to - start);
+	return streams_write(&encoder->streams, to);
 }

@@ -31,7 +31,7 @@ void trace_encoder_reset(struct trace_encoder *encoder);
 /*
  * Append @event to the block. ST_NO_SPACE when the block is full: finish it, reset, and try again,
  * which cannot fail a second time. ST_INVALID when the schema has no such kind, or its level is
- * above CODEC_MAX_LEVEL, or an item's id is not below TRACE_MAX_ITEM_ID: nothing was appended.
+ * above CODEC_MAX_LEVEL: nothing was appended.
  */
 enum status trace_encode_event(struct trace_encoder *encoder, const struct trace_event *event);
 
