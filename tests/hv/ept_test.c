@@ -6,7 +6,7 @@
 #include "vmx/tables.h"
 
 #define MEMORY	MIB(64)
-#define HV_BASE (MEMORY - MIB(4))
+#define HV_BASE (MEMORY - STUB_HV_SIZE)
 #define EPT_1G	BIT(17)
 
 static int boot(void **state)

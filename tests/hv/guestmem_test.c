@@ -325,9 +325,9 @@ static void only_ram_of_l1_s_is_ram(void **state)
 	} rows[] = {
 		{ "low memory", 0x1000, 4096, true },
 		{ "video memory", 0xa0000, 4096, false },
-		{ "below hv", MEMORY - MIB(4) - 4096, 4096, true },
-		{ "hv", MEMORY - MIB(4), 4096, false },
-		{ "half hv", MEMORY - MIB(4) - 4, 8, false },
+		{ "below hv", MEMORY - STUB_HV_SIZE - 4096, 4096, true },
+		{ "hv", MEMORY - STUB_HV_SIZE, 4096, false },
+		{ "half hv", MEMORY - STUB_HV_SIZE - 4, 8, false },
 		{ "behind memory", MEMORY, 1, false },
 		{ "local APIC", 0xfee00000, 4, false },
 		{ "last byte of all", ~0ull, 1, false },

@@ -2,9 +2,10 @@
 #include "tests/stubs/stub_cpu.h"
 #include "tests/test.h"
 
-#define MEMORY	  MIB(16)
-#define HV_BASE	  MIB(12)
-#define POOL_BASE MIB(13)
+#define MEMORY	  MIB(32)
+#define HV_BASE	  (MEMORY - STUB_HV_SIZE)
+#define POOL_BASE (HV_BASE + MIB(1))
+#define POOL_SIZE (STUB_HV_SIZE - MIB(1))
 
 static int boot(void **state)
 {
@@ -51,7 +52,7 @@ static void allocated_pages_are_zero_aligned_and_hv_s(void **state)
 static void set_up_that_wants_more_than_there_is_panics(void **state)
 {
 	(void)state;
-	mem_alloc_pages(MIB(3) / PAGE_SIZE - 1);
+	mem_alloc_pages(POOL_SIZE / PAGE_SIZE - 1);
 	assert_int_equal(mem_free_pages(), 1);
 	assert_true(stub_stops(mem_alloc_pages(2)));
 	assert_true(stub_said("2 pages wanted, 1 left"));
@@ -61,7 +62,7 @@ static void set_up_that_wants_more_than_there_is_panics(void **state)
 
 static void pool_gives_every_page_once_and_then_none(void **state)
 {
-	static u8 seen[MIB(3) / PAGE_SIZE];
+	static u8 seen[POOL_SIZE / PAGE_SIZE];
 	unsigned count = 0;
 	u8 *page;
 

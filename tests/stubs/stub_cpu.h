@@ -16,7 +16,8 @@
 
 struct percpu;
 
-#define STUB_MEMORY	GIB(4) /* physical memory that hv's code can touch; zero after a reset */
+#define STUB_MEMORY	GIB(4)	/* physical memory that hv's code can touch; zero after a reset */
+#define STUB_HV_SIZE	MIB(16) /* of it, hv's: the first MiB stands for the image */
 #define STUB_NO_VMCS	(~0ull)
 #define STUB_PHYS_WIDTH 36
 
@@ -71,8 +72,10 @@ extern struct stub_cpu stub_cpu;
  */
 int stub_reset(void **state);
 
-/* A machine with @memory bytes of RAM (a multiple of 2 MiB, at least 8 MiB), of which the highest
- * 4 MiB are hv's, its pool ready: boot_info.ranges is what a PC has. Resets. */
+/*
+ * A machine with @memory bytes of RAM (a multiple of 2 MiB, at least 32 MiB), of which the highest
+ * STUB_HV_SIZE are hv's, its pool ready: boot_info.ranges is what a PC has. Resets.
+ */
 void stub_boot(u64 memory);
 
 /*
@@ -80,6 +83,21 @@ void stub_boot(u64 memory);
  * VMCS01. The result is the processor, in hv's memory.
  */
 struct percpu *stub_boot_l1(u64 memory, bool long_mode);
+
+/*
+ * stub_boot_l1() and then nested VMX, with the capabilities in @masked ("-load_efer", or "") hidden
+ * from L1, the interceptions of MSRs and ports, and CPUID.
+ */
+struct percpu *stub_boot_nested(u64 memory, bool long_mode, const char *masked);
+
+/*
+ * The guest whose VMCS is current exits: fill the exit information and call exit_dispatch(). The
+ * instruction has 3 bytes.
+ */
+void stub_exit(struct percpu *cpu, u32 reason, u64 qualification);
+
+/* What stub_exit() left for the guest: an event with @vector waits in the current VMCS. */
+bool stub_injects(unsigned vector);
 
 /* All of memory becomes zero. */
 void stub_memory_reset(void);

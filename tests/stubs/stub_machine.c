@@ -15,7 +15,6 @@
 #include "hv/vmcs01.h"
 #include "tests/stubs/stub_cpu.h"
 
-#define HV_SIZE	   MIB(4)
 #define IMAGE_SIZE MIB(1)
 #define LOW_RAM	   0x9f000
 
@@ -49,19 +48,19 @@ void *stub_at(u64 pa)
 
 void stub_boot(u64 memory)
 {
-	const u64 hv = memory - HV_SIZE;
+	const u64 hv = memory - STUB_HV_SIZE;
 	const struct boot_range ranges[] = {
 		{ 0, LOW_RAM, E820_RAM },
 		{ LOW_RAM, 0x100000 - LOW_RAM, E820_RESERVED },
 		{ MIB(1), hv - MIB(1), E820_RAM },
-		{ hv, HV_SIZE, E820_RESERVED },
+		{ hv, STUB_HV_SIZE, E820_RESERVED },
 	};
 
 	stub_reset(NULL);
 	memset(&boot_info, 0, sizeof(boot_info));
 	memcpy(boot_info.ranges, ranges, sizeof(ranges));
 	boot_info.range_count = ARRAY_SIZE(ranges);
-	mem_init(hv, HV_SIZE, hv + IMAGE_SIZE, memory);
+	mem_init(hv, STUB_HV_SIZE, hv + IMAGE_SIZE, memory);
 }
 
 struct percpu *stub_boot_l1(u64 memory, bool long_mode)
