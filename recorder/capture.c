@@ -100,7 +100,7 @@ static void watch_block(struct watch *watch, const struct chunk *chunk, const st
 						 .first_seq = block->first_seq,
 						 .first_tsc = block->first_tsc };
 	const u8 *raw = chunk->payload;
-	struct trace_event event;
+	const struct trace_event *event;
 
 	if (!watch->schema.id || block->schema_id != watch->schema.id)
 		return;
@@ -113,7 +113,7 @@ static void watch_block(struct watch *watch, const struct chunk *chunk, const st
 	if (trace_decoder_open(watch->decoder, raw, block->raw_size, &facts) != ST_OK)
 		return;
 	while (trace_decode_event(watch->decoder, &event) == ST_OK)
-		watch->on_event(watch->owner, &watch->schema, &event);
+		watch->on_event(watch->owner, &watch->schema, event);
 }
 
 /* --- chunks ------------------------------------------------------------------------------------

@@ -133,24 +133,27 @@ enum status lane_end(struct lane *lane, u64 next_seq)
 /* --- reading -----------------------------------------------------------------------------------
  */
 
-static void give_gap(struct lane *lane, u64 seq, const struct ev_gap *gap)
+static void give_gap(struct lane *lane, u64 seq, const struct ev_gap *gap,
+		     const struct trace_event **event)
 {
 	memcpy(lane->gap_col, gap, sizeof(*gap));
-	lane->event = (struct trace_event){ .kind = EV_GAP,
-					    .cpu = lane->cpu,
-					    .seq = seq,
-					    .tsc = gap->first_tsc,
-					    .col = lane->gap_col };
+	lane->gap = (struct trace_event){ .kind = EV_GAP,
+					  .cpu = lane->cpu,
+					  .seq = seq,
+					  .tsc = gap->first_tsc,
+					  .col = lane->gap_col };
+	*event = &lane->gap;
 }
 
 /* Stands for the events of the block at @at that cannot be read, from the next one on. */
-static void give_damage(struct lane *lane, struct lane_segment *segment, u64 *numbers)
+static void give_damage(struct lane *lane, struct lane_segment *segment,
+			const struct trace_event **event, u64 *numbers)
 {
 	const struct block *const block = &segment->chunk->block;
-	const bool none = lane->done == 0;
+	const u64 seq = segment->seq + lane->done;
 	const struct ev_gap gap = { .why = GAP_DAMAGED_BLOCK,
 				    .events = segment->events - lane->done,
-				    .first_tsc = none ? block->first_tsc : lane->event.tsc,
+				    .first_tsc = block->first_tsc,
 				    .last_tsc = block->last_tsc };
 
 	if (!segment->bad) {
@@ -158,12 +161,12 @@ static void give_damage(struct lane *lane, struct lane_segment *segment, u64 *nu
 		lane->bad_blocks++;
 		lane->lost += gap.events;
 	}
-	give_gap(lane, segment->seq + lane->done, &gap);
+	give_gap(lane, seq, &gap, event);
 	*numbers = gap.events;
-	tape_damaged(
-		lane->tape, "the block at offset %llu is damaged, events %llu to %llu are lost",
-		(unsigned long long)segment->chunk->offset, (unsigned long long)lane->event.seq,
-		(unsigned long long)(lane->event.seq + gap.events - 1));
+	tape_damaged(lane->tape,
+		     "the block at offset %llu is damaged, events %llu to %llu are lost",
+		     (unsigned long long)segment->chunk->offset, (unsigned long long)seq,
+		     (unsigned long long)(seq + gap.events - 1));
 }
 
 static enum status open_block(struct lane *lane, const struct tape_chunk *tape_chunk)
@@ -197,30 +200,29 @@ static void leave_segment(struct lane *lane)
 	lane->opened = false;
 }
 
-enum status lane_next(struct lane *lane, const struct trace_event **event, u64 *numbers)
+enum status lane_next_segment(struct lane *lane, const struct trace_event **event, u64 *numbers)
 {
 	struct lane_segment *segment;
 	enum status status;
 
-	*event = &lane->event;
 	*numbers = 1;
 	while (lane->at < lane->count) {
 		segment = &lane->segments[lane->at];
 		if (!segment->chunk) {
-			give_gap(lane, segment->seq, &segment->gap);
+			give_gap(lane, segment->seq, &segment->gap, event);
 			leave_segment(lane);
 			return ST_OK;
 		}
 		status = lane->opened ? ST_OK : open_block(lane, segment->chunk);
 		lane->opened = true;
 		if (status == ST_OK)
-			status = trace_decode_event(lane->decoder, &lane->event);
-		if (likely(status == ST_OK)) {
+			status = trace_decode_event(lane->decoder, event);
+		if (status == ST_OK) {
 			lane->done++;
 			return ST_OK;
 		}
 		if (status != ST_END && lane->done < segment->events) {
-			give_damage(lane, segment, numbers);
+			give_damage(lane, segment, event, numbers);
 			leave_segment(lane);
 			return ST_OK;
 		}

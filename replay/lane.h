@@ -40,7 +40,7 @@ struct lane {
 	size_t at; /* the segment ... */
 	u64 done;  /* ... and how many of its numbers were read */
 	u64 gap_col[TRACE_MAX_COLUMNS];
-	struct trace_event event;
+	struct trace_event gap;
 	struct trace_decoder *decoder;
 	struct trace_unpacker *unpacker;
 	u8 raw[CODEC_MAX_RAW];
@@ -56,11 +56,23 @@ enum status lane_add(struct lane *lane, struct tape_chunk *chunk);
 /* No more chunks come: @next_seq is the seq after the last event by the index, 0 when unknown. */
 enum status lane_end(struct lane *lane, u64 next_seq);
 
+/* What lane_next() does where no block is open, or the open one has no more events. */
+enum status lane_next_segment(struct lane *lane, const struct trace_event **event, u64 *numbers);
+
 /*
  * The next event and how many numbers it takes: 1, or of a damaged block what was left of it.
  * ST_END. The event holds until the next call.
  */
-enum status lane_next(struct lane *lane, const struct trace_event **event, u64 *numbers);
+static inline enum status lane_next(struct lane *lane, const struct trace_event **event,
+				    u64 *numbers)
+{
+	if (likely(lane->opened) && likely(trace_decode_event(lane->decoder, event) == ST_OK)) {
+		lane->done++;
+		*numbers = 1;
+		return ST_OK;
+	}
+	return lane_next_segment(lane, event, numbers);
+}
 
 /* Make number @n the next; inside a damaged block, the one after it. */
 void lane_seek(struct lane *lane, u64 n);

@@ -378,6 +378,9 @@ static void step_vmcs_image(struct step *step)
 		mask = vmcs_width_mask(vmcs_fields[index].width);
 		if (region->known[index] == mask && region->value[index] == (item->value & mask))
 			continue;
+		/* Something changed it without an event. */
+		if (region->known[index] == mask)
+			region->whole = false;
 		region->known[index] = mask;
 		region->value[index] = item->value & mask;
 		region->writer[index] = (struct model_place){ 0 };
@@ -467,20 +470,46 @@ static void (*const steps[])(struct step *step) = {
 	[EV_CAPABILITY] = step_capability,
 };
 
-static enum model_verdict judge(struct model *model, const struct trace_event *event,
-				const struct model_expectation *expected)
+static bool is_legal(const struct model_expectation *expected, const struct ev_insn *insn)
 {
-	const struct ev_insn *const insn = model_insn(event);
+	for (unsigned i = 0; i < expected->count; i++)
+		if (expected->legal[i].outcome == insn->outcome &&
+		    (insn->outcome < OUTCOME_FAIL_VALID || expected->legal[i].error == insn->error))
+			return true;
+	return false;
+}
 
+/* Before the first event of a CPU of a whole tape, nothing was executed. */
+static struct model_cpu *cpu_of(struct model *model, u16 number)
+{
+	struct model_cpu *const cpu = &model->cpus[number];
+
+	if (!cpu->seen && model->from_start) {
+		cpu->in_vmx = MODEL_NO;
+		cpu->level = 1;
+		cpu->vmxon_known = cpu->current_known = true;
+		cpu->vmxon_pointer = cpu->current = MODEL_NO_POINTER;
+	}
+	cpu->seen = true;
+	return cpu;
+}
+
+enum model_verdict model_judge(struct model *model, const struct trace_event *event,
+			       struct model_expectation *expected)
+{
+	struct model_expectation local;
+
+	if (event->kind < EV_VMXON || event->kind > EV_VMFUNC || event->cpu >= MODEL_MAX_CPUS)
+		return VERDICT_NONE;
+	if (!expected)
+		expected = &local;
+	cpu_of(model, event->cpu);
+	model_expect(model, event, expected);
 	if (!expected->known) {
 		model->unknown++;
 		return VERDICT_UNKNOWN;
 	}
-	for (unsigned i = 0; i < expected->count; i++) {
-		if (expected->legal[i].outcome != insn->outcome)
-			continue;
-		if (insn->outcome >= OUTCOME_FAIL_VALID && expected->legal[i].error != insn->error)
-			continue;
+	if (is_legal(expected, model_insn(event))) {
 		model->agree++;
 		return VERDICT_AGREE;
 	}
@@ -488,45 +517,34 @@ static enum model_verdict judge(struct model *model, const struct trace_event *e
 	return VERDICT_DIVERGE;
 }
 
-static bool is_vmx_insn(u8 kind)
+enum status model_step(struct model *model, const struct trace_event *event, u64 n)
 {
-	return kind >= EV_VMXON && kind <= EV_VMFUNC;
-}
-
-enum status model_step(struct model *model, const struct trace_event *event, u64 n,
-		       enum model_verdict *verdict, struct model_expectation *expected)
-{
-	struct model_expectation local;
 	struct step step = {
 		.model = model,
 		.event = event,
 		.insn = model_insn(event),
 	};
 
-	*verdict = VERDICT_NONE;
 	if (event->kind >= ARRAY_SIZE(steps) || !steps[event->kind] || event->cpu >= MODEL_MAX_CPUS)
 		return ST_OK;
-	step.cpu = &model->cpus[event->cpu];
+	step.cpu = cpu_of(model, event->cpu);
 	step.place = model_place_of(event, n);
-	if (!step.cpu->seen && model->from_start) {
-		/* Nothing was executed before the tape began. */
-		step.cpu->in_vmx = MODEL_NO;
-		step.cpu->level = 1;
-		step.cpu->vmxon_known = step.cpu->current_known = true;
-		step.cpu->vmxon_pointer = step.cpu->current = MODEL_NO_POINTER;
-	}
-	step.cpu->seen = true;
-	if (is_vmx_insn(event->kind)) {
-		if (!expected)
-			expected = &local;
-		model_expect(model, event, expected);
-		*verdict = judge(model, event, expected);
-	}
 	steps[event->kind](&step);
 	return step.status;
 }
 
 /* --- questions -------------------------------------------------------------------------------- */
+
+const struct model_region *model_next_region(const struct model *model, size_t *at)
+{
+	while (*at < ARRAY_SIZE(model->regions)) {
+		const struct model_region *const region = model->regions[(*at)++];
+
+		if (region)
+			return region;
+	}
+	return NULL;
+}
 
 const struct model_region *model_current(const struct model *model, u16 cpu)
 {

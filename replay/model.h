@@ -40,7 +40,7 @@ struct model_region {
 	u8 active;  /* enum model_truth: on active_cpu */
 	u8 cleared; /* enum model_truth: VMCLEARed, and not lost by a VMXOFF since */
 	u16 active_cpu;
-	bool whole; /* every write since the region was first used is known */
+	bool whole; /* every write since the tape began is known */
 	struct model_place launch_place;
 	struct model_place active_place; /* the VMPTRLD */
 	struct model_place clear_place;	 /* the last VMCLEAR */
@@ -93,14 +93,17 @@ struct model *model_new(void);
 void model_free(struct model *model);
 
 /*
- * Take event number @n of the tape. Before: the state before the event; after: behind it. The
- * verdict is VERDICT_NONE for all but instructions of VMX, and @expected (may be NULL) says what
- * was legal.
- *
- * ST_NO_MEMORY when a region cannot be kept.
+ * Judge @event from the state before it: VERDICT_NONE for all but VMX instructions. @expected (may be
+ * NULL) becomes what was legal. Counts the verdict.
  */
-enum status model_step(struct model *model, const struct trace_event *event, u64 n,
-		       enum model_verdict *verdict, struct model_expectation *expected);
+enum model_verdict model_judge(struct model *model, const struct trace_event *event,
+			       struct model_expectation *expected);
+
+/*
+ * Take event number @n of the tape: before, the model is in the state before the event, afterwards
+ * behind it. ST_NO_MEMORY when a region cannot be kept.
+ */
+enum status model_step(struct model *model, const struct trace_event *event, u64 n);
 
 /* Place of @event. */
 struct model_place model_place_of(const struct trace_event *event, u64 n);
@@ -112,6 +115,9 @@ static inline bool model_place_is(const struct model_place *place)
 
 /* The region at @pointer, NULL when the tape has not shown it. */
 struct model_region *model_region(const struct model *model, u64 pointer);
+
+/* The next region, in no order; start with *@at = 0, NULL is the end. */
+const struct model_region *model_next_region(const struct model *model, size_t *at);
 
 /* The region that is current on @cpu; NULL when there is none, or it is unknown. */
 const struct model_region *model_current(const struct model *model, u16 cpu);

@@ -359,18 +359,32 @@ static struct track *first_track(struct reader *reader)
 	return first;
 }
 
+/* The only lane needs no merge, so nothing is looked at before its turn. */
+static inline enum status next_of_one(struct reader *reader, const struct trace_event **event)
+{
+	u64 numbers;
+
+	if (unlikely(lane_next(reader->tracks[0].lane, event, &numbers) != ST_OK))
+		return ST_END;
+	reader->n += numbers;
+	if (unlikely((*event)->kind == EV_GAP))
+		count_damage(reader);
+	return ST_OK;
+}
+
 enum status reader_next(struct reader *reader, const struct trace_event **event)
 {
 	struct track *track;
 
+	if (likely(reader->track_count == 1))
+		return next_of_one(reader, event);
 	if (reader->given)
 		advance(reader->given);
 	track = first_track(reader);
 	reader->given = track;
 	if (unlikely(!track))
 		return ST_END;
-	if (reader->track_count > 1 &&
-	    reader->n >= (reader->checkpoint_count + 1) * CHECKPOINT_EVERY)
+	if (reader->n >= (reader->checkpoint_count + 1) * CHECKPOINT_EVERY)
 		checkpoint(reader);
 	reader->n += track->numbers;
 	*event = track->event;
@@ -411,9 +425,8 @@ enum status reader_seek(struct reader *reader, u64 n)
 	if (n > reader->info.events)
 		return ST_RANGE;
 	if (reader->track_count == 1) {
-		place(&reader->tracks[0], n, 0);
-		reader->given = NULL;
-		reader->n = reader->tracks[0].lane_n;
+		lane_seek(reader->tracks[0].lane, n);
+		reader->n = lane_tell(reader->tracks[0].lane);
 		count_damage(reader);
 		return ST_OK;
 	}

@@ -1,22 +1,26 @@
 #include "trace/decode.h"
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 struct stream {
 	const u8 *at;
 	const u8 *end;
 };
 
 struct site {
+	struct trace_event
+		event; /* as the last event here was, and what is the same in all of them */
 	const struct trace_kind_info *kind;
-	u64 *values;
-	u64 key;
+	u64 *values; /* event.col */
+	u64 *field;  /* last value of field @field_id of VMCS @vmcs */
+	u64 field_id;
 	u64 delta;
-	u64 rip;
-	const u8 *code;
+	struct site *next[CODEC_TURNS]; /* what followed last time; at first decoder->start */
+	u32 vmcs;
 	u32 mask;
-	u16 next[CODEC_TURNS];
+	u32 version; /* of the cells that @values has */
 	u16 shape;
-	u8 level;
-	u8 code_count;
+	bool other; /* the kind has more than columns, or its key is one */
 };
 
 struct shape {
@@ -28,19 +32,22 @@ struct shape {
 
 struct trace_decoder {
 	const struct trace_schema *schema;
-	struct trace_block_facts facts;
-	u32 done;
-	bool bad; /* a stream ended early or a number had too many bytes */
-	u64 tsc;
-	u64 last_key;
+	const u8 *op; /* next op byte ... */
+	const u8 *op_end;
 	struct site *previous;
 	u32 turn;
+	u32 version; /* grows when a cell changes */
+	bool bad;    /* a stream ended early or a number had too many bytes */
+	u64 tsc;
+	u64 seq;
+	u64 last_key;
+	u16 cpu;
 	u64 cells[SCHEMA_MAX_CELLS];
 	u32 site_count;
 	u32 shape_count;
 	u32 id_count;
 	struct stream streams[SCHEMA_MAX_STREAMS];
-	struct site start;
+	struct site start; /* what the first event of the block follows */
 	struct site sites[CODEC_MAX_SITES];
 	struct shape shapes[CODEC_MAX_SHAPES];
 	struct trace_item items[CODEC_MAX_SHAPE_IDS];
@@ -59,8 +66,8 @@ struct trace_decoder *trace_decoder_init(void *memory, const struct trace_schema
 	struct trace_decoder *decoder = memory;
 
 	decoder->schema = schema;
-	decoder->facts = (struct trace_block_facts){ 0 };
-	decoder->done = 0;
+	decoder->op = decoder->op_end = NULL;
+	decoder->bad = false;
 	memset(decoder->streams, 0, sizeof(decoder->streams));
 	return decoder;
 }
@@ -79,19 +86,21 @@ static u64 take_long(struct trace_decoder *decoder, struct stream *stream)
 	return value;
 }
 
-static inline u64 take_number(struct trace_decoder *decoder, unsigned index)
+static ALWAYS_INLINE u64 take_number(struct trace_decoder *decoder, unsigned index)
 {
 	struct stream *const stream = &decoder->streams[index];
 	const u8 *const at = stream->at;
 
 	if (likely(stream->end - at >= 2)) {
-		if (!(at[0] & 0x80)) {
+		const unsigned low = at[0];
+
+		if (low < 0x80) {
 			stream->at = at + 1;
-			return at[0];
+			return low;
 		}
-		if (!(at[1] & 0x80)) {
+		if (likely(at[1] < 0x80)) {
 			stream->at = at + 2;
-			return (at[0] & 0x7f) | (u64)at[1] << 7;
+			return low + ((unsigned)at[1] << 7) - 0x80;
 		}
 	}
 	return take_long(decoder, stream);
@@ -142,26 +151,34 @@ static enum status take_table(struct trace_decoder *decoder, struct cursor *in)
 	return cursor_left(in) ? ST_CORRUPT : ST_OK;
 }
 
+static void reset_turns(struct trace_decoder *decoder, struct site *site)
+{
+	for (unsigned i = 0; i < CODEC_TURNS; i++)
+		site->next[i] = &decoder->start;
+}
+
 enum status trace_decoder_open(struct trace_decoder *decoder, const void *payload, size_t size,
 			       const struct trace_block_facts *facts)
 {
 	struct cursor in = cursor_over(payload, size);
+	struct stream *const op = &decoder->streams[STREAM_OP];
 
-	decoder->facts = *facts;
-	decoder->facts.events = 0;
-	decoder->done = 0;
-	if (size > CODEC_MAX_RAW || take_table(decoder, &in) != ST_OK)
+	decoder->op = decoder->op_end = NULL;
+	if (size > CODEC_MAX_RAW || take_table(decoder, &in) != ST_OK ||
+	    op->end - op->at != facts->events)
 		return ST_CORRUPT;
-	if (decoder->streams[STREAM_OP].end - decoder->streams[STREAM_OP].at != facts->events)
-		return ST_CORRUPT;
-	decoder->facts.events = facts->events;
+	decoder->op = op->at;
+	decoder->op_end = op->at = op->end;
 	decoder->bad = false;
+	decoder->cpu = facts->cpu;
+	decoder->seq = facts->first_seq;
 	decoder->tsc = facts->first_tsc;
 	decoder->last_key = 0;
 	memset(decoder->cells, 0, sizeof(decoder->cells));
-	memset(decoder->start.next, 0xff, sizeof(decoder->start.next));
-	decoder->turn = 0;
+	decoder->version = 1;
+	reset_turns(decoder, &decoder->start);
 	decoder->previous = &decoder->start;
+	decoder->turn = 0;
 	decoder->site_count = decoder->id_count = 0;
 	decoder->shapes[0] =
 		(struct shape){ .items = decoder->items, .fields = decoder->item_fields };
@@ -173,7 +190,7 @@ enum status trace_decoder_open(struct trace_decoder *decoder, const void *payloa
 /* --- sites and shapes --------------------------------------------------------------------------
  */
 
-static struct site *site_add(struct trace_decoder *decoder)
+static struct site *add_site(struct trace_decoder *decoder)
 {
 	const unsigned number = decoder->site_count;
 	struct site *const site = &decoder->sites[number];
@@ -185,21 +202,23 @@ static struct site *site_add(struct trace_decoder *decoder)
 	if (decoder->bad || !kind || level > CODEC_MAX_LEVEL || number == CODEC_MAX_SITES)
 		return NULL;
 	*site = (struct site){
+		.event = { .kind = id, .level = level, .cpu = decoder->cpu },
 		.kind = kind,
 		.values = &decoder->values[number * TRACE_MAX_COLUMNS],
-		.key = key,
-		.level = level,
+		.vmcs = CODEC_MAX_VMCSS,
+		.other = kind->key == KEY_COL0 || (kind->flags & (KIND_ITEMS | KIND_BYTES)),
 	};
-	memset(site->next, 0xff, sizeof(site->next));
+	site->event.col = site->values;
+	reset_turns(decoder, site);
 	memset(site->values, 0, TRACE_MAX_COLUMNS * sizeof(u64));
 	if (kind->key == KEY_COL0)
 		site->values[0] = key;
 	else
-		site->rip = key;
+		site->event.rip = key;
 	if (kind->flags & KIND_CODE) {
-		site->code_count = take_byte(decoder, STREAM_DEF);
-		site->code = take_bytes(decoder, STREAM_DEF, site->code_count);
-		if (decoder->bad || site->code_count > TRACE_MAX_CODE)
+		site->event.code_count = take_byte(decoder, STREAM_DEF);
+		site->event.code = take_bytes(decoder, STREAM_DEF, site->event.code_count);
+		if (decoder->bad || site->event.code_count > TRACE_MAX_CODE)
 			return NULL;
 	}
 	decoder->last_key = key;
@@ -207,23 +226,22 @@ static struct site *site_add(struct trace_decoder *decoder)
 	return site;
 }
 
-static struct site *site_take(struct trace_decoder *decoder)
+/* The site of the next event, which is told; NULL when there is no such site. */
+static struct site *take_site(struct trace_decoder *decoder)
 {
 	const u64 number = take_number(decoder, STREAM_SITE);
-	struct site *site;
+	struct site *site = NULL;
 
 	if (number < decoder->site_count)
 		site = &decoder->sites[number];
 	else if (number == decoder->site_count)
-		site = site_add(decoder);
-	else
-		return NULL;
+		site = add_site(decoder);
 	if (site)
-		decoder->previous->next[decoder->turn] = (u16)number;
+		decoder->previous->next[decoder->turn] = site;
 	return site;
 }
 
-static bool shape_add(struct trace_decoder *decoder)
+static bool add_shape(struct trace_decoder *decoder)
 {
 	struct shape *const shape = &decoder->shapes[decoder->shape_count];
 	const u64 count = take_number(decoder, STREAM_DEF);
@@ -248,7 +266,7 @@ static bool shape_add(struct trace_decoder *decoder)
 }
 
 /* Where the last values of its items are depends on the current VMCS alone. */
-static bool shape_locate(struct trace_decoder *decoder, struct shape *shape)
+static bool find_shape_fields(struct trace_decoder *decoder, struct shape *shape)
 {
 	for (u32 i = 0; i < shape->count; i++) {
 		shape->fields[i] = codec_fields_at(&decoder->fields, shape->items[i].id);
@@ -259,102 +277,154 @@ static bool shape_locate(struct trace_decoder *decoder, struct shape *shape)
 	return true;
 }
 
-/* --- events ------------------------------------------------------------------------------------
+/* --- columns -----------------------------------------------------------------------------------
  */
 
-static inline void take_missed(struct trace_decoder *decoder, struct site *site, u32 mask)
+static void catch_up(const struct trace_decoder *decoder, struct site *site)
 {
-	for (; mask; mask &= mask - 1) {
-		const unsigned i = (unsigned)__builtin_ctz(mask);
+	const struct trace_kind_info *const kind = site->kind;
 
-		site->values[i] += unzigzag(take_number(decoder, site->kind->columns[i].stream));
-	}
+	for (unsigned i = 0; i < kind->last_count; i++)
+		site->values[kind->last[i]] = decoder->cells[kind->last_cell[i]];
 }
 
-static inline void cells_update(struct trace_decoder *decoder, const struct site *site)
+/* A cell may have changed, so the values of other sites must catch up when they come. */
+static void update_cells(struct trace_decoder *decoder, const struct site *site)
 {
 	const struct trace_kind_info *const kind = site->kind;
 
 	for (unsigned i = 0; i < kind->last_count; i++)
 		decoder->cells[kind->last_cell[i]] = site->values[kind->last[i]];
-}
-
-/* The columns, in the order of the schema: those below a field's value tell which field it is. */
-static inline bool take_columns(struct trace_decoder *decoder, struct site *site)
-{
-	const struct trace_kind_info *const kind = site->kind;
-	const unsigned vmcs_cell = decoder->schema->vmcs_cell;
-	const unsigned value = kind->value_column;
-	const u32 below = value == SCHEMA_NONE ? ~0u : (u32)(BIT(value) - 1);
-	u32 mask = site->mask;
-
-	for (unsigned i = 0; i < kind->last_count; i++)
-		site->values[kind->last[i]] = decoder->cells[kind->last_cell[i]];
-	if (kind->key == KEY_COL0 && (mask & 1)) {
-		site->rip += unzigzag(take_number(decoder, STREAM_RIP));
-		mask &= ~1u;
-	}
-	take_missed(decoder, site, mask & below);
-	cells_update(decoder, site);
 	if (kind->key_cell != SCHEMA_NONE)
 		decoder->cells[kind->key_cell] = site->values[0];
-	if (vmcs_cell != SCHEMA_NONE &&
-	    !codec_fields_select(&decoder->fields, decoder->cells[vmcs_cell]))
-		return false;
-	if (value != SCHEMA_NONE) {
-		u64 *const field =
-			codec_fields_at(&decoder->fields, site->values[kind->field_column]);
+	decoder->version++;
+}
 
-		if (!field)
-			return false;
-		site->values[value] = *field;
-		take_missed(decoder, site, mask & ~below);
-		*field = site->values[value];
-		if ((mask & ~below) >> value > 1)
-			cells_update(decoder, site);
+static ALWAYS_INLINE void take_missed(struct trace_decoder *decoder, struct site *site, u32 mask)
+{
+	const struct trace_column *const columns = site->kind->columns;
+
+	for (; mask; mask &= mask - 1) {
+		const unsigned i = (unsigned)__builtin_ctz(mask);
+
+		site->values[i] += unzigzag(take_number(decoder, columns[i].stream));
 	}
+}
+
+static bool find_field(struct trace_decoder *decoder, struct site *site, u64 id)
+{
+	site->field = codec_fields_at(&decoder->fields, id);
+	site->field_id = id;
+	site->vmcs = decoder->fields.vmcs;
+	return site->field;
+}
+
+/* The columns below a field's value tell which field of which VMCS it is. */
+static ALWAYS_INLINE bool take_columns(struct trace_decoder *decoder, struct site *site, bool other)
+{
+	const struct trace_kind_info *const kind = site->kind;
+	const unsigned value = kind->value_column;
+	const unsigned vmcs_cell = decoder->schema->vmcs_cell;
+	u32 mask = site->mask;
+
+	if (unlikely(site->version != decoder->version))
+		catch_up(decoder, site);
+	if (other && kind->key == KEY_COL0 && (mask & 1)) {
+		site->event.rip += unzigzag(take_number(decoder, STREAM_RIP));
+		mask &= ~1u;
+	}
+	if (value == SCHEMA_NONE) {
+		take_missed(decoder, site, mask);
+	} else {
+		const u32 below = (1u << value) - 1;
+
+		take_missed(decoder, site, mask & below);
+		mask &= ~below;
+	}
+	if (unlikely(site->mask & kind->last_mask) || (other && kind->key_cell != SCHEMA_NONE)) {
+		update_cells(decoder, site);
+		if (vmcs_cell != SCHEMA_NONE &&
+		    !codec_fields_select(&decoder->fields, decoder->cells[vmcs_cell]))
+			return false;
+	}
+	if (value != SCHEMA_NONE) {
+		const u64 id = site->values[kind->field_column];
+
+		if (unlikely(site->field_id != id || site->vmcs != decoder->fields.vmcs) &&
+		    !find_field(decoder, site, id))
+			return false;
+		site->values[value] = *site->field;
+		take_missed(decoder, site, mask);
+		*site->field = site->values[value];
+		if (unlikely(mask & kind->last_mask))
+			update_cells(decoder, site);
+	}
+	site->version = decoder->version;
 	return true;
 }
 
-static bool take_items(struct trace_decoder *decoder, struct trace_event *event, struct site *site,
-		       unsigned op)
+/* --- events ------------------------------------------------------------------------------------
+ */
+
+static bool take_items(struct trace_decoder *decoder, struct site *site, unsigned op)
 {
+	struct shape *shape;
+
 	if (op & OP_SHAPE) {
 		const u64 number = take_number(decoder, STREAM_SHAPE);
 
 		if (number > decoder->shape_count ||
-		    (number == decoder->shape_count && !shape_add(decoder)))
+		    (number == decoder->shape_count && !add_shape(decoder)))
 			return false;
 		site->shape = (u16)number;
 	}
-
-	struct shape *const shape = &decoder->shapes[site->shape];
-
-	if (shape->vmcs != decoder->fields.vmcs && !shape_locate(decoder, shape))
+	shape = &decoder->shapes[site->shape];
+	if (shape->vmcs != decoder->fields.vmcs && !find_shape_fields(decoder, shape))
 		return false;
 	for (u32 i = 0; i < shape->count; i++) {
 		*shape->fields[i] += unzigzag(take_number(decoder, STREAM_ITEM));
 		shape->items[i].value = *shape->fields[i];
 	}
-	event->items = shape->items;
-	event->item_count = shape->count;
+	site->event.items = shape->items;
+	site->event.item_count = shape->count;
 	return true;
 }
 
-static bool take_string(struct trace_decoder *decoder, struct trace_event *event)
+static bool take_string(struct trace_decoder *decoder, struct site *site)
 {
 	const u64 length = take_number(decoder, STREAM_LENGTH);
 
 	if (length > TRACE_MAX_BYTES)
 		return false;
-	event->bytes = take_bytes(decoder, STREAM_BYTES, length);
-	event->byte_count = (u32)length;
+	site->event.bytes = take_bytes(decoder, STREAM_BYTES, length);
+	site->event.byte_count = (u32)length;
 	return true;
+}
+
+static bool take_mask(struct trace_decoder *decoder, struct site *site)
+{
+	const u64 mask = take_number(decoder, STREAM_MASK);
+
+	site->mask = (u32)mask;
+	return mask < BIT(site->kind->column_count);
+}
+
+/* What is not columns of a site that was expected. */
+static bool take_others(struct trace_decoder *decoder, struct site *site, unsigned op)
+{
+	const unsigned flags = site->kind->flags;
+
+	if (site->kind->key == KEY_COL0)
+		decoder->turn = (u32)(site - decoder->sites) % CODEC_TURNS;
+	if (op & OP_SHAPE && !(flags & KIND_ITEMS))
+		return false;
+	return (!(flags & KIND_ITEMS) || take_items(decoder, site, op)) &&
+	       (!(flags & KIND_BYTES) || take_string(decoder, site));
 }
 
 static enum status fail(struct trace_decoder *decoder)
 {
-	decoder->done = decoder->facts.events;
+	decoder->op = decoder->op_end;
 	decoder->bad = true;
 	return ST_CORRUPT;
 }
@@ -368,65 +438,37 @@ static enum status end(struct trace_decoder *decoder)
 	return decoder->bad ? ST_CORRUPT : ST_END;
 }
 
-enum status trace_decode_event(struct trace_decoder *decoder, struct trace_event *event)
+enum status trace_decode_event(struct trace_decoder *decoder, const struct trace_event **event)
 {
-	if (decoder->done == decoder->facts.events)
-		return end(decoder);
-
-	const unsigned op = *decoder->streams[STREAM_OP].at++;
-	const u16 next = decoder->previous->next[decoder->turn];
 	struct site *site;
+	unsigned op;
 
-	if (unlikely(op > OP_ALL))
-		return fail(decoder);
-	if (unlikely(op & OP_SITE)) {
-		site = site_take(decoder);
-		if (!site)
+	if (unlikely(decoder->op == decoder->op_end))
+		return end(decoder);
+	op = *decoder->op++;
+	site = decoder->previous->next[decoder->turn];
+	if (unlikely(op || site == &decoder->start)) {
+		if (op & OP_SITE)
+			site = take_site(decoder);
+		if (op > OP_ALL || !site || site == &decoder->start)
 			return fail(decoder);
-	} else if (likely(next != CODEC_NO_SITE)) {
-		site = &decoder->sites[next];
-	} else {
-		return fail(decoder);
 	}
 	decoder->previous = site;
-	if (site->kind->key == KEY_COL0)
-		decoder->turn = (u32)(site - decoder->sites) % CODEC_TURNS;
-
 	site->delta += unzigzag(take_number(decoder, STREAM_TSC));
 	decoder->tsc += site->delta;
-	if (op & OP_MASK) {
-		const u64 mask = take_number(decoder, STREAM_MASK);
-
-		if (mask >= BIT(site->kind->column_count))
+	site->event.tsc = decoder->tsc;
+	site->event.seq = decoder->seq++;
+	if (unlikely(op & OP_MASK) && !take_mask(decoder, site))
+		return fail(decoder);
+	if (likely(!site->other)) {
+		if (!take_columns(decoder, site, false) || op & OP_SHAPE)
 			return fail(decoder);
-		site->mask = (u32)mask;
-	}
-	if (!take_columns(decoder, site))
-		return fail(decoder);
-
-	event->kind = site->kind->id;
-	event->level = site->level;
-	event->cpu = decoder->facts.cpu;
-	event->seq = decoder->facts.first_seq + decoder->done;
-	event->tsc = decoder->tsc;
-	event->rip = site->rip;
-	event->col = site->values;
-	event->items = NULL;
-	event->item_count = 0;
-	event->byte_count = 0;
-	event->bytes = NULL;
-	event->code = site->code;
-	event->code_count = site->code_count;
-	if (site->kind->flags & KIND_ITEMS) {
-		if (!take_items(decoder, event, site, op))
+	} else {
+		if (!take_columns(decoder, site, true) || !take_others(decoder, site, op))
 			return fail(decoder);
-	} else if (unlikely(op & OP_SHAPE)) {
-		return fail(decoder);
 	}
-	if ((site->kind->flags & KIND_BYTES) && !take_string(decoder, event))
-		return fail(decoder);
 	if (unlikely(decoder->bad))
 		return fail(decoder);
-	decoder->done++;
+	*event = &site->event;
 	return ST_OK;
 }

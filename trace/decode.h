@@ -34,11 +34,11 @@ enum status trace_decoder_open(struct trace_decoder *decoder, const void *payloa
 			       const struct trace_block_facts *facts);
 
 /*
- * Fills @event with the next event. All it points to holds until the next call. Its col has at
- * least the columns of the kind in the tape's schema and in trace/events.def.
+ * The next event. It and all it points to hold until the next call. Its col has TRACE_MAX_COLUMNS
+ * values, 0 behind the columns that the tape has.
  *
  * ST_END behind the last event, ST_CORRUPT when the rest cannot be read.
  */
-enum status trace_decode_event(struct trace_decoder *decoder, struct trace_event *event);
+enum status trace_decode_event(struct trace_decoder *decoder, const struct trace_event **event);
 
 #endif

@@ -113,6 +113,7 @@ static struct plan make_plan(const struct trace_schema *schema, const struct tra
 		.vmcs_column = SCHEMA_NONE,
 		.key_cell = kind->key_cell,
 		.last_count = kind->last_count,
+		.last_mask = kind->last_mask,
 		.counted = kind->flags & KIND_COUNTED,
 	};
 
@@ -121,7 +122,6 @@ static struct plan make_plan(const struct trace_schema *schema, const struct tra
 	for (unsigned i = 0; i < kind->last_count; i++) {
 		plan.last[i] = kind->last[i];
 		plan.last_cell[i] = kind->last_cell[i];
-		plan.last_mask |= 1u << kind->last[i];
 		if (kind->last_cell[i] == schema->vmcs_cell)
 			plan.vmcs_column = kind->last[i];
 	}

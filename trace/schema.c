@@ -50,6 +50,7 @@ static bool kind_derive(struct trace_kind_info *kind)
 {
 	kind->value_column = kind->key_cell = SCHEMA_NONE;
 	kind->last_count = 0;
+	kind->last_mask = 0;
 	for (unsigned i = 0; i < kind->column_count; i++) {
 		const struct trace_column *column = &kind->columns[i];
 
@@ -63,6 +64,7 @@ static bool kind_derive(struct trace_kind_info *kind)
 			for (unsigned j = 0; j < kind->last_count; j++)
 				if (kind->last_cell[j] == column->cell)
 					return false;
+			kind->last_mask |= 1u << i;
 			kind->last[kind->last_count] = (u8)i;
 			kind->last_cell[kind->last_count++] = column->cell;
 		} else if (column->predictor == PREDICTOR_FIELD) {

@@ -81,6 +81,7 @@ struct trace_kind_info {
 	u8 last_count;	 /* the other columns with PREDICTOR_LAST ... */
 	u8 last[SCHEMA_MAX_LAST];
 	u8 last_cell[SCHEMA_MAX_LAST]; /* ... and their cells */
+	u32 last_mask;		       /* bit n: column n is one of them */
 };
 
 struct trace_item_range {

@@ -35,7 +35,7 @@ static void check_block(struct trace_encoder *encoder, struct trace_decoder *dec
 	static struct test_event made;
 	const struct trace_block_facts facts = facts_of(encoder, first);
 	const size_t size = trace_encoder_finish(encoder, payload);
-	struct trace_event event;
+	const struct trace_event *event;
 
 	assert_true(size <= sizeof(payload));
 	assert_int_equal(trace_decoder_open(decoder, payload, size, &facts), ST_OK);
@@ -45,15 +45,15 @@ static void check_block(struct trace_encoder *encoder, struct trace_decoder *dec
 
 		test_event(schema, first + i, &made);
 		assert_int_equal(trace_decode_event(decoder, &event), ST_OK);
-		wrong = test_event_differs(schema, &made.event, &event);
+		wrong = test_event_differs(schema, &made.event, event);
 		if (wrong)
 			fail_msg("event %u: %s", (unsigned)(first + i), wrong);
-		assert_int_equal(event.cpu, 3);
-		assert_u64(event.seq, first + i);
-		if (schema->kinds[event.kind].flags & KIND_CODE) {
-			assert_int_equal(event.code_count,
-					 test_read_code(NULL, event.level, event.rip, code));
-			assert_memory_equal(event.code, code, event.code_count);
+		assert_int_equal(event->cpu, 3);
+		assert_u64(event->seq, first + i);
+		if (schema->kinds[event->kind].flags & KIND_CODE) {
+			assert_int_equal(event->code_count,
+					 test_read_code(NULL, event->level, event->rip, code));
+			assert_memory_equal(event->code, code, event->code_count);
 		}
 	}
 	assert_int_equal(trace_decode_event(decoder, &event), ST_END);

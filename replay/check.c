@@ -1,0 +1,117 @@
+#include "replay/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "replay/rule.h"
+
+#define KINDS 64 /* that rules can ask for */
+
+static const struct rule *const rules[] = {
+#define RULE(name) &rule_##name,
+#include "replay/rules.def"
+#undef RULE
+};
+
+struct check {
+	struct model *model;
+	struct findings findings;
+	const char *tape;
+	void *states[ARRAY_SIZE(rules)];
+	u8 wanted[KINDS][ARRAY_SIZE(rules)]; /* numbers of the rules for a kind ... */
+	u8 wanted_count[KINDS];
+};
+
+const char *rule_position(const struct model_place *place)
+{
+	static char texts[4][40];
+	static unsigned turn;
+	char *const text = texts[turn++ % ARRAY_SIZE(texts)];
+
+	snprintf(text, sizeof(texts[0]), "@c%u:%llu", place->cpu, (unsigned long long)place->seq);
+	return text;
+}
+
+struct check *check_new(const char *tape)
+{
+	struct check *const check = calloc(1, sizeof(*check));
+
+	if (!check)
+		return NULL;
+	check->tape = tape;
+	check->model = model_new();
+	for (size_t i = 0; check->model && i < ARRAY_SIZE(rules); i++) {
+		check->states[i] = calloc(1, MAX(rules[i]->state_size, (size_t)1));
+		if (!check->states[i]) {
+			check_free(check);
+			return NULL;
+		}
+		for (unsigned kind = 0; kind < KINDS; kind++)
+			if (rules[i]->kinds >> kind & 1)
+				check->wanted[kind][check->wanted_count[kind]++] = (u8)i;
+	}
+	if (!check->model) {
+		free(check);
+		return NULL;
+	}
+	return check;
+}
+
+void check_free(struct check *check)
+{
+	if (!check)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		free(check->states[i]);
+	findings_free(&check->findings);
+	model_free(check->model);
+	free(check);
+}
+
+enum status check_event(struct check *check, const struct trace_event *event, u64 n)
+{
+	struct rule_run run = {
+		.model = check->model,
+		.event = event,
+		.findings = &check->findings,
+		.tape = check->tape,
+	};
+
+	if (event->cpu >= MODEL_MAX_CPUS)
+		return ST_OK;
+	run.verdict = model_judge(check->model, event, NULL);
+	if (event->kind < KINDS && check->wanted_count[event->kind]) {
+		run.place = model_place_of(event, n);
+		for (unsigned i = 0; i < check->wanted_count[event->kind]; i++) {
+			const u8 rule = check->wanted[event->kind][i];
+
+			rules[rule]->event(&run, check->states[rule]);
+		}
+	}
+	if (check->findings.no_memory)
+		return ST_NO_MEMORY;
+	return model_step(check->model, event, n);
+}
+
+void check_end(struct check *check)
+{
+	const struct rule_run run = {
+		.model = check->model,
+		.findings = &check->findings,
+		.tape = check->tape,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		if (rules[i]->end)
+			rules[i]->end(&run, check->states[i]);
+}
+
+const struct findings *check_findings(const struct check *check)
+{
+	return &check->findings;
+}
+
+const struct model *check_model(const struct check *check)
+{
+	return check->model;
+}

@@ -1,0 +1,26 @@
+/*
+ * replay/check.h - all rules over a tape
+ *
+ * Feed every event in order, then end. Memory does not grow with the tape.
+ */
+#ifndef REPLAY_CHECK_H
+#define REPLAY_CHECK_H
+
+#include "replay/finding.h"
+
+struct check;
+
+/* @tape names the tape in the texts and outlives the check. NULL when there is no memory. */
+struct check *check_new(const char *tape);
+void check_free(struct check *check);
+
+/* Event number @n. ST_NO_MEMORY. */
+enum status check_event(struct check *check, const struct trace_event *event, u64 n);
+
+/* The tape has no more events. Once. */
+void check_end(struct check *check);
+
+const struct findings *check_findings(const struct check *check);
+const struct model *check_model(const struct check *check);
+
+#endif

@@ -1,0 +1,94 @@
+#include "replay/check.h"
+
+/* --- Columns of vmx/checks.def ---------------------------------------------------------------- */
+
+#define Q(qualification) (1 << (qualification))
+#define F(NAME)		 VMCS_IX_##NAME,
+#define CAP(NAME)	 CHECK_WHAT_CAP + VMX_CAP_##NAME,
+#define L1(NAME)	 CHECK_WHAT_STATE + CHECK_STATE_##NAME,
+#define CPU		 CHECK_WHAT_CPU,
+#define MEM		 CHECK_WHAT_MEMORY,
+#define W(WORD)		 W_##WORD
+#define W_PIN		 F(PIN_BASED_CONTROLS)
+#define W_PRIMARY	 F(PRIMARY_PROC_BASED_CONTROLS)
+#define W_SECONDARY	 F(SECONDARY_PROC_BASED_CONTROLS) W_PRIMARY
+#define W_TERTIARY	 F(TERTIARY_PROC_BASED_CONTROLS) W_PRIMARY
+#define W_EXIT		 F(VM_EXIT_CONTROLS)
+#define W_EXIT2		 F(SECONDARY_VM_EXIT_CONTROLS) W_EXIT
+#define W_ENTRY		 F(VM_ENTRY_CONTROLS)
+
+#define SECTION(...)
+#define CHECK(ID, SECTION, LEVEL, SOURCES, DETAIL, text, READS) \
+	static const u16 reads_##ID[] = { READS CHECK_WHAT_NONE };
+#include "vmx/checks.def"
+#undef CHECK
+#undef SECTION
+
+enum section {
+#define SECTION(KEY, STAGE, title) SECTION_##KEY,
+#define CHECK(...)
+#include "vmx/checks.def"
+#undef CHECK
+#undef SECTION
+};
+
+static const struct section_row {
+	const char *title;
+	u8 stage;
+} sections[] = {
+#define SECTION(KEY, STAGE, title) [SECTION_##KEY] = { title, CHECK_STAGE_##STAGE },
+#define CHECK(...)
+#include "vmx/checks.def"
+#undef CHECK
+#undef SECTION
+};
+
+#define SECTION(...)
+#define CHECK(ID, SECTION, LEVEL, SOURCES, DETAIL, rule, READS) \
+	[CHECK_##ID] = { .id = #ID,                             \
+			 .text = rule,                          \
+			 .sources = #SOURCES,                   \
+			 .reads = reads_##ID,                   \
+			 .section = SECTION_##SECTION,          \
+			 .level = CHECK_##LEVEL,                \
+			 .detail = DETAIL },
+const struct check_row check_rows[CHECK_COUNT] = {
+#include "vmx/checks.def"
+};
+#undef CHECK
+#undef SECTION
+
+/* --- Lookups ---------------------------------------------------------------------------------- */
+
+const char *check_section(enum check_id id)
+{
+	return sections[check_rows[id].section].title;
+}
+
+enum check_stage check_stage(enum check_id id)
+{
+	return (enum check_stage)sections[check_rows[id].section].stage;
+}
+
+bool check_confirmed(enum check_id id)
+{
+	return check_rows[id].sources[0] != 'U';
+}
+
+static char upper(char c)
+{
+	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+enum check_id check_find(const char *id)
+{
+	for (unsigned int n = 0; n < CHECK_COUNT; n++) {
+		size_t at = 0;
+
+		while (id[at] && upper(id[at]) == check_rows[n].id[at])
+			at++;
+		if (!id[at] && !check_rows[n].id[at])
+			return (enum check_id)n;
+	}
+	return CHECK_COUNT;
+}

@@ -1,0 +1,53 @@
+/*
+ * replay/rule.h - what a rule is
+ *
+ * A rule looks at events of the kinds it asked for, with the model in the state before each, and at the
+ * end of the tape. It keeps what it must remember in a state of its own, and adds findings. It finds
+ * nothing that rests on something unknown.
+ */
+#ifndef REPLAY_RULE_H
+#define REPLAY_RULE_H
+
+#include "replay/finding.h"
+
+/* What a rule is given. */
+struct rule_run {
+	const struct model *model;
+	const struct trace_event *event; /* NULL at the end */
+	struct model_place place;	 /* of the event */
+	enum model_verdict verdict;	 /* the model's, of the event */
+	struct findings *findings;
+	const char *tape; /* its name, for command lines */
+};
+
+struct rule {
+	u64 kinds;	   /* bit n: wants kind n */
+	size_t state_size; /* of @state, which is zero at first */
+	void (*event)(const struct rule_run *run, void *state);
+	void (*end)(const struct rule_run *run, void *state); /* NULL: nothing to say then */
+};
+
+#define RULE_KIND(NAME) BIT(EV_##NAME)
+
+/* Every VMX instruction. */
+#define RULE_KINDS_VMX (MASK(EV_VMFUNC, EV_VMXON))
+
+#define RULE(name) extern const struct rule rule_##name;
+#include "replay/rules.def"
+#undef RULE
+
+/* The columns of the event, for any instruction of L1. */
+static inline const struct ev_insn *rule_insn(const struct rule_run *run)
+{
+	return (const struct ev_insn *)run->event->col;
+}
+
+static inline const struct model_cpu *rule_cpu(const struct rule_run *run)
+{
+	return &run->model->cpus[run->event->cpu];
+}
+
+/* "@c0:123" for texts, in one of a few static buffers: at most four live at the same time. */
+const char *rule_position(const struct model_place *place);
+
+#endif
