@@ -40,7 +40,6 @@ enum exit_action nested_handle_invept(struct percpu *cpu)
 	struct operand operand;
 
 	if (!(caps & CAP_INVEPT)) {
-		nested_tell(nested);
 		exit_event(cpu, EV_INVEPT, 1);
 		return exit_inject_ud(cpu);
 	}
@@ -86,7 +85,6 @@ enum exit_action nested_handle_invvpid(struct percpu *cpu)
 	struct operand operand;
 
 	if (!(caps & CAP_INVVPID)) {
-		nested_tell(nested);
 		exit_event(cpu, EV_INVVPID, 1);
 		return exit_inject_ud(cpu);
 	}

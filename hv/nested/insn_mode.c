@@ -30,7 +30,6 @@ enum exit_action nested_handle_vmxon(struct percpu *cpu)
 	struct ev_vmxon *event;
 	struct operand operand;
 
-	nested_tell(nested);
 	event = (void *)exit_event(cpu, EV_VMXON, 1);
 	event->cr0 = vmcs01_visible_cr0();
 	event->cr4 = vmcs01_visible_cr4();
@@ -92,7 +91,6 @@ enum exit_action nested_handle_vmcall(struct percpu *cpu)
 /* VMFUNC is for VMX non-root operation; L1's is the root. */
 enum exit_action nested_handle_vmfunc(struct percpu *cpu)
 {
-	nested_tell(&cpu->nested);
 	exit_event(cpu, EV_VMFUNC, 1);
 	return exit_inject_ud(cpu);
 }

@@ -267,7 +267,6 @@ enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler)
 		return nested_reflect_entry_failure(cpu, exit.reason, exit.qualification);
 	}
 	nested_entry_settle(cpu, true);
-	nested_tell(nested);
 	nested_items_reset(nested);
 	owner = owner_of(cpu, &exit);
 	if (owner == OWNER_L1) {

@@ -14,7 +14,6 @@ bool nested_mode_lacks_vmx(struct percpu *cpu)
 
 bool nested_insn_begin(struct percpu *cpu, u8 kind)
 {
-	nested_tell(&cpu->nested);
 	exit_event(cpu, kind, 1);
 	if (cpu->nested.mode == NESTED_OFF || nested_mode_lacks_vmx(cpu)) {
 		exit_inject_ud(cpu);

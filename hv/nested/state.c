@@ -13,16 +13,6 @@ bool nested_address_ok(const struct nested *nested, u64 address, u64 align)
 	return !(address & (align - 1)) && !(address >> nested->shown.maxphyaddr);
 }
 
-void nested_tell(struct nested *nested)
-{
-	nested->told = (struct nested_told){
-		.in_vmx = nested->mode != NESTED_OFF,
-		.level = nested->mode == NESTED_L2 ? 2 : 1,
-		.vmxon_pointer = nested->vmxon_pointer,
-		.current_pointer = nested->current_pointer,
-	};
-}
-
 /* --- Regions ---------------------------------------------------------------------------------- */
 
 /* L1 may change its region at any time, so it is read once, into memory of hv's. */
@@ -207,7 +197,6 @@ void nested_init(struct percpu *cpu)
 	memset(nested->dummy, 0xff, PAGE_SIZE);
 	hwvmcs_init(&nested->spare_vmcs02);
 	ept02_init(nested);
-	nested_tell(nested);
 }
 
 /* --- Key frames ------------------------------------------------------------------------------- */
@@ -218,7 +207,7 @@ static void emit_image(struct percpu *cpu, struct rec *rec, struct nested_vmcs *
 	struct ev_vmcs_image columns = {
 		.vmcs = vmcs->pointer,
 		.launched = vmcs->launched,
-		.current = vmcs->pointer == nested->told.current_pointer,
+		.current = vmcs == nested->current,
 		.since_block = vmcs->imaged ? vmcs->image_block + 1 : 0,
 	};
 	struct trace_event event = {
@@ -245,13 +234,10 @@ static void emit_image(struct percpu *cpu, struct rec *rec, struct nested_vmcs *
 
 _Static_assert(VMCS_FIELD_COUNT <= TRACE_MAX_ITEMS, "an image is one event");
 
-/* The event that opened the block comes after these, so they tell the state before it. */
-static bool pending_is_of_vmx(const struct percpu *cpu)
+/* What the events told so far: an entry that waits is not told yet. */
+static u8 level_told(const struct nested *nested)
 {
-	const u8 kind = cpu->pending.event.kind;
-
-	return kind >= EV_VMXON && kind <= EV_VMCS12_WRITE && kind != EV_MSR_READ &&
-	       kind != EV_MSR_WRITE && kind != EV_CR_WRITE;
+	return nested->mode == NESTED_L2 && !nested->entry.waits ? 2 : 1;
 }
 
 void nested_key_frames(void *owner, struct rec *rec, u64 block)
@@ -267,13 +253,11 @@ void nested_key_frames(void *owner, struct rec *rec, u64 block)
 
 	if (!nested->slots)
 		return;
-	if (!pending_is_of_vmx(cpu))
-		nested_tell(nested);
 	state = (struct ev_vmx_state){
-		.in_vmx = nested->told.in_vmx,
-		.vmxon_pointer = nested->told.vmxon_pointer,
-		.vmcs = nested->told.current_pointer,
-		.level = nested->told.level,
+		.in_vmx = nested->mode != NESTED_OFF,
+		.vmxon_pointer = nested->vmxon_pointer,
+		.vmcs = nested->current_pointer,
+		.level = level_told(nested),
 	};
 	rec_emit(rec, &event);
 	for (unsigned i = 0; i < NESTED_SLOTS; i++) {

@@ -81,13 +81,6 @@ struct nested_entry {
 	struct trace_item *items; /* TRACE_MAX_ITEMS */
 };
 
-/* Where VMX stands, as the events emitted so far tell it. */
-struct nested_told {
-	bool in_vmx;
-	u8 level;
-	u64 vmxon_pointer, current_pointer;
-};
-
 struct nested {
 	enum nested_mode mode;
 	u64 vmxon_pointer;	     /* NESTED_NONE when mode is NESTED_OFF */
@@ -113,7 +106,6 @@ struct nested {
 	struct ept02 ept02;
 
 	struct nested_entry entry;
-	struct nested_told told;
 	u64 hv_ticks;	  /* added to by exit_dispatch() if it likes, taken by l2_exit */
 	u64 hidden_exits; /* of L2 since its entry */
 	bool nmi_window;  /* hv, not L1, asked for the NMI window of VMCS02 */
@@ -168,9 +160,6 @@ static inline void nested_field_set(struct nested_vmcs *vmcs, unsigned ix, u64 v
 	vmcs->imaged = false;
 	vmcs_set_add(&vmcs->dirty, (int)ix);
 }
-
-/* Remember what the events told so far, before anything changes. */
-void nested_tell(struct nested *nested);
 
 /* A physical address of VMX's: @align is a power of two. SDM, "VMX Support", physical width. */
 bool nested_address_ok(const struct nested *nested, u64 address, u64 align);

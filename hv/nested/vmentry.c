@@ -161,7 +161,6 @@ static void restore_event(struct percpu *cpu)
 {
 	struct nested_entry *entry = &cpu->nested.entry;
 
-	entry->waits = false;
 	cpu->pending.event = entry->insn;
 	cpu->pending.event.col = cpu->pending.columns;
 	memcpy(cpu->pending.columns, entry->columns, sizeof(entry->columns));
@@ -177,6 +176,7 @@ void nested_entry_settle(struct percpu *cpu, bool entered)
 		return;
 	restore_event(cpu);
 	exit_emit(cpu);
+	entry->waits = false;
 	if (!entered)
 		return;
 	nested->current->launched = true;
@@ -189,7 +189,6 @@ void nested_entry_settle(struct percpu *cpu, bool entered)
 	cpu->pending.event.items = entry->items;
 	cpu->pending.event.item_count = entry->item_count;
 	exit_emit(cpu);
-	nested_tell(nested);
 }
 
 /*
@@ -212,6 +211,7 @@ void nested_entry_refused(struct percpu *cpu, u64 flags)
 	if (!nested->entry.waits)
 		return;
 	restore_event(cpu);
+	nested->entry.waits = false;
 	if (!explained)
 		nested_report_bug(cpu, BUG_ENTRY_REFUSED, error);
 	nested_vmfail(cpu, VMERR_ENTRY_CONTROLS);
