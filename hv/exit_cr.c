@@ -11,6 +11,7 @@
 #include "vmx/tables.h"
 
 #define CR0_WRITABLE   0xe005003full
+#define CR4_LA57       BIT(12)
 #define INVVPID_SINGLE 1
 
 enum { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
@@ -50,7 +51,7 @@ static bool cr4_is_legal(const struct percpu *cpu, u64 old, u64 new)
 
 	if (new & ~rdmsr(MSR_VMX_CR4_FIXED1))
 		return false;
-	if (lma && !(new &CR4_PAE))
+	if (lma && (!(new &CR4_PAE) || (old ^ new) & CR4_LA57))
 		return false;
 	if (new & ~old & CR4_PCIDE && (!lma || vmread(VMCS_GUEST_CR3) & MASK(11, 0)))
 		return false;
@@ -132,18 +133,31 @@ static enum exit_action write_cr0_of_l1(struct percpu *cpu, u64 new)
 	return EXIT_SKIP;
 }
 
+/* MOV to a control register takes 64 bits in 64-bit code and 32 elsewhere. */
+static u64 operand(const struct percpu *cpu, unsigned reg)
+{
+	const bool code64 = vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & BIT(13) &&
+			    vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA;
+	const u64 value = percpu_reg(cpu, reg);
+
+	return code64 ? value : (u32)value;
+}
+
 /* SDM "Exit Qualification for Control-Register Accesses". */
 enum exit_action l1_handle_cr(struct percpu *cpu)
 {
 	const u64 qualification = cpu->exit.qualification;
 	const unsigned reg = (unsigned)BITS(qualification, 11, 8);
+	const unsigned cr = (unsigned)BITS(qualification, 3, 0);
 	const u64 cr0 = vmcs01_visible_cr0();
 
 	switch (BITS(qualification, 5, 4)) {
 	case CR_MOV_TO:
-		if (BITS(qualification, 3, 0) == 4)
-			return write_cr4_of_l1(cpu, percpu_reg(cpu, reg));
-		return write_cr0_of_l1(cpu, percpu_reg(cpu, reg));
+		if (cr == 0)
+			return write_cr0_of_l1(cpu, operand(cpu, reg));
+		if (cr == 4)
+			return write_cr4_of_l1(cpu, operand(cpu, reg));
+		l1_stop_unexpected(cpu);
 	case CR_LMSW:
 		/* LMSW writes bits 3:0 and can set PE but not clear it. */
 		return write_cr0_of_l1(cpu, (cr0 & ~MASK(3, 1)) | BITS(qualification, 19, 16));
