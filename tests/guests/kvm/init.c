@@ -50,23 +50,27 @@ static bool load_module(const char *path)
 	return loaded;
 }
 
-static void print_parameter(const char *name)
+bool init_kvm_parameter(const char *name, char *value, size_t size)
 {
-	char path[128], value[64] = "?";
+	char path[128];
 	FILE *file;
+	bool found;
 
 	snprintf(path, sizeof(path), MODULE_PARAMETERS "/%s", name);
 	file = fopen(path, "r");
-	if (file) {
-		if (fgets(value, sizeof(value), file))
-			value[strcspn(value, "\n")] = 0;
-		fclose(file);
-	}
-	printf("init: kvm_intel %s=%s\n", name, value);
+	if (!file)
+		return false;
+	found = fgets(value, (int)size, file) != NULL;
+	fclose(file);
+	if (found)
+		value[strcspn(value, "\n")] = 0;
+	return found;
 }
 
 bool init_load_kvm(void)
 {
+	char value[64];
+
 	/* Those that decide which exits KVM takes. */
 	static const char *const parameters[] = {
 		"ept",		"vpid",		"unrestricted_guest",
@@ -78,7 +82,8 @@ bool init_load_kvm(void)
 	    !load_module("/modules/kvm-intel.ko"))
 		return false;
 	for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++)
-		print_parameter(parameters[i]);
+		if (init_kvm_parameter(parameters[i], value, sizeof(value)))
+			printf("init: kvm_intel %s=%s\n", parameters[i], value);
 	return true;
 }
 

@@ -16,6 +16,9 @@ bool init_mount(void);
 /* Loads irqbypass, kvm and kvm-intel with their default parameters and prints what they became. */
 bool init_load_kvm(void);
 
+/* Copies what the parameter @name of kvm_intel became; false when it has none of that name. */
+bool init_kvm_parameter(const char *name, char *value, size_t size);
+
 /*
  * Copies the value of NAME=VALUE on the kernel's command line to @value and returns true, or
  * returns false and leaves @value alone. A value that is too long is cut.

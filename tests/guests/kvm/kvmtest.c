@@ -85,6 +85,13 @@ static void print_exit(unsigned reason, uint64_t count)
 	printf("kvmtest: exit %u %" PRIu64 "\n", reason, count);
 }
 
+static bool uses_preemption_timer(void)
+{
+	char value[8];
+
+	return init_kvm_parameter("preemption_timer", value, sizeof(value)) && value[0] == 'Y';
+}
+
 /*
  * With Debian's defaults (EPT, unrestricted guest, no interrupt controller in the kernel), and
  * memory as vm.c prepares it:
@@ -94,6 +101,9 @@ static void print_exit(unsigned reason, uint64_t count)
  * and the IDT are touched only when there is something to do with them;
  * - every interrupt of the irq loop takes an OUT and an interrupt window; one more OUT ends the
  * run;
+ * - KVM takes an interrupt that userspace gives it for one to inject and one more to wait for, and
+ *   asks to come back as soon as the first is injected: by the preemption timer where it uses that,
+ *   else by an interrupt to itself;
  * - L1's own interrupts, mostly its timer, exit from L2 whenever they come.
  */
 static void print_expected_exits(const struct vm *vm)
@@ -112,6 +122,8 @@ static void print_expected_exits(const struct vm *vm)
 	print_exit(EXIT_WRMSR, 1);
 	print_exit(EXIT_EPT_VIOLATION, L2_PAGES - untouched + first_mmio);
 	print_exit(EXIT_EPT_MISCONFIGURATION, p->want_mmio - first_mmio);
+	if (uses_preemption_timer())
+		print_exit(EXIT_PREEMPTION_TIMER, p->interrupts);
 }
 
 static void print_counter(const char *name)
