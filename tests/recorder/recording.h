@@ -113,6 +113,17 @@ static inline void recording_emit(struct recording *recording, u64 count)
 	}
 }
 
+/* The next event that has few bytes. */
+static inline void recording_emit_small(struct recording *recording)
+{
+	static struct test_event made;
+
+	do {
+		test_event(trace_schema_builtin(), recording->emitted++, &made);
+	} while (made.event.item_count > 10 || made.event.byte_count > 40);
+	rec_emit(recording->rec, &made.event);
+}
+
 static inline void recording_end(struct recording *recording)
 {
 	rec_seal(recording->rec);
