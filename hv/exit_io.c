@@ -22,6 +22,7 @@
 #define KEYBOARD_RESET 0xfe
 #define RESET_CPU      BIT(2)
 #define SLEEP_ENABLE   BIT(13)
+#define VECTOR_PF      14
 
 struct io_access {
 	u16 port;
@@ -129,6 +130,25 @@ static u64 address_mask(u32 info)
 	return masks[BITS(info, 9, 7) & 3];
 }
 
+/* @value where the instruction's addresses have @mask; 32-bit results clear the upper half. */
+static u64 by_address_size(u64 old, u64 value, u64 mask)
+{
+	return mask == 0xffff ? (old & ~mask) | (value & mask) : value & mask;
+}
+
+/* The memory operand, before the device is touched: its last byte may be on another page. */
+static enum status check_operand(struct percpu *cpu, const struct io_access *io, u64 linear,
+				 struct guest_fault *fault)
+{
+	const enum guest_access access = io->in ? GUEST_WRITE : GUEST_READ;
+	u64 gpa1;
+	enum status status = guest_translate(cpu, linear, access, &gpa1, fault);
+
+	if (status == ST_OK)
+		status = guest_translate(cpu, linear + io->size - 1, access, &gpa1, fault);
+	return status;
+}
+
 /*
  * One iteration of INS or OUTS. With REP the instruction exits again for the next one, so that a
  * huge count costs L1 and not hv.
@@ -142,24 +162,22 @@ static enum exit_action string_io(struct percpu *cpu, struct io_access *io)
 	const u64 linear = vmread(VMCS_GUEST_LINEAR_ADDRESS);
 	const u64 count = cpu->regs[REG_RCX] & mask;
 	struct guest_fault fault;
-	enum status status = ST_OK;
 
 	if (rep && !count)
 		return EXIT_SKIP;
+	if (check_operand(cpu, io, linear, &fault) != ST_OK)
+		return fault.vector == VECTOR_PF ? exit_inject_pf(cpu, fault.address, fault.code)
+						 : exit_inject_gp(cpu);
 	if (!io->in)
-		status = guest_read(cpu, linear, &io->value, io->size, &fault);
-	if (status == ST_OK) {
-		perform(cpu, io);
-		if (io->in)
-			status = guest_write(cpu, linear, &io->value, io->size, &fault);
-	}
-	if (status == ST_FAULT)
-		return exit_inject_pf(cpu, fault.address, fault.code);
-	cpu->regs[index] = (cpu->regs[index] & ~mask) |
-			   ((cpu->regs[index] + (down ? 0ull - io->size : io->size)) & mask);
+		guest_read(cpu, linear, &io->value, io->size, &fault);
+	perform(cpu, io);
+	if (io->in)
+		guest_write(cpu, linear, &io->value, io->size, &fault);
+	cpu->regs[index] = by_address_size(
+		cpu->regs[index], cpu->regs[index] + (down ? 0ull - io->size : io->size), mask);
 	if (!rep)
 		return EXIT_SKIP;
-	cpu->regs[REG_RCX] = (cpu->regs[REG_RCX] & ~mask) | (count - 1);
+	cpu->regs[REG_RCX] = by_address_size(cpu->regs[REG_RCX], count - 1, mask);
 	return count > 1 ? EXIT_RESUME : EXIT_SKIP;
 }
 

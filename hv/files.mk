@@ -9,4 +9,5 @@ hv-asm += hv/boot.S hv/traps.S hv/vmexit.S
 
 # What unit tests link: all but the parts that are made of privileged instructions.
 hv-unit-src := $(filter-out hv/hv_main.c hv/libc_shim.c hv/relocate.c hv/traps.c,$(hv-src)) \
-	       tests/stubs/stub_cpu.c tests/stubs/stub_exit.c tests/stubs/stub_machine.c
+	       tests/stubs/stub_acpi.c tests/stubs/stub_cpu.c tests/stubs/stub_exit.c \
+	       tests/stubs/stub_machine.c

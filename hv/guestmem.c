@@ -25,6 +25,7 @@
 #define CR4_SMAP   BIT(21)
 #define EFER_NXE   BIT(11)
 #define RFLAGS_AC  BIT(18)
+#define VECTOR_GP  13
 #define VECTOR_PF  14
 #define MAX_LEVELS 5
 
@@ -202,12 +203,24 @@ static struct walk l1_walk(void)
 	};
 }
 
+/* Canonical: the bits above the translated ones are all like the highest of those. */
+static bool is_canonical(const struct walk *walk, u64 linear)
+{
+	const unsigned unused = walk->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
+
+	return (u64)((s64)(linear << unused) >> unused) == linear;
+}
+
 static enum status translate(const struct walk *walk, u64 linear, enum guest_access access,
 			     u64 *gpa, struct guest_fault *fault)
 {
 	if (!(walk->cr0 & CR0_PG)) {
 		*gpa = (u32)linear;
 		return ST_OK;
+	}
+	if (walk->efer & EFER_LMA && !is_canonical(walk, linear)) {
+		*fault = (struct guest_fault){ .vector = VECTOR_GP };
+		return ST_FAULT;
 	}
 	return walk_tables(walk, linear, access, gpa, fault);
 }

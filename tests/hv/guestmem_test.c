@@ -243,6 +243,37 @@ static void rights_are_judged_and_the_error_code_says_why(void **state)
 	}
 }
 
+static void addresses_that_are_not_canonical_are_a_gp(void **state)
+{
+	static const struct {
+		const char *name;
+		enum mode mode;
+		u64 linear;
+		bool canonical;
+	} rows[] = {
+		{ "last of the lower half", LEVEL_4, 0x7fffffffffff, true },
+		{ "first beyond", LEVEL_4, 0x800000000000, false },
+		{ "last before the upper half", LEVEL_4, 0xffff7fffffffffff, false },
+		{ "first of the upper half", LEVEL_4, 0xffff800000000000, true },
+		{ "5 levels have more", LEVEL_5, 0x800000000000, true },
+		{ "5 levels end too", LEVEL_5, 0x100000000000000, false },
+		{ "PAE knows no such thing", PAE, 0x800000000000, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct guest_fault fault;
+		u64 gpa1;
+
+		set_mode(rows[i].mode);
+		assert_row(rows[i].name,
+			   guest_translate(cpu, rows[i].linear, GUEST_READ, &gpa1, &fault),
+			   ST_FAULT);
+		assert_row(rows[i].name, fault.vector, rows[i].canonical ? 14 : 13);
+		assert_row(rows[i].name, fault.code, 0);
+	}
+}
+
 static void accesses_set_the_flags_that_an_access_of_l1_sets(void **state)
 {
 	static const enum mode modes[] = { BITS_32, PAE, LEVEL_4, LEVEL_5 };
@@ -405,6 +436,7 @@ int main(void)
 		cmocka_unit_test_setup(addresses_translate_in_every_paging_mode, boot),
 		cmocka_unit_test_setup(page_size_bit_without_pse_is_ignored, boot),
 		cmocka_unit_test_setup(rights_are_judged_and_the_error_code_says_why, boot),
+		cmocka_unit_test_setup(addresses_that_are_not_canonical_are_a_gp, boot),
 		cmocka_unit_test_setup(accesses_set_the_flags_that_an_access_of_l1_sets, boot),
 		cmocka_unit_test_setup(faulting_accesses_set_no_flags_in_the_leaf, boot),
 		cmocka_unit_test_setup(copies_cross_pages_that_are_not_neighbours, boot),

@@ -34,11 +34,11 @@ static const struct {
 	u32 reason;
 	u64 info;
 } all_insns[] = {
-	{ "vmclear", EXIT_VMCLEAR, 0 },	    { "vmptrld", EXIT_VMPTRLD, 0 },
-	{ "vmptrst", EXIT_VMPTRST, 0 },	    { "vmread", EXIT_VMREAD, 0 },
-	{ "vmwrite", EXIT_VMWRITE, 0 },	    { "vmlaunch", EXIT_VMLAUNCH, 0 },
-	{ "vmresume", EXIT_VMRESUME, 0 },   { "invept", EXIT_INVEPT, 0 },
-	{ "invvpid", EXIT_INVVPID, 0 },	    { "vmxoff", EXIT_VMXOFF, 0 },
+	{ "vmclear", EXIT_VMCLEAR, 0 },	  { "vmptrld", EXIT_VMPTRLD, 0 },
+	{ "vmptrst", EXIT_VMPTRST, 0 },	  { "vmread", EXIT_VMREAD, 0 },
+	{ "vmwrite", EXIT_VMWRITE, 0 },	  { "vmlaunch", EXIT_VMLAUNCH, 0 },
+	{ "vmresume", EXIT_VMRESUME, 0 }, { "invept", EXIT_INVEPT, 0 },
+	{ "invvpid", EXIT_INVVPID, 0 },	  { "vmxoff", EXIT_VMXOFF, 0 },
 	{ "vmcall", EXIT_VMCALL, 0 },
 };
 

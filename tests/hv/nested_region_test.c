@@ -1,0 +1,243 @@
+#include "hv/mem.h"
+#include "tests/hv/nested_play.h"
+
+static struct vmcs12 *region(u64 pointer)
+{
+	return stub_at(pointer);
+}
+
+static void clear_and_load(u64 pointer)
+{
+	play_revision(pointer, VMCS12_REVISION);
+	play_pointer(EXIT_VMCLEAR, pointer);
+	play_pointer(EXIT_VMPTRLD, pointer);
+	assert_int_equal(insn()->outcome, OUTCOME_SUCCEED);
+}
+
+static void vmclear_writes_the_fields_and_not_the_revision(void **state)
+{
+	(void)state;
+	set12(VMCS_GUEST_RIP, 0x1234);
+	assert_u64(region(PLAY_VMCS)->value[VMCS_IX_GUEST_RIP], 0);
+	region(PLAY_VMCS)->revision = 0x5a5a5a5a;
+	region(PLAY_VMCS)->abort = 7;
+	play_pointer(EXIT_VMCLEAR, PLAY_VMCS);
+	assert_u64(region(PLAY_VMCS)->value[VMCS_IX_GUEST_RIP], 0x1234);
+	assert_u64(region(PLAY_VMCS)->revision, 0x5a5a5a5a);
+	assert_u64(region(PLAY_VMCS)->abort, 7);
+	assert_u64(region(PLAY_VMCS)->launched, 0);
+	assert_u64(((const struct ev_vmclear *)insn())->dword0, 0x5a5a5a5a);
+}
+
+static void vmclear_of_a_region_never_loaded_only_clears_its_launch_state(void **state)
+{
+	(void)state;
+	memset(stub_at(PLAY_PAGE), 0x5a, 4096);
+	play_pointer(EXIT_VMCLEAR, PLAY_PAGE);
+	assert_int_equal(insn()->outcome, OUTCOME_SUCCEED);
+	assert_u64(((const struct ev_vmclear *)insn())->launched, 1);
+	assert_u64(region(PLAY_PAGE)->revision, 0x5a5a5a5a);
+	assert_u64(region(PLAY_PAGE)->launched, 0);
+	assert_u64(region(PLAY_PAGE)->value[VMCS_IX_GUEST_RIP], 0x5a5a5a5a5a5a5a5a);
+	assert_u64(cpu->nested.current_pointer, PLAY_VMCS);
+}
+
+static void vmptrld_of_a_region_never_cleared_takes_what_is_there(void **state)
+{
+	const struct ev_vmptrld *event;
+
+	(void)state;
+	memset(stub_at(PLAY_PAGE), 0x5a, 4096);
+	play_revision(PLAY_PAGE, VMCS12_REVISION);
+	play_pointer(EXIT_VMPTRLD, PLAY_PAGE);
+	event = (const struct ev_vmptrld *)insn();
+	assert_u64(event->outcome, OUTCOME_SUCCEED);
+	assert_u64(event->launched, 1);
+	assert_u64(event->dword0, VMCS12_REVISION);
+	assert_u64(get12(VMCS_GUEST_RIP), 0x5a5a5a5a5a5a5a5a);
+	assert_u64(get12(VMCS_GUEST_CS_SELECTOR), 0x5a5a);
+	play_enter(EXIT_VMLAUNCH);
+	assert_u64(insn()->error, VMERR_VMLAUNCH_NOT_CLEAR);
+}
+
+static void vmcss_stay_active_while_another_is_current(void **state)
+{
+	(void)state;
+	set12(VMCS_GUEST_RIP, 0x1111);
+	clear_and_load(PLAY_VMCS2);
+	set12(VMCS_GUEST_RIP, 0x2222);
+	/* L1's memory of the first is not read again. */
+	region(PLAY_VMCS)->value[VMCS_IX_GUEST_RIP] = 0x3333;
+	play_pointer(EXIT_VMPTRLD, PLAY_VMCS);
+	assert_u64(get12(VMCS_GUEST_RIP), 0x1111);
+	play_pointer(EXIT_VMPTRLD, PLAY_VMCS2);
+	assert_u64(get12(VMCS_GUEST_RIP), 0x2222);
+}
+
+static void writes_of_l1_to_an_inactive_region_take_effect_and_are_told(void **state)
+{
+	const struct ev_vmcs12_write *event;
+
+	(void)state;
+	set12(VMCS_GUEST_RIP, 0x1111);
+	play_pointer(EXIT_VMCLEAR, PLAY_VMCS);
+	assert_null(event_of(EV_VMCS12_WRITE));
+	region(PLAY_VMCS)->value[VMCS_IX_GUEST_RIP] = 0x3333;
+	play_pointer(EXIT_VMPTRLD, PLAY_VMCS);
+	assert_int_equal(last_event()->kind, EV_VMPTRLD);
+	assert_non_null(event_of(EV_VMCS12_WRITE));
+	event = (const struct ev_vmcs12_write *)event_of(EV_VMCS12_WRITE)->col;
+	assert_u64(event->origin, ORIGIN_MEMORY);
+	assert_u64(event->vmcs, PLAY_VMCS);
+	assert_u64(event->field, VMCS_GUEST_RIP);
+	assert_u64(event->old, 0x1111);
+	assert_u64(event->value, 0x3333);
+	assert_true(event->since_tsc > 0);
+	assert_u64(get12(VMCS_GUEST_RIP), 0x3333);
+}
+
+static void writes_of_l1_to_an_active_region_are_told_and_lost(void **state)
+{
+	(void)state;
+	set12(VMCS_GUEST_RIP, 0x1111);
+	region(PLAY_VMCS)->value[VMCS_IX_GUEST_RSP] = 0x3333;
+	play_pointer(EXIT_VMCLEAR, PLAY_VMCS);
+	assert_non_null(event_of(EV_VMCS12_WRITE));
+	assert_u64(event_of(EV_VMCS12_WRITE)->col[2], VMCS_GUEST_RSP);
+	assert_u64(region(PLAY_VMCS)->value[VMCS_IX_GUEST_RSP], 0);
+	assert_u64(region(PLAY_VMCS)->value[VMCS_IX_GUEST_RIP], 0x1111);
+}
+
+static void vmxoff_writes_every_active_vmcs_and_keeps_launch_states(void **state)
+{
+	(void)state;
+	play_good_vmcs(state);
+	play_enter(EXIT_VMLAUNCH);
+	stub_exit(cpu, EXIT_HLT, 0);
+	clear_and_load(PLAY_VMCS2);
+	set12(VMCS_GUEST_RIP, 0x2222);
+	play(EXIT_VMXOFF, 0, 0);
+	assert_int_equal(insn()->outcome, OUTCOME_SUCCEED);
+	assert_u64(region(PLAY_VMCS)->launched, 1);
+	assert_u64(region(PLAY_VMCS)->value[VMCS_IX_EXIT_REASON], EXIT_HLT);
+	assert_u64(region(PLAY_VMCS2)->value[VMCS_IX_GUEST_RIP], 0x2222);
+	assert_u64(region(PLAY_VMCS2)->launched, 0);
+}
+
+static void more_vmcss_than_slots_are_written_back_and_read_again(void **state)
+{
+	enum { COUNT = NESTED_SLOTS + 10 };
+	const u64 first = MIB(8);
+
+	(void)state;
+	for (u64 i = 0; i < COUNT; i++) {
+		clear_and_load(first + i * PAGE_SIZE);
+		set12(VMCS_GUEST_RIP, 0x1000 + i);
+	}
+	/* The first ones are in memory now, the last ones in slots. */
+	assert_u64(region(first)->value[VMCS_IX_GUEST_RIP], 0x1000);
+	assert_u64(region(first + (COUNT - 1) * PAGE_SIZE)->value[VMCS_IX_GUEST_RIP], 0);
+	for (u64 i = 0; i < COUNT; i++) {
+		play_pointer(EXIT_VMPTRLD, first + i * PAGE_SIZE);
+		assert_u64(get12(VMCS_GUEST_RIP), 0x1000 + i);
+	}
+}
+
+static void more_vmcss_than_pages_for_vmcs02s_can_run(void **state)
+{
+	struct nested_vmcs *vmcs = cpu->nested.current;
+	unsigned entries = 0;
+
+	(void)state;
+	play_good_vmcs(state);
+	while (mem_try_page())
+		;
+	/* Whoever enters takes the VMCS02 of the other. */
+	for (unsigned i = 0; i < 4; i++) {
+		const u64 pointer = i % 2 ? PLAY_VMCS2 : PLAY_VMCS;
+
+		memcpy(stub_at(PLAY_VMCS2), stub_at(PLAY_VMCS), 4096);
+		play_pointer(EXIT_VMPTRLD, pointer);
+		if (pointer == PLAY_VMCS2)
+			cpu->nested.current->launched = false;
+		vmcs = cpu->nested.current;
+		if (i == 1)
+			memcpy(vmcs->field, nested_vmcs_find(&cpu->nested, PLAY_VMCS)->field,
+			       sizeof(vmcs->field));
+		play_enter(vmcs->launched ? EXIT_VMRESUME : EXIT_VMLAUNCH);
+		entries += cpu->nested.mode == NESTED_L2;
+		assert_u64(vmread(VMCS_GUEST_RIP), PLAY_L2_RIP);
+		stub_exit(cpu, EXIT_HLT, 0);
+		assert_true(l1_got(EXIT_HLT));
+		set12(VMCS_GUEST_RIP, PLAY_L2_RIP);
+	}
+	assert_int_equal(entries, 4);
+}
+
+static void key_frames_show_every_active_vmcs_once_until_it_changes(void **state)
+{
+	const struct play_event *image;
+	u64 value;
+
+	(void)state;
+	set12(VMCS_GUEST_RIP, 0x1111);
+	clear_and_load(PLAY_VMCS2);
+	play_event_count = 0;
+	nested_key_frames(cpu, cpu->rec, 7);
+	assert_int_equal(play_event_count, 3);
+	assert_int_equal(play_events[0].kind, EV_VMX_STATE);
+	assert_u64(play_events[0].col[0], 1);
+	assert_u64(play_events[0].col[1], PLAY_VMXON);
+	assert_u64(play_events[0].col[2], PLAY_VMCS2);
+	assert_u64(play_events[0].col[3], 1);
+	image = &play_events[1];
+	assert_int_equal(image->kind, EV_VMCS_IMAGE);
+	assert_u64(image->col[0], PLAY_VMCS);
+	assert_u64(image->col[2], 0);
+	assert_u64(image->col[3], 0);
+	assert_true(event_item(image, VMCS_GUEST_RIP, &value));
+	assert_u64(value, 0x1111);
+	assert_false(event_item(image, VMCS_PML_ADDRESS, &value));
+	assert_u64(play_events[2].col[0], PLAY_VMCS2);
+	assert_u64(play_events[2].col[2], 1);
+
+	set12(VMCS_GUEST_RIP, 0x2222);
+	play_event_count = 0;
+	nested_key_frames(cpu, cpu->rec, 8);
+	assert_int_equal(play_event_count, 3);
+	assert_u64(play_events[1].col[3], 8);
+	assert_u64(play_events[1].item_count, 0);
+	assert_u64(play_events[2].col[3], 0);
+	assert_true(play_events[2].item_count > 100);
+}
+
+static void key_frames_outside_vmx_operation_show_just_that(void **state)
+{
+	(void)state;
+	nested_key_frames(cpu, cpu->rec, 0);
+	assert_int_equal(play_event_count, 1);
+	assert_u64(play_events[0].col[0], 0);
+	assert_u64(play_events[0].col[1], ~0ull);
+	assert_u64(play_events[0].col[2], ~0ull);
+}
+
+#define IN(state, test) cmocka_unit_test_setup(test, state)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN(play_vmptrld, vmclear_writes_the_fields_and_not_the_revision),
+		IN(play_vmptrld, vmclear_of_a_region_never_loaded_only_clears_its_launch_state),
+		IN(play_vmptrld, vmptrld_of_a_region_never_cleared_takes_what_is_there),
+		IN(play_vmptrld, vmcss_stay_active_while_another_is_current),
+		IN(play_vmptrld, writes_of_l1_to_an_inactive_region_take_effect_and_are_told),
+		IN(play_vmptrld, writes_of_l1_to_an_active_region_are_told_and_lost),
+		IN(play_vmptrld, vmxoff_writes_every_active_vmcs_and_keeps_launch_states),
+		IN(play_vmptrld, more_vmcss_than_slots_are_written_back_and_read_again),
+		IN(play_vmptrld, more_vmcss_than_pages_for_vmcs02s_can_run),
+		IN(play_vmptrld, key_frames_show_every_active_vmcs_once_until_it_changes),
+		IN(play_boot, key_frames_outside_vmx_operation_show_just_that),
+	};
+
+	return cmocka_run_group_tests_name("hv/nested/state", tests, NULL, NULL);
+}
