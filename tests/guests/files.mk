@@ -4,7 +4,7 @@
 #   make guests       $(O)/guests/NAME.elf
 #   make guests-kvm   $(O)/guests/kvm/vmlinuz, vmlinux, initrd.img
 
-guest-names := boot_linux l1_smoke l1_l2
+guest-names := boot_linux l1_smoke l1_l2 l1_vmware_like l1_sweep
 
 # More sources of one guest, without tests/guests/ and .c
 guest-parts-l1_l2 := l1_l2_insn l1_l2_state l1_l2_event l1_l2_memory

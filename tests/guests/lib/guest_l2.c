@@ -146,20 +146,27 @@ static void write_guest_state(const struct l2_options *options, void (*code)(voi
 	guest_vmcs_write(VMCS_VMCS_LINK_POINTER, NO_LINK);
 }
 
-void l2_create(struct l2 *l2, void (*code)(void), const struct l2_options *options)
+void l2_fill(struct l2 *l2, void (*code)(void), const struct l2_options *options)
 {
-	void *region = l2->region;
-
-	/* The region and the stack above it live as long as the guest. */
-	if (!region) {
-		region = guest_region();
-		guest_pages(STACK_PAGES);
-	}
-	*l2 = (struct l2){ .region = region };
-	guest_vmcs_load(region);
 	write_controls(options);
 	write_host_state(options);
-	write_guest_state(options, code, physical(region) + (1 + STACK_PAGES) * PAGE_SIZE);
+	write_guest_state(options, code, physical(l2->region) + (1 + STACK_PAGES) * PAGE_SIZE);
+	l2->regs = (struct l2_regs){ 0 };
+	l2->launched = false;
+}
+
+void l2_allocate(struct l2 *l2)
+{
+	*l2 = (struct l2){ .region = guest_region() };
+	guest_pages(STACK_PAGES);
+}
+
+void l2_create(struct l2 *l2, void (*code)(void), const struct l2_options *options)
+{
+	if (!l2->region)
+		l2_allocate(l2);
+	guest_vmcs_load(l2->region);
+	l2_fill(l2, code, options);
 }
 
 enum vmx_outcome l2_enter(struct l2 *l2)

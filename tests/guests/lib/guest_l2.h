@@ -38,6 +38,13 @@ struct l2_options {
 void l2_create(struct l2 *l2, void (*code)(void), const struct l2_options *options);
 
 /*
+ * The two halves of l2_create(), for guests that treat VMCSs badly between them: the region and the
+ * stack, nothing else; and all fields of the current VMCS, which should be @l2's.
+ */
+void l2_allocate(struct l2 *l2);
+void l2_fill(struct l2 *l2, void (*code)(void), const struct l2_options *options);
+
+/*
  * One VM entry: VMLAUNCH at first, then VMRESUME. VMX_SUCCEED once there was an exit, which
  * includes entries that fail with an exit reason; else what the instruction reported.
  */
