@@ -27,6 +27,7 @@ static const exit_handler handlers[EXIT_REASON_COUNT] = {
 	[EXIT_RDMSR] = l1_handle_rdmsr,
 	[EXIT_WRMSR] = l1_handle_wrmsr,
 	[EXIT_EPT_VIOLATION] = l1_handle_ept_violation,
+	[EXIT_PREEMPTION_TIMER] = l1_handle_preemption_timer,
 	[EXIT_XSETBV] = l1_handle_xsetbv,
 	[EXIT_VMCALL] = nested_handle_vmcall,
 	[EXIT_VMCLEAR] = nested_handle_vmclear,
@@ -100,6 +101,7 @@ bool exit_dispatch(struct percpu *cpu)
 	if (unlikely(cpu->nmi_pending))
 		inject_nmi_when_possible(cpu);
 	record_idle(cpu);
+	cpu->nested.hv_ticks += rdtsc() - cpu->exit.tsc;
 	return cpu->hw->launched;
 }
 

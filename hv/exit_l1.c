@@ -63,6 +63,12 @@ enum exit_action l1_handle_ept_violation(struct percpu *cpu)
 	record_stop(cpu, END_UNSUPPORTED, "access beyond physical memory");
 }
 
+enum exit_action l1_handle_preemption_timer(struct percpu *cpu)
+{
+	record_heartbeat(cpu);
+	return EXIT_RESUME;
+}
+
 enum exit_action l1_handle_xsetbv(struct percpu *cpu)
 {
 	const u64 value = (u32)cpu->regs[REG_RAX] | cpu->regs[REG_RDX] << 32;

@@ -12,6 +12,7 @@ enum exit_action l1_handle_triple_fault(struct percpu *cpu);
 enum exit_action l1_handle_init(struct percpu *cpu);
 enum exit_action l1_handle_invd(struct percpu *cpu);
 enum exit_action l1_handle_ept_violation(struct percpu *cpu);
+enum exit_action l1_handle_preemption_timer(struct percpu *cpu);
 enum exit_action l1_handle_xsetbv(struct percpu *cpu);
 enum exit_action l1_handle_cpuid(struct percpu *cpu); /* exit_cpuid.c */
 enum exit_action l1_handle_cr(struct percpu *cpu);    /* exit_cr.c */

@@ -52,6 +52,8 @@ struct percpu {
 	u8 *fxsave;	     /* 512 bytes for L1's vector registers while blocks are packed */
 	u8 *drain_payload;   /* DRAIN_MAX_PAYLOAD bytes */
 	u32 drain_sequence;  /* number of the next frame */
+	u64 sealed_tsc;	     /* when a block was last sealed because of its age */
+	bool packing;	     /* sealed blocks are packed until none is left */
 	u8 *stack_top;
 	struct descriptor_tables *tables; /* GDT and TSS, traps.c */
 };

@@ -16,7 +16,9 @@
 #include "vmx/tables.h"
 
 #define PORT_SHUTDOWN	  0x8900
-#define FXSAVE_SIZE	  512
+
+/* The age in TSC ticks at which a block is sealed though it is not full. */
+#define SEAL_AGE	  (2 * RECORD_HEARTBEAT)
 
 /* Leaves that the boot record keeps; those with subleaves end by the rule of their own. */
 #define CPUID_MAX_SUBLEAF 8
@@ -157,10 +159,37 @@ static bool pack_slice(struct percpu *cpu)
 	return more;
 }
 
+u32 record_heartbeat_timer(void)
+{
+	const u64 rate = CAP_GET(processor_caps()->msr[VMX_CAP_MISC], PREEMPTION_TIMER_RATE);
+
+	return (u32)(RECORD_HEARTBEAT >> rate);
+}
+
+void record_heartbeat(struct percpu *cpu)
+{
+	if (!cpu->rec)
+		return;
+	rec_flush(cpu->rec);
+	while (drain_poll(cpu, true))
+		;
+	cpu->sealed_tsc = cpu->exit.tsc;
+}
+
 void record_idle(struct percpu *cpu)
 {
-	if (!drain_poll(cpu, false) && cpu->rec && rec_pack_urgent(cpu->rec))
-		pack_slice(cpu);
+	if (!cpu->rec)
+		return;
+	/* Few events: they go out before their block is full. */
+	if (unlikely(cpu->exit.tsc - cpu->sealed_tsc > SEAL_AGE)) {
+		cpu->sealed_tsc = cpu->exit.tsc;
+		cpu->packing = true;
+		rec_seal(cpu->rec);
+	}
+	if (drain_poll(cpu, false))
+		return;
+	if (cpu->packing || rec_pack_urgent(cpu->rec))
+		cpu->packing = pack_slice(cpu);
 }
 
 void record_mark(struct percpu *cpu, const void *text, u32 length)

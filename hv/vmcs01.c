@@ -6,6 +6,7 @@
 #include "hv/log.h"
 #include "hv/mem.h"
 #include "hv/processor.h"
+#include "hv/record.h"
 #include "vmx/tables.h"
 
 #define CPUID_XSAVE BIT(26)
@@ -71,7 +72,8 @@ const u8 *vmcs01_io_bitmap(void)
 static void write_controls(void)
 {
 	vmwrite(VMCS_PIN_BASED_CONTROLS,
-		processor_controls(VMX_WORD_PIN, PIN_NMI_EXITING | PIN_VIRTUAL_NMIS));
+		processor_controls(VMX_WORD_PIN,
+				   PIN_NMI_EXITING | PIN_VIRTUAL_NMIS | PIN_PREEMPTION_TIMER));
 	vmwrite(VMCS_PRIMARY_PROC_BASED_CONTROLS,
 		processor_controls(VMX_WORD_PRIMARY, PRIMARY_MSR_BITMAPS | PRIMARY_IO_BITMAPS |
 							     PRIMARY_SECONDARY_CONTROLS));
@@ -85,6 +87,7 @@ static void write_controls(void)
 							  EXIT_SAVE_DEBUG_CONTROLS |
 							  EXIT_SAVE_EFER | EXIT_LOAD_EFER |
 							  EXIT_SAVE_PAT | EXIT_LOAD_PAT));
+	vmwrite_try(VMCS_VMX_PREEMPTION_TIMER_VALUE, record_heartbeat_timer());
 	vmwrite(VMCS_EXCEPTION_BITMAP, 0);
 	vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
 	vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0);
