@@ -101,21 +101,21 @@ void bochs_start(const struct bochs_setup *setup, struct bochs *bochs)
 	char *const program = program_find("bochs", "bochs");
 	char *const config = path_in(setup->work, "bochsrc");
 	char *const commands = path_in(setup->work, "commands");
-	char *const serial = path_in(setup->work, "com1");
 	char *const errors_path = path_in(setup->work, "bochs.err");
 	int in[2], out[2], errors;
 
 	bochs->log = path_in(setup->work, "bochs.log");
+	bochs->pipe = path_in(setup->work, "com1");
 	program_need_file(BIOS, "bochsbios");
 	program_need_file(VGA_BIOS, "vgabios");
-	write_config(setup, config, serial, bochs->log);
+	write_config(setup, config, bochs->pipe, bochs->log);
 	/* Debian's Bochs has the debugger built in, which waits for this command. */
 	write_text(commands, "c\n");
-	unlink(serial);
-	if (mkfifo(serial, 0600))
-		die_errno("cannot make '%s'", serial);
+	unlink(bochs->pipe);
+	if (mkfifo(bochs->pipe, 0600))
+		die_errno("cannot make '%s'", bochs->pipe);
 	/* Opened for both so that it has no end of file while Bochs has not opened it yet. */
-	bochs->serial = open(serial, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	bochs->serial = open(bochs->pipe, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	errors = open(errors_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (bochs->serial < 0 || errors < 0 || pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
 		die_errno("cannot make pipes in '%s'", setup->work);
@@ -135,7 +135,6 @@ void bochs_start(const struct bochs_setup *setup, struct bochs *bochs)
 	free(program);
 	free(config);
 	free(commands);
-	free(serial);
 	free(errors_path);
 }
 
@@ -177,6 +176,7 @@ void bochs_read_end(const struct bochs *bochs, struct bochs_end *end)
 	FILE *const file = fopen(bochs->log, "re");
 	char line[1024], *text;
 
+	unlink(bochs->pipe);
 	memset(end, 0, sizeof(*end));
 	if (!file)
 		return;

@@ -25,6 +25,7 @@ struct bochs {
 	int output;   /* read end: what the guest writes to port E9, and Bochs's own lines */
 	int serial;   /* read end: the guest's COM1 */
 	char *log;    /* path of Bochs's log */
+	char *pipe;   /* path of the serial pipe, which no other program must open */
 };
 
 /* Why Bochs stopped, as far as its log tells. */
@@ -43,7 +44,7 @@ void bochs_stop(const struct bochs *bochs);
 /* Kill it. The caller waits for it. */
 void bochs_kill(const struct bochs *bochs);
 
-/* Read the log of a Bochs that has ended. */
+/* Read the log of a Bochs that has ended, and remove its serial pipe. */
 void bochs_read_end(const struct bochs *bochs, struct bochs_end *end);
 
 #endif

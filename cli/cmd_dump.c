@@ -100,7 +100,6 @@ static bool wants_model(const struct dump *dump)
 static void dump_range(struct dump *dump, const struct position_range *range)
 {
 	const struct trace_event *event;
-	enum model_verdict verdict;
 	u64 n = range->first;
 
 	if (dump->model && n)
@@ -114,7 +113,7 @@ static void dump_range(struct dump *dump, const struct position_range *range)
 			if (!opt.count)
 				print_event(dump, event, n);
 		}
-		if (dump->model && model_step(dump->model, event, n, &verdict, NULL) != ST_OK)
+		if (dump->model && model_step(dump->model, event, n) != ST_OK)
 			die("out of memory");
 	}
 }

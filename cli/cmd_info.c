@@ -79,14 +79,15 @@ static void gather(struct reader *reader, struct facts *facts)
 static void follow(struct reader *reader, struct facts *facts)
 {
 	const struct trace_event *event;
-	enum model_verdict verdict;
 
 	facts->model = model_new();
 	if (!facts->model)
 		die("out of memory");
-	for (u64 n = 0; reader_next(reader, &event) == ST_OK; n = reader_tell(reader))
-		if (model_step(facts->model, event, n, &verdict, NULL) != ST_OK)
+	for (u64 n = 0; reader_next(reader, &event) == ST_OK; n = reader_tell(reader)) {
+		model_judge(facts->model, event, NULL);
+		if (model_step(facts->model, event, n) != ST_OK)
 			die("out of memory");
+	}
 }
 
 /* --- text ------------------------------------------------------------------------------------- */

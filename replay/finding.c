@@ -59,14 +59,14 @@ static void set(char **text, const char *format, va_list args)
 		*text = NULL;
 }
 
-#define SETTER(function, member)                                              \
-	void function(struct finding *finding, const char *format, ...)       \
-	{                                                                     \
-		va_list args;                                                 \
-                                                                              \
-		va_start(args, format);                                       \
-		set(&finding->member, format, args);                          \
-		va_end(args);                                                 \
+#define SETTER(function, member)                                        \
+	void function(struct finding *finding, const char *format, ...) \
+	{                                                               \
+		va_list args;                                           \
+                                                                        \
+		va_start(args, format);                                 \
+		set(&finding->member, format, args);                    \
+		va_end(args);                                           \
 	}
 SETTER(finding_title, title)
 SETTER(finding_explain, explanation)

@@ -1,9 +1,9 @@
 /*
  * replay/finding.h - what is wrong on a tape, with its evidence
  *
- * A finding is of a row of findings.def and a key that its rule chooses: what is found again with the
- * same key is the same finding and only counted. Every text is for people: sentences without a full
- * stop at the end of a title, values decoded and in hexadecimal.
+ * A finding is of a row of findings.def and a key that its rule chooses: what is found again with
+ * the same key is the same finding and only counted. Every text is for people: sentences without a
+ * full stop at the end of a title, values decoded and in hexadecimal.
  */
 #ifndef REPLAY_FINDING_H
 #define REPLAY_FINDING_H
@@ -58,8 +58,8 @@ struct findings {
 };
 
 /*
- * Note that @id was found. A new finding for the caller to fill, with its severity, fault and confidence
- * set, or NULL: it was there already, or there is no room. The findings own it.
+ * Note that @id was found. A new finding for the caller to fill, with its severity, fault and
+ * confidence set, or NULL: it was there already, or there is no room. The findings own it.
  */
 struct finding *finding_add(struct findings *findings, enum finding_id id, u64 key);
 

@@ -93,8 +93,8 @@ struct model *model_new(void);
 void model_free(struct model *model);
 
 /*
- * Judge @event from the state before it: VERDICT_NONE for all but VMX instructions. @expected (may be
- * NULL) becomes what was legal. Counts the verdict.
+ * Judge @event from the state before it: VERDICT_NONE for all but VMX instructions. @expected (may
+ * be NULL) becomes what was legal. Counts the verdict.
  */
 enum model_verdict model_judge(struct model *model, const struct trace_event *event,
 			       struct model_expectation *expected);

@@ -1,9 +1,9 @@
 /*
  * replay/rule.h - what a rule is
  *
- * A rule looks at events of the kinds it asked for, with the model in the state before each, and at the
- * end of the tape. It keeps what it must remember in a state of its own, and adds findings. It finds
- * nothing that rests on something unknown.
+ * A rule looks at events of the kinds it asked for, with the model in the state before each, and at
+ * the end of the tape. It keeps what it must remember in a state of its own, and adds findings. It
+ * finds nothing that rests on something unknown.
  */
 #ifndef REPLAY_RULE_H
 #define REPLAY_RULE_H
@@ -30,9 +30,9 @@ struct rule {
 #define RULE_KIND(NAME) BIT(EV_##NAME)
 
 /* Every VMX instruction. */
-#define RULE_KINDS_VMX (MASK(EV_VMFUNC, EV_VMXON))
+#define RULE_KINDS_VMX	(MASK(EV_VMFUNC, EV_VMXON))
 
-#define RULE(name) extern const struct rule rule_##name;
+#define RULE(name)	extern const struct rule rule_##name;
 #include "replay/rules.def"
 #undef RULE
 
