@@ -257,6 +257,8 @@ void rec_flush(struct rec *rec)
 {
 	if (rec->open && trace_encoder_state(rec->encoder)->events > rec->key_frames)
 		seal(rec);
+	else if (rec->open)
+		rec->seq = rec->block_seq; /* key frames that nobody will miss */
 	rec->open = false;
 	while (rec->count && push_oldest(rec) == ST_OK)
 		;
