@@ -11,6 +11,7 @@
 #define RSDP_SIZE     20
 #define AML_NAME      0x08
 #define AML_PACKAGE   0x12
+#define AML_ROOT      '\\'
 #define AML_BYTE      0x0a
 #define AML_ZERO      0x00
 #define AML_ONE	      0x01
@@ -19,7 +20,7 @@ static u16 sleep_ports[2];
 
 /* SLP_TYP for each state; absent states hold NO_TYPE. */
 #define NO_TYPE 0xff
-static u8 sleep_types[6] = { NO_TYPE, NO_TYPE, NO_TYPE, NO_TYPE, NO_TYPE, NO_TYPE };
+static u8 sleep_types[6];
 
 static bool checksum_ok(const u8 *bytes, u32 size)
 {
@@ -71,24 +72,32 @@ static const u8 *find_table(const u8 *rsdt, u32 rsdt_size, const char *signature
 	return NULL;
 }
 
+/* The state that the name at @at of Name(_Sx_, ...) or Name(\_Sx_, ...) stands for, or -1. */
+static int sleep_name(const u8 *at)
+{
+	if (at[0] == '_' && at[1] == 'S' && at[2] >= '0' && at[2] <= '5' && at[3] == '_')
+		return at[2] - '0';
+	return -1;
+}
+
 /* The first element of the package of Name(_Sx_, Package(){...}), the form that firmware uses. */
 static void find_sleep_types(const u8 *dsdt, u32 size)
 {
 	for (u32 at = TABLE_HEADER; at + 12 <= size; at++) {
-		const u8 *name = dsdt + at;
+		const u8 *name = dsdt + at + 1 + (dsdt[at + 1] == AML_ROOT);
+		const int state = dsdt[at] == AML_NAME ? sleep_name(name) : -1;
 		const u8 *value;
 
-		if (name[0] != AML_NAME || name[1] != '_' || name[2] != 'S' || name[3] < '0' ||
-		    name[3] > '5' || name[4] != '_' || name[5] != AML_PACKAGE)
+		if (state < 0 || name[4] != AML_PACKAGE)
 			continue;
 		/* Behind the package's length (one to four bytes) and its count. */
-		value = name + 6 + 1 + (name[6] >> 6) + 1;
+		value = name + 5 + 1 + (name[5] >> 6) + 1;
 		if (value + 2 > dsdt + size)
 			return;
 		if (*value == AML_BYTE)
-			sleep_types[name[3] - '0'] = value[1];
+			sleep_types[state] = value[1];
 		else if (*value == AML_ZERO || *value == AML_ONE)
-			sleep_types[name[3] - '0'] = *value;
+			sleep_types[state] = *value;
 	}
 }
 
@@ -97,6 +106,8 @@ void acpi_init(u64 rsdp)
 	const u8 *rsdt, *fadt, *dsdt;
 	u32 rsdt_size, size;
 
+	memset(sleep_ports, 0, sizeof(sleep_ports));
+	memset(sleep_types, NO_TYPE, sizeof(sleep_types));
 	if (!rsdp)
 		rsdp = find_rsdp(0xe0000, 0x20000);
 	if (!rsdp)

@@ -4,6 +4,7 @@
 #include "hv/mem.h"
 
 #define MB2_LOADER_MAGIC 0x36d76289
+#define RSDP_SIZE	 20 /* of the first version, which later ones extend */
 
 enum {
 	TAG_END = 0,
@@ -146,6 +147,8 @@ static void parse_tag(const struct tag *tag)
 		break;
 	case TAG_RSDP_OLD:
 	case TAG_RSDP_NEW:
+		if (tag->size >= 8 + RSDP_SIZE)
+			boot_info.rsdp = virt_to_phys(tag) + 8;
 		memcpy(boot_info.rsdp_copy, (const u8 *)tag + 8,
 		       MIN(sizeof(boot_info.rsdp_copy), tag->size - 8));
 		break;

@@ -41,7 +41,7 @@ struct boot_info {
 	struct boot_module modules[BOOT_MAX_MODULES];
 	unsigned module_count;
 	struct boot_framebuffer framebuffer;
-	u64 rsdp; /* physical, 0 when the loader gave none */
+	u64 rsdp; /* physical, in the loader's memory; 0 when it gave none */
 	u64 efi_system_table;
 	u32 efi_descriptor_size, efi_descriptor_version, efi_map_size;
 	u8 efi_map[BOOT_MAX_EFI_MAP];

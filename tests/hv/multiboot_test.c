@@ -105,6 +105,7 @@ static void what_grub_leaves_is_copied(void **state)
 	assert_int_equal(boot_info.ranges[1].type, E820_RAM);
 	assert_u64(boot_info.efi_system_table, system_table);
 	assert_memory_equal(boot_info.rsdp_copy, rsdp, sizeof(rsdp));
+	assert_memory_equal(stub_at(boot_info.rsdp), rsdp, sizeof(rsdp));
 	assert_u64(boot_info.loader_base, INFO_AT);
 	assert_u64(boot_info.loader_size, info_size);
 }
@@ -183,6 +184,7 @@ static void contents_cut_short_read_as_zero(void **state)
 	assert_int_equal(multiboot_parse(LOADER_MAGIC, INFO_AT), ST_OK);
 	assert_u64(boot_info.efi_system_table, 0x04030201);
 	assert_int_equal(boot_info.efi_map_size, 0);
+	assert_u64(boot_info.rsdp, 0);
 	assert_u64(boot_info.framebuffer.address, 0);
 	assert_int_equal(boot_info.range_count, 2);
 	assert_int_equal(boot_info.module_count, 0);

@@ -1,0 +1,159 @@
+#include "hv/acpi.h"
+#include "tests/stubs/stub_acpi.h"
+#include "tests/stubs/stub_cpu.h"
+#include "tests/test.h"
+
+#define PM1A 0x404
+#define PM1B 0x408
+
+static int tables(void **state)
+{
+	stub_reset(state);
+	stub_acpi_tables(PM1A);
+	return 0;
+}
+
+static void put(u64 pa, u64 value, unsigned bytes)
+{
+	memcpy(stub_at(pa), &value, bytes);
+}
+
+/* Replace the DSDT by one with @aml. */
+static void put_dsdt(const void *aml, u32 size)
+{
+	put(STUB_DSDT + 4, 36 + size, 4);
+	memcpy((u8 *)stub_at(STUB_DSDT) + 36, aml, size);
+	stub_acpi_sum(STUB_DSDT, 36 + size);
+}
+
+static void ports_and_states_are_found_from_the_bios(void **state)
+{
+	(void)state;
+	acpi_init(0);
+	assert_int_equal(acpi_sleep_port(0), PM1A);
+	assert_int_equal(acpi_sleep_port(1), 0);
+	assert_int_equal(acpi_sleep_state(1), 3);
+	assert_int_equal(acpi_sleep_state(6), 4);
+	assert_int_equal(acpi_sleep_state(5), 5);
+}
+
+static void pointer_of_the_loader_is_used(void **state)
+{
+	(void)state;
+	memcpy(stub_at(0x5000), stub_at(STUB_RSDP), 20);
+	memset(stub_at(STUB_RSDP), 0, 20);
+	acpi_init(0x5000);
+	assert_int_equal(acpi_sleep_port(0), PM1A);
+}
+
+static void second_port_is_known_where_there_is_one(void **state)
+{
+	(void)state;
+	put(STUB_FADT + 68, PM1B, 4);
+	stub_acpi_sum(STUB_FADT, 116);
+	acpi_init(0);
+	assert_int_equal(acpi_sleep_port(1), PM1B);
+}
+
+static void types_that_no_table_names_mean_power_off(void **state)
+{
+	(void)state;
+	acpi_init(0);
+	assert_int_equal(acpi_sleep_state(0), 5);
+	assert_int_equal(acpi_sleep_state(7), 5);
+}
+
+static void names_with_a_root_prefix_are_found(void **state)
+{
+	static const u8 aml[] = { 0x08, '\\', '_', 'S', '3', '_', 0x12, 0x06, 4, 0x0a, 2, 0, 0 };
+
+	(void)state;
+	put_dsdt(aml, sizeof(aml));
+	acpi_init(0);
+	assert_int_equal(acpi_sleep_state(2), 3);
+}
+
+static void package_lengths_of_more_bytes_are_stepped_over(void **state)
+{
+	static const u8 aml[] = { 0x08, '_', 'S', '3', '_', 0x12, 0x46, 0x00, 4, 0x0a, 3, 0, 0, 0 };
+
+	(void)state;
+	put_dsdt(aml, sizeof(aml));
+	acpi_init(0);
+	assert_int_equal(acpi_sleep_state(3), 3);
+}
+
+/* What a broken or absent table leaves: no port, and every sleep is a power-off. */
+static void tables_that_can_not_be_trusted_are_not_used(void **state)
+{
+	static const struct {
+		const char *name;
+		u64 pa, value;
+		unsigned bytes;
+		u64 sum_of; /* table whose checksum is made right again, 0: left wrong */
+		u32 sum_size;
+		u16 port;
+	} rows[] = {
+		{ "RSDP signature", STUB_RSDP, 'X', 1, 0, 0, 0 },
+		{ "RSDP checksum", STUB_RSDP + 8, 0, 1, 0, 0, 0 },
+		{ "RSDT checksum", STUB_RSDT + 20, 0x55, 1, 0, 0, 0 },
+		{ "RSDT size 0", STUB_RSDT + 4, 0, 4, STUB_RSDT, 44, 0 },
+		{ "RSDT of 4 GiB", STUB_RSDT + 4, 0xffffffff, 4, STUB_RSDT, 44, 0 },
+		{ "RSDT without tables", STUB_RSDT + 4, 36, 4, STUB_RSDT, 36, 0 },
+		{ "RSDT names the top of memory", STUB_RSDT + 40, 0xfffffff0, 4, STUB_RSDT, 44, 0 },
+		{ "FADT signature", STUB_FADT, 'X', 1, STUB_FADT, 116, 0 },
+		{ "FADT too short", STUB_FADT + 4, 71, 4, STUB_FADT, 71, 0 },
+		{ "FADT checksum", STUB_FADT + 64, 0x77, 1, 0, 0, 0 },
+		{ "DSDT checksum", STUB_DSDT + 40, 0x77, 1, 0, 0, PM1A },
+		{ "DSDT address 0", STUB_FADT + 40, 0, 4, STUB_FADT, 116, PM1A },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		tables(state);
+		put(rows[i].pa, rows[i].value, rows[i].bytes);
+		if (rows[i].sum_of)
+			stub_acpi_sum(rows[i].sum_of, rows[i].sum_size);
+		acpi_init(0);
+		assert_row(rows[i].name, acpi_sleep_port(0), rows[i].port);
+		assert_row(rows[i].name, acpi_sleep_state(1), 5);
+	}
+}
+
+static void package_cut_by_the_end_of_the_table_is_not_read(void **state)
+{
+	/* Package length of four bytes: the first element would be behind the end. */
+	static const u8 aml[] = { 0,   0,   0,	 0,    0,    0, 0, 0, 0x08, '_',
+				  'S', '3', '_', 0x12, 0xc6, 0, 0, 0, 4,    0x0a };
+
+	(void)state;
+	put_dsdt(aml, sizeof(aml));
+	put(STUB_DSDT + 36 + sizeof(aml), 2, 1);
+	acpi_init(0);
+	assert_int_equal(acpi_sleep_state(2), 5);
+}
+
+static void machine_without_tables_has_no_ports(void **state)
+{
+	stub_reset(state);
+	acpi_init(0);
+	assert_int_equal(acpi_sleep_port(0), 0);
+	assert_int_equal(acpi_sleep_port(1), 0);
+	assert_int_equal(acpi_sleep_state(1), 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(ports_and_states_are_found_from_the_bios, tables),
+		cmocka_unit_test_setup(pointer_of_the_loader_is_used, tables),
+		cmocka_unit_test_setup(second_port_is_known_where_there_is_one, tables),
+		cmocka_unit_test_setup(types_that_no_table_names_mean_power_off, tables),
+		cmocka_unit_test_setup(names_with_a_root_prefix_are_found, tables),
+		cmocka_unit_test_setup(package_lengths_of_more_bytes_are_stepped_over, tables),
+		cmocka_unit_test_setup(tables_that_can_not_be_trusted_are_not_used, tables),
+		cmocka_unit_test_setup(package_cut_by_the_end_of_the_table_is_not_read, tables),
+		cmocka_unit_test_setup(machine_without_tables_has_no_ports, tables),
+	};
+
+	return cmocka_run_group_tests_name("hv/acpi", tests, NULL, NULL);
+}
