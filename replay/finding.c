@@ -47,6 +47,9 @@ struct finding *finding_add(struct findings *findings, enum finding_id id, u64 k
 
 void finding_evidence(struct finding *finding, const struct model_place *place)
 {
+	for (unsigned i = 0; i < finding->evidence_count; i++)
+		if (finding->evidence[i].n == place->n)
+			return;
 	if (model_place_is(place) && finding->evidence_count < FINDING_MAX_EVIDENCE)
 		finding->evidence[finding->evidence_count++] = *place;
 }

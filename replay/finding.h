@@ -66,7 +66,7 @@ struct finding *finding_add(struct findings *findings, enum finding_id id, u64 k
 /* The finding of that key, NULL when there is none. */
 struct finding *finding_find(const struct findings *findings, enum finding_id id, u64 key);
 
-/* More evidence; nothing when @place is nowhere, or the finding has enough. */
+/* More evidence; nothing when @place is nowhere or there already, or the finding has enough. */
 void finding_evidence(struct finding *finding, const struct model_place *place);
 
 /* Set one of the texts; finding_note() adds a line. */

@@ -147,8 +147,9 @@ static void end(const struct rule_run *run, void *memory)
 	for (unsigned i = 0; i < MODEL_MAX_CPUS; i++) {
 		const struct cpu *const cpu = &state->cpus[i];
 
-		if (cpu->sessions >= MIN_SESSIONS &&
-		    cpu->entries < MAX_ENTRIES_EACH * cpu->sessions)
+		const bool idle = cpu->entries < MAX_ENTRIES_EACH * cpu->sessions;
+
+		if (cpu->empty >= MIN_SESSIONS || (cpu->sessions >= MIN_SESSIONS && idle))
 			report(run, cpu, i);
 	}
 }
