@@ -4,10 +4,11 @@
 #   make guests       $(O)/guests/NAME.elf
 #   make guests-kvm   $(O)/guests/kvm/vmlinuz, vmlinux, initrd.img
 
-guest-names := boot_linux l1_smoke l1_l2 l1_vmware_like l1_sweep
+guest-names := boot_linux l1_smoke l1_l2 l1_vmware_like l1_sweep l1_rules
 
 # More sources of one guest, without tests/guests/ and .c
 guest-parts-l1_l2 := l1_l2_insn l1_l2_state l1_l2_event l1_l2_memory
+guest-parts-l1_rules := l1_rules_cases
 
 guest-lib-src := $(wildcard tests/guests/lib/*.c) base/fmt.c vmx/tables.c vmx/caps.c
 guest-lib-asm := $(wildcard tests/guests/lib/*.S)

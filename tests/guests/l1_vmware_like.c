@@ -15,7 +15,7 @@
 
 #define TIMER_VECTOR   0x40
 #define TIMER_COUNT    20000
-#define EXITS_A_TICK   100
+#define EXITS_A_TICK   10
 #define L2_VPID	       1
 #define L2_PORT	       0x5658 /* where VMware's guests talk to it */
 #define PORT_ANSWER    0x564d5868

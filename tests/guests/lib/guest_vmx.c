@@ -96,7 +96,7 @@ void guest_vmx_off(void)
 	must_succeed(vmxoff(), "VMXOFF");
 }
 
-void guest_vmcs_load(void *region)
+void guest_vmcs_load(const void *region)
 {
 	must_succeed(vmclear(physical(region)), "VMCLEAR");
 	must_succeed(vmptrld(physical(region)), "VMPTRLD");

@@ -36,7 +36,7 @@ void guest_vmx_on(void);
 void guest_vmx_off(void);
 
 /* VMCLEAR and VMPTRLD of @region. */
-void guest_vmcs_load(void *region);
+void guest_vmcs_load(const void *region);
 
 /* Fields of the current VMCS. */
 u64 guest_vmcs_read(u32 field);
