@@ -88,6 +88,23 @@ enum status loader_move_modules(void)
 	return ST_OK;
 }
 
+static bool overlaps(u64 base, u64 size, u64 other, u64 other_size)
+{
+	return base < other + other_size && base + size > other;
+}
+
+u8 *loader_place(u64 base, u64 size, const struct memmap_hole *holes, unsigned hole_count)
+{
+	u8 *place = guest_ram(base, size);
+
+	if (!place || overlaps(base, size, LOW_AREA, LOW_AREA_SIZE))
+		return NULL;
+	for (unsigned i = 0; i < hole_count; i++)
+		if (overlaps(base, size, holes[i].base, holes[i].size))
+			return NULL;
+	return place;
+}
+
 static u64 field(const struct elf *elf, u64 at, unsigned bytes)
 {
 	u64 value = 0;
@@ -149,13 +166,9 @@ enum status loader_load_elf(const u8 *file, u64 size, const struct memmap_hole *
 		if (segment.filesz > segment.memsz || segment.offset > size ||
 		    segment.filesz > size - segment.offset)
 			return ST_CORRUPT;
-		to = guest_ram(segment.paddr, segment.memsz);
+		to = loader_place(segment.paddr, segment.memsz, holes, hole_count);
 		if (!to)
 			return ST_NO_MEMORY;
-		for (unsigned hole = 0; hole < hole_count; hole++)
-			if (segment.paddr < holes[hole].base + holes[hole].size &&
-			    segment.paddr + segment.memsz > holes[hole].base)
-				return ST_NO_MEMORY;
 		memcpy(to, file + segment.offset, segment.filesz);
 		memset(to + segment.filesz, 0, segment.memsz - segment.filesz);
 		loaded++;

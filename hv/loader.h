@@ -32,6 +32,13 @@ enum status loader_load_l1(struct l1_entry *entry);
 #define LOW_AREA      0x10000ull
 #define LOW_AREA_SIZE 0x10000ull
 
+/*
+ * hv's own address for L1's [@base, @base + @size): NULL unless it is all RAM of L1's, clear of
+ * @holes and of the low area.
+ */
+struct memmap_hole;
+u8 *loader_place(u64 base, u64 size, const struct memmap_hole *holes, unsigned hole_count);
+
 enum status loader_linux(const char *command_line, struct l1_entry *entry);
 enum status loader_multiboot(const char *command_line, struct l1_entry *entry);
 
@@ -41,7 +48,6 @@ enum status loader_multiboot(const char *command_line, struct l1_entry *entry);
  * is no such file, ST_CORRUPT when its headers contradict its size, ST_NO_MEMORY when it does not
  * fit.
  */
-struct memmap_hole;
 enum status loader_load_elf(const u8 *file, u64 size, const struct memmap_hole *holes,
 			    unsigned hole_count, u64 *entry_point);
 

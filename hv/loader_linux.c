@@ -178,10 +178,7 @@ static enum status load_bzimage(const u8 *file, u64 size, const struct memmap_ho
 		return ST_CORRUPT;
 	if (!(file[XLOADFLAGS] & XLF_KERNEL_64))
 		return ST_UNSUPPORTED;
-	to = guest_ram(base, MAX(init_size, size - skip));
-	for (unsigned i = 0; to && i < hole_count; i++)
-		if (base < holes[i].base + holes[i].size && base + init_size > holes[i].base)
-			to = NULL;
+	to = loader_place(base, MAX(init_size, size - skip), holes, hole_count);
 	if (!to)
 		return ST_NO_MEMORY;
 	memcpy(to, file + skip, size - skip);

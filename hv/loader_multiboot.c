@@ -79,7 +79,8 @@ static const struct header *find_header(const u8 *file, u64 size, u64 *offset)
 }
 
 /* The address fields of the header instead of an ELF file. */
-static enum status load_by_header(const u8 *file, u64 size, const struct header *header, u64 offset)
+static enum status load_by_header(const u8 *file, u64 size, const struct header *header, u64 offset,
+				  const struct memmap_hole *holes, unsigned hole_count)
 {
 	const u64 skip = offset - (header->header_addr - header->load_addr);
 	const u64 length =
@@ -90,7 +91,7 @@ static enum status load_by_header(const u8 *file, u64 size, const struct header 
 	if (header->header_addr < header->load_addr || skip > size || length > size - skip ||
 	    end < header->load_addr + length)
 		return ST_CORRUPT;
-	to = guest_ram(header->load_addr, end - header->load_addr);
+	to = loader_place(header->load_addr, end - header->load_addr, holes, hole_count);
 	if (!to)
 		return ST_NO_MEMORY;
 	memcpy(to, file + skip, length);
@@ -165,7 +166,7 @@ enum status loader_multiboot(const char *command_line, struct l1_entry *entry)
 	}
 	if (header->flags & HEADER_KLUDGE) {
 		entry->rip = header->entry_addr;
-		status = load_by_header(file, kernel->size, header, offset);
+		status = load_by_header(file, kernel->size, header, offset, holes, hole_count);
 	} else {
 		status = loader_load_elf(file, kernel->size, holes, hole_count, &entry->rip);
 	}
