@@ -61,14 +61,17 @@ CURSOR_READ(64)
 static inline u64 cursor_varint(struct cursor *cursor)
 {
 	u64 value = 0;
+	u8 byte;
 
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		const u8 byte = cursor_u8(cursor);
-
+	for (unsigned shift = 0; shift < 63; shift += 7) {
+		byte = cursor_u8(cursor);
 		value |= (u64)(byte & 0x7f) << shift;
 		if (!(byte & 0x80))
 			return value;
 	}
+	byte = cursor_u8(cursor);
+	if (byte <= 1)
+		return value | (u64)byte << 63;
 	if (cursor->status == ST_OK)
 		cursor->status = ST_CORRUPT;
 	return 0;

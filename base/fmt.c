@@ -87,9 +87,12 @@ size_t fmt_va(char *to, size_t size, const char *format, va_list args)
 			sink_text(&sink, text, strlen(text), &spec);
 			break;
 		}
-		case 'c':
-			sink_char(&sink, (char)va_arg(args, int));
+		case 'c': {
+			const char c = (char)va_arg(args, int);
+
+			sink_text(&sink, &c, 1, &spec);
 			break;
+		}
 		case 'd':
 		case 'i': {
 			const s64 value = spec.wide ? va_arg(args, s64) : va_arg(args, int);
@@ -107,6 +110,7 @@ size_t fmt_va(char *to, size_t size, const char *format, va_list args)
 			break;
 		case 'p':
 			number = (u64)(uintptr_t)va_arg(args, void *);
+			sink_text(&sink, "0x", 2, &(struct spec){ 0 });
 			sink_number(&sink, number, 16, lower, false, &spec);
 			break;
 		case '%':
