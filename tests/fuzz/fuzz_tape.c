@@ -1,0 +1,102 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crc32c.h"
+#include "replay/reader.h"
+#include "tests/fuzz/fuzz.h"
+#include "trace/file.h"
+#include "trace/text.h"
+
+/* Gives a chunk the checksums that its bytes have, so that what lies behind them is tried as well.
+ */
+static void repair_chunk(u8 *at, size_t size)
+{
+	u32 length, crc;
+	size_t header;
+
+	if (size < CHUNK_HEADER)
+		return;
+	header = 8 * (size_t)at[11];
+	memcpy(&length, at + 12, 4);
+	if (header < CHUNK_HEADER || header > MIN(size, CHUNK_MAX_HEADER))
+		return;
+	if (length <= size - header) {
+		crc = crc32c(0, at + header, length);
+		memcpy(at + 16, &crc, 4);
+	}
+	crc = crc32c(crc32c(0, at, 20), at + CHUNK_HEADER, header - CHUNK_HEADER);
+	memcpy(at + 20, &crc, 4);
+}
+
+static void repair(u8 *bytes, size_t size)
+{
+	const u32 sync = CHUNK_SYNC;
+	u32 crc;
+
+	if (size < TAPE_HEADER)
+		return;
+	crc = crc32c(0, bytes, TAPE_HEADER - 4);
+	memcpy(bytes + TAPE_HEADER - 4, &crc, 4);
+	for (size_t at = TAPE_HEADER; at + 4 <= size; at++)
+		if (!memcmp(bytes + at, &sync, 4))
+			repair_chunk(bytes + at, size - at);
+}
+
+/* Uses all that an event points to. */
+static u64 touch(const struct reader *reader, const struct trace_event *event)
+{
+	static char text[512];
+	u64 sum = 0;
+
+	for (u32 i = 0; i < event->byte_count; i++)
+		sum += event->bytes[i];
+	for (unsigned i = 0; i < event->code_count; i++)
+		sum += event->code[i];
+	for (unsigned i = 0; i < event->item_count; i++)
+		sum += event->items[i].value;
+	for (unsigned i = 0; i < TRACE_MAX_COLUMNS && event->kind != EV_GAP; i++)
+		sum += event->col[i];
+	return sum + trace_text_event(text, sizeof(text), reader_schema(reader), event);
+}
+
+static void read_all(struct reader *reader)
+{
+	const u64 events = reader_info(reader)->events;
+	const struct trace_event *event;
+	u64 n = 0, read = 0, found;
+
+	while (reader_next(reader, &event) == ST_OK) {
+		fuzz_demand(reader_tell(reader) > n);
+		n = reader_tell(reader);
+		if (read++ % 64 == 0)
+			touch(reader, event);
+	}
+	fuzz_demand(n == events);
+	for (unsigned i = 0; i < 4 && events; i++) {
+		fuzz_demand(reader_seek(reader, events * i / 4) == ST_OK);
+		fuzz_demand(reader_tell(reader) >= events * i / 4);
+		if (reader_next(reader, &event) == ST_OK)
+			reader_find(reader, event->cpu, event->seq, &found);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	u8 *const bytes = malloc(size + 1);
+	struct reader *reader;
+	char error[256] = "";
+
+	memcpy(bytes, data, size);
+	for (unsigned repaired = 0; repaired < 2; repaired++) {
+		if (repaired)
+			repair(bytes, size);
+		if (reader_open_memory("it", bytes, size, &reader, error, sizeof(error)) == ST_OK) {
+			read_all(reader);
+			reader_close(reader);
+		} else {
+			fuzz_demand(!reader && strstr(error, "'it'"));
+		}
+	}
+	free(bytes);
+	return 0;
+}
