@@ -14,7 +14,6 @@ struct row {
 	u32 error; /* VM-instruction error; 0: the entry is tried */
 };
 
-
 static void add_controls(u32 field, u64 more)
 {
 	set12(field, get12(field) | more);
@@ -477,8 +476,9 @@ static void state_that_l1_does_not_load_is_l1s_own(void **state)
 	vmwrite(VMCS_GUEST_IA32_EFER, 0xd01);
 	vmwrite(VMCS_GUEST_DR7, 0x455);
 	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, 1);
-	set12(VMCS_VM_ENTRY_CONTROLS, get12(VMCS_VM_ENTRY_CONTROLS) & ~(u64)(ENTRY_LOAD_PAT |
-			ENTRY_LOAD_EFER | ENTRY_LOAD_DEBUG_CONTROLS));
+	set12(VMCS_VM_ENTRY_CONTROLS,
+	      get12(VMCS_VM_ENTRY_CONTROLS) &
+		      ~(u64)(ENTRY_LOAD_PAT | ENTRY_LOAD_EFER | ENTRY_LOAD_DEBUG_CONTROLS));
 	play_enter(EXIT_VMRESUME);
 	assert_u64(vmread(VMCS_GUEST_IA32_PAT), 0x0101010101010101);
 	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0xd01);
@@ -661,12 +661,9 @@ static void link_pointers_are_judged_by_hv(void **state)
 		u64 pointer;
 		bool ok;
 	} rows[] = {
-		{ "none", ~0ull, true },
-		{ "not aligned", PLAY_VMCS2 + 8, false },
-		{ "too wide", TOO_WIDE, false },
-		{ "current VMCS", PLAY_VMCS, false },
-		{ "revision", PLAY_PAGE, false },
-		{ "good", PLAY_VMCS2, true },
+		{ "none", ~0ull, true },	  { "not aligned", PLAY_VMCS2 + 8, false },
+		{ "too wide", TOO_WIDE, false },  { "current VMCS", PLAY_VMCS, false },
+		{ "revision", PLAY_PAGE, false }, { "good", PLAY_VMCS2, true },
 	};
 
 	(void)state;

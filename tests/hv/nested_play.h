@@ -1,8 +1,8 @@
 /*
  * tests/hv/nested_play.h - a test plays L1 and L2 on the processor made of arrays
  *
- * L1 is 64-bit code with linear addresses equal to physical ones, CR4.VMXE set, at CPL 0. Its events
- * are kept as they are emitted. Definitions, for the one test that includes it.
+ * L1 is 64-bit code with linear addresses equal to physical ones, CR4.VMXE set, at CPL 0. Its
+ * events are kept as they are emitted. Definitions, for the one test that includes it.
  */
 #ifndef TESTS_HV_NESTED_PLAY_H
 #define TESTS_HV_NESTED_PLAY_H
@@ -27,10 +27,10 @@ enum {
 	PLAY_L2_RIP = 0x5000,
 };
 
-#define PLAY_RFLAGS	  0x202
-#define PLAY_RFLAGS_BITS  (BIT(0) | BIT(2) | BIT(4) | BIT(6) | BIT(7) | BIT(11))
-#define PLAY_EVENTS	  64
-#define PLAY_INFO_NO_BASE BIT(27)
+#define PLAY_RFLAGS	   0x202
+#define PLAY_RFLAGS_BITS   (BIT(0) | BIT(2) | BIT(4) | BIT(6) | BIT(7) | BIT(11))
+#define PLAY_EVENTS	   64
+#define PLAY_INFO_NO_BASE  BIT(27)
 #define PLAY_INFO_NO_INDEX BIT(22)
 
 static struct percpu *cpu;
@@ -65,6 +65,7 @@ static inline const struct play_event *event_of(u8 kind)
 
 static inline bool event_item(const struct play_event *event, u32 id, u64 *value)
 {
+	*value = 0;
 	for (u32 i = 0; i < event->item_count; i++)
 		if (event->items[i].id == id) {
 			*value = event->items[i].value;
@@ -225,11 +226,18 @@ static inline void play_vmwrite(u64 encoding, u64 value)
 	play(EXIT_VMWRITE, info_regs(REG_RAX, REG_RCX), 0);
 }
 
+static inline const char *field_name(u32 field)
+{
+	const int ix = vmcs_field_index(field);
+
+	return ix < 0 ? "unknown" : vmcs_fields[ix].name;
+}
+
 /* The same, which must succeed. */
 static inline void set12(u32 field, u64 value)
 {
 	play_vmwrite(field, value);
-	assert_row(vmcs_fields[vmcs_field_index(field)].name, insn()->outcome, OUTCOME_SUCCEED);
+	assert_row(field_name(field), insn()->outcome, OUTCOME_SUCCEED);
 }
 
 static inline u64 get12(u32 field)

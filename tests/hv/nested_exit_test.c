@@ -1,0 +1,630 @@
+#include "hv/mem.h"
+#include "tests/hv/nested_play.h"
+
+#define INFO_VALID BIT(31)
+#define NMI	   (INFO_VALID | 2 << 8 | 2)
+
+static void set_info(u64 info, u64 code)
+{
+	stub_vmcs_set(VMCS_VM_EXIT_INTERRUPTION_INFO, info);
+	stub_vmcs_set(VMCS_VM_EXIT_INTERRUPTION_ERROR_CODE, code);
+}
+
+/* L2 runs with other controls than a good VMCS has. */
+static void run_with(u64 pin, u64 primary)
+{
+	set12(VMCS_PIN_BASED_CONTROLS, must_be_1(VMX_WORD_PIN) | pin);
+	set12(VMCS_PRIMARY_PROC_BASED_CONTROLS,
+	      must_be_1(VMX_WORD_PRIMARY) | PRIMARY_SECONDARY_CONTROLS | primary);
+	play_enter(cpu->nested.current->launched ? EXIT_VMRESUME : EXIT_VMLAUNCH);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+}
+
+static void exits_save_the_state_of_l2(void **state)
+{
+	static const struct {
+		u32 field;
+		u64 value;
+	} rows[] = {
+		{ VMCS_GUEST_CR0, 0x80000033 },
+		{ VMCS_GUEST_CR3, 0x12345000 },
+		{ VMCS_GUEST_CR4, 0x26a0 },
+		{ VMCS_GUEST_RSP, 0x7777 },
+		{ VMCS_GUEST_RFLAGS, 0x246 },
+		{ VMCS_GUEST_ES_SELECTOR, 0x1b },
+		{ VMCS_GUEST_TR_SELECTOR, 0x28 },
+		{ VMCS_GUEST_FS_BASE, 0xffff888800000000 },
+		{ VMCS_GUEST_LDTR_LIMIT, 0x1234 },
+		{ VMCS_GUEST_SS_ACCESS_RIGHTS, 0xc0f3 },
+		{ VMCS_GUEST_GDTR_BASE, 0x99990000 },
+		{ VMCS_GUEST_IDTR_LIMIT, 0xfff },
+		{ VMCS_GUEST_IA32_SYSENTER_EIP, 0x4444 },
+		{ VMCS_GUEST_INTERRUPTIBILITY_STATE, 1 },
+		{ VMCS_GUEST_ACTIVITY_STATE, 1 },
+		{ VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0x4000 },
+	};
+	u64 value;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		stub_vmcs_set(rows[i].field, rows[i].value);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_true(l1_got(EXIT_HLT));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *name = field_name(rows[i].field);
+
+		assert_row(name, get12(rows[i].field), rows[i].value);
+		assert_row(name, event_item(last_event(), rows[i].field, &value), true);
+		assert_row(name, value, rows[i].value);
+	}
+	/* What did not change is not on the tape. */
+	assert_false(event_item(last_event(), VMCS_GUEST_DS_BASE, &value));
+}
+
+static void exits_tell_what_happened(void **state)
+{
+	const struct ev_l2_exit *event;
+	u64 value;
+
+	(void)state;
+	stub_vmcs_set(VMCS_VM_EXIT_INSTRUCTION_INFO, 0x1234);
+	stub_vmcs_set(VMCS_GUEST_LINEAR_ADDRESS, 0x5678);
+	stub_vmcs_set(VMCS_IDT_VECTORING_INFO, 0x80000b0e);
+	stub_vmcs_set(VMCS_IDT_VECTORING_ERROR_CODE, 2);
+	cpu->regs[REG_RAX] = 0xaaaa;
+	cpu->regs[REG_RCX] = 0xcccc;
+	stub_exit(cpu, EXIT_CPUID, 0x99);
+	assert_true(l1_got(EXIT_CPUID));
+	assert_u64(get12(VMCS_EXIT_QUALIFICATION), 0x99);
+	assert_u64(get12(VMCS_VM_EXIT_INSTRUCTION_LENGTH), 3);
+	assert_u64(get12(VMCS_VM_EXIT_INSTRUCTION_INFO), 0x1234);
+	assert_u64(get12(VMCS_GUEST_LINEAR_ADDRESS), 0x5678);
+	assert_u64(get12(VMCS_IDT_VECTORING_INFO), 0x80000b0e);
+	assert_u64(get12(VMCS_IDT_VECTORING_ERROR_CODE), 2);
+	assert_u64(get12(VMCS_VM_EXIT_INTERRUPTION_INFO) & INFO_VALID, 0);
+	event = (const struct ev_l2_exit *)last_event()->col;
+	assert_u64(event->vmcs, PLAY_VMCS);
+	assert_u64(event->hidden_exits, 0);
+	assert_u64(last_event()->rip, PLAY_L2_RIP);
+	/* The registers that exits.def names for CPUID, and no other. */
+	assert_true(event_item(last_event(), ITEM_REG + REG_RAX, &value));
+	assert_u64(value, 0xaaaa);
+	assert_true(event_item(last_event(), ITEM_REG + REG_RCX, &value));
+	assert_u64(value, 0xcccc);
+	assert_false(event_item(last_event(), ITEM_REG + REG_RBX, &value));
+}
+
+static void exits_load_the_host_state_into_vmcs01(void **state)
+{
+	static const struct {
+		u32 field;
+		u64 value;
+	} rows[] = {
+		{ VMCS_GUEST_CR3, PLAY_TABLES },
+		{ VMCS_GUEST_RIP, PLAY_HOST_RIP },
+		{ VMCS_GUEST_RSP, 0x109000 },
+		{ VMCS_GUEST_RFLAGS, 2 },
+		{ VMCS_GUEST_CS_SELECTOR, 0x10 },
+		{ VMCS_GUEST_CS_BASE, 0 },
+		{ VMCS_GUEST_CS_LIMIT, 0xffffffff },
+		{ VMCS_GUEST_CS_ACCESS_RIGHTS, 0xa09b },
+		{ VMCS_GUEST_SS_SELECTOR, 0x18 },
+		{ VMCS_GUEST_SS_ACCESS_RIGHTS, 0xc093 },
+		{ VMCS_GUEST_DS_ACCESS_RIGHTS, 0xc093 },
+		{ VMCS_GUEST_ES_SELECTOR, 0 },
+		{ VMCS_GUEST_FS_BASE, 0x1111 },
+		{ VMCS_GUEST_GS_BASE, 0xffff800000002222 },
+		{ VMCS_GUEST_LDTR_SELECTOR, 0 },
+		{ VMCS_GUEST_TR_SELECTOR, 0x20 },
+		{ VMCS_GUEST_TR_BASE, 0x3333 },
+		{ VMCS_GUEST_TR_LIMIT, 0x67 },
+		{ VMCS_GUEST_TR_ACCESS_RIGHTS, 0x8b },
+		{ VMCS_GUEST_GDTR_BASE, 0x4444 },
+		{ VMCS_GUEST_GDTR_LIMIT, 0xffff },
+		{ VMCS_GUEST_IDTR_BASE, 0x5555 },
+		{ VMCS_GUEST_IDTR_LIMIT, 0xffff },
+		{ VMCS_GUEST_DR7, 0x400 },
+		{ VMCS_GUEST_IA32_DEBUGCTL, 0 },
+		{ VMCS_GUEST_ACTIVITY_STATE, 0 },
+		{ VMCS_GUEST_INTERRUPTIBILITY_STATE, 0 },
+		{ VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		stub_vmcs_set_of(cpu->vmcs01.pa, rows[i].field, 0x5a);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_ptr_equal(cpu->hw, &cpu->vmcs01);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_row(field_name(rows[i].field), vmread(rows[i].field), rows[i].value);
+	assert_true(vmread(VMCS_GUEST_LDTR_ACCESS_RIGHTS) & BIT(16));
+	assert_true(vmread(VMCS_GUEST_ES_ACCESS_RIGHTS) & BIT(16));
+	assert_true(vmread(VMCS_VM_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST);
+	assert_u64(vmread(VMCS_CR0_READ_SHADOW), vmread(VMCS_GUEST_CR0));
+	assert_u64(vmread(VMCS_CR4_READ_SHADOW), 0x2020);
+}
+
+static void exits_leave_some_bits_of_cr0_and_all_of_pat_alone(void **state)
+{
+	(void)state;
+	stub_vmcs_set(VMCS_GUEST_CR0, 0xe0000033 | BIT(16));
+	stub_vmcs_set(VMCS_GUEST_IA32_PAT, 0x0101010101010101);
+	stub_vmcs_set(VMCS_GUEST_IA32_EFER, 0x801);
+	stub_exit(cpu, EXIT_HLT, 0);
+	/* CD, NW and ET of L2; the rest, WP too, from the host-state area. */
+	assert_u64(vmread(VMCS_GUEST_CR0), 0xe0000031);
+	assert_u64(vmread(VMCS_GUEST_IA32_PAT), 0x0101010101010101);
+	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0xd01);
+	/* Nor are they saved where L1 did not ask. */
+	assert_u64(get12(VMCS_GUEST_IA32_PAT), 0x0007040600070406);
+	assert_u64(get12(VMCS_GUEST_IA32_EFER), 0x500);
+}
+
+static void pat_and_efer_are_saved_and_loaded_on_demand(void **state)
+{
+	(void)state;
+	set12(VMCS_VM_EXIT_CONTROLS, get12(VMCS_VM_EXIT_CONTROLS) | EXIT_SAVE_PAT | EXIT_LOAD_PAT |
+					     EXIT_SAVE_EFER | EXIT_LOAD_EFER);
+	play_enter(EXIT_VMLAUNCH);
+	stub_vmcs_set(VMCS_GUEST_IA32_PAT, 0x0101010101010101);
+	stub_vmcs_set(VMCS_GUEST_IA32_EFER, 0xd01);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(get12(VMCS_GUEST_IA32_PAT), 0x0101010101010101);
+	assert_u64(get12(VMCS_GUEST_IA32_EFER), 0xd01);
+	assert_u64(vmread(VMCS_GUEST_IA32_PAT), 0x0606060606060606);
+	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0x501);
+}
+
+static void a_32_bit_host_gets_32_bit_state(void **state)
+{
+	u64 *pdpt = stub_at(PLAY_PAGE);
+
+	(void)state;
+	/* L1 in PAE paging. */
+	for (unsigned i = 0; i < 4; i++)
+		pdpt[i] = (PLAY_PAGE + 0x1000 * i) | 1;
+	vmwrite(VMCS_GUEST_IA32_EFER, 0);
+	vmwrite(VMCS_GUEST_CS_ACCESS_RIGHTS, 0xc09b);
+	vmwrite(VMCS_VM_ENTRY_CONTROLS,
+		vmread(VMCS_VM_ENTRY_CONTROLS) & ~(u64)ENTRY_IA32E_MODE_GUEST);
+	cpu->nested.current->field[VMCS_IX_VM_EXIT_CONTROLS] &= ~(u64)EXIT_HOST_ADDRESS_SPACE_SIZE;
+	cpu->nested.current->field[VMCS_IX_VM_ENTRY_CONTROLS] &= ~(u64)ENTRY_IA32E_MODE_GUEST;
+	cpu->nested.current->field[VMCS_IX_HOST_CR3] = PLAY_PAGE;
+	cpu->nested.current->field[VMCS_IX_GUEST_CR4] = 0x2000;
+	cpu->nested.current->field[VMCS_IX_GUEST_CR0] = 0x31;
+	play_enter(EXIT_VMLAUNCH);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_true(l1_got(EXIT_HLT));
+	assert_u64(vmread(VMCS_GUEST_CS_ACCESS_RIGHTS), 0xc09b);
+	assert_u64(vmread(VMCS_GUEST_IA32_EFER) & 0x500, 0);
+	assert_false(vmread(VMCS_VM_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST);
+	assert_u64(vmread(VMCS_GUEST_PDPTE0), pdpt[0]);
+	assert_u64(vmread(VMCS_GUEST_PDPTE3), pdpt[3]);
+
+	/* Reserved bits in one of them: VMX abort 2, and the processor shuts down. */
+	pdpt[1] |= BIT(2);
+	play_enter(EXIT_VMRESUME);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(((struct vmcs12 *)stub_at(PLAY_VMCS))->abort, 2);
+	assert_u64(vmread(VMCS_GUEST_ACTIVITY_STATE), 2);
+}
+
+static void entry_failures_change_only_reason_and_qualification(void **state)
+{
+	u64 value;
+
+	(void)state;
+	set12(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0x80000030);
+	play_enter(EXIT_VMLAUNCH);
+	play_event_count = 0;
+	stub_vmcs_set(VMCS_GUEST_RSP, 0x4321);
+	stub_vmcs_set(VMCS_EXIT_REASON, EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE);
+	stub_vmcs_set(VMCS_EXIT_QUALIFICATION, 3);
+	exit_dispatch(cpu);
+	assert_true(l1_got(EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE));
+	assert_int_equal(play_event_count, 2); /* VMLAUNCH and l2_exit: L2 never ran */
+	assert_int_equal(play_events[0].kind, EV_VMLAUNCH);
+	assert_u64(get12(VMCS_EXIT_QUALIFICATION), 3);
+	assert_u64(get12(VMCS_GUEST_RSP), 0);
+	assert_u64(get12(VMCS_VM_ENTRY_INTERRUPTION_INFO), 0x80000030);
+	assert_u64(last_event()->item_count, 2);
+	assert_true(event_item(last_event(), VMCS_EXIT_REASON, &value));
+	assert_false(cpu->nested.current->launched);
+	assert_false(nested_vmcs_find(&cpu->nested, PLAY_VMCS)->vmcs02.launched);
+	assert_u64(vmread(VMCS_GUEST_RIP), PLAY_HOST_RIP);
+}
+
+static void msr_lists_are_processed_at_exits(void **state)
+{
+	struct {
+		u32 index, reserved;
+		u64 value;
+	} *store = stub_at(PLAY_PAGE), *load = stub_at(PLAY_PAGE + 0x1000);
+	u64 value;
+
+	(void)state;
+	store[0].index = MSR_LSTAR;
+	store[1].index = MSR_GS_BASE;
+	load[0].index = MSR_LSTAR;
+	load[0].value = 0x2222;
+	load[1].index = MSR_SYSENTER_CS;
+	load[1].value = 0x33;
+	set12(VMCS_VM_EXIT_MSR_STORE_ADDRESS, PLAY_PAGE);
+	set12(VMCS_VM_EXIT_MSR_STORE_COUNT, 2);
+	set12(VMCS_VM_EXIT_MSR_LOAD_ADDRESS, PLAY_PAGE + 0x1000);
+	set12(VMCS_VM_EXIT_MSR_LOAD_COUNT, 2);
+	play_enter(EXIT_VMLAUNCH);
+	stub_msr_set(MSR_LSTAR, 0x1111);
+	stub_vmcs_set(VMCS_GUEST_GS_BASE, 0x9999);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(store[0].value, 0x1111);
+	assert_u64(store[1].value, 0x9999);
+	assert_u64(stub_msr(MSR_LSTAR), 0x2222);
+	assert_u64(vmread(VMCS_GUEST_IA32_SYSENTER_CS), 0x33);
+	assert_true(event_item(last_event(), ITEM_MSR_STORE + 1, &value));
+	assert_u64(value, 0x1111);
+	assert_true(event_item(last_event(), ITEM_MSR_HOST + 1, &value));
+	assert_u64(value, 0x2222);
+}
+
+static void bad_msr_lists_at_exits_abort(void **state)
+{
+	u32 *list = stub_at(PLAY_PAGE);
+
+	(void)state;
+	list[0] = 0x4000; /* no such MSR */
+	set12(VMCS_VM_EXIT_MSR_STORE_ADDRESS, PLAY_PAGE);
+	set12(VMCS_VM_EXIT_MSR_STORE_COUNT, 1);
+	play_enter(EXIT_VMLAUNCH);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(((struct vmcs12 *)stub_at(PLAY_VMCS))->abort, 1);
+	assert_u64(vmread(VMCS_GUEST_ACTIVITY_STATE), 2);
+
+	set12(VMCS_VM_EXIT_MSR_STORE_COUNT, 0);
+	set12(VMCS_VM_EXIT_MSR_LOAD_ADDRESS, PLAY_PAGE);
+	set12(VMCS_VM_EXIT_MSR_LOAD_COUNT, 1);
+	play_enter(EXIT_VMRESUME);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(((struct vmcs12 *)stub_at(PLAY_VMCS))->abort, 4);
+}
+
+static void the_preemption_timer_is_saved_if_l1_asks(void **state)
+{
+	(void)state;
+	set12(VMCS_VMX_PREEMPTION_TIMER_VALUE, 1000);
+	run_with(PIN_PREEMPTION_TIMER, 0);
+	assert_u64(vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE), 1000);
+	assert_true(vmread(VMCS_VM_EXIT_CONTROLS) & EXIT_SAVE_PREEMPTION_TIMER);
+	stub_vmcs_set(VMCS_VMX_PREEMPTION_TIMER_VALUE, 400);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(get12(VMCS_VMX_PREEMPTION_TIMER_VALUE), 1000);
+	set12(VMCS_VM_EXIT_CONTROLS, get12(VMCS_VM_EXIT_CONTROLS) | EXIT_SAVE_PREEMPTION_TIMER);
+	run_with(PIN_PREEMPTION_TIMER, 0);
+	assert_u64(vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE), 1000);
+	stub_vmcs_set(VMCS_VMX_PREEMPTION_TIMER_VALUE, 300);
+	stub_exit(cpu, EXIT_PREEMPTION_TIMER, 0);
+	assert_true(l1_got(EXIT_PREEMPTION_TIMER));
+	assert_u64(get12(VMCS_VMX_PREEMPTION_TIMER_VALUE), 300);
+}
+
+static void msr_accesses_go_to_l1_by_its_bitmap(void **state)
+{
+	static const struct {
+		const char *name;
+		u32 msr;
+		bool write;
+		unsigned byte, bit; /* of the bitmap, that is set */
+		bool to_l1;
+	} rows[] = {
+		{ "read of low MSR", 0x10, false, 2, 0, true },
+		{ "write bit does not matter to a read", 0x10, false, 2048 + 2, 0, false },
+		{ "write of low MSR", 0x10, true, 2048 + 2, 0, true },
+		{ "read of high MSR", 0xc0000082, false, 1024 + 0x10, 2, true },
+		{ "write of high MSR", 0xc0000082, true, 3072 + 0x10, 2, true },
+		{ "neighbour", 0xc0000083, true, 3072 + 0x10, 2, false },
+		{ "last of the low ones", 0x1fff, false, 1023, 7, true },
+		{ "between the ranges", 0x2000, false, 0, 0, true },
+		{ "40000000h", 0x40000000, false, 0, 0, true },
+		{ "80000010h", 0x80000010, false, 0, 0, true },
+	};
+	u8 *bitmap = stub_at(PLAY_PAGE);
+	u64 value;
+
+	(void)state;
+	set12(VMCS_MSR_BITMAP, PLAY_PAGE);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		memset(bitmap, 0, 4096);
+		bitmap[rows[i].byte] = (u8)(1 << rows[i].bit);
+		run_with(0, PRIMARY_MSR_BITMAPS);
+		cpu->regs[REG_RCX] = rows[i].msr;
+		stub_msr_set(0x1fff, 0);
+		stub_exit(cpu, rows[i].write ? EXIT_WRMSR : EXIT_RDMSR, 0);
+		assert_row(rows[i].name, cpu->nested.mode, rows[i].to_l1 ? NESTED_ROOT : NESTED_L2);
+		if (!rows[i].to_l1) {
+			/* hv handled it as if L1 had done it, and L2 goes on behind it. */
+			assert_row(rows[i].name, vmread(VMCS_GUEST_RIP), PLAY_L2_RIP + 3);
+			stub_vmcs_set(VMCS_GUEST_RIP, PLAY_L2_RIP);
+			stub_exit(cpu, EXIT_HLT, 0);
+			assert_row(rows[i].name, last_event()->col[3], 1);
+		} else if (rows[i].msr < 0x2000) {
+			assert_true(event_item(last_event(), ITEM_MSR_BITMAP, &value));
+			assert_row(rows[i].name, value, bitmap[rows[i].byte]);
+		}
+	}
+}
+
+static void msr_accesses_all_go_to_l1_without_a_bitmap(void **state)
+{
+	(void)state;
+	cpu->regs[REG_RCX] = 0x10;
+	stub_exit(cpu, EXIT_RDMSR, 0);
+	assert_true(l1_got(EXIT_RDMSR));
+}
+
+static void ports_go_to_l1_by_its_bitmaps(void **state)
+{
+	static const struct {
+		const char *name;
+		u32 port, size;
+		unsigned byte, bit;
+		bool to_l1;
+	} rows[] = {
+		{ "the port", 0x3f8, 1, 0x7f, 0, true },
+		{ "another", 0x3f9, 1, 0x7f, 0, false },
+		{ "last byte of 2", 0x3f7, 2, 0x7f, 0, true },
+		{ "last byte of 4", 0x3f5, 4, 0x7f, 0, true },
+		{ "not of 2", 0x3f5, 2, 0x7f, 0, false },
+		{ "bitmap B", 0x8001, 1, 4096, 1, true },
+		{ "from A into B", 0x7fff, 2, 4096, 0, true },
+		{ "wraps", 0xffff, 2, 0, 7, true },
+		{ "last", 0xffff, 1, 8191, 7, true },
+	};
+	u8 *bitmap = stub_at(PLAY_PAGE);
+
+	(void)state;
+	set12(VMCS_IO_BITMAP_A, PLAY_PAGE);
+	set12(VMCS_IO_BITMAP_B, PLAY_PAGE + 0x1000);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		memset(bitmap, 0, 8192);
+		bitmap[rows[i].byte] = (u8)(1 << rows[i].bit);
+		run_with(0, PRIMARY_IO_BITMAPS);
+		/* An IN into AL, AX or EAX. */
+		stub_exit(cpu, EXIT_IO, (u64)rows[i].port << 16 | BIT(3) | (rows[i].size - 1));
+		assert_row(rows[i].name, cpu->nested.mode, rows[i].to_l1 ? NESTED_ROOT : NESTED_L2);
+		if (!rows[i].to_l1) {
+			stub_vmcs_set(VMCS_GUEST_RIP, PLAY_L2_RIP);
+			stub_exit(cpu, EXIT_HLT, 0);
+		}
+	}
+}
+
+static void exceptions_go_to_l1_by_its_bitmap(void **state)
+{
+	static const struct {
+		const char *name;
+		u64 bitmap, mask, match, code;
+	} rows[] = {
+		{ "#PF wanted", BIT(14), 0, 0, 2 },
+		{ "#PF not wanted, code does not match", 0, 1, 1, 2 },
+		{ "#PF wanted, code matches", BIT(14), 2, 2, 6 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		set12(VMCS_EXCEPTION_BITMAP, rows[i].bitmap);
+		set12(VMCS_PAGE_FAULT_ERROR_CODE_MASK, rows[i].mask);
+		set12(VMCS_PAGE_FAULT_ERROR_CODE_MATCH, rows[i].match);
+		run_with(0, 0);
+		assert_row(rows[i].name, vmread(VMCS_EXCEPTION_BITMAP), rows[i].bitmap);
+		set_info(0x80000b0e, rows[i].code);
+		stub_exit(cpu, EXIT_EXCEPTION_NMI, 0x1234);
+		assert_true(l1_got(EXIT_EXCEPTION_NMI));
+		assert_row(rows[i].name, get12(VMCS_VM_EXIT_INTERRUPTION_INFO), 0x80000b0e);
+		assert_row(rows[i].name, get12(VMCS_VM_EXIT_INTERRUPTION_ERROR_CODE), rows[i].code);
+		assert_row(rows[i].name, get12(VMCS_EXIT_QUALIFICATION), 0x1234);
+	}
+}
+
+static void nmis_that_l1_takes_exit_to_it_and_are_blocked_there(void **state)
+{
+	(void)state;
+	run_with(PIN_NMI_EXITING | PIN_VIRTUAL_NMIS, 0);
+	set_info(NMI, 0);
+	stub_exit(cpu, EXIT_EXCEPTION_NMI, 0);
+	assert_true(l1_got(EXIT_EXCEPTION_NMI));
+	assert_u64(get12(VMCS_VM_EXIT_INTERRUPTION_INFO), NMI);
+	assert_u64(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE), BIT(3));
+	assert_false(cpu->nmi_pending);
+	/* Another exit leaves them unblocked, whatever L2's virtual blocking is. */
+	run_with(PIN_NMI_EXITING | PIN_VIRTUAL_NMIS, 0);
+	stub_vmcs_set(VMCS_GUEST_INTERRUPTIBILITY_STATE, BIT(3));
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(get12(VMCS_GUEST_INTERRUPTIBILITY_STATE), BIT(3));
+	assert_u64(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE), 0);
+	/* Without virtual NMIs the blocking is the processor's, and stays. */
+	run_with(PIN_NMI_EXITING, 0);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE), BIT(3));
+}
+
+static void nmis_that_l1_leaves_to_l2_are_injected(void **state)
+{
+	(void)state;
+	run_with(0, 0);
+	set_info(NMI, 0);
+	stub_exit(cpu, EXIT_EXCEPTION_NMI, 0);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	assert_true(stub_injects(2));
+	assert_false(cpu->nmi_pending);
+
+	/* While L2 blocks them they wait for the window. */
+	stub_vmcs_set(VMCS_GUEST_INTERRUPTIBILITY_STATE, BIT(3));
+	set_info(NMI, 0);
+	stub_exit(cpu, EXIT_EXCEPTION_NMI, 0);
+	assert_false(stub_injects(2));
+	assert_true(vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_NMI_WINDOW_EXITING);
+	stub_vmcs_set(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
+	stub_exit(cpu, EXIT_NMI_WINDOW, 0);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	assert_true(stub_injects(2));
+	assert_false(vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_NMI_WINDOW_EXITING);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(last_event()->col[3], 3);
+}
+
+static void windows_that_l1_asked_for_are_its_own(void **state)
+{
+	(void)state;
+	run_with(PIN_NMI_EXITING | PIN_VIRTUAL_NMIS,
+		 PRIMARY_NMI_WINDOW_EXITING | PRIMARY_INTERRUPT_WINDOW_EXITING);
+	assert_true(vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_NMI_WINDOW_EXITING);
+	stub_exit(cpu, EXIT_NMI_WINDOW, 0);
+	assert_true(l1_got(EXIT_NMI_WINDOW));
+	play_enter(EXIT_VMRESUME);
+	stub_exit(cpu, EXIT_INTERRUPT_WINDOW, 0);
+	assert_true(l1_got(EXIT_INTERRUPT_WINDOW));
+}
+
+static void external_interrupts_keep_their_vector(void **state)
+{
+	(void)state;
+	set12(VMCS_VM_EXIT_CONTROLS, get12(VMCS_VM_EXIT_CONTROLS) | EXIT_ACKNOWLEDGE_INTERRUPT);
+	run_with(PIN_EXTERNAL_INTERRUPT_EXITING, 0);
+	assert_true(vmread(VMCS_VM_EXIT_CONTROLS) & EXIT_ACKNOWLEDGE_INTERRUPT);
+	set_info(0x80000031, 0);
+	stub_exit(cpu, EXIT_EXTERNAL_INTERRUPT, 0);
+	assert_true(l1_got(EXIT_EXTERNAL_INTERRUPT));
+	assert_u64(get12(VMCS_VM_EXIT_INTERRUPTION_INFO), 0x80000031);
+}
+
+static void exits_of_l2_that_only_l1_can_want_are_l1s(void **state)
+{
+	static const u32 reasons[] = {
+		EXIT_TRIPLE_FAULT, EXIT_INIT,	 EXIT_TASK_SWITCH, EXIT_CPUID,	   EXIT_HLT,
+		EXIT_INVD,	   EXIT_INVLPG,	 EXIT_RDTSC,	   EXIT_VMCALL,	   EXIT_VMCLEAR,
+		EXIT_VMLAUNCH,	   EXIT_VMREAD,	 EXIT_VMXON,	   EXIT_VMXOFF,	   EXIT_CR_ACCESS,
+		EXIT_DR_ACCESS,	   EXIT_MONITOR, EXIT_PAUSE,	   EXIT_INVEPT,	   EXIT_INVVPID,
+		EXIT_WBINVD,	   EXIT_XSETBV,	 EXIT_APIC_ACCESS, EXIT_GDTR_IDTR,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		stub_exit(cpu, reasons[i], 0);
+		assert_row(vmx_exit_name(reasons[i]), l1_got(reasons[i]), true);
+		play_enter(EXIT_VMRESUME);
+	}
+}
+
+static void the_cpuid_leaf_of_hv_is_hvs_at_every_level(void **state)
+{
+	(void)state;
+	cpu->regs[REG_RAX] = 0x4d585456;
+	stub_exit(cpu, EXIT_CPUID, 0);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+}
+
+static void events_that_hv_interrupted_are_injected_again(void **state)
+{
+	static const struct {
+		const char *name;
+		u64 info, code, blocking;
+		u64 injected, blocking_after;
+	} rows[] = {
+		{ "#PF", 0x80000b0e, 6, 0, 0x80000b0e, 0 },
+		{ "external interrupt", 0x80000030, 0, 0, 0x80000030, 0 },
+		{ "NMI unblocks", 0x80000202, 0, 8, 0x80000202, 0 },
+		{ "INT n", 0x80000480, 0, 0, 0x80000480, 0 },
+		{ "undefined bit 12 is not passed on", 0x80001b0e, 6, 0, 0x80000b0e, 0 },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		stub_vmcs_set(VMCS_IDT_VECTORING_INFO, rows[i].info);
+		stub_vmcs_set(VMCS_IDT_VECTORING_ERROR_CODE, rows[i].code);
+		stub_vmcs_set(VMCS_GUEST_INTERRUPTIBILITY_STATE, rows[i].blocking);
+		stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, 0x1000 * i);
+		stub_exit(cpu, EXIT_EPT_VIOLATION, 1);
+		assert_row(rows[i].name, cpu->nested.mode, NESTED_L2);
+		assert_row(rows[i].name, vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO), rows[i].injected);
+		assert_row(rows[i].name, vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE),
+			   rows[i].blocking_after);
+		if (rows[i].code)
+			assert_row(rows[i].name, vmread(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE),
+				   rows[i].code);
+	}
+	assert_u64(vmread(VMCS_VM_ENTRY_INSTRUCTION_LENGTH), 3);
+	/* No event, but an IRET had unblocked NMIs: it will be executed again. */
+	stub_vmcs_set(VMCS_IDT_VECTORING_INFO, 0);
+	stub_vmcs_set(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, 1 | BIT(12));
+	assert_u64(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE), 8);
+}
+
+static void what_ept02_lacks_is_filled_and_what_ept12_lacks_is_l1s(void **state)
+{
+	u64 *pt = stub_at(PLAY_EPT12 + 0x3000);
+	u64 value;
+
+	(void)state;
+	stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, 0x5123);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, 1 | BIT(7) | BIT(8));
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+
+	pt[6] &= ~7ull;
+	stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, 0x6123);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, 1 | BIT(7) | BIT(8) | BIT(9));
+	assert_true(l1_got(EXIT_EPT_VIOLATION));
+	assert_u64(get12(VMCS_EXIT_QUALIFICATION), 1 | BIT(7) | BIT(8));
+	assert_u64(get12(VMCS_GUEST_PHYSICAL_ADDRESS), 0x6123);
+	assert_u64(last_event()->col[3], 1);
+	assert_true(event_item(last_event(), ITEM_EPT12 + 1, &value));
+	assert_u64(value, pt[6]);
+	assert_true(event_item(last_event(), ITEM_EPT12_GPA + 1, &value));
+	assert_u64(value, PLAY_EPT12 + 0x3000 + 8 * 6);
+	assert_true(event_item(last_event(), ITEM_EPT12 + 4, &value));
+
+	pt[6] = 6ull << 12 | 0x35; /* no write */
+	play_enter(EXIT_VMRESUME);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, 2);
+	assert_true(l1_got(EXIT_EPT_VIOLATION));
+	assert_u64(get12(VMCS_EXIT_QUALIFICATION), 2 | 5 << 3);
+
+	pt[6] = 6ull << 12 | 0x32; /* write without read */
+	play_enter(EXIT_VMRESUME);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, 2);
+	assert_true(l1_got(EXIT_EPT_MISCONFIGURATION));
+	assert_u64(get12(VMCS_EXIT_QUALIFICATION), 0);
+	assert_u64(get12(VMCS_EXIT_REASON), EXIT_EPT_MISCONFIGURATION);
+}
+
+#define IN(state, test) cmocka_unit_test_setup(test, state)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN(play_l2, exits_save_the_state_of_l2),
+		IN(play_l2, exits_tell_what_happened),
+		IN(play_l2, exits_load_the_host_state_into_vmcs01),
+		IN(play_l2, exits_leave_some_bits_of_cr0_and_all_of_pat_alone),
+		IN(play_good_vmcs, pat_and_efer_are_saved_and_loaded_on_demand),
+		IN(play_good_vmcs, a_32_bit_host_gets_32_bit_state),
+		IN(play_good_vmcs, entry_failures_change_only_reason_and_qualification),
+		IN(play_good_vmcs, msr_lists_are_processed_at_exits),
+		IN(play_good_vmcs, bad_msr_lists_at_exits_abort),
+		IN(play_good_vmcs, the_preemption_timer_is_saved_if_l1_asks),
+		IN(play_good_vmcs, msr_accesses_go_to_l1_by_its_bitmap),
+		IN(play_l2, msr_accesses_all_go_to_l1_without_a_bitmap),
+		IN(play_good_vmcs, ports_go_to_l1_by_its_bitmaps),
+		IN(play_good_vmcs, exceptions_go_to_l1_by_its_bitmap),
+		IN(play_good_vmcs, nmis_that_l1_takes_exit_to_it_and_are_blocked_there),
+		IN(play_good_vmcs, nmis_that_l1_leaves_to_l2_are_injected),
+		IN(play_good_vmcs, windows_that_l1_asked_for_are_its_own),
+		IN(play_good_vmcs, external_interrupts_keep_their_vector),
+		IN(play_l2, exits_of_l2_that_only_l1_can_want_are_l1s),
+		IN(play_l2, the_cpuid_leaf_of_hv_is_hvs_at_every_level),
+		IN(play_l2_with_ept, events_that_hv_interrupted_are_injected_again),
+		IN(play_l2_with_ept, what_ept02_lacks_is_filled_and_what_ept12_lacks_is_l1s),
+	};
+
+	return cmocka_run_group_tests_name("hv/nested: exits of L2", tests, NULL, NULL);
+}
