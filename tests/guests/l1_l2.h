@@ -10,6 +10,10 @@
 extern const struct l2_case l1_l2_insn_cases[];
 extern const size_t l1_l2_insn_count;
 
+/* Port I/O, MSRs and control registers: bitmaps, masks, qualifications. */
+extern const struct l2_case l1_l2_access_cases[];
+extern const size_t l1_l2_access_count;
+
 /* State that entries load and exits save, and entries that fail. */
 extern const struct l2_case l1_l2_state_cases[];
 extern const size_t l1_l2_state_count;

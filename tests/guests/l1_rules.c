@@ -22,13 +22,13 @@ static void mark(const char *name)
 	guest_mark(text);
 }
 
-static const struct rule_case *find(const char *name)
-{
-	for (size_t i = 0; i < l1_rules_count; i++)
-		if (!strcmp(l1_rules_cases[i].name, name))
-			return &l1_rules_cases[i];
-	guest_fail("no case '%s'", name);
-}
+static const struct {
+	const struct rule_case *cases;
+	const size_t *count;
+} tables[] = {
+	{ l1_rules_life_cases, &l1_rules_life_count },
+	{ l1_rules_entry_cases, &l1_rules_entry_count },
+};
 
 static void run(const struct rule_case *row)
 {
@@ -37,27 +37,44 @@ static void run(const struct rule_case *row)
 	row->run();
 }
 
+static void run_all(void)
+{
+	guest_vmx_on();
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+		for (size_t i = 0; i < *tables[t].count; i++)
+			if (!tables[t].cases[i].alone)
+				run(&tables[t].cases[i]);
+	mark("end");
+	guest_vmx_off();
+}
+
+static const struct rule_case *find(const char *name)
+{
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+		for (size_t i = 0; i < *tables[t].count; i++)
+			if (!strcmp(tables[t].cases[i].name, name))
+				return &tables[t].cases[i];
+	guest_fail("no case '%s'", name);
+}
+
+static void run_one(const struct rule_case *row)
+{
+	if (!row->outside)
+		guest_vmx_on();
+	run(row);
+	mark("end");
+	if (!row->outside)
+		guest_vmx_off();
+}
+
 void guest_main(void)
 {
 	char only[MARK_SIZE];
 
 	guest_vmx_init();
-	if (guest_option("case", only, sizeof(only))) {
-		const struct rule_case *row = find(only);
-
-		if (!row->outside)
-			guest_vmx_on();
-		run(row);
-		mark("end");
-		if (!row->outside)
-			guest_vmx_off();
-	} else {
-		guest_vmx_on();
-		for (size_t i = 0; i < l1_rules_count; i++)
-			if (!l1_rules_cases[i].alone)
-				run(&l1_rules_cases[i]);
-		mark("end");
-		guest_vmx_off();
-	}
+	if (guest_option("case", only, sizeof(only)))
+		run_one(find(only));
+	else
+		run_all();
 	guest_check_end();
 }

@@ -1,5 +1,5 @@
 /*
- * tests/guests/l1_rules.h - the cases of l1_rules
+ * tests/guests/l1_rules.h - the cases of l1_rules, and what they share
  */
 #ifndef TESTS_GUESTS_L1_RULES_H
 #define TESTS_GUESTS_L1_RULES_H
@@ -13,7 +13,31 @@ struct rule_case {
 	bool outside; /* begins and ends outside of VMX operation */
 };
 
-extern const struct rule_case l1_rules_cases[];
-extern const size_t l1_rules_count;
+#define RULE_CASE(name_, ...)                             \
+	{                                                 \
+		.name = #name_, .run = name_, __VA_ARGS__ \
+	}
+
+/* The life of a VMCS and of VMX operation. */
+extern const struct rule_case l1_rules_life_cases[];
+extern const size_t l1_rules_life_count;
+
+/* VM entries, and rules about whole tapes. */
+extern const struct rule_case l1_rules_entry_cases[];
+extern const size_t l1_rules_entry_count;
+
+/* Checks the outcome of the instruction @what; the second also VMfailValid's error. */
+void rules_want(enum vmx_outcome outcome, enum vmx_outcome expected, const char *what);
+void rules_want_error(enum vmx_outcome outcome, u32 error, const char *what);
+
+/* VMCLEAR, which must succeed. */
+void rules_clear(const void *region);
+
+/* An L2 that executes VMCALL again and again, made current with a new region and no options. */
+void rules_l2_code(void);
+void rules_create(struct l2 *l2);
+
+/* One entry of that L2, and past its VMCALL. */
+void rules_run_once(struct l2 *l2);
 
 #endif
