@@ -289,6 +289,14 @@ static void judge_vmwrite(struct judge *judge)
 		expect(judge, OUTCOME_FAIL_VALID, VMERR_READ_ONLY_FIELD);
 }
 
+/* What an entry can end with whose basic checks pass: that is for the checks of the VMCS to say. */
+static bool is_late(const struct ev_insn *insn)
+{
+	return insn->outcome == OUTCOME_SUCCEED ||
+	       (insn->outcome == OUTCOME_FAIL_VALID &&
+		(insn->error == VMERR_ENTRY_CONTROLS || insn->error == VMERR_ENTRY_HOST_STATE));
+}
+
 /* SDM, "Basic VM-Entry Checks". The checks of the VMCS itself are not made here. */
 static void judge_entry(struct judge *judge)
 {
@@ -305,6 +313,10 @@ static void judge_entry(struct judge *judge)
 		expect(judge, OUTCOME_FAIL_VALID, VMERR_VMLAUNCH_NOT_CLEAR);
 	} else if (region && region->launch == LAUNCH_CLEAR && !launch) {
 		expect(judge, OUTCOME_FAIL_VALID, VMERR_VMRESUME_NOT_LAUNCHED);
+	} else if (region && region->launch != LAUNCH_UNKNOWN && !is_late(judge->insn)) {
+		expect(judge, OUTCOME_SUCCEED, 0);
+		expect(judge, OUTCOME_FAIL_VALID, VMERR_ENTRY_CONTROLS);
+		expect(judge, OUTCOME_FAIL_VALID, VMERR_ENTRY_HOST_STATE);
 	} else {
 		undecided(judge);
 	}

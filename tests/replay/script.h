@@ -1,0 +1,226 @@
+/*
+ * tests/replay/script.h - a dialogue of L1 and the processor, event by event, for tests
+ *
+ * A script feeds a check, so that rules, model and findings are tested with tapes of a few lines:
+ *
+ *	struct script script = script_start();
+ *
+ *	INSN(&script, VMXON, vmxon, .pointer = 0x1000);
+ *	INSN(&script, VMPTRLD, vmptrld, .pointer = 0x2000, .dword0 = SCRIPT_REVISION);
+ *	script_end(&script);
+ *	assert_found(&script, VMPTRLD_NO_VMCLEAR, 1);
+ *
+ * Instructions succeed unless told otherwise; .vmcs is the current VMCS as the script has it.
+ */
+#ifndef TESTS_REPLAY_SCRIPT_H
+#define TESTS_REPLAY_SCRIPT_H
+
+#include "replay/check.h"
+#include "replay/rule.h"
+#include "tests/test.h"
+#include "vmx/tables.h"
+
+#define SCRIPT_REVISION 0x12345u
+#define SCRIPT_MODE                                                                      \
+	(BIT(MODE_PE) | BIT(MODE_PG) | BIT(MODE_LMA) | BIT(MODE_CS_L) | BIT(MODE_VMXE) | \
+	 BIT(MODE_VMX_ROOT))
+#define NO_VMCS (~0ull)
+
+struct script {
+	struct check *check;
+	u64 n;
+	u64 vmcs; /* current, as far as the script knows */
+	u64 rip;
+};
+
+static inline void script_send(struct script *script, u8 kind, u8 level, const void *columns,
+			       size_t size, const struct trace_item *items, u32 item_count,
+			       const char *text)
+{
+	u64 col[TRACE_MAX_COLUMNS] = { 0 };
+	const struct trace_event event = {
+		.kind = kind,
+		.level = level,
+		.seq = script->n,
+		.tsc = 1000 * script->n,
+		.rip = script->rip += 16,
+		.col = col,
+		.items = items,
+		.item_count = item_count,
+		.bytes = (const u8 *)text,
+		.byte_count = text ? (u32)strlen(text) : 0,
+	};
+
+	memcpy(col, columns, size);
+	assert_int_equal(check_event(script->check, &event, script->n++), ST_OK);
+}
+
+/* An instruction of L1. */
+#define INSN(script, KIND, name, ...)                                                      \
+	do {                                                                               \
+		const struct ev_##name insn_ = { .mode = SCRIPT_MODE,                      \
+						 .vmcs = (script)->vmcs,                   \
+						 __VA_ARGS__ };                            \
+		script_send((script), EV_##KIND, 1, &insn_, sizeof(insn_), NULL, 0, NULL); \
+	} while (0)
+
+/* Any other event. */
+#define OTHER(script, KIND, name, ...)                                                       \
+	do {                                                                                 \
+		const struct ev_##name other_ = { __VA_ARGS__ };                             \
+		script_send((script), EV_##KIND, 1, &other_, sizeof(other_), NULL, 0, NULL); \
+	} while (0)
+
+static inline void script_capability(struct script *script, u32 msr, u64 real, u64 shown)
+{
+	OTHER(script, CAPABILITY, capability, .msr = msr, .real = real, .shown = shown,
+	      .exists = 1);
+}
+
+/* The MSRs of a processor with EPT, VPID, unrestricted guest and load/save of EFER and PAT. */
+static inline void script_capabilities(struct script *script)
+{
+	static const struct {
+		u32 msr;
+		u64 value;
+	} msrs[] = {
+		{ MSR_VMX_BASIC, CAP_TRUE_CTLS | 0x0018100000000000 | SCRIPT_REVISION },
+		{ MSR_VMX_PINBASED_CTLS, 0x7f00000016 },
+		{ MSR_VMX_PROCBASED_CTLS, 0xf7f9fffe0401e172 },
+		{ MSR_VMX_EXIT_CTLS, 0x7fefff00036dff },
+		{ MSR_VMX_ENTRY_CTLS, 0xd3ff000011ff },
+		{ MSR_VMX_MISC, 0x600401e0 },
+		{ MSR_VMX_CR0_FIXED0, 0x80000021 },
+		{ MSR_VMX_CR0_FIXED1, 0xffffffff },
+		{ MSR_VMX_CR4_FIXED0, 0x2000 },
+		{ MSR_VMX_CR4_FIXED1, 0x3727ff },
+		{ MSR_VMX_VMCS_ENUM, 0x34 },
+		{ MSR_VMX_PROCBASED_CTLS2, 0x111cff00000000 },
+		{ MSR_VMX_EPT_VPID_CAP, 0xf0106134141 },
+		{ MSR_VMX_TRUE_PINBASED_CTLS, 0x7f00000016 },
+		{ MSR_VMX_TRUE_PROCBASED_CTLS, 0xf7f9fffe04006172 },
+		{ MSR_VMX_TRUE_EXIT_CTLS, 0x7fefff00036dfb },
+		{ MSR_VMX_TRUE_ENTRY_CTLS, 0xd3ff000011fb },
+		{ MSR_VMX_VMFUNC, 0 },
+		{ MSR_VMX_PROCBASED_CTLS3, 0 },
+		{ MSR_VMX_EXIT_CTLS2, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(msrs); i++)
+		script_capability(script, msrs[i].msr, msrs[i].value, msrs[i].value);
+}
+
+/* A tape that begins in the middle: nothing is known. */
+static inline struct script script_start_unknown(void)
+{
+	struct script script = { .check = check_new("test.vxt"), .vmcs = NO_VMCS, .rip = 0x1000 };
+
+	assert_non_null(script.check);
+	return script;
+}
+
+/* A whole tape, from the boot record on. */
+static inline struct script script_start(void)
+{
+	struct script script = script_start_unknown();
+
+	OTHER(&script, BOOT, boot, .physical_width = 40, .linear_width = 48, .cpus = 1);
+	script_capabilities(&script);
+	OTHER(&script, VMX_STATE, vmx_state, .vmxon_pointer = NO_VMCS, .vmcs = NO_VMCS, .level = 1);
+	return script;
+}
+
+static inline void script_vmxon(struct script *script, u64 pointer)
+{
+	INSN(script, VMXON, vmxon, .pointer = pointer, .dword0 = SCRIPT_REVISION, .cr0 = 0x80000031,
+	     .cr4 = 0x2020, .feature_control = 5);
+	script->vmcs = NO_VMCS;
+}
+
+static inline void script_vmxoff(struct script *script)
+{
+	INSN(script, VMXOFF, vmxoff, .error = 0);
+	script->vmcs = NO_VMCS;
+}
+
+static inline void script_vmclear(struct script *script, u64 pointer)
+{
+	INSN(script, VMCLEAR, vmclear, .pointer = pointer, .dword0 = SCRIPT_REVISION);
+	if (script->vmcs == pointer)
+		script->vmcs = NO_VMCS;
+}
+
+static inline void script_vmptrld(struct script *script, u64 pointer)
+{
+	INSN(script, VMPTRLD, vmptrld, .pointer = pointer, .dword0 = SCRIPT_REVISION);
+	script->vmcs = pointer;
+}
+
+static inline void script_vmwrite(struct script *script, u64 field, u64 value)
+{
+	INSN(script, VMWRITE, vmwrite, .field = field, .value = value);
+}
+
+static inline void script_rdmsr(struct script *script, u32 msr, u64 value)
+{
+	INSN(script, MSR_READ, msr_read, .msr = msr, .value = value);
+}
+
+static inline void script_items(struct script *script, u8 kind, const void *columns, size_t size,
+				const struct trace_item *items, u32 count)
+{
+	script_send(script, kind, 2, columns, size, items, count, NULL);
+}
+
+/* L2 runs, and exits for @reason. */
+static inline void script_l2(struct script *script, u64 reason)
+{
+	const struct ev_l2_entry entry = { .vmcs = script->vmcs };
+	const struct ev_l2_exit exit = { .reason = reason, .vmcs = script->vmcs };
+
+	script_items(script, EV_L2_ENTRY, &entry, sizeof(entry), NULL, 0);
+	script_items(script, EV_L2_EXIT, &exit, sizeof(exit), NULL, 0);
+}
+
+static inline void script_gap(struct script *script)
+{
+	OTHER(script, GAP, gap, .why = GAP_RING_FULL, .events = 10);
+}
+
+static inline const struct finding *script_finding(const struct script *script, enum finding_id id)
+{
+	const struct findings *const findings = check_findings(script->check);
+
+	for (unsigned i = 0; i < findings->count; i++)
+		if (findings->list[i]->id == id)
+			return findings->list[i];
+	return NULL;
+}
+
+/* How many different findings of @id there are. */
+static inline unsigned script_count(const struct script *script, enum finding_id id)
+{
+	const struct findings *const findings = check_findings(script->check);
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < findings->count; i++)
+		count += findings->list[i]->id == id;
+	return count;
+}
+
+#define assert_found(script, NAME, expected) \
+	assert_int_equal(script_count((script), FINDING_##NAME), (expected))
+
+/* The tape ends because L1 switched the machine off. */
+static inline void script_end(struct script *script)
+{
+	OTHER(script, END, end, .why = END_POWER_OFF);
+	check_end(script->check);
+}
+
+static inline void script_free(struct script *script)
+{
+	check_free(script->check);
+}
+
+#endif
