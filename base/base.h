@@ -28,13 +28,13 @@ typedef int64_t s64;
 #define MIN(a, b)	      ((a) < (b) ? (a) : (b))
 #define MAX(a, b)	      ((a) > (b) ? (a) : (b))
 
-#define KIB(n) ((u64)(n) << 10)
-#define MIB(n) ((u64)(n) << 20)
-#define GIB(n) ((u64)(n) << 30)
+#define KIB(n)		      ((u64)(n) << 10)
+#define MIB(n)		      ((u64)(n) << 20)
+#define GIB(n)		      ((u64)(n) << 30)
 
-#define likely(x)      __builtin_expect(!!(x), 1)
-#define unlikely(x)    __builtin_expect(!!(x), 0)
-#define printf_like(f, a) __attribute__((format(printf, f, a)))
+#define likely(x)	      __builtin_expect(!!(x), 1)
+#define unlikely(x)	      __builtin_expect(!!(x), 0)
+#define printf_like(f, a)     __attribute__((format(printf, f, a)))
 
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 void *memmove(void *to, const void *from, size_t size);

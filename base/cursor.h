@@ -41,15 +41,15 @@ static inline const u8 *cursor_take(struct cursor *cursor, size_t size)
 	return taken;
 }
 
-#define CURSOR_READ(bits)                                                                          \
-	static inline u##bits cursor_u##bits(struct cursor *cursor)                                \
-	{                                                                                          \
-		const u8 *from = cursor_take(cursor, sizeof(u##bits));                             \
-		u##bits value = 0;                                                                 \
-                                                                                                   \
-		if (from)                                                                          \
-			memcpy(&value, from, sizeof(value));                                       \
-		return value;                                                                      \
+#define CURSOR_READ(bits)                                              \
+	static inline u##bits cursor_u##bits(struct cursor *cursor)    \
+	{                                                              \
+		const u8 *from = cursor_take(cursor, sizeof(u##bits)); \
+		u##bits value = 0;                                     \
+                                                                       \
+		if (from)                                              \
+			memcpy(&value, from, sizeof(value));           \
+		return value;                                          \
 	}
 CURSOR_READ(8)
 CURSOR_READ(16)

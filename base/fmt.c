@@ -29,8 +29,8 @@ static void sink_text(struct sink *sink, const char *text, size_t length, const 
 		sink_char(sink, ' ');
 }
 
-static void sink_number(struct sink *sink, u64 value, unsigned base, const char *digits, bool negative,
-			const struct spec *spec)
+static void sink_number(struct sink *sink, u64 value, unsigned base, const char *digits,
+			bool negative, const struct spec *spec)
 {
 	char text[64];
 	size_t at = sizeof(text);
@@ -97,8 +97,8 @@ size_t fmt_va(char *to, size_t size, const char *format, va_list args)
 		case 'i': {
 			const s64 value = spec.wide ? va_arg(args, s64) : va_arg(args, int);
 
-			sink_number(&sink, value < 0 ? 0 - (u64)value : (u64)value, 10, lower, value < 0,
-				    &spec);
+			sink_number(&sink, value < 0 ? 0 - (u64)value : (u64)value, 10, lower,
+				    value < 0, &spec);
 			break;
 		}
 		case 'u':

@@ -1,8 +1,8 @@
 /*
  * base/fmt.h - text from numbers, without libc
  *
- * The printf subset that hv's log needs: %s %c %d %i %u %x %X %p %%, with '-', '0', a width, and the
- * lengths l, ll and z. Anything else is copied as it stands.
+ * The printf subset that hv's log needs: %s %c %d %i %u %x %X %p %%, with '-', '0', a width, and
+ * the lengths l, ll and z. Anything else is copied as it stands.
  */
 #ifndef BASE_FMT_H
 #define BASE_FMT_H

@@ -1,7 +1,7 @@
 #include "hv/record.h"
 
 #include "hv/console.h"
-#include "hv/drain.h"
+#include "hv/drain_port.h"
 #include "hv/exit_l1.h"
 #include "hv/guestmem.h"
 #include "hv/hv_options.h"

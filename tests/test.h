@@ -27,12 +27,12 @@
 	} while (0)
 
 /* For table-driven tests: like assert_u64(), and says which row failed. */
-#define assert_row(name, actual, expected)                                                         \
-	do {                                                                                       \
-		const u64 actual_ = (actual), expected_ = (expected);                              \
-		if (actual_ != expected_)                                                          \
-			fail_msg("%s: %s is 0x%llx, not 0x%llx", name, #actual,                    \
-				 (unsigned long long)actual_, (unsigned long long)expected_);      \
+#define assert_row(name, actual, expected)                                                    \
+	do {                                                                                  \
+		const u64 actual_ = (actual), expected_ = (expected);                         \
+		if (actual_ != expected_)                                                     \
+			fail_msg("%s: %s is 0x%llx, not 0x%llx", name, #actual,               \
+				 (unsigned long long)actual_, (unsigned long long)expected_); \
 	} while (0)
 
 #endif

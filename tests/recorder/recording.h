@@ -8,6 +8,7 @@
 #define TESTS_RECORDER_RECORDING_H
 
 #include "recorder/emit.h"
+#include "tests/test.h"
 #include "tests/trace/events.h"
 #include "trace/drain.h"
 

@@ -1,8 +1,8 @@
 /*
- * hv/drain.h - ring bytes to the port that carries them off
+ * hv/drain_port.h - ring bytes to the port that carries them off
  */
-#ifndef HV_DRAIN_H
-#define HV_DRAIN_H
+#ifndef HV_DRAIN_PORT_H
+#define HV_DRAIN_PORT_H
 
 #include "hv/percpu.h"
 

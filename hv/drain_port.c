@@ -1,4 +1,4 @@
-#include "hv/drain.h"
+#include "hv/drain_port.h"
 
 #include "hv/hv_options.h"
 #include "hv/insn.h"
