@@ -29,3 +29,5 @@ $(hvunit-bin): $(O)/tests/%: tests/%.c $(O)/libhvunit.a $(O)/libvmxtape.a Makefi
 .PHONY: check-unit
 check-unit: $(unit-bin) $(hvunit-bin)
 	@for t in $^; do echo "== $$t"; $$t || exit 1; done
+
+include tests/bench/files.mk

@@ -1,11 +1,13 @@
 /*
- * bench_tape [EXITS [TAPE]] - what recording and reading cost, over a simulated KVM (kvm_stream.h)
+ * bench_tape [-r TAPE] [-n EXITS] [-o TAPE] - what recording and reading cost
  *
- * Records EXITS exits of L2 (default 80,000, two million events) into TAPE (default: a temporary
- * file), reads them back, and prints figures. Instructions per event are for callgrind:
+ * Records the events of TAPE once more (-r), or EXITS exits of a simulated KVM (kvm_stream.h;
+ *default 80,000, two million events), into the tape -o (default: a temporary file), reads that, and
+ *prints figures. Instructions per event are for callgrind:
  *
- *	valgrind --tool=callgrind --toggle-collect=trace_encode_event bench_tape 20000
- *	valgrind --tool=callgrind --toggle-collect=rec_pack_slice bench_tape 20000
+ *	valgrind --tool=callgrind --toggle-collect=trace_encode_event bench_tape -n 20000
+ *	valgrind --tool=callgrind --toggle-collect=rec_pack_slice bench_tape -n 20000
+ *	valgrind --tool=callgrind --toggle-collect=reader_next bench_tape -n 20000
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,10 +27,17 @@ struct bench {
 	struct rec *rec;
 	struct ring *ring;
 	struct capture *capture;
+	struct reader *source; /* NULL: the simulation */
 	u32 sequence;
 	u64 events;
 	double packing; /* seconds */
 };
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "bench_tape: %s\n", what);
+	exit(1);
+}
 
 static double now(void)
 {
@@ -55,13 +64,15 @@ static unsigned read_code(void *owner, unsigned level, u64 rip, u8 *to)
 	return TRACE_MAX_CODE;
 }
 
+/* A tape that is recorded once more has its key frames among its events. */
 static void key_frames(void *owner, struct rec *rec, u64 block)
 {
 	struct bench *const bench = owner;
 
 	(void)rec;
 	(void)block;
-	kvm_stream_key_frames(&bench->stream, emit, bench);
+	if (!bench->source)
+		kvm_stream_key_frames(&bench->stream, emit, bench);
 }
 
 static void no_boot_record(void *owner, struct rec *rec)
@@ -81,7 +92,7 @@ static void drain(struct bench *bench, u8 flags)
 		drain_frame_header(frame, 0, ring_readable(bench->ring) ? 0 : flags,
 				   bench->sequence++, frame + DRAIN_HEADER_SIZE, (u16)length);
 		if (capture_feed(bench->capture, frame, DRAIN_HEADER_SIZE + length) != ST_OK)
-			exit(1);
+			fail(capture_error(bench->capture));
 	}
 }
 
@@ -94,28 +105,45 @@ static void pack(struct bench *bench)
 	bench->packing += now() - start;
 }
 
+/* Emits some 25,000 events; false when there are no more. */
+static bool emit_some(struct bench *bench, u64 exits)
+{
+	const struct trace_event *event;
+
+	if (!bench->source) {
+		for (unsigned i = 0; i < 1000; i++)
+			kvm_stream_exit(&bench->stream, emit, bench);
+		return bench->stream.exits < exits;
+	}
+	for (unsigned i = 0; i < 25000; i++) {
+		if (reader_next(bench->source, &event) != ST_OK)
+			return false;
+		if (event->kind != EV_GAP)
+			emit(bench, event);
+	}
+	return true;
+}
+
 static double record(struct bench *bench, u64 exits, const char *path)
 {
 	static const struct rec_ops ops = { .read_code = read_code, .key_frames = key_frames };
 	const size_t ring_size = MIB(4);
 	char error[256];
-	double encoding = 0;
+	double emitting = 0;
+	bool more = true;
 
 	kvm_stream_start(&bench->stream, 1);
 	bench->ring = ring_init(aligned_alloc(4096, ring_size), ring_size);
 	bench->rec = rec_init(aligned_alloc(64, ALIGN_UP(rec_size(), 64)), bench->ring, 0, &ops,
 			      bench, true);
-	if (capture_open(path, NULL, NULL, &bench->capture, error, sizeof(error)) != ST_OK) {
-		fprintf(stderr, "bench_tape: %s\n", error);
-		exit(1);
-	}
+	if (capture_open(path, NULL, NULL, &bench->capture, error, sizeof(error)) != ST_OK)
+		fail(error);
 	rec_head(bench->rec, no_boot_record);
-	while (bench->stream.exits < exits) {
+	while (more) {
 		const double start = now();
 
-		for (unsigned i = 0; i < 1000; i++)
-			kvm_stream_exit(&bench->stream, emit, bench);
-		encoding += now() - start;
+		more = emit_some(bench, exits);
+		emitting += now() - start;
 		pack(bench);
 		drain(bench, 0);
 	}
@@ -124,8 +152,8 @@ static double record(struct bench *bench, u64 exits, const char *path)
 	rec_flush(bench->rec);
 	drain(bench, DRAIN_LAST);
 	if (capture_close(bench->capture) != ST_OK)
-		exit(1);
-	return encoding;
+		fail(capture_error(bench->capture));
+	return emitting;
 }
 
 static void print_time(const char *what, double seconds, u64 events)
@@ -141,73 +169,95 @@ static void ignore(void *owner, const struct trace_event *event)
 	*sum += event->tsc;
 }
 
-/* What making the stream costs, to be taken off the time of recording it. */
-static double generate(u64 exits)
+/* What making or reading the events costs, to be taken off the time of recording them. */
+static double generate(struct bench *bench, u64 exits)
 {
 	static struct kvm_stream stream;
+	const struct trace_event *event;
 	const double start = now();
 	u64 sum = 0;
 
+	if (bench->source) {
+		reader_seek(bench->source, 0);
+		while (reader_next(bench->source, &event) == ST_OK)
+			ignore(&sum, event);
+		return now() - start;
+	}
 	kvm_stream_start(&stream, 1);
 	while (stream.exits < exits)
 		kvm_stream_exit(&stream, ignore, &sum);
 	return now() - start;
 }
 
-static int read_back(const char *path)
+static struct reader *open_tape(const char *path)
 {
 	struct reader *reader;
-	const struct trace_event *event;
 	char error[256];
-	u64 events = 0, found = 0;
-	double start = now(), took;
+	const double start = now();
 
-	if (reader_open(path, &reader, error, sizeof(error)) != ST_OK) {
-		fprintf(stderr, "bench_tape: %s\n", error);
-		return 1;
-	}
+	if (reader_open(path, &reader, error, sizeof(error)) != ST_OK)
+		fail(error);
 	printf("%-28s %8.3f ms\n", "open", (now() - start) * 1e3);
-	start = now();
+	return reader;
+}
+
+static void print_size(const struct reader_info *info)
+{
+	printf("%-28s %8.3f (%llu bytes, %llu events counted of %llu, %u blocks, %u packed)\n",
+	       "bytes per event", (double)info->bytes / (double)info->counted,
+	       (unsigned long long)info->bytes, (unsigned long long)info->counted,
+	       (unsigned long long)info->events, info->blocks, info->packed);
+}
+
+static void read_back(const char *path)
+{
+	struct reader *const reader = open_tape(path);
+	const struct trace_event *event;
+	u64 events = 0, found = 0;
+	const double start = now();
+
 	for (; reader_next(reader, &event) == ST_OK; events++)
 		if (event->kind == EV_VMREAD &&
 		    event->col[EV_COLUMN(vmread, field)] == VMCS_GUEST_RIP &&
 		    event->col[EV_COLUMN(vmread, value)] > ~0ull >> 1)
 			found++;
-	took = now() - start;
-	print_time("parse + filter", took, events);
-
-	const struct reader_info *const info = reader_info(reader);
-
-	printf("%-28s %8llu of %llu, filter found %llu\n", "counted events",
-	       (unsigned long long)info->counted, (unsigned long long)info->events,
-	       (unsigned long long)found);
-	printf("%-28s %8.3f (%llu bytes, %u blocks, %u packed)\n", "bytes per event",
-	       (double)info->bytes / (double)info->counted, (unsigned long long)info->bytes,
-	       info->blocks, info->packed);
-	if (reader_damage(reader) || info->lost) {
-		fprintf(stderr, "bench_tape: damage: %s\n", reader_damage(reader));
-		return 1;
-	}
+	print_time("parse + filter", now() - start, events);
+	printf("%-28s %8llu\n", "events the filter found", (unsigned long long)found);
+	print_size(reader_info(reader));
+	if (reader_damage(reader))
+		fail(reader_damage(reader));
 	reader_close(reader);
-	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	static struct bench bench;
 	char temporary[] = "/tmp/vmxtape-bench-XXXXXX";
-	const u64 exits = argc > 1 ? strtoull(argv[1], NULL, 0) : 80000;
-	const char *const path = argc > 2 ? argv[2] : temporary;
-	double encoding;
-	int result;
+	const char *path = NULL;
+	u64 exits = 80000;
+	double emitting;
+	int option;
 
-	if (argc < 3)
+	while ((option = getopt(argc, argv, "r:n:o:")) != -1) {
+		if (option == 'r')
+			bench.source = open_tape(optarg);
+		else if (option == 'n')
+			exits = strtoull(optarg, NULL, 0);
+		else if (option == 'o')
+			path = optarg;
+		else
+			return 2;
+	}
+	if (bench.source)
+		print_size(reader_info(bench.source));
+	if (!path)
 		close(mkstemp(temporary));
-	encoding = record(&bench, exits, path) - generate(exits);
-	print_time("encode", encoding, bench.events);
+	emitting = record(&bench, exits, path ? path : temporary);
+	print_time("encode", emitting - generate(&bench, exits), bench.events);
 	print_time("pack", bench.packing, bench.events);
-	result = read_back(path);
-	if (argc < 3)
+	read_back(path ? path : temporary);
+	reader_close(bench.source);
+	if (!path)
 		unlink(temporary);
-	return result;
+	return 0;
 }

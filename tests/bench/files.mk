@@ -1,0 +1,29 @@
+# What is measured, and what is fuzzed for long. bench prints figures and fails nothing by time.
+#
+#	make bench [TAPE=x.vxt]		over a simulated KVM, and over a real tape
+#	make fuzz [STEPS=200000]	see tests/fuzz/driver.c; SAN=address,undefined is wise
+
+STEPS ?= 200000
+TAPE  ?=
+
+fuzz-names := tape drain
+fuzz-bin   := $(patsubst %,$(O)/tests/fuzz/fuzz_%,$(fuzz-names))
+bench-obj  := $(O)/host/tests/bench/bench_tape.o $(O)/host/tests/bench/kvm_stream.o
+
+$(O)/tests/bench/bench_tape: $(bench-obj) $(O)/libvmxtape.a
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
+
+$(fuzz-bin): $(O)/tests/fuzz/%: $(O)/host/tests/fuzz/%.o $(O)/host/tests/fuzz/driver.o $(O)/libvmxtape.a
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
+
+# Makes tests/golden/draft/future.vxt anew, while the format is a draft.
+$(O)/tests/golden/make_future: $(O)/host/tests/golden/make_future.o $(O)/libvmxtape.a
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
+
+.PHONY: bench-tape fuzz
+bench: bench-tape
+bench-tape: $(O)/tests/bench/bench_tape
+	$< $(if $(TAPE),-r $(TAPE))
+
+fuzz: $(fuzz-bin)
+	@for t in $^; do echo "== $$t"; $$t -n $(STEPS) tests/golden/*/*.vxt || exit 1; done
