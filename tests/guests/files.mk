@@ -3,6 +3,7 @@
 #
 #   make guests       $(O)/guests/NAME.elf
 #   make guests-kvm   $(O)/guests/kvm/vmlinuz, vmlinux, initrd.img
+#   make check-guests runs the small ones in Bochs with no hypervisor below
 
 guest-names := boot_linux l1_smoke l1_l2 l1_vmware_like l1_sweep l1_rules
 
@@ -24,9 +25,12 @@ guest-cflags := $(common) -ffreestanding -fno-pie -fno-pic -mno-red-zone -mgener
 guest-objs   := $(patsubst %.c,$(O)/guest/%.o,$(guest-lib-src)) \
 		$(patsubst %.S,$(O)/guest/%.o,$(guest-lib-asm))
 
-.PHONY: guests guests-kvm
+.PHONY: guests guests-kvm check-guests
 guests: $(guest-names:%=$(O)/guests/%.elf)
 guests-kvm: $(O)/guests/kvm/initrd.img
+check-guests: guests
+	scripts/deps.sh run test
+	tests/tools/bochs-bare-check $(O)/guests
 
 $(O)/guest/%.o: %.c Makefile tests/guests/files.mk | $(O)/.deps
 	$(call say,CC,$< (guest))mkdir -p $(@D) && $(CC) $(guest-cflags) -c -o $@ $<
@@ -45,7 +49,7 @@ $(O)/guests/%.elf: $(O)/guest/tests/guests/%.o $(guest-objs) tests/guests/lib/gu
 kvm-src := $(addprefix tests/guests/kvm/,kvmtest.c init.c vm.c l2_image.S)
 
 $(O)/guests/kvm/release: tests/guests/kvm/fetch-kernel
-	$(call say,FETCH,$(@D)/vmlinuz)$< $(@D) && touch $@
+	$(call say,FETCH,$(@D)/vmlinuz)scripts/deps.sh test && $< $(@D) && touch $@
 
 $(O)/guests/kvm/init: $(kvm-src) $(wildcard tests/guests/kvm/*.h) Makefile | $(O)/.deps
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(common) -D_GNU_SOURCE -static -s -o $@ $(kvm-src)
