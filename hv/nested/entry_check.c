@@ -47,8 +47,7 @@ static bool words_allowed(const struct nested *nested, const struct nested_vmcs 
 
 	return word_allowed(shown, VMX_WORD_PIN, F12(vmcs, PIN_BASED_CONTROLS)) &&
 	       word_allowed(shown, VMX_WORD_PRIMARY, primary) &&
-	       (!(primary & PRIMARY_SECONDARY_CONTROLS) ||
-		word_allowed(shown, VMX_WORD_SECONDARY, nested_secondary(vmcs))) &&
+	       word_allowed(shown, VMX_WORD_SECONDARY, nested_secondary(vmcs)) &&
 	       word_allowed(shown, VMX_WORD_EXIT, F12(vmcs, VM_EXIT_CONTROLS)) &&
 	       word_allowed(shown, VMX_WORD_ENTRY, F12(vmcs, VM_ENTRY_CONTROLS)) &&
 	       F12(vmcs, CR3_TARGET_COUNT) <= CAP_GET(shown->msr[VMX_CAP_MISC], CR3_TARGETS);

@@ -401,6 +401,18 @@ static void the_tape_tells_an_entry_when_it_is_known(void **state)
 	assert_false(event_item(&play_events[4], ITEM_LAUNCHED, &value));
 }
 
+static void an_entry_is_told_once(void **state)
+{
+	(void)state;
+	play_event_count = 0;
+	for (u64 i = 0; i < 3; i++) {
+		stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, i << 12);
+		stub_exit(cpu, EXIT_EPT_VIOLATION, 1);
+	}
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	assert_int_equal(play_event_count, 2);
+}
+
 static void the_next_entry_tells_the_registers_that_the_exit_asked_for(void **state)
 {
 	u64 value;
@@ -783,6 +795,7 @@ int main(void)
 		IN(play_good_vmcs, outcomes_come_in_the_order_of_the_manual),
 		IN(play_good_vmcs, a_vmfail_moves_rip_and_an_entry_does_not),
 		IN(play_good_vmcs, the_tape_tells_an_entry_when_it_is_known),
+		IN(play_l2_with_ept, an_entry_is_told_once),
 		IN(play_l2, the_next_entry_tells_the_registers_that_the_exit_asked_for),
 		IN(play_good_vmcs, a_refusal_by_the_processor_goes_to_l1_and_is_told),
 		IN(play_good_vmcs, vmcs02_has_l1s_guest_state_as_it_is),

@@ -133,6 +133,7 @@ static void exits_load_the_host_state_into_vmcs01(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		stub_vmcs_set_of(cpu->vmcs01.pa, rows[i].field, 0x5a);
+	stub_vmcs_set_of(cpu->vmcs01.pa, VMCS_CR0_READ_SHADOW, 0x5a);
 	stub_exit(cpu, EXIT_HLT, 0);
 	assert_ptr_equal(cpu->hw, &cpu->vmcs01);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

@@ -29,6 +29,31 @@ static void vmclear_writes_the_fields_and_not_the_revision(void **state)
 	assert_u64(((const struct ev_vmclear *)insn())->dword0, 0x5a5a5a5a);
 }
 
+static void vmclear_clears_the_launch_state(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	play_pointer(EXIT_VMCLEAR, PLAY_VMCS);
+	assert_u64(((const struct ev_vmclear *)insn())->launched, 1);
+	assert_u64(region(PLAY_VMCS)->launched, 0);
+	play_pointer(EXIT_VMPTRLD, PLAY_VMCS);
+	play_enter(EXIT_VMRESUME);
+	assert_u64(insn()->error, VMERR_VMRESUME_NOT_LAUNCHED);
+	play_enter(EXIT_VMLAUNCH);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+}
+
+static void what_is_loaded_again_gets_into_vmcs02(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	play_pointer(EXIT_VMCLEAR, PLAY_VMCS);
+	region(PLAY_VMCS)->value[VMCS_IX_GUEST_RSP] = 0x9999;
+	play_pointer(EXIT_VMPTRLD, PLAY_VMCS);
+	play_enter(EXIT_VMLAUNCH);
+	assert_u64(vmread(VMCS_GUEST_RSP), 0x9999);
+}
+
 static void vmclear_of_a_region_never_loaded_only_clears_its_launch_state(void **state)
 {
 	(void)state;
@@ -227,6 +252,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN(play_vmptrld, vmclear_writes_the_fields_and_not_the_revision),
+		IN(play_l2, vmclear_clears_the_launch_state),
+		IN(play_l2, what_is_loaded_again_gets_into_vmcs02),
 		IN(play_vmptrld, vmclear_of_a_region_never_loaded_only_clears_its_launch_state),
 		IN(play_vmptrld, vmptrld_of_a_region_never_cleared_takes_what_is_there),
 		IN(play_vmptrld, vmcss_stay_active_while_another_is_current),
