@@ -246,6 +246,14 @@ static const char *why_text(const struct state *state)
 	}
 }
 
+/* Who is stopped in the middle of a chunk leaves it unfinished; that is no damage. */
+static bool is_damaged(const struct state *state)
+{
+	const struct capture_stats *const stats = capture_stats(state->capture);
+
+	return stats->lost_frames || (stats->bad_chunks && state->why == ENDED);
+}
+
 static void summary(const struct state *state, const struct bochs_end *end)
 {
 	const struct capture_stats *const stats = capture_stats(state->capture);
@@ -257,7 +265,7 @@ static void summary(const struct state *state, const struct bochs_end *end)
 	message("'%s': %llu events, %s, %.1f s%s; L1 %s", state->run->tape,
 		(unsigned long long)stats->events, size, now() - state->started, ticks,
 		why_text(state));
-	if (stats->lost_events || stats->lost_frames || stats->bad_chunks)
+	if (stats->lost_events || is_damaged(state))
 		message("lost: %llu events, %llu frames, %llu damaged chunks",
 			(unsigned long long)stats->lost_events,
 			(unsigned long long)stats->lost_frames,
@@ -300,12 +308,12 @@ static int finish(struct state *state)
 	if (!stats->head) {
 		message("nothing was recorded: %s",
 			state->last_hv_line[0] ? state->last_hv_line
-					       : "the hypervisor below L1 did not start");
+					       : "the hypervisor below L1 sent nothing");
 		unlink(run->tape);
 		return EXIT_USAGE;
 	}
 	summary(state, &end);
-	if (stats->lost_frames || stats->bad_chunks)
+	if (is_damaged(state))
 		result = EXIT_DAMAGED;
 	if (state->failed)
 		return EXIT_USAGE;

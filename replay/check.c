@@ -93,6 +93,11 @@ enum status check_event(struct check *check, const struct trace_event *event, u6
 	return model_step(check->model, event, n);
 }
 
+enum status check_follow(struct check *check, const struct trace_event *event, u64 n)
+{
+	return model_step(check->model, event, n);
+}
+
 void check_end(struct check *check)
 {
 	const struct rule_run run = {

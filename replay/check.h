@@ -17,6 +17,9 @@ void check_free(struct check *check);
 /* Event number @n. ST_NO_MEMORY. */
 enum status check_event(struct check *check, const struct trace_event *event, u64 n);
 
+/* The same for an event before those to be checked: only the model takes it. ST_NO_MEMORY. */
+enum status check_follow(struct check *check, const struct trace_event *event, u64 n);
+
 /* The tape has no more events. Once. */
 void check_end(struct check *check);
 

@@ -396,7 +396,15 @@ static void forget_cpu(struct model_cpu *cpu)
 static void step_gap(struct step *step)
 {
 	struct model *const model = step->model;
+	unsigned others = 0;
 
+	for (unsigned i = 0; i < MODEL_MAX_CPUS; i++)
+		others += model->cpus[i].seen && &model->cpus[i] != step->cpu;
+	/* Behind the end of a cut tape comes nothing, unless of another CPU. */
+	if (((const struct ev_gap *)step->event->col)->why == GAP_CUT && !others) {
+		model->from_start = false;
+		return;
+	}
 	forget_cpu(step->cpu);
 	model->from_start = false;
 	model->gap_place = step->place;

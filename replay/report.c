@@ -112,7 +112,14 @@ void report_text(const struct report_ops *ops, void *owner, const struct finding
 		puts_text(&report, "\n");
 	}
 	paragraph(&report, "effect", finding->explanation);
-	paragraph(&report, "next", finding->next);
+	/* A command line stays whole, to be copied. */
+	if (finding->next && !strncmp(finding->next, "vmxtape ", 8)) {
+		start_line(&report, "next");
+		puts_text(&report, finding->next);
+		puts_text(&report, "\n");
+	} else {
+		paragraph(&report, "next", finding->next);
+	}
 	paragraph(&report, "unknown", finding->unknown);
 }
 

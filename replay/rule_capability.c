@@ -19,6 +19,7 @@
 
 struct state {
 	bool went_on; /* L1 tried a VM entry, or prepared one */
+	bool vmxon;
 	char options[MAX_OPTIONS];
 };
 
@@ -223,7 +224,9 @@ static void event(const struct rule_run *run, void *memory)
 {
 	struct state *const state = memory;
 
-	if (run->event->kind != EV_OPTION)
+	if (run->event->kind == EV_VMXON)
+		state->vmxon = true;
+	else if (run->event->kind != EV_OPTION)
 		state->went_on = true;
 	else if (((const struct ev_option *)run->event->col)->what == TEXT_HV_OPTIONS)
 		snprintf(state->options, sizeof(state->options), "%.*s",
@@ -239,12 +242,14 @@ static void end(const struct rule_run *run, void *memory)
 	if (state->went_on || !run->model->from_start)
 		return;
 	gather(run, state, &suspects);
-	if (suspects.count)
+	/* Who uses VMX and misses nothing that anybody is known to need has other reasons. */
+	if (suspects.likely || (suspects.count && !state->vmxon))
 		report(run, &suspects);
 }
 
 const struct rule rule_capability = {
-	.kinds = RULE_KIND(VMWRITE) | RULE_KIND(VMLAUNCH) | RULE_KIND(VMRESUME) | RULE_KIND(OPTION),
+	.kinds = RULE_KIND(VMXON) | RULE_KIND(VMWRITE) | RULE_KIND(VMLAUNCH) | RULE_KIND(VMRESUME) |
+		 RULE_KIND(OPTION),
 	.state_size = sizeof(struct state),
 	.event = event,
 	.end = end,

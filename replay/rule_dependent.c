@@ -91,7 +91,8 @@ static void event(const struct rule_run *run, void *memory)
 	    judged(memory, region))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(dependents); i++)
-		if (!model_place_is(&region->writer[dependents[i].field]) &&
+		if (vmx_caps_field_exists(&run->model->shown, dependents[i].field) &&
+		    !model_place_is(&region->writer[dependents[i].field]) &&
 		    model_control(region, dependents[i].word, dependents[i].mask) == MODEL_YES)
 			report(run, region, &dependents[i], failed);
 }

@@ -53,7 +53,9 @@ static void report(const struct rule_run *run, const struct failure *failure)
 	const char *text = NULL;
 	struct finding *finding;
 
-	finding = finding_add(run->findings, FINDING_FAIL_IGNORED, failure->place.rip);
+	/* Many a hypervisor has one place for each VMX instruction: the error tells them apart. */
+	finding = finding_add(run->findings, FINDING_FAIL_IGNORED,
+			      failure->place.rip ^ (failure->outcome << 8 | failure->error) << 48);
 	if (!finding)
 		return;
 	if (failure->outcome == OUTCOME_FAIL_VALID) {

@@ -18,7 +18,8 @@ static void event(const struct rule_run *run, void *state)
 	if (insn->outcome != OUTCOME_FAIL_VALID || insn->error != error ||
 	    run->verdict == VERDICT_DIVERGE)
 		return;
-	finding = finding_add(run->findings, FINDING_LAUNCH_STATE, run->event->rip);
+	finding = finding_add(run->findings, FINDING_LAUNCH_STATE,
+			      run->event->rip ^ (u64)error << 48);
 	if (!finding)
 		return;
 	known = region && region->launch == (launch ? LAUNCH_LAUNCHED : LAUNCH_CLEAR) &&

@@ -66,6 +66,9 @@ static void event(const struct rule_run *run, void *memory)
 		take_text(state, run->event);
 		return;
 	case EV_GAP:
+		/* Behind a cut comes nothing that could contradict what was last known. */
+		if (((const struct ev_gap *)run->event->col)->why == GAP_CUT)
+			return;
 		cpu->same = 0;
 		cpu->in_l2 = false;
 		return;
@@ -116,8 +119,6 @@ static void note_exit_sources(const struct rule_run *run, struct finding *findin
 
 static void note_livelock(struct finding *finding, const struct cpu *cpu, unsigned number)
 {
-	if (cpu->same < LIVELOCK)
-		return;
 	finding->severity = SEVERITY_WARNING;
 	finding_evidence(finding, &cpu->first_same);
 	finding_note(finding, "CPU %u: the last %llu exits of L2 are all %s at RIP 0x%llx", number,
@@ -133,7 +134,7 @@ static void report_panic(const struct rule_run *run, const struct state *state)
 	if (!finding)
 		return;
 	finding->severity = SEVERITY_ERROR;
-	finding_title(finding, "the hypervisor below L1 stopped: %s",
+	finding_title(finding, "The hypervisor below L1 stopped: %s",
 		      state->panic_text[0] ? state->panic_text : "it says no more");
 	finding_evidence(finding, &state->last_event);
 	finding_evidence(finding, model_place_is(&state->panic) ? &state->panic : &state->end);
@@ -171,22 +172,27 @@ static void report_end(const struct rule_run *run, const struct state *state)
 static void report_open(const struct rule_run *run, const struct state *state)
 {
 	struct finding *const finding = finding_add(run->findings, FINDING_TRACE_END, 0);
-	bool in_l2 = false;
+	bool in_l2 = false, looping = false;
 
 	if (!finding)
 		return;
-	for (u16 i = 0; i < MODEL_MAX_CPUS; i++)
+	for (u16 i = 0; i < MODEL_MAX_CPUS; i++) {
 		in_l2 |= state->cpus[i].in_l2;
-	finding_title(finding, "the tape stops while %s was running", in_l2 ? "L2" : "L1");
+		looping |= state->cpus[i].same >= LIVELOCK;
+	}
+	finding_title(finding, "The tape stops while %s was %s", in_l2 ? "L2" : "L1",
+		      looping ? "in a loop of exits" : "running");
 	finding_explain(finding,
 			"The recording was ended from outside, or L0 stopped without a word.");
-	finding_next(finding, "if L1 hung: look at the last events with vmxtape dump %s",
-		     run->tape);
+	finding_next(finding, "vmxtape dump %s shows the last events", run->tape);
 	for (u16 i = 0; i < MODEL_MAX_CPUS; i++) {
-		finding_evidence(finding, &state->cpus[i].last);
-		if (state->cpus[i].in_l2)
+		const struct cpu *const cpu = &state->cpus[i];
+
+		finding_evidence(finding, &cpu->last);
+		if (cpu->same >= LIVELOCK)
+			note_livelock(finding, cpu, i);
+		else if (cpu->in_l2)
 			note_exit_sources(run, finding, i);
-		note_livelock(finding, &state->cpus[i], i);
 	}
 }
 

@@ -40,17 +40,21 @@ static void on_vmptrld(const struct rule_run *run, struct state *state)
 	const struct ev_vmptrld *const vmptrld = (const struct ev_vmptrld *)run->event->col;
 	const struct model_region *const region = model_region(run->model, vmptrld->pointer);
 	struct finding *finding;
+	bool was_lost;
+	u64 key;
 
 	if (vmptrld->outcome != OUTCOME_SUCCEED || was_cleared(run->model, region) != MODEL_NO)
 		return;
-	remember(state, vmptrld->pointer, run->event->rip);
-	finding = finding_add(run->findings, FINDING_VMPTRLD_NO_VMCLEAR, run->event->rip);
+	was_lost = region && model_place_is(&region->clear_place);
+	key = run->event->rip ^ (u64)was_lost << 63;
+	remember(state, vmptrld->pointer, key);
+	finding = finding_add(run->findings, FINDING_VMPTRLD_NO_VMCLEAR, key);
 	if (!finding)
 		return;
 	finding_title(finding, "VMCS 0x%llx was made current without VMCLEAR",
 		      (unsigned long long)vmptrld->pointer);
 	finding_evidence(finding, &rule_cpu(run)->vmxon_place);
-	if (region && model_place_is(&region->clear_place)) {
+	if (was_lost) {
 		finding_evidence(finding, &region->clear_place);
 		finding_evidence(finding, &rule_cpu(run)->vmxoff_place);
 		finding_note(finding, "the VMXOFF found it active, so that VMCLEAR counts no more");

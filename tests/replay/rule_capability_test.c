@@ -157,6 +157,27 @@ static void nothing_read_nothing_hidden_or_something_lost_says_nothing(void **st
 	script_free(&script);
 }
 
+static void who_uses_vmx_and_misses_nothing_known_did_not_give_up(void **state)
+{
+	struct script script = start_with("");
+
+	(void)state;
+	mask(&script, MSR_VMX_PROCBASED_CTLS2, 0x2177fff00000000, (u64)SECONDARY_PML << 32);
+	script_vmxon(&script, 0x1000);
+	script_vmxoff(&script);
+	script_end(&script);
+	assert_found(&script, CAPABILITY_REJECTED, 0);
+	script_free(&script);
+
+	script = start_with("");
+	mask(&script, MSR_VMX_PROCBASED_CTLS2, 0x2177fff00000000, (u64)SECONDARY_PML << 32);
+	script_end(&script);
+	assert_found(&script, CAPABILITY_REJECTED, 1);
+	assert_int_equal(script_finding(&script, FINDING_CAPABILITY_REJECTED)->confidence,
+			 CONFIDENCE_LOW);
+	script_free(&script);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +188,7 @@ int main(void)
 		cmocka_unit_test(a_capability_nobody_is_known_to_need_is_not_named_alone),
 		cmocka_unit_test(what_hv_always_hides_does_not_join_the_suspects),
 		cmocka_unit_test(l1_that_goes_on_gave_nothing_up),
+		cmocka_unit_test(who_uses_vmx_and_misses_nothing_known_did_not_give_up),
 		cmocka_unit_test(nothing_read_nothing_hidden_or_something_lost_says_nothing),
 	};
 

@@ -33,7 +33,7 @@ static void a_tape_that_stops_in_l2_lists_what_could_end_it(void **state)
 	check_end(script.check);
 	assert_found(&script, TRACE_END, 1);
 	finding = script_finding(&script, FINDING_TRACE_END);
-	assert_string_equal(finding->title, "the tape stops while L2 was running");
+	assert_string_equal(finding->title, "The tape stops while L2 was running");
 	assert_non_null(strstr(finding->note, "external interrupts: no"));
 	assert_non_null(strstr(finding->note, "NMIs: yes"));
 	assert_int_equal(finding->evidence[0].kind, EV_L2_ENTRY);
@@ -68,7 +68,7 @@ static void the_same_exit_a_thousand_times_is_a_livelock(void **state)
 	assert_non_null(finding);
 	assert_int_equal(finding->severity, SEVERITY_WARNING);
 	assert_non_null(strstr(finding->note, "the last 1500 exits of L2 are all ept_violation"));
-	assert_string_equal(finding->title, "the tape stops while L1 was running");
+	assert_string_equal(finding->title, "The tape stops while L1 was in a loop of exits");
 	script_free(&script);
 }
 
@@ -105,6 +105,21 @@ static void behind_a_gap_it_is_open_who_was_running(void **state)
 	script_free(&script);
 }
 
+static void at_the_end_of_a_cut_tape_what_was_last_known_counts(void **state)
+{
+	struct script script = script_start();
+	const struct finding *finding;
+
+	(void)state;
+	start_l2(&script, 0x16 | PIN_EXTERNAL_INTERRUPT_EXITING);
+	OTHER(&script, GAP, gap, .why = GAP_CUT);
+	check_end(script.check);
+	finding = script_finding(&script, FINDING_TRACE_END);
+	assert_string_equal(finding->title, "The tape stops while L2 was running");
+	assert_non_null(strstr(finding->note, "external interrupts: yes"));
+	script_free(&script);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +129,7 @@ int main(void)
 		cmocka_unit_test(the_same_exit_a_thousand_times_is_a_livelock),
 		cmocka_unit_test(a_triple_fault_is_a_warning_and_a_panic_an_error),
 		cmocka_unit_test(behind_a_gap_it_is_open_who_was_running),
+		cmocka_unit_test(at_the_end_of_a_cut_tape_what_was_last_known_counts),
 	};
 
 	return cmocka_run_group_tests_name("replay/rule_trace_end", tests, NULL, NULL);
