@@ -12,6 +12,7 @@
 #include "hv/nested/outcome.h"
 #include "hv/nested/reflect.h"
 #include "hv/nested/vmentry.h"
+#include "hv/record.h"
 
 #define INFO_VECTOR(info)	 ((unsigned)BITS(info, 7, 0))
 #define INFO_TYPE(info)		 ((unsigned)BITS(info, 10, 8))
@@ -155,6 +156,15 @@ static enum owner nmi_window(struct percpu *cpu)
 	return cpu->nested.nmi_window ? OWNER_HV : OWNER_L1;
 }
 
+/* L1's timer, or the heartbeat of hv where L1 has none. */
+static enum owner preemption_timer(struct percpu *cpu)
+{
+	if (F12(cpu->nested.current, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER)
+		return OWNER_L1;
+	record_heartbeat(cpu);
+	return OWNER_HV;
+}
+
 /* --- EPT -------------------------------------------------------------------------------------- */
 
 static void note_walk(struct nested *nested, const struct ept12_walk *walk)
@@ -242,6 +252,8 @@ static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
 	case EXIT_EPT_VIOLATION:
 	case EXIT_EPT_MISCONFIGURATION:
 		return ept_exit(cpu, exit);
+	case EXIT_PREEMPTION_TIMER:
+		return preemption_timer(cpu);
 	default:
 		return OWNER_L1;
 	}

@@ -5,6 +5,8 @@
 #include "hv/insn.h"
 #include "hv/mem.h"
 #include "hv/nested/ept02.h"
+#include "hv/processor.h"
+#include "hv/record.h"
 #include "hv/vmcs01.h"
 
 #define BITMAP_WORDS	(PAGE_SIZE / sizeof(u64))
@@ -133,13 +135,16 @@ static void provide_vmcs02(struct percpu *cpu, struct nested_vmcs *vmcs)
 
 static u32 pin_controls(const struct nested_vmcs *vmcs)
 {
-	const u32 pin = (u32)F12(vmcs, PIN_BASED_CONTROLS);
+	u32 pin = (u32)F12(vmcs, PIN_BASED_CONTROLS);
 
 	/*
 	 * NMIs always come to hv. Where L1 leaves them to L2, hv injects them, and virtual NMIs
 	 * keep track of blocking in the place of the processor's own.
 	 */
-	return pin & PIN_NMI_EXITING ? pin : pin | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS;
+	if (!(pin & PIN_NMI_EXITING))
+		pin |= PIN_NMI_EXITING | PIN_VIRTUAL_NMIS;
+	/* A timer that L1 has no use for is hv's heartbeat. */
+	return processor_controls(VMX_WORD_PIN, pin | PIN_PREEMPTION_TIMER);
 }
 
 static u32 primary_controls(const struct nested_vmcs *vmcs)
@@ -347,6 +352,8 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	write_kept_state(&kept);
 	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER)
 		vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, F12(vmcs, VMX_PREEMPTION_TIMER_VALUE));
+	else
+		vmwrite_try(VMCS_VMX_PREEMPTION_TIMER_VALUE, record_heartbeat_timer());
 	merge_bitmaps(nested, vmcs);
 	write_ept_pointer(nested, vmcs);
 	drop_translations(nested, vmcs);
