@@ -40,4 +40,10 @@ void rules_create(struct l2 *l2);
 /* One entry of that L2, and past its VMCALL. */
 void rules_run_once(struct l2 *l2);
 
+/*
+ * Runs such an L2 for a while. A case that leaves VMX operation does this before, or the sessions
+ * of this guest would be found to be mere toggling.
+ */
+void rules_work(void);
+
 #endif

@@ -62,6 +62,7 @@ static void vmxoff_active(void)
 {
 	const void *region = guest_region();
 
+	rules_work();
 	rules_clear(region);
 	rules_want(vmptrld(physical(region)), VMX_SUCCEED, "VMPTRLD");
 	rules_want(vmxoff(), VMX_SUCCEED, "VMXOFF");
@@ -74,6 +75,7 @@ static void vmxoff_active_not_current(void)
 {
 	const void *a = guest_region(), *b = guest_region();
 
+	rules_work();
 	rules_clear(a);
 	rules_clear(b);
 	rules_want(vmptrld(physical(a)), VMX_SUCCEED, "VMPTRLD");
@@ -89,6 +91,7 @@ static void vmxoff_and_vmptrld(void)
 {
 	const void *region = guest_region();
 
+	rules_work();
 	rules_clear(region);
 	rules_want(vmptrld(physical(region)), VMX_SUCCEED, "VMPTRLD");
 	rules_want(vmxoff(), VMX_SUCCEED, "VMXOFF");
@@ -101,6 +104,7 @@ static void vmxoff_cleared(void)
 {
 	const void *a = guest_region(), *b = guest_region();
 
+	rules_work();
 	rules_clear(a);
 	rules_clear(b);
 	rules_want(vmptrld(physical(a)), VMX_SUCCEED, "VMPTRLD");
@@ -236,6 +240,7 @@ static void vmxon_in_root_current(void)
 
 static void vmxon_after_vmxoff(void)
 {
+	rules_work();
 	rules_want(vmxoff(), VMX_SUCCEED, "VMXOFF");
 	guest_vmx_on();
 }
@@ -250,6 +255,7 @@ static void vmxon_fault(void)
 {
 	struct guest_fault fault;
 
+	rules_work();
 	rules_want(vmxoff(), VMX_SUCCEED, "VMXOFF");
 	write_cr4(read_cr4() & ~CR4_VMXE);
 	guest_check(!guest_try(do_vmxon, guest_region(), &fault), "VMXON did not fault");

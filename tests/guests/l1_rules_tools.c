@@ -1,5 +1,7 @@
 #include "tests/guests/l1_rules.h"
 
+#define WORK_EXITS 20
+
 void rules_want(enum vmx_outcome outcome, enum vmx_outcome expected, const char *what)
 {
 	guest_check(outcome == expected, "%s: %s instead of %s", what, vmx_outcome_text(outcome),
@@ -36,4 +38,14 @@ void rules_create(struct l2 *l2)
 
 	*l2 = (struct l2){ 0 };
 	l2_create(l2, rules_l2_code, &options);
+}
+
+void rules_work(void)
+{
+	struct l2 l2;
+
+	rules_create(&l2);
+	for (unsigned i = 0; i < WORK_EXITS; i++)
+		rules_run_once(&l2);
+	rules_clear(l2.region);
 }
