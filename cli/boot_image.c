@@ -47,7 +47,7 @@ static void write_config(const struct boot_image *image, const char *path)
 
 	if (!file)
 		die_errno("cannot write '%s'", path);
-	fprintf(file, "set root=cd\nmultiboot2 /vmxtape-hv.elf drain=debugcon");
+	fprintf(file, "set root=cd\nmultiboot2 /vmxtape-hv.elf drain=debugcon flush=128M");
 	boot_image_write_words(file, image->options);
 	for (size_t i = 0; i < image->module_count; i++) {
 		fprintf(file, "\nmodule2 /m%zu", i);

@@ -2,9 +2,9 @@
 
 #include "hv/log.h"
 
-struct options options = { .ring = MIB(4) };
+struct options options = { .ring = MIB(4), .flush = GIB(1) };
 
-/* A size like 4096, 64K, 16M or 1G; 0 when it is none. */
+/* A number like 4096, 64K, 16M or 1G; 0 when it is none. */
 static u64 parse_size(const char *text)
 {
 	u64 value = 0;
@@ -36,6 +36,16 @@ static bool set_ring(const char *value)
 	if (size < MIB(1) || size > GIB(2))
 		return false;
 	options.ring = ALIGN_UP(size, 4096);
+	return true;
+}
+
+static bool set_flush(const char *value)
+{
+	const u64 ticks = parse_size(value);
+
+	if (ticks < MIB(1))
+		return false;
+	options.flush = ticks;
 	return true;
 }
 
@@ -72,8 +82,9 @@ static const struct {
 	const char *name;
 	bool (*set)(const char *value);
 } table[] = {
-	{ "caps", set_caps },	    { "ring", set_ring },   { "drain", set_drain },
-	{ "capture", set_capture }, { "cpuid", set_cpuid }, { "log", set_log },
+	{ "caps", set_caps },	{ "ring", set_ring },	    { "flush", set_flush },
+	{ "drain", set_drain }, { "capture", set_capture }, { "cpuid", set_cpuid },
+	{ "log", set_log },
 };
 
 static bool set_option(char *word)

@@ -12,6 +12,7 @@ enum drain_port { DRAIN_NONE, DRAIN_DEBUGCON };
 struct options {
 	char caps[512]; /* capabilities to hide: "-load_efer,-ept_1g" */
 	u64 ring;	/* bytes of each processor's ring */
+	u64 flush;	/* TSC ticks after which events leave an unfinished block */
 	enum drain_port drain;
 	bool hypervisor_bit; /* cpuid=hypervisor: L1 sees CPUID.1:ECX[31] */
 	bool quiet;	     /* log=quiet */

@@ -17,9 +17,6 @@
 
 #define PORT_SHUTDOWN	  0x8900
 
-/* The age in TSC ticks at which a block is sealed though it is not full. */
-#define SEAL_AGE	  (2 * RECORD_HEARTBEAT)
-
 /* Leaves that the boot record keeps; those with subleaves end by the rule of their own. */
 #define CPUID_MAX_SUBLEAF 8
 
@@ -162,27 +159,34 @@ static bool pack_slice(struct percpu *cpu)
 u32 record_heartbeat_timer(void)
 {
 	const u64 rate = CAP_GET(processor_caps()->msr[VMX_CAP_MISC], PREEMPTION_TIMER_RATE);
+	const u64 value = options.flush / 4 >> rate;
 
-	return (u32)(RECORD_HEARTBEAT >> rate);
+	return (u32)MIN(value, 0xffffffff);
+}
+
+/* The open block may be too old to be kept any longer; asked once for each age. */
+static bool is_stale(struct percpu *cpu)
+{
+	if (likely(cpu->exit.tsc - cpu->sealed_tsc < options.flush))
+		return false;
+	cpu->sealed_tsc = cpu->exit.tsc;
+	return true;
 }
 
 void record_heartbeat(struct percpu *cpu)
 {
-	if (!cpu->rec)
+	if (!cpu->rec || !is_stale(cpu))
 		return;
 	rec_flush(cpu->rec);
 	while (drain_poll(cpu, true))
 		;
-	cpu->sealed_tsc = cpu->exit.tsc;
 }
 
 void record_idle(struct percpu *cpu)
 {
 	if (!cpu->rec)
 		return;
-	/* Few events: they go out before their block is full. */
-	if (unlikely(cpu->exit.tsc - cpu->sealed_tsc > SEAL_AGE)) {
-		cpu->sealed_tsc = cpu->exit.tsc;
+	if (is_stale(cpu)) {
 		cpu->packing = true;
 		rec_seal(cpu->rec);
 	}

@@ -10,16 +10,12 @@
 void record_init(struct percpu *cpu);
 
 /*
- * The longest that a guest runs without an exit, in TSC ticks: 45 ms at 3 GHz. It is what the
- * VMX-preemption timer of every VMCS is set to where L1 does not use it, so that a tape that is cut
- * off holds what happened before a hang.
+ * The value of the VMX-preemption timer in every VMCS whose timer L1 does not use: a quarter of
+ * option flush=, so that a tape that is cut off holds what happened before a hang.
  */
-#define RECORD_HEARTBEAT (1ull << 27)
-
-/* The VMX-preemption timer value that makes one heartbeat. */
 u32 record_heartbeat_timer(void);
 
-/* Nothing has exited for a heartbeat: write out all that there is. */
+/* That timer fired, nothing else exits: write out what is older than option flush= allows. */
 void record_heartbeat(struct percpu *cpu);
 
 /* Called at the end of every exit: writes a frame if one is full, else packs a slice if it must. */
