@@ -327,6 +327,20 @@ static void check_preemption_zero(struct l2 *l2)
 	l2_expect_field(VMCS_GUEST_RIP, rip);
 }
 
+/* The event is delivered first, and nothing on its way stops the timer. */
+static void check_preemption_injection(struct l2 *l2)
+{
+	const u64 before = guest_interrupt_count(VECTOR_SOFT);
+
+	guest_vmcs_write(VMCS_GUEST_RFLAGS, RFLAGS_FIXED | RFLAGS_IF);
+	guest_vmcs_write(VMCS_VMX_PREEMPTION_TIMER_VALUE, 0);
+	inject(EVENT(VECTOR_SOFT, TYPE_EXTERNAL));
+	if (!l2_expect(l2, EXIT_PREEMPTION_TIMER))
+		return;
+	l2_expect_field(VMCS_GUEST_RIP, physical(guest_trap_entries + 16 * VECTOR_SOFT));
+	l2_check(guest_interrupt_count(VECTOR_SOFT) == before, "the handler ran");
+}
+
 /* --- virtual NMIs ---------------------------------------------------------------------------- */
 
 static void check_virtual_nmi(struct l2 *l2)
@@ -374,6 +388,8 @@ const struct l2_case l1_l2_event_cases[] = {
 	L2_CASE_OF(preemption_timer, code_spin, check_preemption_timer,
 		   .options = { .pin = PIN_PREEMPTION_TIMER, .exit = EXIT_SAVE_PREEMPTION_TIMER }),
 	L2_CASE_OF(preemption_zero, code_spin, check_preemption_zero,
+		   .options.pin = PIN_PREEMPTION_TIMER),
+	L2_CASE_OF(preemption_injection, code_spin, check_preemption_injection,
 		   .options.pin = PIN_PREEMPTION_TIMER),
 	L2_CASE_OF(virtual_nmi, code_inject_nmi, check_virtual_nmi,
 		   .options.pin = PIN_NMI_EXITING | PIN_VIRTUAL_NMIS),
