@@ -1,4 +1,4 @@
-#include "replay/check.h"
+#include "replay/check_table.h"
 
 /* --- Columns of vmx/checks.def ---------------------------------------------------------------- */
 
@@ -80,7 +80,7 @@ static char upper(char c)
 	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
 }
 
-enum check_id check_find(const char *id)
+enum check_id check_id_of(const char *id)
 {
 	for (unsigned int n = 0; n < CHECK_COUNT; n++) {
 		size_t at = 0;

@@ -108,6 +108,12 @@ static inline struct word word_or_word(struct word a, struct word b)
 	return word_not(word_and_word(word_not(a), word_not(b)));
 }
 
+/* The bits of @mask if @truth, none if not. */
+static inline struct word word_if(enum tri truth, u64 mask)
+{
+	return (struct word){ truth == TRI_YES ? mask : 0, truth == TRI_MAYBE ? ~mask : ~0ull };
+}
+
 /* One of the two, and it is unknown which. */
 static inline struct word word_either(struct word a, struct word b)
 {
@@ -149,6 +155,14 @@ static inline enum tri word_same(struct word a, struct word b)
 	if ((a.value ^ b.value) & a.known & b.known)
 		return TRI_NO;
 	return word_is_known(a) && word_is_known(b) ? TRI_YES : TRI_MAYBE;
+}
+
+/* Whether every bit that is 1 is 1 in @may as well. */
+static inline enum tri word_within(struct word word, struct word may)
+{
+	if (word.value & may.known & ~may.value)
+		return TRI_NO;
+	return word_max(word) & ~may.value ? TRI_MAYBE : TRI_YES;
 }
 
 /* Whether @a is not above @b. */

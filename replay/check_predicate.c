@@ -1,0 +1,506 @@
+#include "replay/check_predicate.h"
+
+/* --- What is asked ---------------------------------------------------------------------------- */
+
+static void reading(struct checking *c, unsigned int what)
+{
+	if (c->reads)
+		c->reads[what] = 1;
+}
+
+/* Bits that an unknown answer rested on, besides those that the predicate names itself. */
+static void lacking(struct checking *c, unsigned int what, u64 mask)
+{
+	for (unsigned int i = 0; i < c->lacks; i++)
+		if (c->lacking[i].what == what && c->lacking[i].mask == mask)
+			return;
+	if (c->lacks < ARRAY_SIZE(c->lacking))
+		c->lacking[c->lacks++] = (struct check_item){
+			.what = (u16)what,
+			.role = CHECK_MISSING,
+			.cap = CHECK_NO_CAP,
+			.mask = mask,
+		};
+}
+
+static struct word answer(struct checking *c, unsigned int what, struct word word)
+{
+	reading(c, what);
+	if (!word_is_known(word))
+		lacking(c, what, ~word.known);
+	return word;
+}
+
+struct word get_field(struct checking *c, unsigned int index)
+{
+	const u64 width = vmcs_width_mask(vmcs_fields[index].width);
+	const u64 known = c->in->known[index] | ~width;
+
+	reading(c, index);
+	return word_partly(c->in->value[index] & width, known);
+}
+
+enum tri field_any(struct checking *c, unsigned int index, u64 mask)
+{
+	const struct word value = get_field(c, index);
+	const enum tri any = word_any(value, mask);
+
+	if (any == TRI_MAYBE)
+		lacking(c, index, mask & ~value.known);
+	return any;
+}
+
+struct word get_state(struct checking *c, enum check_state state)
+{
+	reading(c, CHECK_WHAT_STATE + state);
+	return c->in->state[state];
+}
+
+enum tri state_any(struct checking *c, enum check_state state, u64 mask)
+{
+	const struct word value = get_state(c, state);
+	const enum tri any = word_any(value, mask);
+
+	if (any == TRI_MAYBE)
+		lacking(c, CHECK_WHAT_STATE + state, mask & ~value.known);
+	return any;
+}
+
+struct word get_cap(struct checking *c, enum vmx_cap cap)
+{
+	const u64 known = c->in->caps->known & BIT(cap) ? ~0ull : 0;
+
+	return answer(c, CHECK_WHAT_CAP + cap, word_partly(c->in->caps->msr[cap], known));
+}
+
+struct word get_control(struct checking *c, enum vmx_word word)
+{
+	const struct vmx_control_word *const row = &vmx_control_words[word];
+	const struct word value = get_field(c, row->field);
+
+	if (!row->by_mask)
+		return value;
+	switch (is_on(c, (enum vmx_word)row->by_word, row->by_mask)) {
+	case TRI_NO:
+		return word_of(0);
+	case TRI_YES:
+		return value;
+	default:
+		lacking(c, vmx_control_words[row->by_word].field, row->by_mask);
+		return word_either(value, word_of(0));
+	}
+}
+
+enum tri is_on(struct checking *c, enum vmx_word word, u64 mask)
+{
+	const struct word value = get_control(c, word);
+
+	if (mask & ~value.known)
+		lacking(c, vmx_control_words[word].field, mask & ~value.known);
+	return word_all(value, mask);
+}
+
+/* Whether the TRUE capability MSR of @word rules; no where there is none. */
+static enum tri true_rules(struct checking *c, enum vmx_word word)
+{
+	const struct vmx_control_word *const row = &vmx_control_words[word];
+
+	if (row->true_cap == row->cap)
+		return TRI_NO;
+	return word_all(get_cap(c, VMX_CAP_BASIC), CAP_TRUE_CTLS);
+}
+
+/* The capability MSR that rules @word; where it is unknown which of two does, what both say. */
+static struct word ruling(struct checking *c, enum vmx_word word)
+{
+	const enum vmx_cap plain = (enum vmx_cap)vmx_control_words[word].cap;
+	const enum vmx_cap other = (enum vmx_cap)vmx_control_words[word].true_cap;
+
+	switch (true_rules(c, word)) {
+	case TRI_NO:
+		return get_cap(c, plain);
+	case TRI_YES:
+		return get_cap(c, other);
+	default:
+		return word_either(get_cap(c, plain), get_cap(c, other));
+	}
+}
+
+static unsigned int may_shift(enum vmx_word word)
+{
+	return vmx_control_words[word].layout == VMX_LAYOUT_SPLIT ? 32 : 0;
+}
+
+enum tri can_be_on(struct checking *c, enum vmx_word word, u64 mask)
+{
+	return word_all(ruling(c, word), mask << may_shift(word));
+}
+
+enum tri cpu_has(struct checking *c, enum cpu_feature feature)
+{
+	answer(c, CHECK_WHAT_CPU, word_or(c->in->cpu->features, ~BIT(feature)));
+	return cpu_facts_has(c->in->cpu, feature);
+}
+
+struct word get_memory(struct checking *c, struct word gpa, unsigned int size)
+{
+	struct word word = { 0 };
+
+	if (c->in->memory && word_is_known(gpa))
+		word = c->in->memory(c->in->context, gpa.value, size);
+	return answer(c, CHECK_WHAT_MEMORY, word_and(word, MASK(8 * size - 1, 0)));
+}
+
+/* Every processor with VMX has at least 32 bits, and none more than 52. */
+struct word physical_bits(struct checking *c, bool reduced)
+{
+	const unsigned int width = c->in->caps->maxphyaddr;
+
+	if (!width)
+		return answer(c, CHECK_WHAT_CPU, word_partly(MASK(31, 0), ~MASK(51, 32)));
+	reading(c, CHECK_WHAT_CPU);
+	return word_of(MASK(width - (reduced ? c->in->cpu->keyid_bits : 0) - 1, 0));
+}
+
+struct word vmx_address_bits(struct checking *c)
+{
+	const struct word all = physical_bits(c, true), low = word_and(all, MASK(31, 0));
+
+	switch (word_all(get_cap(c, VMX_CAP_BASIC), CAP_ADDRESSES_32BIT)) {
+	case TRI_NO:
+		return all;
+	case TRI_YES:
+		return low;
+	default:
+		return word_either(all, low);
+	}
+}
+
+static u64 add_capped(u64 a, u64 b)
+{
+	return a > ~0ull - b ? ~0ull : a + b;
+}
+
+enum tri range_fits(struct word start, u64 least, u64 most, struct word bits)
+{
+	if (add_capped(word_max(start), most) <= word_min(bits))
+		return TRI_YES;
+	return add_capped(word_min(start), least) > word_max(bits) ? TRI_NO : TRI_MAYBE;
+}
+
+/* Whether bits 63:@low are all the same. */
+static enum tri all_same(struct word word, unsigned int low)
+{
+	const u64 mask = MASK(63, low);
+
+	return tri_or(word_all(word, mask), tri_not(word_any(word, mask)));
+}
+
+/* Bits 63:N + @offset, where N is 48 or 57 when the processor's is unknown. */
+static enum tri upper_same(struct checking *c, struct word word, int offset)
+{
+	const int width = c->in->caps->linear_width;
+
+	reading(c, CHECK_WHAT_CPU);
+	if (!width)
+		lacking(c, CHECK_WHAT_CPU, ~0ull);
+	if (width)
+		return all_same(word, (unsigned int)(width + offset));
+	if (all_same(word, (unsigned int)(48 + offset)) == TRI_YES)
+		return TRI_YES;
+	return tri_and(all_same(word, (unsigned int)(57 + offset)), TRI_MAYBE);
+}
+
+enum tri is_canonical(struct checking *c, struct word word)
+{
+	return upper_same(c, word, -1);
+}
+
+enum tri is_sign_extended(struct checking *c, struct word word)
+{
+	return upper_same(c, word, 0);
+}
+
+/* --- Noting ----------------------------------------------------------------------------------- */
+
+static void note(struct checking *c, struct check_item item)
+{
+	struct check_result *const result = c->result;
+
+	if (!item.mask || result->count == CHECK_MAX_ITEMS)
+		return;
+	for (unsigned int i = 0; i < result->count; i++)
+		if (result->item[i].what == item.what && result->item[i].role == item.role &&
+		    result->item[i].mask == item.mask && result->item[i].cap == item.cap)
+			return;
+	result->item[result->count++] = item;
+}
+
+/* The bits of @mask of a field or of state that are not known. */
+static u64 unknown_bits(const struct checking *c, unsigned int what, u64 mask)
+{
+	if (what < VMCS_FIELD_COUNT)
+		return mask & ~c->in->known[what];
+	if (what >= CHECK_WHAT_STATE && what < CHECK_WHAT_STATE + CHECK_STATE_COUNT)
+		return mask & ~c->in->state[what - CHECK_WHAT_STATE].known;
+	return 0;
+}
+
+/* Why the rule applied: the conditions that hold. */
+static void note_because(struct checking *c)
+{
+	for (unsigned int i = 0; i < c->depth; i++)
+		note(c, c->condition[i]);
+}
+
+/* What would have to be known. */
+static void note_missing(struct checking *c, struct check_item item)
+{
+	item.role = CHECK_MISSING;
+	item.cap = CHECK_NO_CAP;
+	item.cap_mask = 0;
+	item.want = 0;
+	for (int i = c->depth; i >= 0; i--) {
+		item.mask = unknown_bits(c, item.what, item.mask);
+		note(c, item);
+		if (i > 0) {
+			item.what = c->condition[i - 1].what;
+			item.mask = c->condition[i - 1].mask;
+		}
+	}
+	for (unsigned int i = 0; i < c->lacks; i++)
+		note(c, c->lacking[i]);
+}
+
+/* --- Conditions ------------------------------------------------------------------------------- */
+
+static void add_condition(struct checking *c, const struct condition *condition)
+{
+	if (c->depth == CHECKING_MAX_CONDITIONS)
+		return;
+	c->condition[c->depth++] = (struct check_item){
+		.what = (u16)condition->what,
+		.role = CHECK_BECAUSE,
+		.cap = CHECK_NO_CAP,
+		.mask = condition->mask,
+		.want = condition->value & condition->mask,
+	};
+}
+
+void when(struct checking *c, enum tri truth, unsigned int what, u64 mask, u64 value)
+{
+	const struct condition condition = { truth, what, mask, value };
+
+	c->applies = tri_and(c->applies, truth);
+	add_condition(c, &condition);
+}
+
+void when_either(struct checking *c, struct condition a, struct condition b)
+{
+	c->applies = tri_and(c->applies, tri_or(a.truth, b.truth));
+	if (a.truth == TRI_YES || b.truth != TRI_YES)
+		add_condition(c, &a);
+	if (a.truth != TRI_YES)
+		add_condition(c, &b);
+}
+
+/* Whether the bits of @mask of @word are those of @value. */
+static enum tri bits_are(struct word word, u64 mask, u64 value)
+{
+	return word_is(word_and(word, mask), value & mask);
+}
+
+void when_bits(struct checking *c, unsigned int what, u64 mask, u64 value)
+{
+	when(c, bits_are(get_field(c, what), mask, value), what, mask, value);
+}
+
+void when_on(struct checking *c, enum vmx_word word, u64 mask)
+{
+	when(c, is_on(c, word, mask), vmx_control_words[word].field, mask, mask);
+}
+
+void when_off(struct checking *c, enum vmx_word word, u64 mask)
+{
+	when(c, tri_not(word_any(get_control(c, word), mask)), vmx_control_words[word].field, mask,
+	     0);
+}
+
+struct checking_mark checking_mark(const struct checking *c)
+{
+	return (struct checking_mark){ c->applies, c->depth };
+}
+
+void checking_back(struct checking *c, struct checking_mark mark)
+{
+	c->applies = mark.applies;
+	c->depth = mark.depth;
+}
+
+/* --- Needs ------------------------------------------------------------------------------------ */
+
+static void need_item(struct checking *c, enum tri truth, struct check_item item)
+{
+	const enum tri holds = tri_implies(c->applies, truth);
+
+	c->concerned = tri_or(c->concerned, c->applies);
+	c->holds = tri_and(c->holds, holds);
+	if (!c->result || holds == TRI_YES)
+		return;
+	if (holds == TRI_MAYBE) {
+		note_missing(c, item);
+		return;
+	}
+	note(c, item);
+	note_because(c);
+}
+
+void need(struct checking *c, enum tri truth, unsigned int what, u64 mask, u64 want)
+{
+	need_item(c, truth,
+		  (struct check_item){ .what = (u16)what,
+				       .role = CHECK_BAD,
+				       .cap = CHECK_NO_CAP,
+				       .mask = mask,
+				       .want = want & mask });
+}
+
+void need_bits(struct checking *c, unsigned int what, u64 mask, u64 want)
+{
+	const struct word word = get_field(c, what);
+	const enum tri truth = bits_are(word, mask, want);
+	const u64 wrong = (word.value ^ want) & mask & word.known;
+
+	need(c, truth, what, truth == TRI_NO ? wrong : mask, want);
+}
+
+void need_zero(struct checking *c, unsigned int what, u64 mask)
+{
+	need_bits(c, what, mask, 0);
+}
+
+void need_ones(struct checking *c, unsigned int what, u64 mask)
+{
+	need_bits(c, what, mask, mask);
+}
+
+void need_on(struct checking *c, enum vmx_word word, u64 mask)
+{
+	const struct word value = get_control(c, word);
+	const enum tri truth = word_all(value, mask);
+
+	need(c, truth, vmx_control_words[word].field,
+	     truth == TRI_NO ? mask & value.known & ~value.value : mask, mask);
+}
+
+void need_off(struct checking *c, enum vmx_word word, u64 mask)
+{
+	const struct word value = get_control(c, word);
+	const enum tri truth = tri_not(word_any(value, mask));
+
+	need(c, truth, vmx_control_words[word].field, truth == TRI_NO ? mask & value.value : mask,
+	     0);
+}
+
+/* Bits, and the capability MSR that says so, in its bits from @shift on. */
+struct demand {
+	struct word bits;
+	u8 cap;
+	u8 shift;
+};
+
+static void need_demand(struct checking *c, enum tri truth, unsigned int what, u64 mask, u64 want,
+			const struct demand *demand)
+{
+	need_item(c, truth,
+		  (struct check_item){ .what = (u16)what,
+				       .role = CHECK_BAD,
+				       .cap = demand->cap,
+				       .mask = mask,
+				       .want = want & mask,
+				       .cap_mask = mask << demand->shift });
+}
+
+/* The bits of @must are 1, and of the others only those of @may. */
+static void need_between(struct checking *c, unsigned int what, const struct demand *must,
+			 const struct demand *may)
+{
+	const struct word word = get_field(c, what);
+	const u64 missing = must->bits.value & word.known & ~word.value;
+	const u64 excess = word.value & may->bits.known & ~may->bits.value;
+	const u64 unsure =
+		(word_max(must->bits) & ~word.value) | (word_max(word) & ~may->bits.value);
+
+	if (missing)
+		need_demand(c, TRI_NO, what, missing, missing, must);
+	if (excess)
+		need_demand(c, TRI_NO, what, excess, 0, may);
+	if (!missing && !excess)
+		need(c, unsure ? TRI_MAYBE : TRI_YES, what, unsure, 0);
+}
+
+static const struct demand nothing = { .bits = { 0, ~0ull }, .cap = CHECK_NO_CAP };
+
+void need_within(struct checking *c, unsigned int what, struct word may)
+{
+	const struct demand allowed = { .bits = may, .cap = CHECK_NO_CAP };
+
+	need_between(c, what, &nothing, &allowed);
+}
+
+void need_within_cap(struct checking *c, unsigned int what, struct word may, enum vmx_cap by,
+		     unsigned int shift)
+{
+	const struct demand allowed = { .bits = may, .cap = (u8)by, .shift = (u8)shift };
+
+	need_between(c, what, &nothing, &allowed);
+}
+
+void need_allowed(struct checking *c, enum vmx_word word)
+{
+	const struct vmx_control_word *const row = &vmx_control_words[word];
+	const struct word msr = ruling(c, word);
+	const u8 by = true_rules(c, word) == TRI_YES ? row->true_cap : row->cap;
+	const struct demand must = { .bits = word_and(msr, MASK(31, 0)), .cap = by };
+	struct demand may = { .bits = msr, .cap = by };
+
+	if (row->layout == VMX_LAYOUT_SPLIT)
+		may = (struct demand){ word_bits(msr, 63, 32), by, 32 };
+	need_between(c, row->field, row->layout == VMX_LAYOUT_SPLIT ? &must : &nothing, &may);
+}
+
+void need_fixed(struct checking *c, unsigned int what, enum vmx_cap fixed0, enum vmx_cap fixed1,
+		struct word free)
+{
+	const struct demand must = { .bits = word_and_word(get_cap(c, fixed0), word_not(free)),
+				     .cap = (u8)fixed0 };
+	const struct demand may = { .bits = word_or_word(get_cap(c, fixed1), free),
+				    .cap = (u8)fixed1 };
+
+	need_between(c, what, &must, &may);
+}
+
+void need_msr_bits(struct checking *c, unsigned int what, u32 msr)
+{
+	struct word may = { 0 };
+
+	reading(c, CHECK_WHAT_CPU);
+	cpu_facts_msr_bits(c->in->cpu, msr, &may);
+	if (!word_is_known(may))
+		lacking(c, CHECK_WHAT_CPU, ~0ull);
+	need_within(c, what, may);
+}
+
+void need_canonical(struct checking *c, unsigned int what)
+{
+	const struct word word = get_field(c, what);
+	const unsigned int width = c->in->caps->linear_width ? c->in->caps->linear_width : 57;
+	const u64 upper = MASK(63, width), want = word.value & BIT(width - 1) ? upper : 0;
+
+	need(c, is_canonical(c, word), what, (word.value ^ want) & upper, want);
+}
+
+void need_address(struct checking *c, unsigned int what, u64 low)
+{
+	need_within(c, what, word_and(vmx_address_bits(c), ~low));
+}

@@ -1,0 +1,605 @@
+/*
+ * tests/replay/check_fixture.h - tables of cases for the checks of VM entry
+ *
+ * A case is one or a few changes to a VMCS and a processor with which everything passes. Beside the
+ * verdict of each case, run_cases() proves of all of them what must hold for any predicate: it
+ * looks only at what its row declares, forgetting bits never turns one verdict into another, and
+ * what it says would satisfy the rule does.
+ */
+#ifndef TESTS_REPLAY_CHECK_FIXTURE_H
+#define TESTS_REPLAY_CHECK_FIXTURE_H
+
+#include "tests/test.h"
+#include "replay/check_table.h"
+#include "trace/event.h"
+#include "vmx/qual.h"
+
+/* --- What a case is made of ------------------------------------------------------------------- */
+
+enum op { OP_NONE, OP_SET, OP_ON, OP_OFF, OP_FORGET, OP_MEMORY, OP_FEATURE, OP_WIDTH, OP_LINEAR };
+
+struct change {
+	u8 op;
+	u16 what; /* enum check_what; for OP_MEMORY the size, for OP_FEATURE the feature */
+	u64 a, b;
+};
+
+/* Fields by name, capability MSRs and state of L1 with what they are. */
+#define FIELD_(NAME) VMCS_IX_##NAME
+#define SET(NAME, value)                       \
+	{                                      \
+		OP_SET, FIELD_(NAME), value, 0 \
+	}
+#define ON(NAME, bits)                       \
+	{                                    \
+		OP_ON, FIELD_(NAME), bits, 0 \
+	}
+#define OFF(NAME, bits)                       \
+	{                                     \
+		OP_OFF, FIELD_(NAME), bits, 0 \
+	}
+#define FORGET(NAME, bits)                       \
+	{                                        \
+		OP_FORGET, FIELD_(NAME), bits, 0 \
+	}
+
+#define CAP_SET(NAME, value)                                      \
+	{                                                         \
+		OP_SET, CHECK_WHAT_CAP + VMX_CAP_##NAME, value, 0 \
+	}
+#define CAP_ON(NAME, bits)                                      \
+	{                                                       \
+		OP_ON, CHECK_WHAT_CAP + VMX_CAP_##NAME, bits, 0 \
+	}
+#define CAP_OFF(NAME, bits)                                      \
+	{                                                        \
+		OP_OFF, CHECK_WHAT_CAP + VMX_CAP_##NAME, bits, 0 \
+	}
+#define CAP_FORGET(NAME)                                             \
+	{                                                            \
+		OP_FORGET, CHECK_WHAT_CAP + VMX_CAP_##NAME, ~0ull, 0 \
+	}
+
+#define L1_SET(NAME, value)                                             \
+	{                                                               \
+		OP_SET, CHECK_WHAT_STATE + CHECK_STATE_##NAME, value, 0 \
+	}
+#define L1_ON(NAME, bits)                                             \
+	{                                                             \
+		OP_ON, CHECK_WHAT_STATE + CHECK_STATE_##NAME, bits, 0 \
+	}
+#define L1_OFF(NAME, bits)                                             \
+	{                                                              \
+		OP_OFF, CHECK_WHAT_STATE + CHECK_STATE_##NAME, bits, 0 \
+	}
+#define L1_FORGET(NAME, bits)                                             \
+	{                                                                 \
+		OP_FORGET, CHECK_WHAT_STATE + CHECK_STATE_##NAME, bits, 0 \
+	}
+
+#define MEMORY(size, gpa, value)            \
+	{                                   \
+		OP_MEMORY, size, gpa, value \
+	}
+#define HAS(NAME)                                          \
+	{                                                  \
+		OP_FEATURE, CPU_FEATURE_##NAME, TRI_YES, 0 \
+	}
+#define HAS_NOT(NAME)                                     \
+	{                                                 \
+		OP_FEATURE, CPU_FEATURE_##NAME, TRI_NO, 0 \
+	}
+#define MAY_HAVE(NAME)                                       \
+	{                                                    \
+		OP_FEATURE, CPU_FEATURE_##NAME, TRI_MAYBE, 0 \
+	}
+#define PHYSICAL_WIDTH(bits)         \
+	{                            \
+		OP_WIDTH, 0, bits, 0 \
+	}
+#define LINEAR_WIDTH(bits)            \
+	{                             \
+		OP_LINEAR, 0, bits, 0 \
+	}
+
+/* Controls of words that others activate. */
+#define SECONDARY(bits)                                              \
+	ON(PRIMARY_PROC_BASED_CONTROLS, PRIMARY_SECONDARY_CONTROLS), \
+		ON(SECONDARY_PROC_BASED_CONTROLS, bits)
+#define TERTIARY(bits)                                              \
+	ON(PRIMARY_PROC_BASED_CONTROLS, PRIMARY_TERTIARY_CONTROLS), \
+		ON(TERTIARY_PROC_BASED_CONTROLS, bits)
+#define EXIT2(bits) \
+	ON(VM_EXIT_CONTROLS, EXIT_SECONDARY_CONTROLS), ON(SECONDARY_VM_EXIT_CONTROLS, bits)
+
+#define MAX_CHANGES 10
+
+struct check_case {
+	const char *name;
+	u16 id;	     /* enum check_id */
+	u8 expected; /* enum check_verdict */
+	struct change changes[MAX_CHANGES];
+};
+
+#define PASSES(ID, name, ...)                 \
+	{                                     \
+		name, CHECK_##ID, CHECK_PASS, \
+		{                             \
+			__VA_ARGS__           \
+		}                             \
+	}
+#define FAILS(ID, name, ...)                  \
+	{                                     \
+		name, CHECK_##ID, CHECK_FAIL, \
+		{                             \
+			__VA_ARGS__           \
+		}                             \
+	}
+#define UNKNOWN(ID, name, ...)                   \
+	{                                        \
+		name, CHECK_##ID, CHECK_UNKNOWN, \
+		{                                \
+			__VA_ARGS__              \
+		}                                \
+	}
+#define SKIPS(ID, name, ...)                            \
+	{                                               \
+		name, CHECK_##ID, CHECK_NOT_APPLICABLE, \
+		{                                       \
+			__VA_ARGS__                     \
+		}                                       \
+	}
+
+/* --- The machine with which everything passes ------------------------------------------------- */
+
+#define REVISION 0x2bull
+
+struct machine {
+	struct check_input input;
+	struct vmx_caps caps;
+	struct cpu_facts cpu;
+	u64 value[VMCS_FIELD_COUNT];
+	u64 known[VMCS_FIELD_COUNT];
+	struct {
+		u64 gpa;
+		u64 value;
+		unsigned int size;
+	} memory[16];
+	unsigned int memory_count;
+	bool forgot_memory;
+};
+
+static const u64 good_caps[VMX_CAP_COUNT] = {
+	[VMX_CAP_BASIC] = REVISION | 0x1000ull << 32 | 6ull << 50 | BIT(54) | CAP_TRUE_CTLS,
+	[VMX_CAP_PINBASED_CTLS] = 0x000000ff00000016,
+	[VMX_CAP_PROCBASED_CTLS] = 0xffffffff0401e172,
+	[VMX_CAP_EXIT_CTLS] = 0xffffffff00036dff,
+	[VMX_CAP_ENTRY_CTLS] = 0x03ffffff000011ff,
+	[VMX_CAP_MISC] = 5 | BIT(5) | MASK(8, 6) | 4ull << 16,
+	[VMX_CAP_CR0_FIXED0] = 0x80000021,
+	[VMX_CAP_CR0_FIXED1] = 0xffffffff,
+	[VMX_CAP_CR4_FIXED0] = 0x2000,
+	[VMX_CAP_CR4_FIXED1] = 0x113ff7fff,
+	[VMX_CAP_VMCS_ENUM] = 0x60,
+	[VMX_CAP_PROCBASED_CTLS2] = 0xffffffff00000000,
+	[VMX_CAP_EPT_VPID_CAP] = 0x00000f0106b34141,
+	[VMX_CAP_TRUE_PINBASED_CTLS] = 0x000000ff00000016,
+	[VMX_CAP_TRUE_PROCBASED_CTLS] = 0xffffffff04006172,
+	[VMX_CAP_TRUE_EXIT_CTLS] = 0xffffffff00036dfb,
+	[VMX_CAP_TRUE_ENTRY_CTLS] = 0x03ffffff000011fb,
+	[VMX_CAP_VMFUNC] = 1,
+	[VMX_CAP_PROCBASED_CTLS3] = 0x13ff,
+	[VMX_CAP_EXIT_CTLS2] = 0xf,
+};
+
+/* A 64-bit guest of a 64-bit host. Fields that are not here are 0. */
+static const struct {
+	u16 field;
+	u64 value;
+} good_fields[] = {
+	{ FIELD_(PIN_BASED_CONTROLS), 0x16 },
+	{ FIELD_(PRIMARY_PROC_BASED_CONTROLS), 0x04006172 | PRIMARY_SECONDARY_CONTROLS },
+	{ FIELD_(SECONDARY_PROC_BASED_CONTROLS), SECONDARY_EPT | SECONDARY_VPID },
+	{ FIELD_(VM_EXIT_CONTROLS), 0x36dfb | EXIT_HOST_ADDRESS_SPACE_SIZE },
+	{ FIELD_(VM_ENTRY_CONTROLS), 0x11fb | ENTRY_IA32E_MODE_GUEST },
+	{ FIELD_(VPID), 1 },
+	{ FIELD_(EPT_POINTER), 0x101e },
+	{ FIELD_(VMCS_LINK_POINTER), ~0ull },
+	{ FIELD_(HOST_CR0), 0x80050033 },
+	{ FIELD_(HOST_CR3), 0x1000 },
+	{ FIELD_(HOST_CR4), 0x20a0 },
+	{ FIELD_(HOST_CS_SELECTOR), 0x10 },
+	{ FIELD_(HOST_SS_SELECTOR), 0x18 },
+	{ FIELD_(HOST_TR_SELECTOR), 0x40 },
+	{ FIELD_(HOST_GS_BASE), 0xffff888000000000 },
+	{ FIELD_(HOST_TR_BASE), 0xfffffe0000003000 },
+	{ FIELD_(HOST_GDTR_BASE), 0xfffffe0000001000 },
+	{ FIELD_(HOST_IDTR_BASE), 0xfffffe0000000000 },
+	{ FIELD_(HOST_RIP), 0xffffffff81000000 },
+	{ FIELD_(GUEST_CR0), 0x80050033 },
+	{ FIELD_(GUEST_CR3), 0x2000 },
+	{ FIELD_(GUEST_CR4), 0x20a0 },
+	{ FIELD_(GUEST_DR7), 0x400 },
+	{ FIELD_(GUEST_RFLAGS), 0x2 },
+	{ FIELD_(GUEST_RIP), 0x400000 },
+	{ FIELD_(GUEST_CS_SELECTOR), 0x10 },
+	{ FIELD_(GUEST_CS_LIMIT), 0xffffffff },
+	{ FIELD_(GUEST_CS_ACCESS_RIGHTS), 0xa09b },
+	{ FIELD_(GUEST_SS_SELECTOR), 0x18 },
+	{ FIELD_(GUEST_SS_LIMIT), 0xffffffff },
+	{ FIELD_(GUEST_SS_ACCESS_RIGHTS), 0xc093 },
+	{ FIELD_(GUEST_ES_ACCESS_RIGHTS), 0x10000 },
+	{ FIELD_(GUEST_DS_ACCESS_RIGHTS), 0x10000 },
+	{ FIELD_(GUEST_FS_ACCESS_RIGHTS), 0x10000 },
+	{ FIELD_(GUEST_GS_ACCESS_RIGHTS), 0x10000 },
+	{ FIELD_(GUEST_LDTR_ACCESS_RIGHTS), 0x10000 },
+	{ FIELD_(GUEST_TR_SELECTOR), 0x40 },
+	{ FIELD_(GUEST_TR_LIMIT), 0x67 },
+	{ FIELD_(GUEST_TR_ACCESS_RIGHTS), 0x8b },
+	{ FIELD_(GUEST_GDTR_LIMIT), 0x7f },
+	{ FIELD_(GUEST_IDTR_LIMIT), 0xfff },
+};
+
+static const u8 good_features[] = {
+	CPU_FEATURE_SYSCALL, CPU_FEATURE_NX,   CPU_FEATURE_LM,	 CPU_FEATURE_CET_SS,
+	CPU_FEATURE_CET_IBT, CPU_FEATURE_IBRS, CPU_FEATURE_SSBD, CPU_FEATURE_RDTSCP,
+};
+
+static struct word machine_memory(void *context, u64 gpa, unsigned int size)
+{
+	const struct machine *m = context;
+
+	for (unsigned int i = 0; i < m->memory_count && !m->forgot_memory; i++)
+		if (m->memory[i].gpa == gpa && m->memory[i].size == size)
+			return word_of(m->memory[i].value);
+	return (struct word){ 0 };
+}
+
+/* @m stays where it is: its input points into it. */
+static void machine_init(struct machine *m)
+{
+	memset(m, 0, sizeof(*m));
+	memset(m->known, 0xff, sizeof(m->known));
+	for (size_t i = 0; i < ARRAY_SIZE(good_fields); i++)
+		m->value[good_fields[i].field] = good_fields[i].value;
+	for (u32 n = 0; n < VMX_CAP_COUNT; n++)
+		vmx_caps_set(&m->caps, MSR_VMX_BASIC + n, good_caps[n]);
+	m->caps.maxphyaddr = 40;
+	m->caps.linear_width = 48;
+	m->cpu.features.known = ~0ull;
+	for (size_t i = 0; i < ARRAY_SIZE(good_features); i++)
+		m->cpu.features.value |= BIT(good_features[i]);
+	m->cpu.counters = word_of(MASK(34, 32) | MASK(3, 0));
+	m->input = (struct check_input){
+		.caps = &m->caps,
+		.cpu = &m->cpu,
+		.value = m->value,
+		.known = m->known,
+		.state = { [CHECK_STATE_CURRENT] = word_of(0x5000),
+			   [CHECK_STATE_REVISION] = word_of(REVISION),
+			   [CHECK_STATE_LAUNCH] = word_of(0),
+			   [CHECK_STATE_MODE] =
+				   word_of(BIT(MODE_PE) | BIT(MODE_LMA) | BIT(MODE_CS_L) |
+					   BIT(MODE_VMXE) | BIT(MODE_VMX_ROOT) | BIT(MODE_PG)),
+			   [CHECK_STATE_CR3] = word_of(0x1000),
+			   [CHECK_STATE_CR4] = word_of(0x20a0),
+			   [CHECK_STATE_RTIT_CTL] = word_of(0) },
+		.memory = machine_memory,
+		.context = m,
+	};
+}
+
+/* --- Changing it ------------------------------------------------------------------------------ */
+
+/* The number that @what is, and which of its bits are known. */
+static void machine_get(const struct machine *m, unsigned int what, u64 *value, u64 *known)
+{
+	*value = *known = 0;
+	if (what < VMCS_FIELD_COUNT) {
+		*value = m->value[what];
+		*known = m->known[what];
+	} else if (what >= CHECK_WHAT_STATE && what < CHECK_WHAT_STATE + CHECK_STATE_COUNT) {
+		*value = m->input.state[what - CHECK_WHAT_STATE].value;
+		*known = m->input.state[what - CHECK_WHAT_STATE].known;
+	} else if (what >= CHECK_WHAT_CAP && what < CHECK_WHAT_CAP + VMX_CAP_COUNT) {
+		*value = m->caps.msr[what - CHECK_WHAT_CAP];
+		*known = m->caps.known & BIT(what - CHECK_WHAT_CAP) ? ~0ull : 0;
+	}
+}
+
+/* Of a capability MSR no single bits can be unknown: all of it is, unless @known is all ones. */
+static void machine_put(struct machine *m, unsigned int what, u64 value, u64 known)
+{
+	if (what < VMCS_FIELD_COUNT) {
+		m->value[what] = value;
+		m->known[what] = known;
+	} else if (what >= CHECK_WHAT_STATE && what < CHECK_WHAT_STATE + CHECK_STATE_COUNT) {
+		m->input.state[what - CHECK_WHAT_STATE] = word_partly(value, known);
+	} else if (what >= CHECK_WHAT_CAP && what < CHECK_WHAT_CAP + VMX_CAP_COUNT) {
+		m->caps.msr[what - CHECK_WHAT_CAP] = value;
+		m->caps.known &= ~BIT(what - CHECK_WHAT_CAP);
+		m->caps.known |= ~known ? 0 : BIT(what - CHECK_WHAT_CAP);
+	} else if (what == CHECK_WHAT_MEMORY) {
+		m->forgot_memory = ~known;
+	} else if (what == CHECK_WHAT_CPU && ~known) {
+		memset(&m->cpu, 0, sizeof(m->cpu));
+		m->caps.maxphyaddr = m->caps.linear_width = 0;
+	}
+}
+
+static void machine_change(struct machine *m, const struct change *change)
+{
+	u64 value, known;
+
+	machine_get(m, change->what, &value, &known);
+	switch (change->op) {
+	case OP_SET:
+		machine_put(m, change->what, change->a, ~0ull);
+		break;
+	case OP_ON:
+		machine_put(m, change->what, value | change->a, known | change->a);
+		break;
+	case OP_OFF:
+		machine_put(m, change->what, value & ~change->a, known | change->a);
+		break;
+	case OP_FORGET:
+		machine_put(m, change->what, value, known & ~change->a);
+		break;
+	case OP_MEMORY:
+		assert_true(m->memory_count < ARRAY_SIZE(m->memory));
+		m->memory[m->memory_count].size = change->what;
+		m->memory[m->memory_count].gpa = change->a;
+		m->memory[m->memory_count++].value = change->b;
+		break;
+	case OP_FEATURE:
+		m->cpu.features.value &= ~BIT(change->what);
+		m->cpu.features.known &= ~BIT(change->what);
+		m->cpu.features.value |= change->a == TRI_YES ? BIT(change->what) : 0;
+		m->cpu.features.known |= change->a == TRI_MAYBE ? 0 : BIT(change->what);
+		break;
+	case OP_WIDTH:
+		m->caps.maxphyaddr = (u8)change->a;
+		break;
+	case OP_LINEAR:
+		m->caps.linear_width = (u8)change->a;
+		break;
+	}
+}
+
+static void machine_of(struct machine *m, const struct check_case *row)
+{
+	machine_init(m);
+	for (size_t i = 0; i < MAX_CHANGES && row->changes[i].op; i++)
+		machine_change(m, &row->changes[i]);
+}
+
+/* --- What is proven of every case ------------------------------------------------------------- */
+
+static const char *row_name(const struct check_case *row)
+{
+	static char name[160];
+
+	snprintf(name, sizeof(name), "%s: %s", check_rows[row->id].id, row->name);
+	return name;
+}
+
+static bool is_pass(enum check_verdict verdict)
+{
+	return verdict == CHECK_PASS || verdict == CHECK_NOT_APPLICABLE;
+}
+
+static void gives_its_verdict(const struct check_case *row)
+{
+	struct check_result result;
+	struct machine m;
+
+	machine_of(&m, row);
+	assert_row(row_name(row), check_run(&m.input, row->id, &result), row->expected);
+	assert_row(row_name(row), result.verdict, row->expected);
+	assert_row(row_name(row), check_run(&m.input, row->id, NULL), row->expected);
+	if (row->expected == CHECK_FAIL || row->expected == CHECK_UNKNOWN) {
+		const u8 role = row->expected == CHECK_FAIL ? CHECK_BAD : CHECK_MISSING;
+		bool named = false;
+
+		for (unsigned int i = 0; i < result.count; i++)
+			named |= result.item[i].role == role;
+		if (!named)
+			fail_msg("%s: the result names no bits", row_name(row));
+	}
+}
+
+/* What @row's predicate looked at is in @seen, and declared. */
+static void looks_only_at_what_is_declared(const struct check_case *row, u8 *seen)
+{
+	u8 reads[CHECK_WHAT_COUNT] = { 0 };
+	struct machine m;
+
+	machine_of(&m, row);
+	check_run_traced(&m.input, row->id, NULL, reads);
+	for (unsigned int what = 0; what < CHECK_WHAT_COUNT; what++) {
+		const u16 *declared = check_rows[row->id].reads;
+
+		seen[what] |= reads[what];
+		while (*declared != what && *declared != CHECK_WHAT_NONE)
+			declared++;
+		if (reads[what] && *declared == CHECK_WHAT_NONE)
+			fail_msg("%s: looks at undeclared 0x%x (%s)", row_name(row), what,
+				 what < VMCS_FIELD_COUNT ? vmcs_fields[what].name : "no field");
+	}
+}
+
+static bool knows_everything(const struct machine *m)
+{
+	for (unsigned int ix = 0; ix < VMCS_FIELD_COUNT; ix++)
+		if (~m->known[ix])
+			return false;
+	return m->caps.maxphyaddr && !(MASK(VMX_CAP_COUNT - 1, 0) & ~m->caps.known);
+}
+
+/*
+ * Setting the bad bits as the result says satisfies the rule, for all that is known; memory is not
+ * tried.
+ */
+static void says_how_to_satisfy(const struct check_case *row)
+{
+	struct check_result result;
+	struct machine m;
+
+	machine_of(&m, row);
+	for (unsigned int round = 0; round < 4; round++) {
+		const struct machine before = m;
+
+		if (check_run(&m.input, row->id, &result) != CHECK_FAIL)
+			break;
+		for (unsigned int i = 0; i < result.count; i++) {
+			const struct check_item *item = &result.item[i];
+			u64 value, known;
+
+			if (item->role != CHECK_BAD)
+				continue;
+			if (item->what >= CHECK_WHAT_CPU)
+				return;
+			machine_get(&before, item->what, &value, &known);
+			if (!((value ^ item->want) & item->mask))
+				fail_msg("%s: bits 0x%llx of 0x%x are called bad", row_name(row),
+					 (unsigned long long)item->mask, item->what);
+			machine_get(&m, item->what, &value, &known);
+			machine_put(&m, item->what, (value & ~item->mask) | item->want, known);
+		}
+	}
+	if (knows_everything(&m))
+		assert_row(row_name(row), is_pass(result.verdict), true);
+	else
+		assert_row(row_name(row), result.verdict != CHECK_FAIL, true);
+}
+
+/* Without the bits that are bad, the verdict is open. */
+static void bad_bits_decide(const struct check_case *row)
+{
+	struct check_result result;
+	struct machine m;
+
+	machine_of(&m, row);
+	check_run(&m.input, row->id, &result);
+	for (unsigned int i = 0; i < result.count; i++) {
+		u64 value, known;
+
+		if (result.item[i].role != CHECK_BAD)
+			continue;
+		machine_get(&m, result.item[i].what, &value, &known);
+		machine_put(&m, result.item[i].what, value, known & ~result.item[i].mask);
+	}
+	assert_row(row_name(row), check_run(&m.input, row->id, NULL), CHECK_UNKNOWN);
+}
+
+/*
+ * With one bit of one field forgotten the verdict is unknown if the bit decides it, and the same
+ * as before if not.
+ */
+static void one_bit_decides_or_not(const struct check_case *row)
+{
+	for (const u16 *what = check_rows[row->id].reads; *what != CHECK_WHAT_NONE; what++) {
+		const unsigned int bits =
+			*what < VMCS_FIELD_COUNT ? vmcs_width_bits(vmcs_fields[*what].width) : 0;
+
+		for (unsigned int bit = 0; bit < bits; bit++) {
+			enum check_verdict as_is, flipped, forgotten;
+			struct machine m;
+
+			machine_of(&m, row);
+			if (!(m.known[*what] & BIT(bit)))
+				continue;
+			as_is = check_run(&m.input, row->id, NULL);
+			m.value[*what] ^= BIT(bit);
+			flipped = check_run(&m.input, row->id, NULL);
+			m.known[*what] &= ~BIT(bit);
+			forgotten = check_run(&m.input, row->id, NULL);
+
+			if (as_is == CHECK_UNKNOWN || flipped == CHECK_UNKNOWN)
+				continue;
+			if (is_pass(as_is) != is_pass(flipped))
+				assert_row(row_name(row), forgotten, CHECK_UNKNOWN);
+			else if (is_pass(as_is) != is_pass(forgotten) || forgotten == CHECK_UNKNOWN)
+				fail_msg("%s: %s bit %u decides nothing, but its loss does",
+					 row_name(row), vmcs_fields[*what].name, bit);
+		}
+	}
+}
+
+static u64 next_random(u64 *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* Whatever is forgotten, the verdict is the same as before or unknown. */
+static void forgetting_changes_no_verdict(const struct check_case *row, u64 *random)
+{
+	if (row->expected == CHECK_UNKNOWN)
+		return;
+	for (unsigned int round = 0; round < 100; round++) {
+		enum check_verdict verdict;
+		struct machine m;
+
+		machine_of(&m, row);
+		for (const u16 *what = check_rows[row->id].reads; *what != CHECK_WHAT_NONE;
+		     what++) {
+			u64 value, known;
+
+			machine_get(&m, *what, &value, &known);
+			if (next_random(random) & 1)
+				machine_put(&m, *what, value, known & next_random(random));
+		}
+		verdict = check_run(&m.input, row->id, NULL);
+		if (verdict != CHECK_UNKNOWN)
+			assert_row(row_name(row), is_pass(verdict), is_pass(row->expected));
+	}
+}
+
+static void run_cases(const struct check_case *rows, size_t count)
+{
+	static u8 seen[CHECK_COUNT][CHECK_WHAT_COUNT];
+	u64 random = 0x9e3779b97f4a7c15;
+
+	for (size_t i = 0; i < count; i++) {
+		gives_its_verdict(&rows[i]);
+		looks_only_at_what_is_declared(&rows[i], seen[rows[i].id]);
+		one_bit_decides_or_not(&rows[i]);
+		forgetting_changes_no_verdict(&rows[i], &random);
+		if (rows[i].expected == CHECK_FAIL) {
+			says_how_to_satisfy(&rows[i]);
+			bad_bits_decide(&rows[i]);
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		const u16 *what = check_rows[rows[i].id].reads;
+
+		for (; *what != CHECK_WHAT_NONE; what++)
+			if (!seen[rows[i].id][*what])
+				fail_msg("%s: declares 0x%x, looked at in no case",
+					 check_rows[rows[i].id].id, *what);
+	}
+}
+
+/* Each row of the table from @first to @last has a case of each verdict. */
+static void every_row_has_cases(const struct check_case *rows, size_t count, enum check_id first,
+				enum check_id last)
+{
+	static const u8 verdicts[] = { CHECK_PASS, CHECK_FAIL, CHECK_UNKNOWN };
+
+	for (unsigned int id = first; id <= last; id++) {
+		for (size_t v = 0; v < ARRAY_SIZE(verdicts); v++) {
+			bool found = false;
+
+			for (size_t i = 0; i < count && !found; i++)
+				found = rows[i].id == id && rows[i].expected == verdicts[v];
+			if (!found)
+				fail_msg("%s has no case of verdict %u", check_rows[id].id,
+					 verdicts[v]);
+		}
+	}
+}
+
+#endif
