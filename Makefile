@@ -48,21 +48,25 @@ hv-cflags := $(common) -DHV -ffreestanding -fno-pie -fno-pic -mcmodel=kernel -mn
 
 host-objs := $(patsubst %.c,$(O)/host/%.o,$(shared-src) $(host-src))
 hv-objs   := $(patsubst %.c,$(O)/hv/%.o,$(shared-src) $(hv-src)) $(hv-asm:%=$(O)/hv/%.o)
-libzstd   := $(shell $(CC) -print-file-name=libzstd.a)
+# Not before the packages are there.
+libzstd    = $(shell $(CC) -print-file-name=libzstd.a)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all check check-long bench demo install uninstall clean help deps
+.PHONY: all check check-long check-static check-e2e bench demo install uninstall clean help deps
 
 all: $(O)/vmxtape $(O)/vmxtape-hv.elf guests
 
 # --- packages ------------------------------------------------------------------------------------
-# Installed once per build folder; the script prints what it could not install and how to.
+# Installed once per build folder, by groups; the script prints what it could not install.
 
 $(O)/.deps: scripts/deps.sh
-	$(call say,DEPS,Debian packages)mkdir -p $(O) && scripts/deps.sh build && touch $@
+	$(call say,DEPS,packages to build)mkdir -p $(O) && scripts/deps.sh build && touch $@
 
-deps: $(O)/.deps
+$(O)/.deps-%: scripts/deps.sh
+	$(call say,DEPS,packages to $*)mkdir -p $(O) && scripts/deps.sh $* && touch $@
+
+deps: $(O)/.deps $(O)/.deps-run $(O)/.deps-test
 
 # --- the host program ----------------------------------------------------------------------------
 
@@ -91,6 +95,37 @@ $(O)/vmxtape-hv.elf: hv/link.ld $(hv-objs)
 
 include tests/guests/files.mk tests/files.mk
 
+# --- checks and the demo -------------------------------------------------------------------------
+# Each step is a make of its own, so that compilers and sanitizers have folders of their own.
+
+step = @$(MAKE) --no-print-directory -j$(shell nproc)
+
+check: $(O)/.deps $(O)/.deps-run $(O)/.deps-test
+	$(step) O=$(O) CC=gcc all check-unit
+	$(step) O=$(O)/clang CC=clang all check-unit
+	$(step) O=$(O)/san CC=gcc SAN=address,undefined check-unit fuzz
+	$(step) O=$(O) CC=gcc check-static check-guests
+	$(step) O=$(O) CC=gcc check-e2e
+	@echo 'make check: everything passed'
+
+check-long: check $(O)/.deps-long
+	tests/e2e/run $(O) --long
+	tests/e2e/bare-debian $(O)/bare-debian
+	@echo 'make check-long: everything passed'
+
+check-static: $(O)/.deps-test
+	tests/tools/check-includes
+	tests/tools/check-names
+	tests/tools/check-format
+	tests/tools/check-headers $(CC) $(O)/static
+	tests/tools/check-cppcheck $(O)/static
+
+check-e2e: all guests-kvm $(O)/.deps-run $(O)/.deps-test
+	tests/e2e/run -j $(shell nproc) $(O)
+
+demo: all $(O)/.deps-run
+	@scripts/demo $(O)
+
 # --- the rest ------------------------------------------------------------------------------------
 
 install: $(O)/vmxtape $(O)/vmxtape-hv.elf
@@ -107,8 +142,9 @@ clean:
 help:
 	@echo 'all         vmxtape, vmxtape-hv.elf and the guests (default)'
 	@echo 'demo        record the bundled VMware-like guest in Bochs and print what is wrong with it'
-	@echo 'check       every test that fits into 20 minutes'
-	@echo 'check-long  the long ones: KVM twice, a bare Debian, long fuzzing'
+	@echo 'check       every test that fits into 20 minutes; its parts are check-unit,'
+	@echo '            check-static, check-guests and check-e2e'
+	@echo 'check-long  the long ones too: KVM twice, and all of this in a bare Debian'
 	@echo 'bench       figures: bytes, instructions and nanoseconds per event'
 	@echo 'install     to $$(DESTDIR)$$(prefix), uninstall takes it away'
 	@echo 'clean       remove the build folder'

@@ -135,7 +135,7 @@ char *boot_image_build(const struct boot_image *image, const char *work)
 		"-r",
 		"-V",
 		"VMXTAPE",
-		"--modification-date=" MODIFIED,
+		("--modification-date=" MODIFIED),
 		"--set_all_file_dates",
 		"set_to_mtime",
 		"-b",
