@@ -259,8 +259,8 @@ static bool host_segments_ok(const struct nested *nested, const struct nested_vm
 	       nested_is_canonical(nested, F12(vmcs, HOST_IDTR_BASE));
 }
 
-/* SDM, "Checks Related to Address-Space Size". */
-static bool address_space_ok(const struct nested *nested, const struct nested_vmcs *vmcs, bool lma)
+bool entry_check_address_space(const struct nested *nested, const struct nested_vmcs *vmcs,
+			       bool lma)
 {
 	const bool host64 = F12(vmcs, VM_EXIT_CONTROLS) & EXIT_HOST_ADDRESS_SPACE_SIZE;
 	const u64 cr4 = F12(vmcs, HOST_CR4), rip = F12(vmcs, HOST_RIP);
@@ -273,10 +273,10 @@ static bool address_space_ok(const struct nested *nested, const struct nested_vm
 	       !(rip >> 32);
 }
 
-bool entry_check_host_state(const struct nested *nested, const struct nested_vmcs *vmcs, bool lma)
+bool entry_check_host_state(const struct nested *nested, const struct nested_vmcs *vmcs)
 {
 	return host_control_registers_ok(nested, vmcs) && host_msrs_ok(vmcs) &&
-	       host_segments_ok(nested, vmcs) && address_space_ok(nested, vmcs, lma);
+	       host_segments_ok(nested, vmcs);
 }
 
 bool entry_check_link_pointer(const struct nested *nested, const struct nested_vmcs *vmcs)

@@ -17,8 +17,12 @@ bool entry_check_controls(const struct nested *nested, const struct nested_vmcs 
 bool entry_check_event(const struct nested *nested, const struct nested_vmcs *vmcs);
 bool entry_check_tpr_threshold(const struct nested_vmcs *vmcs);
 
-/* The host-state area; @lma is IA32_EFER.LMA of L1. */
-bool entry_check_host_state(const struct nested *nested, const struct nested_vmcs *vmcs, bool lma);
+/* The host-state area, which depends on the VM-exit controls. */
+bool entry_check_host_state(const struct nested *nested, const struct nested_vmcs *vmcs);
+
+/* "Checks Related to Address-Space Size", at each entry; @lma is IA32_EFER.LMA of L1. */
+bool entry_check_address_space(const struct nested *nested, const struct nested_vmcs *vmcs,
+			       bool lma);
 
 /* The VMCS link pointer, for which VMCS02 holds all ones. */
 bool entry_check_link_pointer(const struct nested *nested, const struct nested_vmcs *vmcs);

@@ -71,6 +71,12 @@ struct ept02 {
 	unsigned total;
 };
 
+/* Words of a bitmap of VMCS01's that are not 0. */
+struct word_list {
+	unsigned count;
+	u16 index[64];
+};
+
 /* A VM entry whose success is not known yet: what is emitted at the exit after it. */
 struct nested_entry {
 	bool waits;
@@ -102,7 +108,8 @@ struct nested {
 	u64 last_vpid12; /* whose translations are tagged with VPID_L2; 0: nobody's */
 
 	u64 *msr_bitmap, *io_bitmap; /* merged, 1 and 2 pages */
-	u8 *dummy;		     /* a page of ones, for addresses that nothing answers */
+	struct word_list own_msrs, own_ports;
+	u8 *dummy; /* a page of ones, for addresses that nothing answers */
 	struct ept02 ept02;
 
 	struct nested_entry entry;

@@ -5,6 +5,7 @@
 #include "hv/insn.h"
 #include "hv/mem.h"
 #include "hv/nested/ept02.h"
+#include "hv/panic.h"
 #include "hv/processor.h"
 #include "hv/record.h"
 #include "hv/vmcs01.h"
@@ -207,27 +208,37 @@ static void write_controls(const struct nested *nested, const struct nested_vmcs
 	}
 }
 
-/* L1's page at @address and hv's own wishes. L1 may change it at any time without telling. */
-static void merge_bitmap(u64 *to, u64 address, const u64 *own)
+/* Remember which words of hv's own bitmap are not 0: few of many. */
+static void list_words(struct word_list *list, const u64 *own, unsigned words)
 {
-	guest_read_gpa(address, to, PAGE_SIZE);
-	for (unsigned i = 0; i < BITMAP_WORDS; i++)
-		if (own[i])
-			to[i] |= own[i];
+	list->count = 0;
+	for (unsigned i = 0; i < words; i++) {
+		if (!own[i])
+			continue;
+		hv_assert(list->count < ARRAY_SIZE(list->index));
+		list->index[list->count++] = (u16)i;
+	}
 }
 
+static void add_words(u64 *to, const struct word_list *list, const u64 *own)
+{
+	for (unsigned i = 0; i < list->count; i++)
+		to[list->index[i]] |= own[list->index[i]];
+}
+
+/* L1's pages and hv's own wishes. L1 may change its pages at any time without telling. */
 static void merge_bitmaps(struct nested *nested, const struct nested_vmcs *vmcs)
 {
 	const u64 primary = F12(vmcs, PRIMARY_PROC_BASED_CONTROLS);
-	const u64 *own_io = (const u64 *)vmcs01_io_bitmap();
 
-	if (primary & PRIMARY_MSR_BITMAPS)
-		merge_bitmap(nested->msr_bitmap, F12(vmcs, MSR_BITMAP),
-			     (const u64 *)vmcs01_msr_bitmap());
+	if (primary & PRIMARY_MSR_BITMAPS) {
+		guest_read_gpa(F12(vmcs, MSR_BITMAP), nested->msr_bitmap, PAGE_SIZE);
+		add_words(nested->msr_bitmap, &nested->own_msrs, (const u64 *)vmcs01_msr_bitmap());
+	}
 	if (primary & PRIMARY_IO_BITMAPS) {
-		merge_bitmap(nested->io_bitmap, F12(vmcs, IO_BITMAP_A), own_io);
-		merge_bitmap(nested->io_bitmap + BITMAP_WORDS, F12(vmcs, IO_BITMAP_B),
-			     own_io + BITMAP_WORDS);
+		guest_read_gpa(F12(vmcs, IO_BITMAP_A), nested->io_bitmap, PAGE_SIZE);
+		guest_read_gpa(F12(vmcs, IO_BITMAP_B), nested->io_bitmap + BITMAP_WORDS, PAGE_SIZE);
+		add_words(nested->io_bitmap, &nested->own_ports, (const u64 *)vmcs01_io_bitmap());
 	}
 }
 
@@ -341,6 +352,8 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	if (!nested->vmcs01_known) {
 		nested->exit01 = (u32)vmread(VMCS_VM_EXIT_CONTROLS);
 		nested->exceptions01 = (u32)vmread(VMCS_EXCEPTION_BITMAP);
+		list_words(&nested->own_msrs, (const u64 *)vmcs01_msr_bitmap(), BITMAP_WORDS);
+		list_words(&nested->own_ports, (const u64 *)vmcs01_io_bitmap(), 2 * BITMAP_WORDS);
 		nested->vmcs01_known = true;
 	}
 	read_kept_state(vmcs, &kept);

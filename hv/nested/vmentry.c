@@ -34,6 +34,16 @@ static bool controls_ok(struct nested *nested, const struct nested_vmcs *vmcs)
 	return entry_check_event(nested, vmcs) && entry_check_tpr_threshold(vmcs);
 }
 
+static bool host_state_ok(struct nested *nested, const struct nested_vmcs *vmcs, bool lma)
+{
+	/* The VM-exit controls say what of it is used. */
+	if ((nested_sets_meet(&vmcs->dirty, &nested->host_fields) ||
+	     vmcs_set_has(&vmcs->dirty, VMCS_IX_VM_EXIT_CONTROLS)) &&
+	    !entry_check_host_state(nested, vmcs))
+		return false;
+	return entry_check_address_space(nested, vmcs, lma);
+}
+
 /* The outcomes before any state is touched. True: none of them. */
 static bool may_try(struct percpu *cpu, struct nested_vmcs *vmcs, u8 kind, enum exit_action *action)
 {
@@ -48,7 +58,7 @@ static bool may_try(struct percpu *cpu, struct nested_vmcs *vmcs, u8 kind, enum 
 		*action = nested_vmfail(cpu, VMERR_VMRESUME_NOT_LAUNCHED);
 	else if (!controls_ok(nested, vmcs))
 		*action = nested_vmfail(cpu, VMERR_ENTRY_CONTROLS);
-	else if (!entry_check_host_state(nested, vmcs, nested_mode_bit(cpu, MODE_LMA)))
+	else if (!host_state_ok(nested, vmcs, nested_mode_bit(cpu, MODE_LMA)))
 		*action = nested_vmfail(cpu, VMERR_ENTRY_HOST_STATE);
 	else
 		return true;
