@@ -291,6 +291,80 @@ static char *put_capability(const struct line *line, char *to)
 	return cap->exists ? put_hex(put_text(to, " shown="), cap->shown) : put_text(to, " hidden");
 }
 
+static char *put_pointer(char *to, const char *name, u64 pointer)
+{
+	to = put_text(to, name);
+	return pointer == MODEL_NO_POINTER ? put_text(to, "none") : put_hex(to, pointer);
+}
+
+static char *put_vmx_state(const struct line *line, char *to)
+{
+	const struct ev_vmx_state *const vmx = (const struct ev_vmx_state *)line->event->col;
+
+	if (!vmx->in_vmx)
+		return put_text(to, "outside of VMX operation");
+	to = put_pointer(to, "vmxon=", vmx->vmxon_pointer);
+	to = put_pointer(to, " current=", vmx->vmcs);
+	return put_dec(put_text(to, " level="), vmx->level);
+}
+
+static char *put_vmcs_image(const struct line *line, char *to)
+{
+	const struct ev_vmcs_image *const image = (const struct ev_vmcs_image *)line->event->col;
+
+	to = put_hex(to, image->vmcs);
+	to = put_text(to, image->launched ? " launched" : " clear");
+	if (image->current)
+		to = put_text(to, " current");
+	if (image->since_block)
+		return put_dec(put_text(to, " as in block "), image->since_block - 1);
+	return put_text(put_dec(put_char(to, ' '), line->event->item_count), " fields");
+}
+
+/* EAX, EBX, ECX, EDX, and in brackets those of the processor where they differ. */
+static char *put_cpuid_regs(char *to, u64 ab, u64 cd)
+{
+	const u32 regs[] = { (u32)ab, (u32)(ab >> 32), (u32)cd, (u32)(cd >> 32) };
+
+	for (size_t i = 0; i < ARRAY_SIZE(regs); i++)
+		to = put_hex_digits(put_char(to, ' '), regs[i], 8);
+	return to;
+}
+
+static char *put_cpuid(const struct line *line, char *to)
+{
+	const struct ev_cpuid *const cpuid = (const struct ev_cpuid *)line->event->col;
+
+	to = put_dec(put_char(put_hex(to, cpuid->leaf), '.'), cpuid->subleaf);
+	to = put_cpuid_regs(to, cpuid->shown_ab, cpuid->shown_cd);
+	if (cpuid->real_ab == cpuid->shown_ab && cpuid->real_cd == cpuid->shown_cd)
+		return to;
+	return put_char(put_cpuid_regs(put_text(to, " (real"), cpuid->real_ab, cpuid->real_cd),
+			')');
+}
+
+static char *put_memory(const struct line *line, char *to)
+{
+	const struct ev_memory *const memory = (const struct ev_memory *)line->event->col;
+
+	to = put_hex(to, memory->base);
+	to = put_hex(put_char(to, '-'), memory->base + memory->size - 1);
+	return put_dec(put_text(to, " type "), memory->type);
+}
+
+static char *put_option(const struct line *line, char *to)
+{
+	static const char *const names[] = {
+		[TEXT_HV_OPTIONS] = "hv: ",
+		[TEXT_L1_COMMAND_LINE] = "command line: ",
+		[TEXT_L1_NAME] = "L1: ",
+	};
+	const u64 what = ((const struct ev_option *)line->event->col)->what;
+
+	to = put_text(to, what < ARRAY_SIZE(names) ? names[what] : "| ");
+	return event_text_bytes(to, line->event->bytes, line->event->byte_count);
+}
+
 /* A column of any kind, by its type. */
 static char *put_column(char *to, const struct trace_column *column, u64 value)
 {
@@ -354,6 +428,12 @@ static char *(*const forms[])(const struct line *line, char *to) = {
 	[EV_END] = put_end,
 	[EV_GAP] = put_gap,
 	[EV_CAPABILITY] = put_capability,
+	[EV_VMX_STATE] = put_vmx_state,
+	[EV_VMCS_IMAGE] = put_vmcs_image,
+	[EV_MARK] = put_bytes_line,
+	[EV_CPUID] = put_cpuid,
+	[EV_MEMORY] = put_memory,
+	[EV_OPTION] = put_option,
 };
 
 /* How many columns before the RIP of @level. */

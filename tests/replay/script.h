@@ -55,12 +55,12 @@ static inline void script_send(struct script *script, u8 kind, u8 level, const v
 	assert_int_equal(check_event(script->check, &event, script->n++), ST_OK);
 }
 
-/* An instruction of L1. */
+/* An instruction of L1: in 64-bit mode at CPL 0 unless it has a mode of its own. */
 #define INSN(script, KIND, name, ...)                                                      \
 	do {                                                                               \
-		const struct ev_##name insn_ = { .mode = SCRIPT_MODE,                      \
-						 .vmcs = (script)->vmcs,                   \
-						 __VA_ARGS__ };                            \
+		struct ev_##name insn_ = { __VA_ARGS__ };                                  \
+		insn_.mode = insn_.mode ? insn_.mode : SCRIPT_MODE;                        \
+		insn_.vmcs = (script)->vmcs;                                               \
 		script_send((script), EV_##KIND, 1, &insn_, sizeof(insn_), NULL, 0, NULL); \
 	} while (0)
 
