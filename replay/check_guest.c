@@ -211,17 +211,6 @@ static void when_64bit_mode(struct checking *c, bool wanted)
 	when(c, wanted ? is : tri_not(is), F(GUEST_CS_ACCESS_RIGHTS), AR_L, wanted ? AR_L : 0);
 }
 
-/* The linear-address width and up; not canonical, since the next bit below is free. */
-static void need_sign_extended(struct checking *c, unsigned int what)
-{
-	const struct word word = get_field(c, what);
-	const u8 width = c->in->caps->linear_width;
-	const u64 want = word.value & BIT(63) ? ~0ull : 0;
-
-	need(c, is_sign_extended(c, word), what, (word.value ^ want) & MASK(63, width ? width : 57),
-	     want);
-}
-
 PREDICATE(GUEST_RIP_32)
 {
 	when_64bit_mode(c, false);

@@ -200,15 +200,17 @@ static enum tri all_same(struct word word, unsigned int low)
 static enum tri upper_same(struct checking *c, struct word word, int offset)
 {
 	const int width = c->in->caps->linear_width;
+	enum tri same;
 
 	reading(c, CHECK_WHAT_CPU);
-	if (!width)
-		lacking(c, CHECK_WHAT_CPU, ~0ull);
 	if (width)
 		return all_same(word, (unsigned int)(width + offset));
-	if (all_same(word, (unsigned int)(48 + offset)) == TRI_YES)
-		return TRI_YES;
-	return tri_and(all_same(word, (unsigned int)(57 + offset)), TRI_MAYBE);
+	same = all_same(word, (unsigned int)(48 + offset));
+	if (same == TRI_NO)
+		same = tri_and(all_same(word, (unsigned int)(57 + offset)), TRI_MAYBE);
+	if (same == TRI_MAYBE)
+		lacking(c, CHECK_WHAT_CPU, ~0ull);
+	return same;
 }
 
 enum tri is_canonical(struct checking *c, struct word word)
@@ -491,13 +493,32 @@ void need_msr_bits(struct checking *c, unsigned int what, u32 msr)
 	need_within(c, what, may);
 }
 
-void need_canonical(struct checking *c, unsigned int what)
+/* Bits 63:@low of field @what must be those of @sign; @truth is whether they are. */
+static void need_same(struct checking *c, enum tri truth, unsigned int what, unsigned int low,
+		      u64 sign)
 {
 	const struct word word = get_field(c, what);
-	const unsigned int width = c->in->caps->linear_width ? c->in->caps->linear_width : 57;
-	const u64 upper = MASK(63, width), want = word.value & BIT(width - 1) ? upper : 0;
+	const u64 mask = MASK(63, low), want = word.value & sign ? mask : 0;
 
-	need(c, is_canonical(c, word), what, (word.value ^ want) & upper, want);
+	need(c, truth, what, truth == TRI_NO ? (word.value ^ want) & mask : mask, want);
+}
+
+/* The linear-address width, or the greatest one. */
+static unsigned int linear_width(const struct checking *c)
+{
+	return c->in->caps->linear_width ? c->in->caps->linear_width : 57;
+}
+
+void need_canonical(struct checking *c, unsigned int what)
+{
+	const unsigned int top = linear_width(c) - 1;
+
+	need_same(c, is_canonical(c, get_field(c, what)), what, top, BIT(top));
+}
+
+void need_sign_extended(struct checking *c, unsigned int what)
+{
+	need_same(c, is_sign_extended(c, get_field(c, what)), what, linear_width(c), BIT(63));
 }
 
 void need_address(struct checking *c, unsigned int what, u64 low)

@@ -134,6 +134,8 @@ void need_fixed(struct checking *c, unsigned int what, enum vmx_cap fixed0, enum
 /* Reserved bits of MSR @msr are 0. */
 void need_msr_bits(struct checking *c, unsigned int what, u32 msr);
 void need_canonical(struct checking *c, unsigned int what);
+/* Bits from the linear-address width up are the same; the next one below is free. */
+void need_sign_extended(struct checking *c, unsigned int what);
 /* An address of something that VMX uses: @low bits 0, within the physical-address width. */
 void need_address(struct checking *c, unsigned int what, u64 low);
 

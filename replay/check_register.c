@@ -52,7 +52,8 @@ void need_s_cet(struct checking *c, unsigned int what)
 	const u64 suppress = BIT(10), tracker = BIT(11);
 
 	need_msr_bits(c, what, MSR_S_CET);
-	need(c, tri_not(word_all(get_field(c, what), suppress | tracker)), what, suppress, 0);
+	when_bits(c, what, suppress, suppress);
+	need_zero(c, what, tracker);
 }
 
 void need_fred_config(struct checking *c, unsigned int what)

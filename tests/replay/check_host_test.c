@@ -1,0 +1,214 @@
+#include "tests/replay/check_fixture.h"
+
+#define LOADS(NAME) ON(VM_EXIT_CONTROLS, EXIT_LOAD_##NAME)
+#define HOST_32	    OFF(VM_EXIT_CONTROLS, EXIT_HOST_ADDRESS_SPACE_SIZE)
+#define LMA_LME	    (BIT(10) | BIT(8))
+
+/* A canonical address, those next to it that are not, and what a wider processor makes of them. */
+#define CANONICAL(ID, FIELD, ...)                                                                \
+	PASSES(ID, #FIELD " is the highest of the lower half", SET(FIELD, MASK(46, 12)),         \
+	       __VA_ARGS__),                                                                     \
+	FAILS(ID, #FIELD " is above the lower half", SET(FIELD, BIT(47)), __VA_ARGS__),          \
+	FAILS(ID, #FIELD " is below the upper half", SET(FIELD, ~BIT(47) & MASK(63, 12)),        \
+	      __VA_ARGS__),                                                                      \
+	PASSES(ID, #FIELD " is the lowest of the upper half", SET(FIELD, MASK(63, 47)),          \
+	       __VA_ARGS__),                                                                     \
+	PASSES(ID, #FIELD " has 57 bits on such a processor", SET(FIELD, BIT(55)),               \
+	       LINEAR_WIDTH(57), __VA_ARGS__),                                                   \
+	FAILS(ID, #FIELD " is above the lower half of 57 bits", SET(FIELD, BIT(56)),             \
+	      LINEAR_WIDTH(57), __VA_ARGS__),                                                    \
+	UNKNOWN(ID, #FIELD " has 57 bits, width not known", SET(FIELD, BIT(55)),                 \
+		LINEAR_WIDTH(0), __VA_ARGS__),                                                   \
+	FAILS(ID, #FIELD " has more, width not known", SET(FIELD, BIT(60)), LINEAR_WIDTH(0),     \
+	      __VA_ARGS__),                                                                      \
+	UNKNOWN(ID, #FIELD " is not known", FORGET(FIELD, BIT(47)), __VA_ARGS__)
+
+#define NO_MORE OFF(PIN_BASED_CONTROLS, 0)
+
+static const struct check_case all[] = {
+	PASSES(HOST_CR0, "as it is"),
+	FAILS(HOST_CR0, "NE is 0", OFF(HOST_CR0, BIT(5))),
+	FAILS(HOST_CR0, "PG is 0", OFF(HOST_CR0, BIT(31))),
+	FAILS(HOST_CR0, "bit 32", ON(HOST_CR0, BIT(32))),
+	PASSES(HOST_CR0, "NW and CD", ON(HOST_CR0, BIT(29) | BIT(30)),
+	       CAP_OFF(CR0_FIXED1, BIT(29) | BIT(30))),
+	UNKNOWN(HOST_CR0, "FIXED0 not known", CAP_FORGET(CR0_FIXED0)),
+	UNKNOWN(HOST_CR0, "FIXED1 not known", CAP_FORGET(CR0_FIXED1)),
+	FAILS(HOST_CR0, "PE is 0, FIXED1 not known", OFF(HOST_CR0, BIT(0)), CAP_FORGET(CR0_FIXED1)),
+	PASSES(HOST_CR4, "as it is"),
+	FAILS(HOST_CR4, "VMXE is 0", OFF(HOST_CR4, BIT(13))),
+	FAILS(HOST_CR4, "a bit the processor lacks", ON(HOST_CR4, BIT(15))),
+	UNKNOWN(HOST_CR4, "FIXED1 not known", CAP_FORGET(CR4_FIXED1)),
+	PASSES(HOST_CET_WP, "both", ON(HOST_CR4, BIT(23)), ON(HOST_CR0, BIT(16))),
+	FAILS(HOST_CET_WP, "CET alone", ON(HOST_CR4, BIT(23)), OFF(HOST_CR0, BIT(16))),
+	SKIPS(HOST_CET_WP, "neither", OFF(HOST_CR0, BIT(16))),
+	UNKNOWN(HOST_CET_WP, "WP not known", ON(HOST_CR4, BIT(23)), FORGET(HOST_CR0, BIT(16))),
+	PASSES(HOST_CR3, "highest address, low bits", SET(HOST_CR3, MASK(39, 0))),
+	FAILS(HOST_CR3, "beyond the width", SET(HOST_CR3, BIT(40))),
+	FAILS(HOST_CR3, "bit 63, the hint of MOV", SET(HOST_CR3, BIT(63) | 0x1000)),
+	FAILS(HOST_CR3, "LAM without LAM", SET(HOST_CR3, BIT(61))),
+	PASSES(HOST_CR3, "LAM with LAM", SET(HOST_CR3, BIT(61) | BIT(62)), HAS(LAM)),
+	UNKNOWN(HOST_CR3, "LAM, support not known", SET(HOST_CR3, BIT(61)), MAY_HAVE(LAM)),
+	UNKNOWN(HOST_CR3, "bit 40, width not known", SET(HOST_CR3, BIT(40)), PHYSICAL_WIDTH(0)),
+	CANONICAL(HOST_SYSENTER, HOST_IA32_SYSENTER_ESP, NO_MORE),
+	CANONICAL(HOST_SYSENTER, HOST_IA32_SYSENTER_EIP, NO_MORE),
+
+	PASSES(HOST_PERF_GLOBAL_CTRL, "all counters", LOADS(PERF_GLOBAL_CTRL),
+	       SET(HOST_IA32_PERF_GLOBAL_CTRL, 0x70000000f)),
+	FAILS(HOST_PERF_GLOBAL_CTRL, "one more", LOADS(PERF_GLOBAL_CTRL),
+	      SET(HOST_IA32_PERF_GLOBAL_CTRL, 0x10)),
+	FAILS(HOST_PERF_GLOBAL_CTRL, "one more fixed one", LOADS(PERF_GLOBAL_CTRL),
+	      SET(HOST_IA32_PERF_GLOBAL_CTRL, BIT(35))),
+	SKIPS(HOST_PERF_GLOBAL_CTRL, "not loaded", SET(HOST_IA32_PERF_GLOBAL_CTRL, ~0ull)),
+	UNKNOWN(HOST_PERF_GLOBAL_CTRL, "not known", LOADS(PERF_GLOBAL_CTRL),
+		FORGET(HOST_IA32_PERF_GLOBAL_CTRL, BIT(4))),
+	PASSES(HOST_PAT, "after reset", LOADS(PAT), SET(HOST_IA32_PAT, 0x0007040600070406)),
+	PASSES(HOST_PAT, "each type", LOADS(PAT), SET(HOST_IA32_PAT, 0x0001040506070000)),
+	FAILS(HOST_PAT, "type 2", LOADS(PAT), SET(HOST_IA32_PAT, 0x02)),
+	FAILS(HOST_PAT, "type 3 last", LOADS(PAT), SET(HOST_IA32_PAT, 3ull << 56)),
+	FAILS(HOST_PAT, "type 8", LOADS(PAT), SET(HOST_IA32_PAT, 8ull << 24)),
+	SKIPS(HOST_PAT, "not loaded", SET(HOST_IA32_PAT, ~0ull)),
+	UNKNOWN(HOST_PAT, "4 or 6, or 2", LOADS(PAT), SET(HOST_IA32_PAT, 6),
+		FORGET(HOST_IA32_PAT, BIT(2))),
+	PASSES(HOST_PAT, "4 or 6", LOADS(PAT), SET(HOST_IA32_PAT, 6), FORGET(HOST_IA32_PAT, BIT(1))),
+	PASSES(HOST_EFER_RESERVED, "all bits there are", LOADS(EFER), SET(HOST_IA32_EFER, 0xd01)),
+	FAILS(HOST_EFER_RESERVED, "bit 1", LOADS(EFER), SET(HOST_IA32_EFER, 0x502)),
+	FAILS(HOST_EFER_RESERVED, "NXE without it", LOADS(EFER), SET(HOST_IA32_EFER, 0xd00),
+	      HAS_NOT(NX)),
+	UNKNOWN(HOST_EFER_RESERVED, "NXE, support not known", LOADS(EFER),
+		SET(HOST_IA32_EFER, 0xd00), MAY_HAVE(NX)),
+	SKIPS(HOST_EFER_RESERVED, "not loaded", SET(HOST_IA32_EFER, ~0ull)),
+	PASSES(HOST_EFER_MODE, "64-bit host", LOADS(EFER), SET(HOST_IA32_EFER, LMA_LME)),
+	PASSES(HOST_EFER_MODE, "32-bit host", LOADS(EFER), SET(HOST_IA32_EFER, 0), HOST_32),
+	FAILS(HOST_EFER_MODE, "LME alone", LOADS(EFER), SET(HOST_IA32_EFER, BIT(8))),
+	FAILS(HOST_EFER_MODE, "LMA alone", LOADS(EFER), SET(HOST_IA32_EFER, BIT(10))),
+	FAILS(HOST_EFER_MODE, "neither", LOADS(EFER), SET(HOST_IA32_EFER, 0)),
+	FAILS(HOST_EFER_MODE, "32-bit host with both", LOADS(EFER), SET(HOST_IA32_EFER, LMA_LME),
+	      HOST_32),
+	UNKNOWN(HOST_EFER_MODE, "host size not known", LOADS(EFER), SET(HOST_IA32_EFER, LMA_LME),
+		FORGET(VM_EXIT_CONTROLS, EXIT_HOST_ADDRESS_SPACE_SIZE)),
+	FAILS(HOST_EFER_MODE, "LME alone, host size not known", LOADS(EFER),
+	      SET(HOST_IA32_EFER, BIT(8)),
+	      FORGET(VM_EXIT_CONTROLS, EXIT_HOST_ADDRESS_SPACE_SIZE)),
+	PASSES(HOST_S_CET, "all that is there", LOADS(CET), SET(HOST_IA32_S_CET, 0x43f)),
+	FAILS(HOST_S_CET, "bit 6", LOADS(CET), SET(HOST_IA32_S_CET, BIT(6))),
+	FAILS(HOST_S_CET, "shadow stacks without them", LOADS(CET), SET(HOST_IA32_S_CET, 1),
+	      HAS_NOT(CET_SS)),
+	FAILS(HOST_S_CET, "bits 10 and 11", LOADS(CET), SET(HOST_IA32_S_CET, BIT(10) | BIT(11))),
+	SKIPS(HOST_S_CET, "not loaded", SET(HOST_IA32_S_CET, BIT(6))),
+	UNKNOWN(HOST_S_CET, "bit 11 not known", LOADS(CET), SET(HOST_IA32_S_CET, BIT(10)),
+		FORGET(HOST_IA32_S_CET, BIT(11))),
+	CANONICAL(HOST_CET_ADDRESSES, HOST_IA32_S_CET, LOADS(CET)),
+	CANONICAL(HOST_CET_ADDRESSES, HOST_SSP, LOADS(CET)),
+	FAILS(HOST_CET_ADDRESSES, "above 4 GiB in a 32-bit host", LOADS(CET), HOST_32,
+	      SET(HOST_SSP, BIT(32))),
+	PASSES(HOST_CET_ADDRESSES, "below 4 GiB in a 32-bit host", LOADS(CET), HOST_32,
+	       SET(HOST_SSP, BIT(31))),
+	CANONICAL(HOST_SSP_TABLE, HOST_IA32_INTERRUPT_SSP_TABLE_ADDR, LOADS(CET)),
+	PASSES(HOST_SSP_ALIGNED, "4 bytes", LOADS(CET), SET(HOST_SSP, 4)),
+	FAILS(HOST_SSP_ALIGNED, "2 bytes", LOADS(CET), SET(HOST_SSP, 2)),
+	SKIPS(HOST_SSP_ALIGNED, "not loaded", SET(HOST_SSP, 2)),
+	UNKNOWN(HOST_SSP_ALIGNED, "not known", LOADS(CET), FORGET(HOST_SSP, BIT(0))),
+	PASSES(HOST_PKRS, "32 bits", LOADS(PKRS), SET(HOST_IA32_PKRS, 0xffffffff)),
+	FAILS(HOST_PKRS, "33 bits", LOADS(PKRS), SET(HOST_IA32_PKRS, BIT(32))),
+	SKIPS(HOST_PKRS, "not loaded", SET(HOST_IA32_PKRS, BIT(32))),
+	UNKNOWN(HOST_PKRS, "not known", LOADS(PKRS), FORGET(HOST_IA32_PKRS, BIT(63))),
+	PASSES(HOST_FRED_CONFIG, "all bits", EXIT2(EXIT2_LOAD_FRED),
+	       SET(HOST_IA32_FRED_CONFIG, MASK(63, 12) | 0x7cb)),
+	FAILS(HOST_FRED_CONFIG, "bit 2", EXIT2(EXIT2_LOAD_FRED), SET(HOST_IA32_FRED_CONFIG, BIT(2))),
+	FAILS(HOST_FRED_CONFIG, "bit 11", EXIT2(EXIT2_LOAD_FRED),
+	      SET(HOST_IA32_FRED_CONFIG, BIT(11))),
+	FAILS(HOST_FRED_CONFIG, "not canonical", EXIT2(EXIT2_LOAD_FRED),
+	      SET(HOST_IA32_FRED_CONFIG, BIT(47))),
+	SKIPS(HOST_FRED_CONFIG, "not loaded", SET(HOST_IA32_FRED_CONFIG, BIT(2))),
+	UNKNOWN(HOST_FRED_CONFIG, "not known", EXIT2(EXIT2_LOAD_FRED),
+		FORGET(HOST_IA32_FRED_CONFIG, BIT(5))),
+	PASSES(HOST_FRED_STACKS, "aligned", EXIT2(EXIT2_LOAD_FRED), SET(HOST_IA32_FRED_RSP1, 0x40),
+	       SET(HOST_IA32_FRED_SSP3, 8)),
+	FAILS(HOST_FRED_STACKS, "RSP1 is not", EXIT2(EXIT2_LOAD_FRED),
+	      SET(HOST_IA32_FRED_RSP1, 0x20)),
+	FAILS(HOST_FRED_STACKS, "RSP3 is not canonical", EXIT2(EXIT2_LOAD_FRED),
+	      SET(HOST_IA32_FRED_RSP3, BIT(63))),
+	FAILS(HOST_FRED_STACKS, "SSP3 is not", EXIT2(EXIT2_LOAD_FRED), SET(HOST_IA32_FRED_SSP3, 4)),
+	FAILS(HOST_FRED_STACKS, "SSP2 is not canonical", EXIT2(EXIT2_LOAD_FRED),
+	      SET(HOST_IA32_FRED_SSP2, BIT(62))),
+	UNKNOWN(HOST_FRED_STACKS, "RSP2 not known", EXIT2(EXIT2_LOAD_FRED),
+		FORGET(HOST_IA32_FRED_RSP2, ~0ull)),
+	PASSES(HOST_SPEC_CTRL, "what is there", EXIT2(EXIT2_LOAD_SPEC_CTRL),
+	       SET(HOST_IA32_SPEC_CTRL, 7)),
+	FAILS(HOST_SPEC_CTRL, "bit 9", EXIT2(EXIT2_LOAD_SPEC_CTRL),
+	      SET(HOST_IA32_SPEC_CTRL, BIT(9))),
+	FAILS(HOST_SPEC_CTRL, "PSFD without it", EXIT2(EXIT2_LOAD_SPEC_CTRL),
+	      SET(HOST_IA32_SPEC_CTRL, BIT(7))),
+	SKIPS(HOST_SPEC_CTRL, "not loaded", SET(HOST_IA32_SPEC_CTRL, BIT(9))),
+	UNKNOWN(HOST_SPEC_CTRL, "PSFD, support not known", EXIT2(EXIT2_LOAD_SPEC_CTRL),
+		SET(HOST_IA32_SPEC_CTRL, BIT(7)), MAY_HAVE(PSFD)),
+
+	PASSES(HOST_SELECTORS, "as they are"),
+	FAILS(HOST_SELECTORS, "ES with RPL 3", SET(HOST_ES_SELECTOR, 0x2b)),
+	FAILS(HOST_SELECTORS, "GS in the LDT", SET(HOST_GS_SELECTOR, 0x4)),
+	FAILS(HOST_SELECTORS, "TR with RPL 1", SET(HOST_TR_SELECTOR, 0x41)),
+	UNKNOWN(HOST_SELECTORS, "DS not known", FORGET(HOST_DS_SELECTOR, 0xffff)),
+	PASSES(HOST_CS_TR_NULL, "neither"),
+	FAILS(HOST_CS_TR_NULL, "CS", SET(HOST_CS_SELECTOR, 0)),
+	FAILS(HOST_CS_TR_NULL, "TR", SET(HOST_TR_SELECTOR, 0)),
+	UNKNOWN(HOST_CS_TR_NULL, "CS not known", FORGET(HOST_CS_SELECTOR, 0xffff)),
+	PASSES(HOST_SS_NULL, "32-bit host with SS", HOST_32),
+	FAILS(HOST_SS_NULL, "32-bit host without", HOST_32, SET(HOST_SS_SELECTOR, 0)),
+	SKIPS(HOST_SS_NULL, "64-bit host without", SET(HOST_SS_SELECTOR, 0)),
+	UNKNOWN(HOST_SS_NULL, "without, host size not known", SET(HOST_SS_SELECTOR, 0),
+		FORGET(VM_EXIT_CONTROLS, EXIT_HOST_ADDRESS_SPACE_SIZE)),
+	CANONICAL(HOST_BASES, HOST_FS_BASE, NO_MORE),
+	CANONICAL(HOST_BASES, HOST_GS_BASE, NO_MORE),
+	CANONICAL(HOST_BASES, HOST_TR_BASE, NO_MORE),
+	CANONICAL(HOST_BASES, HOST_GDTR_BASE, NO_MORE),
+	CANONICAL(HOST_BASES, HOST_IDTR_BASE, NO_MORE),
+
+	PASSES(HOST_SIZE_LMA, "64-bit L1 and host"),
+	FAILS(HOST_SIZE_LMA, "64-bit L1, 32-bit host", HOST_32),
+	FAILS(HOST_SIZE_LMA, "32-bit L1, 64-bit host", L1_OFF(MODE, BIT(MODE_LMA))),
+	PASSES(HOST_SIZE_LMA, "32-bit L1 and host", L1_OFF(MODE, BIT(MODE_LMA)), HOST_32),
+	UNKNOWN(HOST_SIZE_LMA, "L1's mode not known", L1_FORGET(MODE, ~0ull)),
+	PASSES(HOST_SIZE_GUEST, "32-bit host and guest", HOST_32,
+	       OFF(VM_ENTRY_CONTROLS, ENTRY_IA32E_MODE_GUEST)),
+	FAILS(HOST_SIZE_GUEST, "32-bit host, 64-bit guest", HOST_32),
+	SKIPS(HOST_SIZE_GUEST, "64-bit host"),
+	UNKNOWN(HOST_SIZE_GUEST, "32-bit host, guest not known", HOST_32,
+		FORGET(VM_ENTRY_CONTROLS, ENTRY_IA32E_MODE_GUEST)),
+	PASSES(HOST_CR4_SIZE, "64-bit host with PAE and PCIDE", ON(HOST_CR4, BIT(17))),
+	FAILS(HOST_CR4_SIZE, "64-bit host without PAE", OFF(HOST_CR4, BIT(5))),
+	FAILS(HOST_CR4_SIZE, "32-bit host with PCIDE", HOST_32, ON(HOST_CR4, BIT(17))),
+	PASSES(HOST_CR4_SIZE, "32-bit host without both", HOST_32, OFF(HOST_CR4, BIT(5))),
+	UNKNOWN(HOST_CR4_SIZE, "PCIDE, host size not known", ON(HOST_CR4, BIT(17)),
+		FORGET(VM_EXIT_CONTROLS, EXIT_HOST_ADDRESS_SPACE_SIZE)),
+	FAILS(HOST_CR4_SIZE, "PCIDE without PAE, host size not known", ON(HOST_CR4, BIT(17)),
+	      OFF(HOST_CR4, BIT(5)), FORGET(VM_EXIT_CONTROLS, EXIT_HOST_ADDRESS_SPACE_SIZE)),
+	PASSES(HOST_FRED_SIZE, "32-bit host without", HOST_32),
+	FAILS(HOST_FRED_SIZE, "32-bit host with FRED", HOST_32, ON(HOST_CR4, BIT(32))),
+	SKIPS(HOST_FRED_SIZE, "64-bit host with FRED", ON(HOST_CR4, BIT(32))),
+	UNKNOWN(HOST_FRED_SIZE, "not known", HOST_32, FORGET(HOST_CR4, BIT(32))),
+	CANONICAL(HOST_RIP, HOST_RIP, NO_MORE),
+	PASSES(HOST_RIP, "32 bits in a 32-bit host", HOST_32, SET(HOST_RIP, 0xffffffff)),
+	FAILS(HOST_RIP, "33 bits in a 32-bit host", HOST_32, SET(HOST_RIP, BIT(32))),
+};
+
+static void every_case_gives_its_verdict(void **state)
+{
+	(void)state;
+	run_cases(all, ARRAY_SIZE(all));
+}
+
+static void every_check_has_cases(void **state)
+{
+	(void)state;
+	every_row_has_cases(all, ARRAY_SIZE(all), CHECK_HOST_CR0, CHECK_HOST_RIP);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_case_gives_its_verdict),
+		cmocka_unit_test(every_check_has_cases),
+	};
+	return cmocka_run_group_tests_name("replay/check_host", tests, NULL, NULL);
+}
