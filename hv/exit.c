@@ -64,16 +64,23 @@ static enum exit_action handle_l1_exit(struct percpu *cpu)
 	l1_stop_unexpected(cpu);
 }
 
-/* Behind the instruction; outside 64-bit mode RIP has 32 bits. */
+static bool is_64bit_code(void)
+{
+	return vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & BIT(13) &&
+	       vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA;
+}
+
+/* Behind the instruction. */
 static void skip_instruction(struct percpu *cpu)
 {
-	const bool code64 = vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & BIT(13) &&
-			    vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA;
-	const u64 rip = cpu->exit.rip + cpu->exit.insn_length;
 	const u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+	u64 rip = cpu->exit.rip + cpu->exit.insn_length;
 
-	vmwrite(VMCS_GUEST_RIP, code64 ? rip : (u32)rip);
-	if (blocking & BLOCKING_STI_MOV_SS)
+	/* Outside 64-bit mode RIP has 32 bits. */
+	if (unlikely((rip ^ cpu->exit.rip) >> 32) && !is_64bit_code())
+		rip = (u32)rip;
+	vmwrite(VMCS_GUEST_RIP, rip);
+	if (unlikely(blocking & BLOCKING_STI_MOV_SS))
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~(u64)BLOCKING_STI_MOV_SS);
 	/* RFLAGS.TF: the single-step trap that the skipped instruction would have ended with. */
 	if (unlikely(vmread(VMCS_GUEST_RFLAGS) & BIT(8)))

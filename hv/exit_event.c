@@ -8,21 +8,35 @@
 #include "recorder/emit.h"
 #include "vmx/tables.h"
 
-static u64 processor_mode(const struct percpu *cpu)
+/* The bits of @value from @low on, moved to @to. */
+#define MOVED(value, low, bits, to) (((value) >> (low)&MASK((bits)-1, 0)) << (to))
+
+/*
+ * PE and PG are the same for the processor and for L1, VMXE is in the read shadow: L1 can't make
+ * hv's masks show anything else.
+ */
+static u64 processor_mode(const struct percpu *cpu, u64 rflags)
 {
-	const u64 cr0 = vmcs01_visible_cr0();
+	const u64 cr0 = vmread(VMCS_GUEST_CR0);
 	const u64 cs = vmread(VMCS_GUEST_CS_ACCESS_RIGHTS);
 	const u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 
-	return BITS(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), 6, 5) << MODE_CPL |
-	       BITS(cr0, 0, 0) << MODE_PE | BITS(vmread(VMCS_GUEST_RFLAGS), 17, 17) << MODE_VM |
-	       BITS(vmread(VMCS_GUEST_IA32_EFER), 10, 10) << MODE_LMA |
-	       BITS(cs, 13, 13) << MODE_CS_L | BITS(cs, 14, 14) << MODE_CS_D |
-	       BITS(vmcs01_visible_cr4(), 13, 13) << MODE_VMXE | BITS(blocking, 0, 0) << MODE_STI |
-	       BITS(blocking, 1, 1) << MODE_MOV_SS |
-	       (u64)(cpu->nested.mode == NESTED_ROOT) << MODE_VMX_ROOT |
-	       BITS(cr0, 31, 31) << MODE_PG;
+	return MOVED(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), 5, 2, MODE_CPL) |
+	       MOVED(cr0, 0, 1, MODE_PE) | MOVED(rflags, 17, 1, MODE_VM) |
+	       MOVED(vmread(VMCS_GUEST_IA32_EFER), 10, 1, MODE_LMA) | MOVED(cs, 13, 2, MODE_CS_L) |
+	       MOVED(vmread(VMCS_CR4_READ_SHADOW), 13, 1, MODE_VMXE) |
+	       MOVED(blocking, 0, 2, MODE_STI) |
+	       (u64)(cpu->nested.mode == NESTED_ROOT) << MODE_VMX_ROOT | MOVED(cr0, 31, 1, MODE_PG);
 }
+
+_Static_assert(MODE_CS_D == MODE_CS_L + 1, "bits 14:13 of access rights");
+_Static_assert(MODE_MOV_SS == MODE_STI + 1, "bits 1:0 of interruptibility");
+
+/* The kind with the most columns that a handler fills. */
+#define EVENT(KIND, name, id, key, flags, title, columns) \
+	_Static_assert(sizeof(struct ev_##name) <= sizeof(struct ev_vmxon), #name);
+#include "trace/events.def"
+#undef EVENT
 
 static bool is_insn(u8 kind)
 {
@@ -52,7 +66,7 @@ u64 *exit_event(struct percpu *cpu, u8 kind, u8 level)
 {
 	struct pending_event *pending = &cpu->pending;
 
-	memset(pending, 0, sizeof(*pending));
+	*(struct ev_vmxon *)pending->columns = (struct ev_vmxon){ 0 };
 	pending->event = (struct trace_event){
 		.kind = kind,
 		.level = level,
@@ -63,8 +77,8 @@ u64 *exit_event(struct percpu *cpu, u8 kind, u8 level)
 	if (is_insn(kind)) {
 		struct ev_insn *insn = (struct ev_insn *)pending->columns;
 
-		insn->mode = processor_mode(cpu);
 		insn->rflags = insn->rflags_after = vmread(VMCS_GUEST_RFLAGS);
+		insn->mode = processor_mode(cpu, insn->rflags);
 		insn->cr3 = vmread(VMCS_GUEST_CR3);
 		insn->vmcs = cpu->nested.current_pointer;
 		insn->length = cpu->exit.insn_length;
