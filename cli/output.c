@@ -55,7 +55,11 @@ void output_rotate(const char *path)
 	const size_t stem =
 		dot && dot > (slash ? slash + 1 : path) ? (size_t)(dot - path) : strlen(path);
 	char to[PATH_MAX];
+	struct stat status;
 
+	/* A device or a pipe is written to, never put aside. */
+	if (!lstat(path, &status) && !S_ISREG(status.st_mode))
+		return;
 	for (unsigned number = 1; number < 100000; number++) {
 		if ((size_t)snprintf(to, sizeof(to), "%.*s-%u%s", (int)stem, path, number,
 				     path + stem) >= sizeof(to))

@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/message.h"
@@ -38,6 +39,13 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+static bool is_tape_name(const char *name)
+{
+	const size_t length = strlen(name);
+
+	return length > 4 && !strcmp(name + length - 4, ".vxt");
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
@@ -55,6 +63,9 @@ int main(int argc, char **argv)
 		return EXIT_CLEAN;
 	}
 	command = find_command(argv[1]);
+	/* A tape alone: say what it is of. */
+	if (!command && (is_tape_name(argv[1]) || !access(argv[1], R_OK)))
+		return cmd_info(argc, argv);
 	if (!command)
 		die("no verb '%s'; 'vmxtape --help' lists them", argv[1]);
 	return command->run(argc - 1, argv + 1);
