@@ -64,7 +64,7 @@ static void do_divide(void *unused)
 /* What the bitmap does not name stays in L2. */
 static void code_own_exception(void)
 {
-	struct guest_fault fault = { 0xff, 0, 0, 0 };
+	struct guest_fault fault = { .vector = 0xff };
 	const bool ran = guest_try(do_divide, NULL, &fault);
 
 	l2_vmcall(!ran && fault.vector == VECTOR_DE);
@@ -104,7 +104,7 @@ static void do_vmcall(void *unused)
 
 static void code_inject_exception(void)
 {
-	struct guest_fault fault = { 0xff, 0, 0, 0 };
+	struct guest_fault fault = { .vector = 0xff };
 	bool ran;
 
 	progress = 0;

@@ -86,6 +86,7 @@ struct guest_fault {
 	u32 error; /* 0 for vectors without one */
 	u64 cr2;   /* for a page fault */
 	u64 rip;   /* of the instruction that faulted */
+	u64 rflags;
 };
 
 /*
@@ -93,6 +94,15 @@ struct guest_fault {
  * ended it. May be nested. An exception outside of guest_try() fails the guest.
  */
 bool guest_try(void (*fn)(void *arg), void *arg, struct guest_fault *fault);
+
+/*
+ * The same in ring 3. The function must not need ring 0, nor must what it calls. Not to be nested
+ * in itself.
+ */
+bool guest_try_user(void (*fn)(void *arg), void *arg, struct guest_fault *fault);
+
+/* The same for the instruction bytes at @code, in compatibility mode. */
+bool guest_try_compat(const u8 *code, size_t size, struct guest_fault *fault);
 
 /*
  * From here on vector @vector (2 for NMIs, 32 to 255) calls @handler; NULL counts only. The local
@@ -108,9 +118,6 @@ void guest_apic_enable(void);
 
 /* One interrupt after @count ticks of the local APIC's timer. */
 void guest_apic_timer(u8 vector, u32 count);
-
-/* The stack that an interrupt from ring 3 takes. */
-void guest_set_ring0_stack(u64 rsp);
 
 extern u64 guest_gdt[];
 extern u64 guest_pml4[];

@@ -5,6 +5,7 @@
 #define VECTORS		   256
 #define FIRST_INTERRUPT	   32
 #define NMI		   2
+#define EXCEPTION_GP	   13
 #define EXCEPTION_PF	   14
 
 #define PIC_MASTER_DATA	   0x21
@@ -20,6 +21,11 @@
 #define APIC_DIVIDE_BY_1   0xb
 
 #define GATE_INTERRUPT	   0x8e
+
+/* SDM: "Error Code", with the bit that says IDT. */
+#define GATE_ERROR(vector) ((vector) << 3 | 2)
+
+#define FAR_RETURN	   0xcb
 
 #define TSS_RSP0	   4
 #define TSS_IOBASE	   102
@@ -50,10 +56,13 @@ try {
 
 bool guest_call(void (*fn)(void *), void *arg, u64 *resume);
 _Noreturn void guest_unwind(u64 resume);
+void guest_enter_user(void (*fn)(void *arg), void *arg);
+void guest_enter_compat(const void *code);
 void guest_trap(struct guest_trap_frame *frame);
 
 static struct gate idt[VECTORS];
 static struct try *try_now;
+static u8 trap_stack[PAGE_SIZE] __attribute__((aligned(16))); /* of traps from ring 3 */
 static bool apic_enabled;
 static struct {
 	void (*handler)(struct guest_trap_frame *frame);
@@ -84,11 +93,6 @@ void guest_trap_init(void)
 	*(u16 *)(guest_tss + TSS_IOBASE) = GUEST_TSS_SIZE;
 }
 
-void guest_set_ring0_stack(u64 rsp)
-{
-	memcpy(guest_tss + TSS_RSP0, &rsp, sizeof(rsp));
-}
-
 bool guest_try(void (*fn)(void *arg), void *arg, struct guest_fault *fault)
 {
 	struct try try = { .fault = fault, .outer = try_now };
@@ -98,6 +102,45 @@ bool guest_try(void (*fn)(void *arg), void *arg, struct guest_fault *fault)
 	faulted = guest_call(fn, arg, &try.resume);
 	try_now = try.outer;
 	return !faulted;
+}
+
+struct user_call {
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+static void call_user(void *arg)
+{
+	const struct user_call *call = arg;
+
+	guest_enter_user(call->fn, call->arg);
+}
+
+/* Ring 3 comes back by INT, which its gate does not allow: #GP with the gate's number. */
+bool guest_try_user(void (*fn)(void *arg), void *arg, struct guest_fault *fault)
+{
+	struct user_call call = { fn, arg };
+	const u64 stack = (uintptr_t)(trap_stack + sizeof(trap_stack));
+
+	memcpy(guest_tss + TSS_RSP0, &stack, sizeof(stack));
+	return guest_try(call_user, &call, fault) ||
+	       (fault->vector == EXCEPTION_GP && fault->error == GATE_ERROR(GUEST_USER_RETURN));
+}
+
+static void call_compat(void *code)
+{
+	guest_enter_compat(code);
+}
+
+bool guest_try_compat(const u8 *code, size_t size, struct guest_fault *fault)
+{
+	static u8 buffer[32];
+
+	if (size >= sizeof(buffer))
+		guest_fail("%zu bytes of code are too many", size);
+	memcpy(buffer, code, size);
+	buffer[size] = FAR_RETURN;
+	return guest_try(call_compat, buffer, fault);
 }
 
 static void take_interrupt(struct guest_trap_frame *frame)
@@ -123,6 +166,7 @@ void guest_trap(struct guest_trap_frame *frame)
 		.error = (u32)frame->error,
 		.cr2 = frame->vector == EXCEPTION_PF ? read_cr2() : 0,
 		.rip = frame->rip,
+		.rflags = frame->rflags,
 	};
 	guest_unwind(try_now->resume);
 }

@@ -83,6 +83,11 @@ guest_call:
 
 	.globl guest_unwind
 guest_unwind:
+	/* From ring 3 these come back as null selectors, which compatibility mode would mind. */
+	movl $GUEST_DS, %eax
+	movl %eax, %ss
+	movl %eax, %ds
+	movl %eax, %es
 	movq %rdi, %rsp
 	movl $1, %eax
 1:	popfq
@@ -93,3 +98,34 @@ guest_unwind:
 	pop %rbx
 	pop %rbp
 	ret
+
+/* void guest_enter_user(void (*fn)(void *), void *arg): never comes back by itself. */
+	.globl guest_enter_user
+guest_enter_user:
+	movq %rdi, %rax
+	movq %rsi, %rdi
+	push $GUEST_USER_DS
+	push $user_stack_top
+	push $0x2
+	push $GUEST_USER_CS
+	push $1f
+	iretq
+1:	call *%rax
+	int $GUEST_USER_RETURN
+
+/* void guest_enter_compat(const void *code): a far call to 32-bit code, which returns by RETF. */
+	.globl guest_enter_compat
+guest_enter_compat:
+	movl %edi, compat_target
+	lcall *compat_target
+	ret
+
+	.data
+compat_target:
+	.long 0
+	.word GUEST_CS32
+
+	.bss
+	.balign 16
+	.skip 4096
+user_stack_top:
