@@ -1,6 +1,7 @@
 #include "hv/inject.h"
 
 #include "hv/insn.h"
+#include "hv/nested/nested.h"
 #include "vmx/tables.h"
 
 #define INFO_VALID	    BIT(31)
@@ -78,8 +79,10 @@ void inject_nmi_when_possible(struct percpu *cpu)
 {
 	const u64 blocked = BLOCKING_NMI | BLOCKING_MOV_SS | BLOCKING_STI;
 
-	if (cpu->nested.mode == NESTED_L2)
+	if (cpu->nested.mode == NESTED_L2) {
+		nested_deliver_nmi(cpu);
 		return;
+	}
 	if (vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO) & INFO_VALID ||
 	    vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & blocked) {
 		want_nmi_window(true);

@@ -6,7 +6,7 @@
 
 #include "hv/exit.h"
 
-/* Inject cpu->nmi_pending into L1 now, or ask for an NMI-window exit. Nothing while L2 runs. */
+/* Give cpu->nmi_pending to the guest now, or have it exit as soon as it can take it. */
 void inject_nmi_when_possible(struct percpu *cpu);
 
 /* Leave a pending single-step debug exception (BS) for the next entry. */

@@ -8,6 +8,7 @@
 #include "hv/guestmem.h"
 #include "hv/insn.h"
 #include "hv/nested/ept02.h"
+#include "hv/nested/msrlist.h"
 #include "hv/nested/nested.h"
 #include "hv/nested/outcome.h"
 #include "hv/nested/reflect.h"
@@ -138,6 +139,31 @@ static void give_nmi_to_l2(struct percpu *cpu)
 	cpu->nmi_pending = false;
 }
 
+/*
+ * An NMI that came while hv ran can't be made to come again. With the timer at 0 the processor
+ * exits behind the entry and what it injects, where the NMI would have exited.
+ */
+static void make_l2_exit_for_nmi(struct nested *nested)
+{
+	const u64 pin = F12(nested->current, PIN_BASED_CONTROLS);
+
+	if (nested->nmi_exit)
+		return;
+	if (!(pin & PIN_VIRTUAL_NMIS) && vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & BLOCKING_NMI)
+		return; /* until L1 runs again */
+	nested->nmi_exit = true;
+	nested->timer_left = vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE);
+	vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, 0);
+}
+
+void nested_deliver_nmi(struct percpu *cpu)
+{
+	if (F12(cpu->nested.current, PIN_BASED_CONTROLS) & PIN_NMI_EXITING)
+		make_l2_exit_for_nmi(&cpu->nested);
+	else
+		give_nmi_to_l2(cpu);
+}
+
 static enum owner exception_or_nmi(struct percpu *cpu)
 {
 	const struct nested_vmcs *vmcs = cpu->nested.current;
@@ -156,9 +182,15 @@ static enum owner nmi_window(struct percpu *cpu)
 	return cpu->nested.nmi_window ? OWNER_HV : OWNER_L1;
 }
 
-/* L1's timer, or the heartbeat of hv where L1 has none. */
-static enum owner preemption_timer(struct percpu *cpu)
+/* An NMI for L1, L1's timer, or the heartbeat of hv where L1 has none. */
+static enum owner preemption_timer(struct percpu *cpu, struct nested_exit *exit)
 {
+	if (cpu->nested.nmi_exit) {
+		cpu->nmi_pending = false;
+		exit->reason = EXIT_EXCEPTION_NMI;
+		exit->event = INFO_NMI;
+		return OWNER_L1;
+	}
 	if (F12(cpu->nested.current, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER)
 		return OWNER_L1;
 	record_heartbeat(cpu);
@@ -253,7 +285,7 @@ static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
 	case EXIT_EPT_MISCONFIGURATION:
 		return ept_exit(cpu, exit);
 	case EXIT_PREEMPTION_TIMER:
-		return preemption_timer(cpu);
+		return preemption_timer(cpu, exit);
 	default:
 		return OWNER_L1;
 	}
@@ -276,13 +308,16 @@ enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler)
 	*for_l1_handler = false;
 	if (exit.reason & EXIT_REASON_ENTRY_FAILURE) {
 		nested_entry_settle(cpu, false);
+		/* The processor would have found this out before it loaded MSRs. */
+		msr_list_undo(nested->msr_undo);
 		return nested_reflect_entry_failure(cpu, exit.reason, exit.qualification);
 	}
 	nested_entry_settle(cpu, true);
 	nested_items_reset(nested);
 	owner = owner_of(cpu, &exit);
 	if (owner == OWNER_L1) {
-		exit.event = has_event(exit.reason) ? vmread(VMCS_VM_EXIT_INTERRUPTION_INFO) : 0;
+		if (has_event(cpu->exit.reason))
+			exit.event = vmread(VMCS_VM_EXIT_INTERRUPTION_INFO);
 		return nested_reflect(cpu, &exit);
 	}
 	nested->hidden_exits++;
@@ -291,7 +326,5 @@ enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler)
 		return EXIT_RESUME;
 	}
 	inject_again(cpu);
-	if (cpu->nmi_pending && !(F12(nested->current, PIN_BASED_CONTROLS) & PIN_NMI_EXITING))
-		give_nmi_to_l2(cpu);
 	return EXIT_RESUME;
 }

@@ -73,7 +73,28 @@ static bool load_debugctl(u64 value)
 	return true;
 }
 
-static bool load_msr(struct percpu *cpu, u32 index, u64 value)
+static void remember(struct msr_undo *undo, u32 index)
+{
+	u64 value;
+
+	/* A time that is put back would be a wrong one; what can't be read can't be put back. */
+	if (index == MSR_TSC || undo->count == MSR_LIST_MAX || rdmsr_safe(index, &value) != ST_OK)
+		return;
+	undo->entry[undo->count].index = index;
+	undo->entry[undo->count++].value = value;
+}
+
+void msr_list_undo(struct msr_undo *undo)
+{
+	while (undo->count) {
+		undo->count--;
+		(void)wrmsr_safe(undo->entry[undo->count].index, undo->entry[undo->count].value);
+		if (mtrr_is_msr(undo->entry[undo->count].index))
+			ept01_update_types();
+	}
+}
+
+static bool load_msr(struct percpu *cpu, u32 index, u64 value, struct msr_undo *undo)
 {
 	switch (index) {
 	case MSR_FS_BASE:
@@ -102,6 +123,8 @@ static bool load_msr(struct percpu *cpu, u32 index, u64 value)
 		vmwrite(field_of(index), value);
 		return true;
 	}
+	if (undo)
+		remember(undo, index);
 	if (wrmsr_safe(index, value) != ST_OK)
 		return false;
 	if (mtrr_is_msr(index))
@@ -133,7 +156,7 @@ static bool never_in_a_list(const struct list_entry *entry)
 }
 
 u32 msr_list_load(struct percpu *cpu, u64 address, u64 count, u32 first_item,
-		  struct trace_item *items, u32 *item_count)
+		  struct trace_item *items, u32 *item_count, struct msr_undo *undo)
 {
 	for (u32 i = 0; i < count; i++, address += sizeof(struct list_entry)) {
 		struct list_entry entry;
@@ -143,7 +166,7 @@ u32 msr_list_load(struct percpu *cpu, u64 address, u64 count, u32 first_item,
 		guest_read_gpa(address, &entry, sizeof(entry));
 		if (i < MSR_LIST_MAX / 2)
 			note(items, item_count, first_item + 2 * i, &entry);
-		if (never_in_a_list(&entry) || !load_msr(cpu, entry.index, entry.value))
+		if (never_in_a_list(&entry) || !load_msr(cpu, entry.index, entry.value, undo))
 			return i + 1;
 	}
 	return 0;

@@ -14,13 +14,25 @@ struct percpu;
 
 #define MSR_LIST_MAX 512 /* as IA32_VMX_MISC shows it */
 
+/* What MSRs held before a list was loaded, in its order; those in the VMCS and the TSC aside. */
+struct msr_undo {
+	u32 count;
+	struct {
+		u32 index;
+		u64 value;
+	} entry[MSR_LIST_MAX];
+};
+
+/* Put back what @undo says, last one first, and empty it. */
+void msr_list_undo(struct msr_undo *undo);
+
 /*
  * Load @count entries at @address. Returns 0, or the number, from 1, of the first entry that must
  * not be loaded; those before it are. @first_item is ITEM_MSR_LOAD or ITEM_MSR_HOST; what was read
- * is appended to @items, as far as there is room for TRACE_MAX_ITEMS.
+ * is appended to @items, as far as there is room for TRACE_MAX_ITEMS. @undo may be NULL.
  */
 u32 msr_list_load(struct percpu *cpu, u64 address, u64 count, u32 first_item,
-		  struct trace_item *items, u32 *item_count);
+		  struct trace_item *items, u32 *item_count, struct msr_undo *undo);
 
 /* Store likewise; the items tell the values stored. */
 u32 msr_list_store(struct percpu *cpu, u64 address, u64 count, struct trace_item *items,

@@ -41,6 +41,11 @@ enum exit_action nested_handle_vmfunc(struct percpu *cpu);
  */
 enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler);
 
+/*
+ * cpu->nmi_pending, and L2 is about to run: give it to L2, or make L2 exit for it, as L1 asked.
+ */
+void nested_deliver_nmi(struct percpu *cpu);
+
 /* The processor refused to enter VMCS02 (VMfail, @flags is RFLAGS after it). */
 void nested_entry_refused(struct percpu *cpu, u64 flags);
 

@@ -125,7 +125,9 @@ static void save_optional_state(struct nested *nested)
 		save(nested, VMCS_IX_GUEST_IA32_PAT);
 	if (exit & EXIT_SAVE_EFER)
 		save(nested, VMCS_IX_GUEST_IA32_EFER);
-	if (exit & EXIT_SAVE_PREEMPTION_TIMER)
+	if (exit & EXIT_SAVE_PREEMPTION_TIMER && nested->nmi_exit)
+		change(nested, VMCS_IX_VMX_PREEMPTION_TIMER_VALUE, nested->timer_left);
+	else if (exit & EXIT_SAVE_PREEMPTION_TIMER)
 		save(nested, VMCS_IX_VMX_PREEMPTION_TIMER_VALUE);
 	if (nested_uses_ept(vmcs) && F12(vmcs, GUEST_CR0) & CR0_PG &&
 	    F12(vmcs, GUEST_CR4) & CR4_PAE && !long_mode) {
@@ -189,7 +191,7 @@ static void enter_l1(struct percpu *cpu, const struct state_before *before, enum
 		abort = loading;
 	if (abort == ABORT_NONE && msr_list_load(cpu, F12(vmcs, VM_EXIT_MSR_LOAD_ADDRESS),
 						 F12(vmcs, VM_EXIT_MSR_LOAD_COUNT), ITEM_MSR_HOST,
-						 nested->items, &nested->item_count))
+						 nested->items, &nested->item_count, NULL))
 		abort = ABORT_LOADING_MSRS;
 	if (abort != ABORT_NONE)
 		vmx_abort(nested, abort);

@@ -5,6 +5,7 @@
 #include "hv/insn.h"
 #include "hv/mem.h"
 #include "hv/nested/ept02.h"
+#include "hv/nested/msrlist.h"
 #include "hv/nested/nested.h"
 #include "recorder/emit.h"
 
@@ -195,6 +196,7 @@ void nested_init(struct percpu *cpu)
 	nested->io_bitmap = mem_alloc_pages(2);
 	nested->dummy = mem_alloc_pages(1);
 	memset(nested->dummy, 0xff, PAGE_SIZE);
+	nested->msr_undo = mem_alloc_pages(pages_for(sizeof(*nested->msr_undo)));
 	hwvmcs_init(&nested->spare_vmcs02);
 	ept02_init(nested);
 }

@@ -20,6 +20,7 @@
 #define NESTED_EPT_PAGES 2048 /* of EPT02 on one processor, at most */
 #define NESTED_SET_WORDS ARRAY_SIZE(((struct vmcs_set *)NULL)->word)
 
+struct msr_undo;
 struct percpu;
 
 enum nested_mode {
@@ -113,9 +114,12 @@ struct nested {
 	struct ept02 ept02;
 
 	struct nested_entry entry;
-	u64 hv_ticks;	  /* added to by exit_dispatch() if it likes, taken by l2_exit */
-	u64 hidden_exits; /* of L2 since its entry */
-	bool nmi_window;  /* hv, not L1, asked for the NMI window of VMCS02 */
+	struct msr_undo *msr_undo; /* of the entry that waits */
+	u64 hv_ticks;		   /* added to by exit_dispatch() if it likes, taken by l2_exit */
+	u64 hidden_exits;	   /* of L2 since its entry */
+	bool nmi_window;	   /* hv, not L1, asked for the NMI window of VMCS02 */
+	bool nmi_exit;	/* the preemption timer of VMCS02 is 0 to make an NMI exit to L1 */
+	u64 timer_left; /* what it was before */
 
 	u32 item_count;
 	struct trace_item *items;	/* of the l2_exit being built, TRACE_MAX_ITEMS */

@@ -361,6 +361,7 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	if (nested->nmi_window || nested_sets_meet(&vmcs->dirty, &nested->computed_fields))
 		write_controls(nested, vmcs);
 	nested->nmi_window = false;
+	nested->nmi_exit = false;
 	write_dirty_fields(nested, vmcs);
 	write_kept_state(&kept);
 	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER)

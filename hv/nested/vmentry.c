@@ -88,13 +88,14 @@ static u32 load_msrs(struct percpu *cpu, struct nested_vmcs *vmcs)
 	struct nested_entry *entry = &cpu->nested.entry;
 	const u64 count = F12(vmcs, VM_ENTRY_MSR_LOAD_COUNT);
 
+	cpu->nested.msr_undo->count = 0;
 	if (!count)
 		return 0;
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_CS);
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_ESP);
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_EIP);
 	return msr_list_load(cpu, F12(vmcs, VM_ENTRY_MSR_LOAD_ADDRESS), count, ITEM_MSR_LOAD,
-			     entry->items, &entry->item_count);
+			     entry->items, &entry->item_count, cpu->nested.msr_undo);
 }
 
 /* Set the event of the instruction aside until the processor has judged. */

@@ -236,6 +236,32 @@ static void entry_failures_change_only_reason_and_qualification(void **state)
 	assert_u64(vmread(VMCS_GUEST_RIP), PLAY_HOST_RIP);
 }
 
+static void a_bad_guest_state_leaves_the_msrs_of_the_list_alone(void **state)
+{
+	struct {
+		u32 index, reserved;
+		u64 value;
+	} *list = stub_at(PLAY_PAGE);
+
+	(void)state;
+	list[0].index = MSR_LSTAR;
+	list[0].value = 1;
+	list[1].index = MSR_LSTAR;
+	list[1].value = 2;
+	stub_msr_set(MSR_LSTAR, 0x77);
+	set12(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, PLAY_PAGE);
+	set12(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 2);
+	play_enter(EXIT_VMLAUNCH);
+	assert_u64(stub_msr(MSR_LSTAR), 2);
+	stub_exit(cpu, EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE, 0);
+	assert_true(l1_got(EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE));
+	assert_u64(stub_msr(MSR_LSTAR), 0x77);
+	/* One that succeeds keeps them. */
+	play_enter(EXIT_VMLAUNCH);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(stub_msr(MSR_LSTAR), 2);
+}
+
 static void msr_lists_are_processed_at_exits(void **state)
 {
 	struct {
@@ -474,6 +500,64 @@ static void nmis_that_l1_leaves_to_l2_are_injected(void **state)
 	assert_u64(last_event()->col[3], 3);
 }
 
+/* An NMI arrives while hv handles an exit. */
+static void nmi_in_root_mode(void)
+{
+	cpu->nmi_pending = true;
+	stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, 0x8000);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, 1);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+}
+
+static void nmis_that_arrive_in_hv_reach_who_takes_them(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	set12(VMCS_PIN_BASED_CONTROLS, must_be_1(VMX_WORD_PIN));
+	play_enter(EXIT_VMRESUME);
+	nmi_in_root_mode();
+	assert_true(stub_injects(2));
+	assert_false(cpu->nmi_pending);
+	stub_exit(cpu, EXIT_HLT, 0);
+
+	set12(VMCS_PIN_BASED_CONTROLS,
+	      must_be_1(VMX_WORD_PIN) | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS | PIN_PREEMPTION_TIMER);
+	set12(VMCS_VM_EXIT_CONTROLS, get12(VMCS_VM_EXIT_CONTROLS) | EXIT_SAVE_PREEMPTION_TIMER);
+	set12(VMCS_VMX_PREEMPTION_TIMER_VALUE, 777);
+	play_enter(EXIT_VMRESUME);
+	nmi_in_root_mode();
+	assert_false(stub_injects(2));
+	assert_u64(vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE), 0);
+	stub_exit(cpu, EXIT_PREEMPTION_TIMER, 0);
+	assert_true(l1_got(EXIT_EXCEPTION_NMI));
+	assert_u64(get12(VMCS_VM_EXIT_INTERRUPTION_INFO), NMI);
+	assert_u64(get12(VMCS_VMX_PREEMPTION_TIMER_VALUE), 777);
+	assert_u64(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE), BIT(3));
+	assert_false(cpu->nmi_pending);
+
+	/* The timer is L1's again. */
+	play_enter(EXIT_VMRESUME);
+	stub_exit(cpu, EXIT_PREEMPTION_TIMER, 0);
+	assert_true(l1_got(EXIT_PREEMPTION_TIMER));
+}
+
+static void nmis_that_l2_blocks_for_l1_wait_until_l1_runs(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	set12(VMCS_PIN_BASED_CONTROLS, must_be_1(VMX_WORD_PIN) | PIN_NMI_EXITING);
+	set12(VMCS_GUEST_INTERRUPTIBILITY_STATE, BIT(3));
+	play_enter(EXIT_VMRESUME);
+	nmi_in_root_mode();
+	assert_true(vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE) != 0);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_true(l1_got(EXIT_HLT));
+	assert_true(cpu->nmi_pending);
+	/* Still blocked, as it was in L2: hv waits for the window. */
+	assert_u64(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE), BIT(3));
+	assert_true(vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_NMI_WINDOW_EXITING);
+}
+
 static void windows_that_l1_asked_for_are_its_own(void **state)
 {
 	(void)state;
@@ -610,6 +694,7 @@ int main(void)
 		IN(play_good_vmcs, pat_and_efer_are_saved_and_loaded_on_demand),
 		IN(play_good_vmcs, a_32_bit_host_gets_32_bit_state),
 		IN(play_good_vmcs, entry_failures_change_only_reason_and_qualification),
+		IN(play_good_vmcs, a_bad_guest_state_leaves_the_msrs_of_the_list_alone),
 		IN(play_good_vmcs, msr_lists_are_processed_at_exits),
 		IN(play_good_vmcs, bad_msr_lists_at_exits_abort),
 		IN(play_good_vmcs, the_preemption_timer_is_saved_if_l1_asks),
@@ -619,6 +704,8 @@ int main(void)
 		IN(play_good_vmcs, exceptions_go_to_l1_by_its_bitmap),
 		IN(play_good_vmcs, nmis_that_l1_takes_exit_to_it_and_are_blocked_there),
 		IN(play_good_vmcs, nmis_that_l1_leaves_to_l2_are_injected),
+		IN(play_l2_with_ept, nmis_that_arrive_in_hv_reach_who_takes_them),
+		IN(play_l2_with_ept, nmis_that_l2_blocks_for_l1_wait_until_l1_runs),
 		IN(play_good_vmcs, windows_that_l1_asked_for_are_its_own),
 		IN(play_good_vmcs, external_interrupts_keep_their_vector),
 		IN(play_l2, exits_of_l2_that_only_l1_can_want_are_l1s),
