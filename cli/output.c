@@ -49,16 +49,28 @@ char *output_work_folder(const char *keep)
 	return path;
 }
 
+/* A device or a pipe is written to, and never put aside. */
+static bool is_special(const char *path)
+{
+	struct stat status;
+
+	return !lstat(path, &status) && !S_ISREG(status.st_mode);
+}
+
+void output_remove(const char *path)
+{
+	if (!is_special(path))
+		unlink(path);
+}
+
 void output_rotate(const char *path)
 {
 	const char *const slash = strrchr(path, '/'), *const dot = strrchr(path, '.');
 	const size_t stem =
 		dot && dot > (slash ? slash + 1 : path) ? (size_t)(dot - path) : strlen(path);
 	char to[PATH_MAX];
-	struct stat status;
 
-	/* A device or a pipe is written to, never put aside. */
-	if (!lstat(path, &status) && !S_ISREG(status.st_mode))
+	if (is_special(path))
 		return;
 	for (unsigned number = 1; number < 100000; number++) {
 		if ((size_t)snprintf(to, sizeof(to), "%.*s-%u%s", (int)stem, path, number,

@@ -15,8 +15,12 @@ char *output_work_folder(const char *keep);
 
 /*
  * Move a file at @path out of the way: "a.vxt" becomes "a-1.vxt", or the next number that is free,
- * and a message says so. Does nothing when there is no such file. Dies on failure.
+ * and a message says so. Does nothing when there is no such file, or it is a device or a pipe.
+ * Dies on failure.
  */
 void output_rotate(const char *path);
+
+/* Remove the file at @path, unless it is a device or a pipe. */
+void output_remove(const char *path);
 
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/message.h"
+#include "cli/output.h"
 #include "recorder/capture.h"
 
 #define MAX_LINE       1024
@@ -306,10 +307,11 @@ static int finish(struct state *state)
 		result = EXIT_DAMAGED;
 	}
 	if (!stats->head) {
-		message("nothing was recorded: %s",
-			state->last_hv_line[0] ? state->last_hv_line
-					       : "the hypervisor below L1 sent nothing");
-		unlink(run->tape);
+		if (!state->failed)
+			message("nothing was recorded: %s",
+				state->last_hv_line[0] ? state->last_hv_line
+						       : "the hypervisor below L1 sent nothing");
+		output_remove(run->tape);
 		return EXIT_USAGE;
 	}
 	summary(state, &end);
