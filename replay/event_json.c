@@ -15,7 +15,9 @@ char *json_string(char *to, const void *text, size_t count)
 			*to++ = '\\';
 			*to++ = (char)bytes[i];
 		} else {
-			to = put_hex_digits(put_bytes(to, "\\u", 2), bytes[i], 4);
+			to = put_bytes(to, "\\u00", 4);
+			*to++ = "0123456789abcdef"[bytes[i] >> 4];
+			*to++ = "0123456789abcdef"[bytes[i] & 15];
 		}
 	}
 	return put_char(to, '"');
