@@ -18,6 +18,10 @@ extern const size_t l1_l2_access_count;
 extern const struct l2_case l1_l2_state_cases[];
 extern const size_t l1_l2_state_count;
 
+/* L2 in other modes than 64-bit mode at CPL 0. */
+extern const struct l2_case l1_l2_mode_cases[];
+extern const size_t l1_l2_mode_count;
+
 /* Exceptions, interrupts, injection. */
 extern const struct l2_case l1_l2_event_cases[];
 extern const size_t l1_l2_event_count;

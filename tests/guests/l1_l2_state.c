@@ -261,78 +261,6 @@ static void check_apic_access(struct l2 *l2)
 	l2_expect_field(VMCS_EXIT_QUALIFICATION, APIC_ID_REGISTER);
 }
 
-/* --- modes ----------------------------------------------------------------------------------- */
-
-/* Bochs 2.7 wants bits 1:0 of CS to equal its DPL, which real mode does not: hence 64 bytes. */
-__asm__("	.pushsection .text\n"
-	"	.code16\n"
-	"	.balign 64\n"
-	"l2_real_mode:\n"
-	"	movl $0x12345678, %eax\n"
-	"	cpuid\n"
-	"	movl %ebx, %eax\n"
-	"	outb %al, $0x80\n"
-	"	hlt\n"
-	"	movl $1, %eax\n"
-	"	vmcall\n"
-	"	.code64\n"
-	"	.popsection\n");
-extern const u8 l2_real_mode[];
-
-#define CR0_ET	       BIT(4)
-#define CR0_NE	       BIT(5)
-#define REAL_LIMIT     0xffff
-#define RIGHTS_CODE16  0x9b
-#define RIGHTS_DATA16  0x93
-#define IDT_REAL_LIMIT 0x3ff
-
-static void enter_real_mode(u64 base)
-{
-	static const u32 segments[] = { VMCS_GUEST_ES_SELECTOR, VMCS_GUEST_CS_SELECTOR,
-					VMCS_GUEST_SS_SELECTOR, VMCS_GUEST_DS_SELECTOR,
-					VMCS_GUEST_FS_SELECTOR, VMCS_GUEST_GS_SELECTOR };
-
-	for (size_t i = 0; i < ARRAY_SIZE(segments); i++) {
-		const bool code = segments[i] == VMCS_GUEST_CS_SELECTOR;
-		const u32 offset = segments[i] - VMCS_GUEST_ES_SELECTOR;
-
-		guest_vmcs_write(segments[i], code ? (u16)(base >> 4) : 0);
-		guest_vmcs_write(VMCS_GUEST_ES_BASE + offset, code ? base : 0);
-		guest_vmcs_write(VMCS_GUEST_ES_LIMIT + offset, REAL_LIMIT);
-		guest_vmcs_write(VMCS_GUEST_ES_ACCESS_RIGHTS + offset,
-				 code ? RIGHTS_CODE16 : RIGHTS_DATA16);
-	}
-	guest_vmcs_write(VMCS_GUEST_IDTR_BASE, 0);
-	guest_vmcs_write(VMCS_GUEST_IDTR_LIMIT, IDT_REAL_LIMIT);
-	guest_vmcs_write(VMCS_GUEST_CR0, CR0_ET | CR0_NE);
-	guest_vmcs_write(VMCS_GUEST_CR3, 0);
-	guest_vmcs_write(VMCS_GUEST_CR4, CR4_VMXE);
-	guest_vmcs_write(VMCS_GUEST_IA32_EFER, 0);
-	guest_vmcs_write(VMCS_VM_ENTRY_CONTROLS,
-			 guest_vmcs_read(VMCS_VM_ENTRY_CONTROLS) & ~(u64)ENTRY_IA32E_MODE_GUEST);
-	guest_vmcs_write(VMCS_GUEST_RIP, 0);
-	guest_vmcs_write(VMCS_GUEST_RSP, 0x1000);
-}
-
-static void check_real_mode(struct l2 *l2)
-{
-	enter_real_mode(physical(l2_real_mode));
-	if (!l2_expect(l2, EXIT_CPUID))
-		return;
-	l2_check(l2->regs.rax == 0x12345678, "RAX %lx", l2->regs.rax);
-	l2_expect_field(VMCS_GUEST_RIP, 6);
-	l2->regs.rbx = 0x11;
-	l2_skip();
-	if (!l2_expect(l2, EXIT_IO))
-		return;
-	l2_check((u8)l2->regs.rax == 0x11, "RAX %lx", l2->regs.rax);
-	l2_skip();
-	if (!l2_expect(l2, EXIT_HLT))
-		return;
-	l2_skip();
-	l2_expect_end(l2);
-}
-
 const struct l2_case l1_l2_state_cases[] = {
 	L2_CASE(pat, .options = { .primary = PRIMARY_MSR_BITMAPS,
 				  .entry = PAT_LOAD,
@@ -353,11 +281,5 @@ const struct l2_case l1_l2_state_cases[] = {
 					      .exit = EXIT_SAVE_DEBUG_CONTROLS }),
 	L2_CASE(tpr, .options.primary = PRIMARY_TPR_SHADOW),
 	L2_CASE(apic_access, .options.secondary = SECONDARY_VIRTUALIZE_APIC_ACCESSES),
-	L2_CASE_OF(real_mode, code_nothing, check_real_mode,
-		   .options = { .primary = PRIMARY_HLT_EXITING | PRIMARY_UNCONDITIONAL_IO_EXITING,
-				.secondary = SECONDARY_UNRESTRICTED_GUEST,
-				.entry = ENTRY_LOAD_EFER,
-				.exit = EXIT_LOAD_EFER },
-		   .needs_ept = true),
 };
 const size_t l1_l2_state_count = ARRAY_SIZE(l1_l2_state_cases);
