@@ -153,6 +153,7 @@ static void make_l2_exit_for_nmi(struct nested *nested)
 		return; /* until L1 runs again */
 	nested->nmi_exit = true;
 	nested->timer_left = vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE);
+	nested->timer_zero = true;
 	vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, 0);
 }
 
@@ -321,6 +322,9 @@ enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler)
 		return nested_reflect(cpu, &exit);
 	}
 	nested->hidden_exits++;
+	/* It stays expired; Bochs saves what an earlier timer had left. */
+	if (nested->timer_zero)
+		vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, 0);
 	if (owner == OWNER_L1_HANDLER) {
 		*for_l1_handler = true;
 		return EXIT_RESUME;

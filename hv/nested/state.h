@@ -118,8 +118,9 @@ struct nested {
 	u64 hv_ticks;		   /* added to by exit_dispatch() if it likes, taken by l2_exit */
 	u64 hidden_exits;	   /* of L2 since its entry */
 	bool nmi_window;	   /* hv, not L1, asked for the NMI window of VMCS02 */
-	bool nmi_exit;	/* the preemption timer of VMCS02 is 0 to make an NMI exit to L1 */
-	u64 timer_left; /* what it was before */
+	bool nmi_exit;	 /* the preemption timer of VMCS02 is 0 to make an NMI exit to L1 */
+	u64 timer_left;	 /* what it was before */
+	bool timer_zero; /* VMCS02 was entered with a preemption timer of 0 */
 
 	u32 item_count;
 	struct trace_item *items;	/* of the l2_exit being built, TRACE_MAX_ITEMS */

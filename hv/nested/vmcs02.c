@@ -362,6 +362,8 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 		write_controls(nested, vmcs);
 	nested->nmi_window = false;
 	nested->nmi_exit = false;
+	nested->timer_zero = F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER &&
+			     !F12(vmcs, VMX_PREEMPTION_TIMER_VALUE);
 	write_dirty_fields(nested, vmcs);
 	write_kept_state(&kept);
 	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER)

@@ -335,6 +335,22 @@ static void the_preemption_timer_is_saved_if_l1_asks(void **state)
 	assert_u64(get12(VMCS_VMX_PREEMPTION_TIMER_VALUE), 300);
 }
 
+static void a_timer_of_0_stays_expired_over_exits_that_l1_does_not_see(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	for (u64 value = 0; value < 2; value++) {
+		set12(VMCS_VMX_PREEMPTION_TIMER_VALUE, value * 100);
+		set12(VMCS_PIN_BASED_CONTROLS, must_be_1(VMX_WORD_PIN) | PIN_PREEMPTION_TIMER);
+		play_enter(EXIT_VMRESUME);
+		stub_vmcs_set(VMCS_VMX_PREEMPTION_TIMER_VALUE, 50); /* as the processor saves it */
+		stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, 0x8000);
+		stub_exit(cpu, EXIT_EPT_VIOLATION, 1);
+		assert_u64(vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE), value * 50);
+		stub_exit(cpu, EXIT_HLT, 0);
+	}
+}
+
 static void msr_accesses_go_to_l1_by_its_bitmap(void **state)
 {
 	static const struct {
@@ -698,6 +714,7 @@ int main(void)
 		IN(play_good_vmcs, msr_lists_are_processed_at_exits),
 		IN(play_good_vmcs, bad_msr_lists_at_exits_abort),
 		IN(play_good_vmcs, the_preemption_timer_is_saved_if_l1_asks),
+		IN(play_l2_with_ept, a_timer_of_0_stays_expired_over_exits_that_l1_does_not_see),
 		IN(play_good_vmcs, msr_accesses_go_to_l1_by_its_bitmap),
 		IN(play_l2, msr_accesses_all_go_to_l1_without_a_bitmap),
 		IN(play_good_vmcs, ports_go_to_l1_by_its_bitmaps),
