@@ -116,7 +116,7 @@ PREDICATE(TPR_THRESHOLD_VTPR)
 	when_off(c, CTL(SECONDARY, VIRTUALIZE_APIC_ACCESSES));
 	page = get_field(c, F(VIRTUAL_APIC_ADDRESS));
 	vtpr = get_memory(c, word_or(page, vtpr_offset), 1);
-	threshold = word_bits(get_field(c, F(TPR_THRESHOLD)), 3, 0);
+	threshold = field_bits(c, F(TPR_THRESHOLD), 3, 0);
 	need(c, word_at_most(threshold, word_bits(vtpr, 7, 4)), F(TPR_THRESHOLD), MASK(3, 0),
 	     vtpr.value >> 4);
 }
@@ -238,8 +238,8 @@ PREDICATE(EPTP_MEMORY_TYPE)
 					       if_ept_cap(c, CAP_EPT_WB, BIT(write_back)));
 
 	when_on(c, CTL(SECONDARY, EPT));
-	need(c, word_in(word_bits(get_field(c, F(EPT_POINTER)), 2, 0), types), F(EPT_POINTER),
-	     MASK(2, 0), write_back);
+	need(c, word_in(field_bits(c, F(EPT_POINTER), 2, 0), types), F(EPT_POINTER), MASK(2, 0),
+	     write_back);
 }
 
 PREDICATE(EPTP_WALK_LENGTH)
@@ -248,8 +248,8 @@ PREDICATE(EPTP_WALK_LENGTH)
 							if_ept_cap(c, CAP_EPT_WALK_5, BIT(4)));
 
 	when_on(c, CTL(SECONDARY, EPT));
-	need(c, word_in(word_bits(get_field(c, F(EPT_POINTER)), 5, 3), lengths_less_1),
-	     F(EPT_POINTER), MASK(5, 3), 3 << 3);
+	need(c, word_in(field_bits(c, F(EPT_POINTER), 5, 3), lengths_less_1), F(EPT_POINTER),
+	     MASK(5, 3), 3 << 3);
 }
 
 PREDICATE(EPTP_AD)

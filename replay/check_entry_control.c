@@ -88,7 +88,7 @@ static void when_injecting(struct checking *c)
 
 static enum tri type_in(struct checking *c, u64 types)
 {
-	return word_in(word_bits(get_field(c, EVENT), 10, 8), word_of(types));
+	return word_in(field_bits(c, EVENT, 10, 8), word_of(types));
 }
 
 static void when_type_in(struct checking *c, u64 types)
@@ -98,7 +98,7 @@ static void when_type_in(struct checking *c, u64 types)
 
 static struct word vector(struct checking *c)
 {
-	return word_bits(get_field(c, EVENT), 7, 0);
+	return field_bits(c, EVENT, 7, 0);
 }
 
 static enum tri fred(struct checking *c)
@@ -136,6 +136,7 @@ PREDICATE(INJECT_VECTOR)
 	struct checking_mark any_type;
 
 	when_injecting(c);
+	is_concerned(c);
 	any_type = checking_mark(c);
 	when_type_in(c, TYPE(NMI));
 	need(c, word_is(number, 2), EVENT, VMX_EVENT_VECTOR, 2);

@@ -278,6 +278,7 @@ static void need_pdpte(struct checking *c, struct word pdpte, unsigned int what)
 	const struct word may = word_and(guest_physical_bits(c), ~(MASK(2, 1) | MASK(8, 5)));
 	const struct checking_mark mark = checking_mark(c);
 
+	is_concerned(c);
 	when(c, word_any(pdpte, PDPTE_P), what, PDPTE_P, PDPTE_P);
 	need(c, word_within(pdpte, may), what, pdpte.value & ~may.value, 0);
 	checking_back(c, mark);
@@ -314,8 +315,7 @@ static enum tri pae_paging_before(struct checking *c)
 
 PREDICATE(PDPTE_MEMORY)
 {
-	const struct word cr3 = get_field(c, F(GUEST_CR3));
-	const enum tri other_cr3 = tri_not(word_same(cr3, get_state(c, CHECK_STATE_CR3)));
+	const enum tri other_cr3 = tri_not(field_is_state(c, F(GUEST_CR3), CHECK_STATE_CR3));
 
 	when_pae_paging(c);
 	when_off(c, CTL(SECONDARY, EPT));
@@ -323,7 +323,8 @@ PREDICATE(PDPTE_MEMORY)
 		    (struct condition){ tri_not(pae_paging_before(c)), L1(MODE),
 					BIT(MODE_PG) | BIT(MODE_LMA),
 					get_state(c, CHECK_STATE_MODE).value },
-		    (struct condition){ other_cr3, F(GUEST_CR3), ~0ull, cr3.value });
+		    (struct condition){ other_cr3, F(GUEST_CR3), ~0ull,
+					get_field(c, F(GUEST_CR3)).value });
 	need_pdptes_in_memory(c);
 }
 

@@ -68,7 +68,7 @@ static enum tri event_is(struct checking *c, enum vmx_event_type type, u64 vecto
 
 static enum tri event_is_any(struct checking *c, enum vmx_event_type type)
 {
-	return word_is(word_bits(get_field(c, EVENT), 10, 8), type);
+	return word_is(field_bits(c, EVENT, 10, 8), type);
 }
 
 PREDICATE(ACTIVITY_INJECTION)
@@ -235,6 +235,5 @@ PREDICATE(LINK_SHADOW)
 PREDICATE(LINK_NOT_CURRENT)
 {
 	when_linked(c);
-	need(c, tri_not(word_same(get_field(c, LINK), get_state(c, CHECK_STATE_CURRENT))), LINK,
-	     ~0ull, ~0ull);
+	need(c, tri_not(field_is_state(c, LINK, CHECK_STATE_CURRENT)), LINK, ~0ull, ~0ull);
 }

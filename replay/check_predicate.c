@@ -14,7 +14,7 @@ static void lacking(struct checking *c, unsigned int what, u64 mask)
 	for (unsigned int i = 0; i < c->lacks; i++)
 		if (c->lacking[i].what == what && c->lacking[i].mask == mask)
 			return;
-	if (c->lacks < ARRAY_SIZE(c->lacking))
+	if (mask && c->lacks < ARRAY_SIZE(c->lacking))
 		c->lacking[c->lacks++] = (struct check_item){
 			.what = (u16)what,
 			.role = CHECK_MISSING,
@@ -64,6 +64,26 @@ enum tri state_any(struct checking *c, enum check_state state, u64 mask)
 	if (any == TRI_MAYBE)
 		lacking(c, CHECK_WHAT_STATE + state, mask & ~value.known);
 	return any;
+}
+
+struct word field_bits(struct checking *c, unsigned int index, unsigned int high, unsigned int low)
+{
+	const struct word value = get_field(c, index);
+
+	lacking(c, index, MASK(high, low) & ~value.known);
+	return word_bits(value, high, low);
+}
+
+enum tri field_is_state(struct checking *c, unsigned int index, enum check_state state)
+{
+	const struct word a = get_field(c, index), b = get_state(c, state);
+	const enum tri same = word_same(a, b);
+
+	if (same == TRI_MAYBE) {
+		lacking(c, index, ~a.known);
+		lacking(c, CHECK_WHAT_STATE + state, ~b.known);
+	}
+	return same;
 }
 
 struct word get_cap(struct checking *c, enum vmx_cap cap)
@@ -328,6 +348,11 @@ void when_off(struct checking *c, enum vmx_word word, u64 mask)
 	     0);
 }
 
+void is_concerned(struct checking *c)
+{
+	c->concerned = tri_or(c->concerned, c->applies);
+}
+
 struct checking_mark checking_mark(const struct checking *c)
 {
 	return (struct checking_mark){ c->applies, c->depth };
@@ -345,7 +370,7 @@ static void need_item(struct checking *c, enum tri truth, struct check_item item
 {
 	const enum tri holds = tri_implies(c->applies, truth);
 
-	c->concerned = tri_or(c->concerned, c->applies);
+	is_concerned(c);
 	c->holds = tri_and(c->holds, holds);
 	if (!c->result || holds == TRI_YES)
 		return;

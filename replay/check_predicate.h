@@ -25,7 +25,7 @@
 #define CTL(WORD, NAME)		VMX_WORD_##WORD, WORD##_##NAME
 
 #define CHECKING_MAX_CONDITIONS 8
-#define CHECKING_MAX_LACKING	4
+#define CHECKING_MAX_LACKING	8
 
 /* One entry of an MSR list. */
 struct checking_entry {
@@ -63,6 +63,9 @@ struct word get_field(struct checking *c, unsigned int index);
 enum tri field_any(struct checking *c, unsigned int index, u64 mask);
 struct word get_state(struct checking *c, enum check_state state);
 enum tri state_any(struct checking *c, enum check_state state, u64 mask);
+/* The number in bits @high:@low of a field. */
+struct word field_bits(struct checking *c, unsigned int index, unsigned int high, unsigned int low);
+enum tri field_is_state(struct checking *c, unsigned int index, enum check_state state);
 struct word get_cap(struct checking *c, enum vmx_cap cap);
 /* A control word as it counts. */
 struct word get_control(struct checking *c, enum vmx_word word);
@@ -102,6 +105,9 @@ void when_either(struct checking *c, struct condition a, struct condition b);
 void when_bits(struct checking *c, unsigned int what, u64 mask, u64 value);
 void when_on(struct checking *c, enum vmx_word word, u64 mask);
 void when_off(struct checking *c, enum vmx_word word, u64 mask);
+
+/* What the rule is about is there, even if none of its needs will apply. */
+void is_concerned(struct checking *c);
 
 /* For rules that say the same of several things: what stands between applies to one of them. */
 struct checking_mark {

@@ -58,17 +58,17 @@ static void when_v86(struct checking *c, bool wanted)
 
 static struct word type_of(struct checking *c, unsigned int seg)
 {
-	return word_bits(get_field(c, AR(seg)), 3, 0);
+	return field_bits(c, AR(seg), 3, 0);
 }
 
 static struct word dpl_of(struct checking *c, unsigned int seg)
 {
-	return word_bits(get_field(c, AR(seg)), 6, 5);
+	return field_bits(c, AR(seg), 6, 5);
 }
 
 static struct word rpl_of(struct checking *c, unsigned int seg)
 {
-	return word_bits(get_field(c, SELECTOR(seg)), 1, 0);
+	return field_bits(c, SELECTOR(seg), 1, 0);
 }
 
 /* --- Selectors -------------------------------------------------------------------------------- */
@@ -314,13 +314,14 @@ PREDICATE(CS_DB)
 
 static void need_granularity(struct checking *c, unsigned int seg)
 {
-	const struct word limit = get_field(c, LIMIT(seg));
-	const struct checking_mark any_limit = checking_mark(c);
+	const struct checking_mark mark = checking_mark(c);
+	const u64 pages = MASK(31, 20), offset = MASK(11, 0);
 
-	when(c, tri_not(word_all(limit, MASK(11, 0))), LIMIT(seg), MASK(11, 0), limit.value);
-	need_zero(c, AR(seg), AR_G);
-	checking_back(c, any_limit);
-	when(c, word_any(limit, MASK(31, 20)), LIMIT(seg), MASK(31, 20), limit.value);
+	is_concerned(c);
+	when_bits(c, AR(seg), AR_G, AR_G);
+	need_ones(c, LIMIT(seg), offset);
+	checking_back(c, mark);
+	when(c, field_any(c, LIMIT(seg), pages), LIMIT(seg), pages, get_field(c, LIMIT(seg)).value);
 	need_ones(c, AR(seg), AR_G);
 }
 

@@ -4,27 +4,6 @@
 #define HOST_32	    OFF(VM_EXIT_CONTROLS, EXIT_HOST_ADDRESS_SPACE_SIZE)
 #define LMA_LME	    (BIT(10) | BIT(8))
 
-/* A canonical address, those next to it that are not, and what a wider processor makes of them. */
-#define CANONICAL(ID, FIELD, ...)                                                                \
-	PASSES(ID, #FIELD " is the highest of the lower half", SET(FIELD, MASK(46, 12)),         \
-	       __VA_ARGS__),                                                                     \
-	FAILS(ID, #FIELD " is above the lower half", SET(FIELD, BIT(47)), __VA_ARGS__),          \
-	FAILS(ID, #FIELD " is below the upper half", SET(FIELD, ~BIT(47) & MASK(63, 12)),        \
-	      __VA_ARGS__),                                                                      \
-	PASSES(ID, #FIELD " is the lowest of the upper half", SET(FIELD, MASK(63, 47)),          \
-	       __VA_ARGS__),                                                                     \
-	PASSES(ID, #FIELD " has 57 bits on such a processor", SET(FIELD, BIT(55)),               \
-	       LINEAR_WIDTH(57), __VA_ARGS__),                                                   \
-	FAILS(ID, #FIELD " is above the lower half of 57 bits", SET(FIELD, BIT(56)),             \
-	      LINEAR_WIDTH(57), __VA_ARGS__),                                                    \
-	UNKNOWN(ID, #FIELD " has 57 bits, width not known", SET(FIELD, BIT(55)),                 \
-		LINEAR_WIDTH(0), __VA_ARGS__),                                                   \
-	FAILS(ID, #FIELD " has more, width not known", SET(FIELD, BIT(60)), LINEAR_WIDTH(0),     \
-	      __VA_ARGS__),                                                                      \
-	UNKNOWN(ID, #FIELD " is not known", FORGET(FIELD, BIT(47)), __VA_ARGS__)
-
-#define NO_MORE OFF(PIN_BASED_CONTROLS, 0)
-
 static const struct check_case all[] = {
 	PASSES(HOST_CR0, "as it is"),
 	FAILS(HOST_CR0, "NE is 0", OFF(HOST_CR0, BIT(5))),

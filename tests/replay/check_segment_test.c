@@ -1,0 +1,304 @@
+#include "tests/replay/check_fixture.h"
+
+#define UNRESTRICTED SECONDARY(SECONDARY_UNRESTRICTED_GUEST)
+#define GUEST_32     OFF(VM_ENTRY_CONTROLS, ENTRY_IA32E_MODE_GUEST)
+#define V86	     ON(GUEST_RFLAGS, BIT(17))
+#define UNUSABLE     BIT(16)
+
+/* Access rights of usable segments; limits to go with them are FFFFFFFFh with G, 67h without. */
+#define DATA	  0xc093
+#define DS_IS(ar) SET(GUEST_DS_ACCESS_RIGHTS, ar), SET(GUEST_DS_LIMIT, 0xffffffff)
+#define FS_IS(ar) SET(GUEST_FS_ACCESS_RIGHTS, ar), SET(GUEST_FS_LIMIT, 0xffffffff)
+#define LDTR_IS(ar) SET(GUEST_LDTR_ACCESS_RIGHTS, ar)
+
+#define V86_ALL(FIELD, n) SET(GUEST_ES_##FIELD, n), SET(GUEST_CS_##FIELD, n), \
+	SET(GUEST_SS_##FIELD, n), SET(GUEST_DS_##FIELD, n), SET(GUEST_FS_##FIELD, n), \
+	SET(GUEST_GS_##FIELD, n)
+
+static const struct check_case selectors[] = {
+	PASSES(TR_SELECTOR, "in the GDT"),
+	FAILS(TR_SELECTOR, "in the LDT", ON(GUEST_TR_SELECTOR, 4)),
+	UNKNOWN(TR_SELECTOR, "not known", FORGET(GUEST_TR_SELECTOR, 4)),
+	PASSES(LDTR_SELECTOR, "in the GDT", LDTR_IS(0x82)),
+	FAILS(LDTR_SELECTOR, "in the LDT", LDTR_IS(0x82), SET(GUEST_LDTR_SELECTOR, 0xc)),
+	SKIPS(LDTR_SELECTOR, "in the LDT, unusable", SET(GUEST_LDTR_SELECTOR, 0xc)),
+	UNKNOWN(LDTR_SELECTOR, "in the LDT, perhaps usable", LDTR_IS(0x82),
+		SET(GUEST_LDTR_SELECTOR, 0xc), FORGET(GUEST_LDTR_ACCESS_RIGHTS, UNUSABLE)),
+	PASSES(SS_CS_RPL, "same"),
+	FAILS(SS_CS_RPL, "not the same", SET(GUEST_SS_SELECTOR, 0x1b)),
+	FAILS(SS_CS_RPL, "not the same, SS unusable", SET(GUEST_SS_SELECTOR, 0x3),
+	      ON(GUEST_SS_ACCESS_RIGHTS, UNUSABLE)),
+	SKIPS(SS_CS_RPL, "not the same, unrestricted", SET(GUEST_SS_SELECTOR, 0x1b), UNRESTRICTED),
+	SKIPS(SS_CS_RPL, "not the same, virtual-8086", SET(GUEST_SS_SELECTOR, 0x1b), V86),
+	UNKNOWN(SS_CS_RPL, "CS not known", FORGET(GUEST_CS_SELECTOR, 3)),
+	UNKNOWN(SS_CS_RPL, "not the same, unrestricted or not", SET(GUEST_SS_SELECTOR, 0x1b),
+		FORGET(SECONDARY_PROC_BASED_CONTROLS, SECONDARY_UNRESTRICTED_GUEST)),
+
+	PASSES(V86_BASES, "times 16", V86, V86_ALL(SELECTOR, 0xffff), V86_ALL(BASE, 0xffff0)),
+	FAILS(V86_BASES, "all are selectors", V86, V86_ALL(SELECTOR, 0xff), V86_ALL(BASE, 0xff)),
+	SKIPS(V86_BASES, "not virtual-8086", SET(GUEST_DS_BASE, 1)),
+	UNKNOWN(V86_BASES, "bit 17 of RFLAGS not known", FORGET(GUEST_RFLAGS, BIT(17))),
+	CANONICAL(BASES_CANONICAL, GUEST_TR_BASE, NO_MORE),
+	CANONICAL(BASES_CANONICAL, GUEST_FS_BASE, NO_MORE),
+	CANONICAL(BASES_CANONICAL, GUEST_GS_BASE, NO_MORE),
+	CANONICAL(BASES_CANONICAL, GUEST_LDTR_BASE, LDTR_IS(0x82)),
+	PASSES(BASES_CANONICAL, "LDTR's is not, but unusable", SET(GUEST_LDTR_BASE, BIT(60))),
+	PASSES(BASES_BELOW_4G, "as they are"),
+	FAILS(BASES_BELOW_4G, "CS", SET(GUEST_CS_BASE, BIT(32))),
+	FAILS(BASES_BELOW_4G, "CS, unusable", SET(GUEST_CS_BASE, BIT(32)),
+	      ON(GUEST_CS_ACCESS_RIGHTS, UNUSABLE)),
+	FAILS(BASES_BELOW_4G, "SS", SET(GUEST_SS_BASE, BIT(63))),
+	FAILS(BASES_BELOW_4G, "DS", SET(GUEST_DS_BASE, BIT(32)), DS_IS(DATA)),
+	FAILS(BASES_BELOW_4G, "ES", SET(GUEST_ES_BASE, BIT(32)), SET(GUEST_ES_ACCESS_RIGHTS, DATA)),
+	PASSES(BASES_BELOW_4G, "DS, unusable", SET(GUEST_DS_BASE, BIT(32))),
+	PASSES(BASES_BELOW_4G, "FS is free", SET(GUEST_FS_BASE, MASK(63, 47)), FS_IS(DATA)),
+	UNKNOWN(BASES_BELOW_4G, "DS, perhaps usable", SET(GUEST_DS_BASE, BIT(32)),
+		FORGET(GUEST_DS_ACCESS_RIGHTS, UNUSABLE)),
+	PASSES(V86_LIMITS, "FFFFh", V86, V86_ALL(LIMIT, 0xffff)),
+	FAILS(V86_LIMITS, "one more", V86, V86_ALL(LIMIT, 0x10000)),
+	FAILS(V86_LIMITS, "one less", V86, V86_ALL(LIMIT, 0xfffe)),
+	UNKNOWN(V86_LIMITS, "GS not known", V86, V86_ALL(LIMIT, 0xffff),
+		FORGET(GUEST_GS_LIMIT, 1)),
+	PASSES(V86_ACCESS_RIGHTS, "F3h", V86, V86_ALL(ACCESS_RIGHTS, 0xf3)),
+	FAILS(V86_ACCESS_RIGHTS, "93h", V86, V86_ALL(ACCESS_RIGHTS, 0x93)),
+	FAILS(V86_ACCESS_RIGHTS, "unusable", V86, V86_ALL(ACCESS_RIGHTS, 0x100f3)),
+	SKIPS(V86_ACCESS_RIGHTS, "not virtual-8086", V86_ALL(ACCESS_RIGHTS, 0x93)),
+	UNKNOWN(V86_ACCESS_RIGHTS, "ES not known", V86, V86_ALL(ACCESS_RIGHTS, 0xf3),
+		FORGET(GUEST_ES_ACCESS_RIGHTS, BIT(4))),
+};
+
+#define CS_IS(ar) SET(GUEST_CS_ACCESS_RIGHTS, ar)
+#define SS_IS(ar) SET(GUEST_SS_ACCESS_RIGHTS, ar)
+
+static const struct check_case types[] = {
+	PASSES(CS_TYPE, "11"),
+	PASSES(CS_TYPE, "9", CS_IS(0xa099)),
+	PASSES(CS_TYPE, "15", CS_IS(0xa09f)),
+	PASSES(CS_TYPE, "13", CS_IS(0xa09d)),
+	FAILS(CS_TYPE, "10: not accessed", CS_IS(0xa09a)),
+	FAILS(CS_TYPE, "3", CS_IS(0xa093)),
+	PASSES(CS_TYPE, "3, unrestricted", CS_IS(0xa093), UNRESTRICTED),
+	FAILS(CS_TYPE, "10, unusable", CS_IS(0x1a09a)),
+	FAILS(CS_TYPE, "7, unrestricted", CS_IS(0xa097), UNRESTRICTED),
+	SKIPS(CS_TYPE, "3, virtual-8086", CS_IS(0xf3), V86),
+	UNKNOWN(CS_TYPE, "3, unrestricted or not", CS_IS(0xa093),
+		FORGET(SECONDARY_PROC_BASED_CONTROLS, SECONDARY_UNRESTRICTED_GUEST)),
+	PASSES(CS_TYPE, "9 or 11", FORGET(GUEST_CS_ACCESS_RIGHTS, BIT(1))),
+	PASSES(SS_TYPE, "3"),
+	PASSES(SS_TYPE, "7", SS_IS(0xc097)),
+	FAILS(SS_TYPE, "2: not accessed", SS_IS(0xc092)),
+	FAILS(SS_TYPE, "1: not writable", SS_IS(0xc091)),
+	FAILS(SS_TYPE, "11: code", SS_IS(0xc09b)),
+	SKIPS(SS_TYPE, "11, unusable", SS_IS(0x1c09b)),
+	SKIPS(SS_TYPE, "3, virtual-8086", V86),
+	PASSES(SS_TYPE, "3 or 7", FORGET(GUEST_SS_ACCESS_RIGHTS, BIT(2))),
+	UNKNOWN(SS_TYPE, "3 or 1", FORGET(GUEST_SS_ACCESS_RIGHTS, BIT(1))),
+	SKIPS(DATA_TYPE, "all unusable"),
+	PASSES(DATA_TYPE, "data, read-only", DS_IS(0xc091)),
+	FAILS(DATA_TYPE, "not accessed", DS_IS(0xc092)),
+	PASSES(DATA_TYPE, "readable code", FS_IS(0xc09b)),
+	FAILS(DATA_TYPE, "code to be executed only", FS_IS(0xc099)),
+	FAILS(DATA_TYPE, "ES not accessed", SET(GUEST_ES_ACCESS_RIGHTS, 0xc092)),
+	FAILS(DATA_TYPE, "GS not accessed", SET(GUEST_GS_ACCESS_RIGHTS, 0xc092)),
+	UNKNOWN(DATA_TYPE, "accessed not known", DS_IS(DATA), FORGET(GUEST_DS_ACCESS_RIGHTS, 1)),
+	PASSES(SEGMENT_S, "code and data"),
+	FAILS(SEGMENT_S, "CS of the system", CS_IS(0xa08b)),
+	FAILS(SEGMENT_S, "CS of the system, unusable", CS_IS(0x1a08b)),
+	FAILS(SEGMENT_S, "SS of the system", SS_IS(0xc083)),
+	FAILS(SEGMENT_S, "DS of the system", DS_IS(0xc083)),
+	FAILS(SEGMENT_S, "FS of the system", FS_IS(0xc083)),
+	FAILS(SEGMENT_S, "GS of the system", SET(GUEST_GS_ACCESS_RIGHTS, 0xc083)),
+	FAILS(SEGMENT_S, "ES of the system", SET(GUEST_ES_ACCESS_RIGHTS, 0xc083)),
+	PASSES(SEGMENT_S, "SS of the system, unusable", SS_IS(0x1c083)),
+	UNKNOWN(SEGMENT_S, "CS not known", FORGET(GUEST_CS_ACCESS_RIGHTS, BIT(4))),
+};
+
+#define USER ON(GUEST_SS_ACCESS_RIGHTS, 0x60), ON(GUEST_SS_SELECTOR, 3), ON(GUEST_CS_SELECTOR, 3)
+
+static const struct check_case dpls[] = {
+	PASSES(CS_DPL, "nonconforming, same"),
+	FAILS(CS_DPL, "nonconforming, above SS", ON(GUEST_CS_ACCESS_RIGHTS, 0x20)),
+	FAILS(CS_DPL, "nonconforming, below SS", USER),
+	PASSES(CS_DPL, "nonconforming, both 3", USER, ON(GUEST_CS_ACCESS_RIGHTS, 0x60)),
+	PASSES(CS_DPL, "conforming, below SS", USER, CS_IS(0xa09f)),
+	PASSES(CS_DPL, "conforming, same", CS_IS(0xa09f)),
+	FAILS(CS_DPL, "conforming, above SS", CS_IS(0xa0bf)),
+	PASSES(CS_DPL, "data, 0", CS_IS(0xa093), UNRESTRICTED),
+	FAILS(CS_DPL, "data, 3", CS_IS(0xa0f3), USER, UNRESTRICTED),
+	SKIPS(CS_DPL, "virtual-8086", V86, CS_IS(0xf3)),
+	UNKNOWN(CS_DPL, "SS not known", FORGET(GUEST_SS_ACCESS_RIGHTS, 0x60)),
+	FAILS(CS_DPL, "above SS, conforming or not", CS_IS(0xa0bf),
+	      FORGET(GUEST_CS_ACCESS_RIGHTS, BIT(2))),
+	UNKNOWN(CS_DPL, "below SS, conforming or not", USER, FORGET(GUEST_CS_ACCESS_RIGHTS, BIT(2))),
+	PASSES(SS_DPL_RPL, "same"),
+	FAILS(SS_DPL_RPL, "not the same", ON(GUEST_SS_SELECTOR, 3)),
+	FAILS(SS_DPL_RPL, "not the same, unusable", ON(GUEST_SS_SELECTOR, 3),
+	      ON(GUEST_SS_ACCESS_RIGHTS, UNUSABLE)),
+	SKIPS(SS_DPL_RPL, "not the same, unrestricted", ON(GUEST_SS_SELECTOR, 3), UNRESTRICTED),
+	SKIPS(SS_DPL_RPL, "not the same, virtual-8086", ON(GUEST_SS_SELECTOR, 3), V86),
+	UNKNOWN(SS_DPL_RPL, "RPL not known", FORGET(GUEST_SS_SELECTOR, 1)),
+	PASSES(SS_DPL_ZERO, "real mode, 0", OFF(GUEST_CR0, 1), UNRESTRICTED),
+	FAILS(SS_DPL_ZERO, "real mode, 3", OFF(GUEST_CR0, 1), UNRESTRICTED, USER),
+	FAILS(SS_DPL_ZERO, "data in CS, 3", CS_IS(0xa093), UNRESTRICTED, USER),
+	FAILS(SS_DPL_ZERO, "real mode and data in CS, 3", CS_IS(0xa093), OFF(GUEST_CR0, 1),
+	      UNRESTRICTED, USER),
+	FAILS(SS_DPL_ZERO, "real mode, 3, unusable", OFF(GUEST_CR0, 1), UNRESTRICTED, USER,
+	      ON(GUEST_SS_ACCESS_RIGHTS, UNUSABLE)),
+	SKIPS(SS_DPL_ZERO, "protected mode, 3", UNRESTRICTED, USER),
+	SKIPS(SS_DPL_ZERO, "virtual-8086, 3", CS_IS(0xf3), V86, USER),
+	UNKNOWN(SS_DPL_ZERO, "PE not known, 3", FORGET(GUEST_CR0, 1), USER),
+	PASSES(SS_DPL_FRED, "0 in 64-bit mode", ON(GUEST_CR4, BIT(32))),
+	FAILS(SS_DPL_FRED, "0 in compatibility mode", ON(GUEST_CR4, BIT(32)),
+	      OFF(GUEST_CS_ACCESS_RIGHTS, BIT(13))),
+	FAILS(SS_DPL_FRED, "1", ON(GUEST_CR4, BIT(32)), SS_IS(0xc0b3)),
+	PASSES(SS_DPL_FRED, "3 in compatibility mode", ON(GUEST_CR4, BIT(32)), USER,
+	       OFF(GUEST_CS_ACCESS_RIGHTS, BIT(13))),
+	FAILS(SS_DPL_FRED, "3 with IOPL 3", ON(GUEST_CR4, BIT(32)), USER, ON(GUEST_RFLAGS, 0x3000)),
+	FAILS(SS_DPL_FRED, "3 with blocking by STI", ON(GUEST_CR4, BIT(32)), USER,
+	      SET(GUEST_INTERRUPTIBILITY_STATE, 1)),
+	SKIPS(SS_DPL_FRED, "1 without FRED", SS_IS(0xc0b3)),
+	UNKNOWN(SS_DPL_FRED, "3 with IOPL not known", ON(GUEST_CR4, BIT(32)), USER,
+		FORGET(GUEST_RFLAGS, 0x3000)),
+	PASSES(DATA_DPL, "same", DS_IS(0xc0f3), SET(GUEST_DS_SELECTOR, 0x1b)),
+	PASSES(DATA_DPL, "above", DS_IS(0xc0f3), SET(GUEST_DS_SELECTOR, 0x19)),
+	FAILS(DATA_DPL, "below", DS_IS(0xc0d3), SET(GUEST_DS_SELECTOR, 0x1b)),
+	FAILS(DATA_DPL, "below, nonconforming code", DS_IS(0xc09b), SET(GUEST_DS_SELECTOR, 0x1b)),
+	SKIPS(DATA_DPL, "below, conforming code", DS_IS(0xc09f), SET(GUEST_DS_SELECTOR, 0x1b)),
+	SKIPS(DATA_DPL, "below, unusable", SET(GUEST_DS_SELECTOR, 0x1b)),
+	SKIPS(DATA_DPL, "below, unrestricted", DS_IS(0xc093), SET(GUEST_DS_SELECTOR, 0x1b),
+	      UNRESTRICTED),
+	FAILS(DATA_DPL, "FS below", FS_IS(DATA), SET(GUEST_FS_SELECTOR, 1)),
+	FAILS(DATA_DPL, "ES below", SET(GUEST_ES_ACCESS_RIGHTS, DATA), SET(GUEST_ES_SELECTOR, 1)),
+	FAILS(DATA_DPL, "GS below", SET(GUEST_GS_ACCESS_RIGHTS, DATA), SET(GUEST_GS_SELECTOR, 1)),
+	UNKNOWN(DATA_DPL, "RPL not known", DS_IS(DATA), FORGET(GUEST_DS_SELECTOR, 1)),
+};
+
+static const struct check_case rights[] = {
+	PASSES(SEGMENT_PRESENT, "all"),
+	FAILS(SEGMENT_PRESENT, "CS is not", OFF(GUEST_CS_ACCESS_RIGHTS, BIT(7))),
+	FAILS(SEGMENT_PRESENT, "SS is not", OFF(GUEST_SS_ACCESS_RIGHTS, BIT(7))),
+	FAILS(SEGMENT_PRESENT, "GS is not", SET(GUEST_GS_ACCESS_RIGHTS, 0xc013)),
+	PASSES(SEGMENT_PRESENT, "SS is not, unusable", SS_IS(0x1c013)),
+	FAILS(SEGMENT_PRESENT, "CS is not, unusable", CS_IS(0x1a01b)),
+	FAILS(SEGMENT_PRESENT, "DS is not", DS_IS(0xc013)),
+	FAILS(SEGMENT_PRESENT, "ES is not", SET(GUEST_ES_ACCESS_RIGHTS, 0xc013)),
+	FAILS(SEGMENT_PRESENT, "FS is not", FS_IS(0xc013)),
+	UNKNOWN(SEGMENT_PRESENT, "CS not known", FORGET(GUEST_CS_ACCESS_RIGHTS, BIT(7))),
+	PASSES(SEGMENT_RESERVED, "none"),
+	FAILS(SEGMENT_RESERVED, "CS bit 8", ON(GUEST_CS_ACCESS_RIGHTS, BIT(8))),
+	FAILS(SEGMENT_RESERVED, "CS bit 17", ON(GUEST_CS_ACCESS_RIGHTS, BIT(17))),
+	FAILS(SEGMENT_RESERVED, "SS bit 31", ON(GUEST_SS_ACCESS_RIGHTS, BIT(31))),
+	FAILS(SEGMENT_RESERVED, "DS bit 11", DS_IS(DATA | BIT(11))),
+	FAILS(SEGMENT_RESERVED, "ES bit 11", SET(GUEST_ES_ACCESS_RIGHTS, DATA | BIT(11))),
+	FAILS(SEGMENT_RESERVED, "FS bit 11", FS_IS(DATA | BIT(11))),
+	FAILS(SEGMENT_RESERVED, "GS bit 11", SET(GUEST_GS_ACCESS_RIGHTS, DATA | BIT(11))),
+	PASSES(SEGMENT_RESERVED, "DS bit 11, unusable", ON(GUEST_DS_ACCESS_RIGHTS, BIT(11))),
+	PASSES(SEGMENT_RESERVED, "bit 12 is for software", ON(GUEST_CS_ACCESS_RIGHTS, BIT(12))),
+	UNKNOWN(SEGMENT_RESERVED, "SS not known", FORGET(GUEST_SS_ACCESS_RIGHTS, BIT(9))),
+	PASSES(CS_DB, "64-bit"),
+	FAILS(CS_DB, "64-bit with D", ON(GUEST_CS_ACCESS_RIGHTS, BIT(14))),
+	SKIPS(CS_DB, "compatibility with D", CS_IS(0xc09b)),
+	SKIPS(CS_DB, "L and D in a 32-bit guest", ON(GUEST_CS_ACCESS_RIGHTS, BIT(14)), GUEST_32),
+	UNKNOWN(CS_DB, "D not known", FORGET(GUEST_CS_ACCESS_RIGHTS, BIT(14))),
+	PASSES(SEGMENT_GRANULARITY, "pages"),
+	FAILS(SEGMENT_GRANULARITY, "CS: pages, low bits not all 1", SET(GUEST_CS_LIMIT, 0xfffffffe)),
+	FAILS(SEGMENT_GRANULARITY, "SS: bytes, high bits", OFF(GUEST_SS_ACCESS_RIGHTS, BIT(15))),
+	PASSES(SEGMENT_GRANULARITY, "bytes, the greatest", OFF(GUEST_SS_ACCESS_RIGHTS, BIT(15)),
+	       SET(GUEST_SS_LIMIT, 0xfffff)),
+	FAILS(SEGMENT_GRANULARITY, "bytes, one more", OFF(GUEST_SS_ACCESS_RIGHTS, BIT(15)),
+	      SET(GUEST_SS_LIMIT, 0x100000)),
+	PASSES(SEGMENT_GRANULARITY, "either will do", SET(GUEST_SS_LIMIT, 0xfff),
+	       FORGET(GUEST_SS_ACCESS_RIGHTS, BIT(15))),
+	FAILS(SEGMENT_GRANULARITY, "neither will do", SET(GUEST_SS_LIMIT, 0xfffff000),
+	      FORGET(GUEST_SS_ACCESS_RIGHTS, BIT(15))),
+	PASSES(SEGMENT_GRANULARITY, "DS, unusable", SET(GUEST_DS_LIMIT, 0xfffff000)),
+	FAILS(SEGMENT_GRANULARITY, "DS", SET(GUEST_DS_ACCESS_RIGHTS, DATA)),
+	FAILS(SEGMENT_GRANULARITY, "ES", SET(GUEST_ES_ACCESS_RIGHTS, DATA)),
+	FAILS(SEGMENT_GRANULARITY, "FS", SET(GUEST_FS_ACCESS_RIGHTS, DATA)),
+	FAILS(SEGMENT_GRANULARITY, "GS", SET(GUEST_GS_ACCESS_RIGHTS, DATA)),
+	SKIPS(SEGMENT_GRANULARITY, "virtual-8086", V86, SET(GUEST_SS_LIMIT, 0)),
+	UNKNOWN(SEGMENT_GRANULARITY, "limit not known", FORGET(GUEST_SS_LIMIT, 1)),
+};
+
+static const struct check_case system_segments[] = {
+	PASSES(TR_TYPE, "11"),
+	PASSES(TR_TYPE, "3 in a 32-bit guest", SET(GUEST_TR_ACCESS_RIGHTS, 0x83), GUEST_32),
+	FAILS(TR_TYPE, "3 in a 64-bit guest", SET(GUEST_TR_ACCESS_RIGHTS, 0x83)),
+	FAILS(TR_TYPE, "9: not busy", SET(GUEST_TR_ACCESS_RIGHTS, 0x89)),
+	FAILS(TR_TYPE, "not of the system", SET(GUEST_TR_ACCESS_RIGHTS, 0x9b)),
+	UNKNOWN(TR_TYPE, "3, mode not known", SET(GUEST_TR_ACCESS_RIGHTS, 0x83),
+		FORGET(VM_ENTRY_CONTROLS, ENTRY_IA32E_MODE_GUEST)),
+	PASSES(TR_PRESENT, "as it is"),
+	FAILS(TR_PRESENT, "unusable", ON(GUEST_TR_ACCESS_RIGHTS, UNUSABLE)),
+	FAILS(TR_PRESENT, "not present", OFF(GUEST_TR_ACCESS_RIGHTS, BIT(7))),
+	FAILS(TR_PRESENT, "bit 8", ON(GUEST_TR_ACCESS_RIGHTS, BIT(8))),
+	FAILS(TR_PRESENT, "bit 31", ON(GUEST_TR_ACCESS_RIGHTS, BIT(31))),
+	UNKNOWN(TR_PRESENT, "not known", FORGET(GUEST_TR_ACCESS_RIGHTS, BIT(7))),
+	PASSES(TR_GRANULARITY, "67h bytes"),
+	FAILS(TR_GRANULARITY, "67h pages", ON(GUEST_TR_ACCESS_RIGHTS, BIT(15))),
+	FAILS(TR_GRANULARITY, "4 GiB in bytes", SET(GUEST_TR_LIMIT, 0xffffffff)),
+	UNKNOWN(TR_GRANULARITY, "not known", FORGET(GUEST_TR_ACCESS_RIGHTS, BIT(15))),
+	PASSES(LDTR_TYPE, "2", LDTR_IS(0x82)),
+	FAILS(LDTR_TYPE, "3", LDTR_IS(0x83)),
+	FAILS(LDTR_TYPE, "not of the system", LDTR_IS(0x92)),
+	SKIPS(LDTR_TYPE, "unusable", LDTR_IS(0x10083)),
+	UNKNOWN(LDTR_TYPE, "not known", LDTR_IS(0x82), FORGET(GUEST_LDTR_ACCESS_RIGHTS, 1)),
+	PASSES(LDTR_PRESENT, "present", LDTR_IS(0x82)),
+	FAILS(LDTR_PRESENT, "not present", LDTR_IS(0x2)),
+	FAILS(LDTR_PRESENT, "bit 9", LDTR_IS(0x282)),
+	FAILS(LDTR_PRESENT, "bit 17", LDTR_IS(0x20082)),
+	SKIPS(LDTR_PRESENT, "unusable", LDTR_IS(0x10002)),
+	UNKNOWN(LDTR_PRESENT, "perhaps usable", LDTR_IS(0x2),
+		FORGET(GUEST_LDTR_ACCESS_RIGHTS, UNUSABLE)),
+	PASSES(LDTR_GRANULARITY, "bytes", LDTR_IS(0x82), SET(GUEST_LDTR_LIMIT, 0xfffff)),
+	FAILS(LDTR_GRANULARITY, "pages, low bits 0", LDTR_IS(0x8082)),
+	FAILS(LDTR_GRANULARITY, "bytes, high bits", LDTR_IS(0x82), SET(GUEST_LDTR_LIMIT, BIT(20))),
+	SKIPS(LDTR_GRANULARITY, "unusable", LDTR_IS(0x18082)),
+	UNKNOWN(LDTR_GRANULARITY, "not known", LDTR_IS(0x82),
+		FORGET(GUEST_LDTR_ACCESS_RIGHTS, BIT(15))),
+};
+
+static struct check_case all[300];
+static size_t count;
+
+static int gather(void **state)
+{
+	static const struct {
+		const struct check_case *rows;
+		size_t count;
+	} tables[] = {
+		{ selectors, ARRAY_SIZE(selectors) },
+		{ types, ARRAY_SIZE(types) },
+		{ dpls, ARRAY_SIZE(dpls) },
+		{ rights, ARRAY_SIZE(rights) },
+		{ system_segments, ARRAY_SIZE(system_segments) },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		memcpy(&all[count], tables[i].rows, tables[i].count * sizeof(all[0]));
+		count += tables[i].count;
+	}
+	return 0;
+}
+
+static void every_case_gives_its_verdict(void **state)
+{
+	(void)state;
+	run_cases(all, count);
+}
+
+static void every_check_has_cases(void **state)
+{
+	(void)state;
+	every_row_has_cases(all, count, CHECK_TR_SELECTOR, CHECK_LDTR_GRANULARITY);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_case_gives_its_verdict),
+		cmocka_unit_test(every_check_has_cases),
+	};
+	return cmocka_run_group_tests_name("replay/check_segment", tests, gather, NULL);
+}
