@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -23,13 +24,17 @@ static bool failed(const char *what)
 /* L2 goes to 64-bit mode: KVM refuses that to a processor without CPUID. */
 static bool set_cpuid(struct vm *vm)
 {
-	static struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entries[CPUID_ENTRIES];
-	} cpuid = { .head.nent = CPUID_ENTRIES };
+	struct kvm_cpuid2 *cpuid =
+		calloc(1, sizeof(*cpuid) + CPUID_ENTRIES * sizeof(cpuid->entries[0]));
+	bool set;
 
-	return ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, &cpuid) == 0 &&
-	       ioctl(vm->vcpu, KVM_SET_CPUID2, &cpuid) == 0;
+	if (!cpuid)
+		return false;
+	cpuid->nent = CPUID_ENTRIES;
+	set = ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, cpuid) == 0 &&
+	      ioctl(vm->vcpu, KVM_SET_CPUID2, cpuid) == 0;
+	free(cpuid);
+	return set;
 }
 
 static bool set_registers(struct vm *vm)
