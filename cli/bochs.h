@@ -17,6 +17,7 @@ struct bochs_setup {
 	const char *work;      /* folder for configuration, log and the serial pipe */
 	const char *cpu_model; /* a name of `bochs --help cpu` */
 	u64 cpus, mib, ips;
+	bool errors; /* Bochs logs what it holds for errors of the guest */
 };
 
 struct bochs {

@@ -271,6 +271,7 @@ int cmd_record(int argc, char **argv)
 		.cpus = opt.cpus,
 		.mib = opt.mib,
 		.ips = opt.ips,
+		.errors = opt.keep,
 	};
 	run = (struct record_run){
 		.tape = opt.output,
