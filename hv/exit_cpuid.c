@@ -12,10 +12,9 @@
 
 /*
  * hv's leaf, for programs of L1 at any level: CPUID always exits. ECX chooses:
- *	0	is hv there? EAX = HV_LEAF, EBX = "vmxt"
+ *	0	is hv there? EAX = HV_CPUID_LEAF, EBX = "vmxt"
  *	1	a mark: up to 32 bytes of text in RBX, RDX, RSI, RDI
  */
-#define HV_LEAF		  0x4d585456u
 #define HV_PRESENT	  0x74786d76u
 #define HV_DETECT	  0
 #define HV_MARK		  1
@@ -96,12 +95,12 @@ enum exit_action l1_handle_cpuid(struct percpu *cpu)
 	const u32 leaf = (u32)cpu->regs[REG_RAX], subleaf = (u32)cpu->regs[REG_RCX];
 	struct cpuid_result r;
 
-	if (leaf == HV_LEAF && subleaf == HV_MARK) {
+	if (leaf == HV_CPUID_LEAF && subleaf == HV_MARK) {
 		mark(cpu);
 		return EXIT_SKIP;
 	}
-	if (leaf == HV_LEAF && subleaf == HV_DETECT)
-		r = (struct cpuid_result){ HV_LEAF, HV_PRESENT, 0, 0 };
+	if (leaf == HV_CPUID_LEAF && subleaf == HV_DETECT)
+		r = (struct cpuid_result){ HV_CPUID_LEAF, HV_PRESENT, 0, 0 };
 	else
 		r = l1_cpuid(leaf, subleaf, vmread(VMCS_GUEST_CR4));
 	cpu->regs[REG_RAX] = r.eax;

@@ -3,30 +3,16 @@
 #include "hv/guestmem.h"
 #include "hv/nested/state.h"
 #include "hv/vmcs01.h"
+#include "vmx/qual.h"
 
 /* VM-entry interruption information; SDM, "VM-Entry Controls for Event Injection". */
-#define INFO_VECTOR(info)   ((unsigned)BITS(info, 7, 0))
-#define INFO_TYPE(info)	    ((unsigned)BITS(info, 10, 8))
-#define INFO_HAS_CODE(info) (BITS(info, 11, 11))
-#define INFO_RESERVED	    MASK(30, 12)
-#define INFO_VALID	    BIT(31)
-#define MAX_INSN_LENGTH	    15
-#define MSR_ENTRY_SIZE	    16
-#define VTPR_OFFSET	    0x80
-#define SELECTOR_RPL_TI	    7
-#define EPTP_RESERVED	    MASK(11, 7)
-#define EFER_DEFINED	    (BIT(0) | EFER_LME | EFER_LMA | BIT(11))
-
-enum {
-	TYPE_EXTERNAL,
-	TYPE_RESERVED,
-	TYPE_NMI,
-	TYPE_EXCEPTION,
-	TYPE_SOFT_INT,
-	TYPE_PRIV_EXCEPTION,
-	TYPE_SOFT_EXCEPTION,
-	TYPE_OTHER
-};
+#define INFO_RESERVED	MASK(30, 12)
+#define MAX_INSN_LENGTH 15
+#define MSR_ENTRY_SIZE	16
+#define VTPR_OFFSET	0x80
+#define SELECTOR_RPL_TI 7
+#define EPTP_RESERVED	MASK(11, 7)
+#define EFER_DEFINED	(BIT(0) | EFER_LME | EFER_LMA | BIT(11))
 
 static bool word_allowed(const struct vmx_caps *shown, enum vmx_word word, u64 value)
 {
@@ -129,7 +115,7 @@ bool entry_check_controls(const struct nested *nested, const struct nested_vmcs 
 }
 
 /* Exceptions that have an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC. */
-static bool has_error_code(unsigned vector)
+static bool has_error_code(u64 vector)
 {
 	return (BIT(8) | MASK(14, 10) | BIT(17)) >> vector & 1;
 }
@@ -138,12 +124,12 @@ static bool error_code_ok(const struct nested *nested, const struct nested_vmcs 
 {
 	const bool protected = F12(vmcs, GUEST_CR0) & CR0_PE;
 	const bool real_mode = nested_secondary(vmcs) & SECONDARY_UNRESTRICTED_GUEST && !protected;
-	const bool has_code = INFO_HAS_CODE(info);
+	const bool has_code = info & VMX_EVENT_ERROR_CODE;
 
-	if (INFO_TYPE(info) != TYPE_EXCEPTION || real_mode)
+	if (vmx_event_type(info) != VMX_EVENT_HARDWARE_EXCEPTION || real_mode)
 		return !has_code;
 	if (!(nested->shown.msr[VMX_CAP_BASIC] & CAP_ANY_ERROR_CODE) &&
-	    has_code != has_error_code(INFO_VECTOR(info)))
+	    has_code != has_error_code(info & VMX_EVENT_VECTOR))
 		return false;
 	return !has_code || !(F12(vmcs, VM_ENTRY_EXCEPTION_ERROR_CODE) & MASK(31, 16));
 }
@@ -153,26 +139,26 @@ bool entry_check_event(const struct nested *nested, const struct nested_vmcs *vm
 	const u64 info = F12(vmcs, VM_ENTRY_INTERRUPTION_INFO);
 	const u64 length = F12(vmcs, VM_ENTRY_INSTRUCTION_LENGTH);
 
-	if (!(info & INFO_VALID))
+	if (!(info & VMX_EVENT_VALID))
 		return true;
 	if (info & INFO_RESERVED || !error_code_ok(nested, vmcs, info))
 		return false;
-	switch (INFO_TYPE(info)) {
-	case TYPE_EXTERNAL:
+	switch (vmx_event_type(info)) {
+	case VMX_EVENT_EXTERNAL_INTERRUPT:
 		return true;
-	case TYPE_NMI:
-		return INFO_VECTOR(info) == 2;
-	case TYPE_EXCEPTION:
-		return INFO_VECTOR(info) < 32;
-	case TYPE_SOFT_INT:
-	case TYPE_PRIV_EXCEPTION:
-	case TYPE_SOFT_EXCEPTION:
+	case VMX_EVENT_NMI:
+		return (info & VMX_EVENT_VECTOR) == 2;
+	case VMX_EVENT_HARDWARE_EXCEPTION:
+		return (info & VMX_EVENT_VECTOR) < 32;
+	case VMX_EVENT_SOFTWARE_INTERRUPT:
+	case VMX_EVENT_PRIVILEGED_SOFTWARE_EXCEPTION:
+	case VMX_EVENT_SOFTWARE_EXCEPTION:
 		return length <= MAX_INSN_LENGTH &&
 		       (length || nested->shown.msr[VMX_CAP_MISC] & CAP_ZERO_LENGTH_INJECTION);
-	case TYPE_OTHER:
+	case VMX_EVENT_OTHER:
 		return vmx_caps_may_be_1(&nested->shown, VMX_WORD_PRIMARY) &
 			       PRIMARY_MONITOR_TRAP_FLAG &&
-		       !INFO_VECTOR(info);
+		       !(info & VMX_EVENT_VECTOR);
 	default:
 		return false;
 	}

@@ -63,15 +63,10 @@ enum exit_action nested_handle_vmxon(struct percpu *cpu)
 enum exit_action nested_handle_vmxoff(struct percpu *cpu)
 {
 	struct nested *nested = &cpu->nested;
-	struct pending_event vmxoff;
 
 	if (!nested_insn_begin(cpu, EV_VMXOFF))
 		return EXIT_RESUME;
-	/* What L1 changed in its regions is told before the instruction that lets go of them. */
-	vmxoff = cpu->pending;
 	nested_vmcs_release_all(cpu);
-	cpu->pending = vmxoff;
-	cpu->pending.event.col = cpu->pending.columns;
 	nested->mode = NESTED_OFF;
 	nested->vmxon_pointer = NESTED_NONE;
 	nested->current_pointer = NESTED_NONE;

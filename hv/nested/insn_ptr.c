@@ -6,29 +6,6 @@
 #include "hv/nested/operand.h"
 #include "hv/nested/outcome.h"
 
-/*
- * Releasing and loading a VMCS12 may emit what L1 changed in memory, which is told before the
- * instruction: its event is set aside meanwhile.
- */
-static struct nested_vmcs *load(struct percpu *cpu, u64 pointer)
-{
-	const struct pending_event insn = cpu->pending;
-	struct nested_vmcs *vmcs = nested_vmcs_load(cpu, pointer);
-
-	cpu->pending = insn;
-	cpu->pending.event.col = cpu->pending.columns;
-	return vmcs;
-}
-
-static void release(struct percpu *cpu, u64 pointer)
-{
-	const struct pending_event insn = cpu->pending;
-
-	nested_vmcs_clear(cpu, pointer);
-	cpu->pending = insn;
-	cpu->pending.event.col = cpu->pending.columns;
-}
-
 enum exit_action nested_handle_vmclear(struct percpu *cpu)
 {
 	struct nested *nested = &cpu->nested;
@@ -51,7 +28,7 @@ enum exit_action nested_handle_vmclear(struct percpu *cpu)
 	vmcs = nested_vmcs_find(nested, event->pointer);
 	event->dword0 = nested_region_revision(event->pointer);
 	event->launched = vmcs ? vmcs->launched : nested_region_launched(event->pointer);
-	release(cpu, event->pointer);
+	nested_vmcs_clear(cpu, event->pointer);
 	if (event->pointer == nested->current_pointer) {
 		nested->current_pointer = NESTED_NONE;
 		nested->current = NULL;
@@ -81,7 +58,7 @@ enum exit_action nested_handle_vmptrld(struct percpu *cpu)
 	if (event->dword0 != CAP_GET(nested->shown.msr[VMX_CAP_BASIC], REVISION))
 		return nested_vmfail(cpu, VMERR_VMPTRLD_REVISION);
 
-	nested->current = load(cpu, event->pointer);
+	nested->current = nested_vmcs_load(cpu, event->pointer);
 	nested->current_pointer = event->pointer;
 	event->launched = nested->current->launched;
 	return nested_vmsucceed(cpu);

@@ -5,6 +5,7 @@
  * and ports that hv keeps, and what EPT02 does not map yet. SDM, "VMX Non-Root Operation".
  */
 #include "hv/ept.h"
+#include "hv/exit_l1.h"
 #include "hv/guestmem.h"
 #include "hv/insn.h"
 #include "hv/nested/ept02.h"
@@ -14,26 +15,22 @@
 #include "hv/nested/reflect.h"
 #include "hv/nested/vmentry.h"
 #include "hv/record.h"
+#include "vmx/qual.h"
 
-#define INFO_VECTOR(info)	 ((unsigned)BITS(info, 7, 0))
-#define INFO_TYPE(info)		 ((unsigned)BITS(info, 10, 8))
-#define INFO_TYPE_MASK		 MASK(10, 8)
-#define INFO_HAS_CODE		 BIT(11)
-#define INFO_VALID		 BIT(31)
-#define INFO_NMI		 (INFO_VALID | 2ull << 8 | 2)
-#define BLOCKING_STI		 BIT(0)
-#define BLOCKING_MOV_SS		 BIT(1)
-#define BLOCKING_NMI		 BIT(3)
-#define VECTOR_PF		 14
-#define HV_CPUID_LEAF		 0x4d585456 /* "VTXM" */
+#define INFO_NMI	(VMX_EVENT_VALID | VMX_EVENT_NMI << 8 | VECTOR_NMI)
+#define BLOCKING_STI	BIT(0)
+#define BLOCKING_MOV_SS BIT(1)
+#define BLOCKING_NMI	BIT(3)
+#define VECTOR_NMI	2
+#define VECTOR_PF	14
 
 /* Exit qualification of an EPT violation. */
-#define VIOLATION_ACCESS	 MASK(2, 0)
-#define VIOLATION_RIGHTS_SHIFT	 3
-#define VIOLATION_KEPT		 (VIOLATION_ACCESS | BIT(7) | BIT(8) | BIT(12))
-#define VIOLATION_NMI_UNBLOCKING BIT(12)
-
-enum { TYPE_NMI = 2, TYPE_EXCEPTION = 3, TYPE_SOFT_INT = 4, TYPE_SOFT_EXCEPTION = 6 };
+#define VIOLATION_ACCESS \
+	(VMX_EPT_VIOLATION_READ | VMX_EPT_VIOLATION_WRITE | VMX_EPT_VIOLATION_FETCH)
+#define VIOLATION_RIGHTS_SHIFT 3
+#define VIOLATION_KEPT                                                                 \
+	(VIOLATION_ACCESS | VMX_EPT_VIOLATION_LINEAR_VALID | VMX_EPT_VIOLATION_FINAL | \
+	 VMX_EPT_VIOLATION_NMI_UNBLOCKING)
 
 /* Who handles an exit. */
 enum owner {
@@ -97,7 +94,7 @@ static bool l1_wants_port(struct percpu *cpu)
 
 static bool l1_wants_exception(const struct nested_vmcs *vmcs, u64 info)
 {
-	const unsigned vector = INFO_VECTOR(info);
+	const unsigned vector = (unsigned)(info & VMX_EVENT_VECTOR);
 	bool wanted = F12(vmcs, EXCEPTION_BITMAP) >> vector & 1;
 
 	if (vector == VECTOR_PF) {
@@ -127,7 +124,7 @@ static void give_nmi_to_l2(struct percpu *cpu)
 {
 	const u64 blocked = BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI;
 
-	if (vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO) & INFO_VALID ||
+	if (vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO) & VMX_EVENT_VALID ||
 	    vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & blocked) {
 		if (!cpu->nested.nmi_window)
 			set_nmi_window(&cpu->nested, true);
@@ -170,7 +167,7 @@ static enum owner exception_or_nmi(struct percpu *cpu)
 	const struct nested_vmcs *vmcs = cpu->nested.current;
 	const u64 info = vmread(VMCS_VM_EXIT_INTERRUPTION_INFO);
 
-	if (INFO_TYPE(info) != TYPE_NMI)
+	if (vmx_event_type(info) != VMX_EVENT_NMI)
 		return l1_wants_exception(vmcs, info) ? OWNER_L1 : OWNER_L1_HANDLER;
 	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_NMI_EXITING)
 		return OWNER_L1;
@@ -247,24 +244,24 @@ static enum owner ept_exit(struct percpu *cpu, struct nested_exit *exit)
 static void inject_again(const struct percpu *cpu)
 {
 	const u64 info = vmread(VMCS_IDT_VECTORING_INFO);
-	const unsigned type = INFO_TYPE(info);
+	const enum vmx_event_type type = vmx_event_type(info);
 	const u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 
-	if (!(info & INFO_VALID)) {
+	if (!(info & VMX_EVENT_VALID)) {
 		/* IRET has unblocked NMIs, but will be executed again. */
 		if (cpu->exit.reason == EXIT_EPT_VIOLATION &&
-		    cpu->exit.qualification & VIOLATION_NMI_UNBLOCKING)
+		    cpu->exit.qualification & VMX_EPT_VIOLATION_NMI_UNBLOCKING)
 			vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking | BLOCKING_NMI);
 		return;
 	}
-	if (type == TYPE_NMI)
+	if (type == VMX_EVENT_NMI)
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~BLOCKING_NMI);
-	if (info & INFO_HAS_CODE)
+	if (info & VMX_EVENT_ERROR_CODE)
 		vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, vmread(VMCS_IDT_VECTORING_ERROR_CODE));
-	if (type >= TYPE_SOFT_INT && type <= TYPE_SOFT_EXCEPTION)
+	if (type >= VMX_EVENT_SOFTWARE_INTERRUPT && type <= VMX_EVENT_SOFTWARE_EXCEPTION)
 		vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, cpu->exit.insn_length);
-	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO,
-		info & (INFO_VALID | INFO_HAS_CODE | INFO_TYPE_MASK | MASK(7, 0)));
+	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, info & (VMX_EVENT_VALID | VMX_EVENT_ERROR_CODE |
+							 VMX_EVENT_TYPE | VMX_EVENT_VECTOR));
 }
 
 static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)

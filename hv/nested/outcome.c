@@ -67,5 +67,4 @@ void nested_report_bug(struct percpu *cpu, enum nested_bug code, u64 value)
 	bug->value = value;
 	exit_emit(cpu);
 	cpu->pending = saved;
-	cpu->pending.event.col = cpu->pending.columns;
 }

@@ -6,11 +6,8 @@
 #include "hv/nested/host_state.h"
 #include "hv/nested/msrlist.h"
 #include "hv/vmcs01.h"
+#include "vmx/qual.h"
 
-#define INFO_VALID	  BIT(31)
-#define INFO_HAS_CODE	  BIT(11)
-#define INFO_TYPE(info)	  (BITS(info, 10, 8))
-#define TYPE_NMI	  2
 #define BLOCKING_NMI	  BIT(3)
 #define ACTIVITY_SHUTDOWN 2
 #define ABORT_INDICATOR	  4 /* offset in the region */
@@ -150,7 +147,7 @@ static void save_exit_info(struct nested *nested, const struct nested_exit *exit
 	save_list(nested, saved_info, ARRAY_SIZE(saved_info));
 	if (vmcs_set_has(&nested->exists, VMCS_IX_GUEST_PHYSICAL_ADDRESS))
 		save(nested, VMCS_IX_GUEST_PHYSICAL_ADDRESS);
-	change(nested, VMCS_IX_VM_ENTRY_INTERRUPTION_INFO, info & ~INFO_VALID);
+	change(nested, VMCS_IX_VM_ENTRY_INTERRUPTION_INFO, info & ~VMX_EVENT_VALID);
 }
 
 /* General registers that vmx/exits.def names for this reason. */
@@ -215,8 +212,8 @@ static void describe(struct percpu *cpu, u32 reason, u64 rip)
 /* Whether NMIs are blocked in L1 afterwards; SDM, "Updating Non-Register State". */
 static bool nmi_blocking_after(const struct nested_vmcs *vmcs, const struct nested_exit *exit)
 {
-	if ((exit->reason & EXIT_REASON_BASIC) == EXIT_EXCEPTION_NMI && exit->event & INFO_VALID &&
-	    INFO_TYPE(exit->event) == TYPE_NMI)
+	if ((exit->reason & EXIT_REASON_BASIC) == EXIT_EXCEPTION_NMI &&
+	    exit->event & VMX_EVENT_VALID && vmx_event_type(exit->event) == VMX_EVENT_NMI)
 		return true;
 	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_VIRTUAL_NMIS)
 		return false;

@@ -38,12 +38,18 @@ bool nested_region_launched(u64 pointer)
 	return launched;
 }
 
-/* Tell the fields in which @now differs from what hv left there. */
+/*
+ * Tell the fields in which @now differs from what hv left there, before the instruction that is at
+ * hand.
+ */
 static void tell_memory_writes(struct percpu *cpu, struct nested_vmcs *vmcs,
 			       const struct vmcs12 *now)
 {
+	struct pending_event insn;
+
 	if (!memcmp(now->value, vmcs->written.value, sizeof(now->value)))
 		return;
+	insn = cpu->pending;
 	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
 		struct ev_vmcs12_write *event;
 
@@ -59,6 +65,7 @@ static void tell_memory_writes(struct percpu *cpu, struct nested_vmcs *vmcs,
 		event->since_tsc = vmcs->written_tsc;
 		exit_emit(cpu);
 	}
+	cpu->pending = insn;
 }
 
 /* --- Slots ------------------------------------------------------------------------------------ */

@@ -7,10 +7,10 @@
 #include "hv/nested/outcome.h"
 #include "hv/nested/reflect.h"
 #include "hv/nested/vmcs02.h"
+#include "vmx/qual.h"
 
 #define QUALIFICATION_PDPTE	   2
 #define QUALIFICATION_LINK_POINTER 4
-#define INFO_VALID		   BIT(31)
 #define RFLAGS_ZF		   BIT(6)
 #define BLOCKING_STI_MOV_SS	   3ull
 
@@ -108,7 +108,7 @@ static void keep_event(struct percpu *cpu, struct nested_vmcs *vmcs)
 	entry->insn = cpu->pending.event;
 	memcpy(entry->columns, cpu->pending.columns, sizeof(entry->columns));
 	entry->rip = F12(vmcs, GUEST_RIP);
-	entry->injected = info & INFO_VALID ? info : 0;
+	entry->injected = info & VMX_EVENT_VALID ? info : 0;
 	entry->tsc = rdtsc();
 	entry->hv_ticks = entry->tsc - cpu->exit.tsc;
 	cpu->pending.event.kind = 0;

@@ -87,7 +87,8 @@ void rec_emit(struct rec *rec, const struct trace_event *event)
 	*to = (struct play_event){ .kind = event->kind, .level = event->level, .rip = event->rip };
 	memcpy(to->col, event->col, sizeof(struct ev_vmxon)); /* the kind with most columns */
 	to->item_count = event->item_count;
-	memcpy(to->items, event->items, event->item_count * sizeof(*event->items));
+	for (u32 i = 0; i < event->item_count; i++)
+		to->items[i] = event->items[i];
 }
 
 size_t rec_size(void)

@@ -1,0 +1,366 @@
+#include "tests/hv/nested_play.h"
+
+#define INFO_VALID BIT(31)
+
+/* L2 runs with other controls than a good VMCS has. */
+static void run_with(u64 pin, u64 primary)
+{
+	set12(VMCS_PIN_BASED_CONTROLS, must_be_1(VMX_WORD_PIN) | pin);
+	set12(VMCS_PRIMARY_PROC_BASED_CONTROLS,
+	      must_be_1(VMX_WORD_PRIMARY) | PRIMARY_SECONDARY_CONTROLS | primary);
+	play_enter(cpu->nested.current->launched ? EXIT_VMRESUME : EXIT_VMLAUNCH);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+}
+
+static void exits_save_the_state_of_l2(void **state)
+{
+	static const struct {
+		u32 field;
+		u64 value;
+	} rows[] = {
+		{ VMCS_GUEST_CR0, 0x80000033 },
+		{ VMCS_GUEST_CR3, 0x12345000 },
+		{ VMCS_GUEST_CR4, 0x26a0 },
+		{ VMCS_GUEST_RSP, 0x7777 },
+		{ VMCS_GUEST_RFLAGS, 0x246 },
+		{ VMCS_GUEST_ES_SELECTOR, 0x1b },
+		{ VMCS_GUEST_TR_SELECTOR, 0x28 },
+		{ VMCS_GUEST_FS_BASE, 0xffff888800000000 },
+		{ VMCS_GUEST_LDTR_LIMIT, 0x1234 },
+		{ VMCS_GUEST_SS_ACCESS_RIGHTS, 0xc0f3 },
+		{ VMCS_GUEST_GDTR_BASE, 0x99990000 },
+		{ VMCS_GUEST_IDTR_LIMIT, 0xfff },
+		{ VMCS_GUEST_IA32_SYSENTER_EIP, 0x4444 },
+		{ VMCS_GUEST_INTERRUPTIBILITY_STATE, 1 },
+		{ VMCS_GUEST_ACTIVITY_STATE, 1 },
+		{ VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0x4000 },
+	};
+	u64 value;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		stub_vmcs_set(rows[i].field, rows[i].value);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_true(l1_got(EXIT_HLT));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *name = field_name(rows[i].field);
+
+		assert_row(name, get12(rows[i].field), rows[i].value);
+		assert_row(name, event_item(last_event(), rows[i].field, &value), true);
+		assert_row(name, value, rows[i].value);
+	}
+	/* What did not change is not on the tape. */
+	assert_false(event_item(last_event(), VMCS_GUEST_DS_BASE, &value));
+}
+
+static void exits_tell_what_happened(void **state)
+{
+	const struct ev_l2_exit *event;
+	u64 value;
+
+	(void)state;
+	stub_vmcs_set(VMCS_VM_EXIT_INSTRUCTION_INFO, 0x1234);
+	stub_vmcs_set(VMCS_GUEST_LINEAR_ADDRESS, 0x5678);
+	stub_vmcs_set(VMCS_IDT_VECTORING_INFO, 0x80000b0e);
+	stub_vmcs_set(VMCS_IDT_VECTORING_ERROR_CODE, 2);
+	cpu->regs[REG_RAX] = 0xaaaa;
+	cpu->regs[REG_RCX] = 0xcccc;
+	stub_exit(cpu, EXIT_CPUID, 0x99);
+	assert_true(l1_got(EXIT_CPUID));
+	assert_u64(get12(VMCS_EXIT_QUALIFICATION), 0x99);
+	assert_u64(get12(VMCS_VM_EXIT_INSTRUCTION_LENGTH), 3);
+	assert_u64(get12(VMCS_VM_EXIT_INSTRUCTION_INFO), 0x1234);
+	assert_u64(get12(VMCS_GUEST_LINEAR_ADDRESS), 0x5678);
+	assert_u64(get12(VMCS_IDT_VECTORING_INFO), 0x80000b0e);
+	assert_u64(get12(VMCS_IDT_VECTORING_ERROR_CODE), 2);
+	assert_u64(get12(VMCS_VM_EXIT_INTERRUPTION_INFO) & INFO_VALID, 0);
+	event = (const struct ev_l2_exit *)last_event()->col;
+	assert_u64(event->vmcs, PLAY_VMCS);
+	assert_u64(event->hidden_exits, 0);
+	assert_u64(last_event()->rip, PLAY_L2_RIP);
+	/* The registers that exits.def names for CPUID, and no other. */
+	assert_true(event_item(last_event(), ITEM_REG + REG_RAX, &value));
+	assert_u64(value, 0xaaaa);
+	assert_true(event_item(last_event(), ITEM_REG + REG_RCX, &value));
+	assert_u64(value, 0xcccc);
+	assert_false(event_item(last_event(), ITEM_REG + REG_RBX, &value));
+}
+
+static void exits_load_the_host_state_into_vmcs01(void **state)
+{
+	static const struct {
+		u32 field;
+		u64 value;
+	} rows[] = {
+		{ VMCS_GUEST_CR3, PLAY_TABLES },
+		{ VMCS_GUEST_RIP, PLAY_HOST_RIP },
+		{ VMCS_GUEST_RSP, 0x109000 },
+		{ VMCS_GUEST_RFLAGS, 2 },
+		{ VMCS_GUEST_CS_SELECTOR, 0x10 },
+		{ VMCS_GUEST_CS_BASE, 0 },
+		{ VMCS_GUEST_CS_LIMIT, 0xffffffff },
+		{ VMCS_GUEST_CS_ACCESS_RIGHTS, 0xa09b },
+		{ VMCS_GUEST_SS_SELECTOR, 0x18 },
+		{ VMCS_GUEST_SS_ACCESS_RIGHTS, 0xc093 },
+		{ VMCS_GUEST_DS_ACCESS_RIGHTS, 0xc093 },
+		{ VMCS_GUEST_ES_SELECTOR, 0 },
+		{ VMCS_GUEST_FS_BASE, 0x1111 },
+		{ VMCS_GUEST_GS_BASE, 0xffff800000002222 },
+		{ VMCS_GUEST_LDTR_SELECTOR, 0 },
+		{ VMCS_GUEST_TR_SELECTOR, 0x20 },
+		{ VMCS_GUEST_TR_BASE, 0x3333 },
+		{ VMCS_GUEST_TR_LIMIT, 0x67 },
+		{ VMCS_GUEST_TR_ACCESS_RIGHTS, 0x8b },
+		{ VMCS_GUEST_GDTR_BASE, 0x4444 },
+		{ VMCS_GUEST_GDTR_LIMIT, 0xffff },
+		{ VMCS_GUEST_IDTR_BASE, 0x5555 },
+		{ VMCS_GUEST_IDTR_LIMIT, 0xffff },
+		{ VMCS_GUEST_DR7, 0x400 },
+		{ VMCS_GUEST_IA32_DEBUGCTL, 0 },
+		{ VMCS_GUEST_ACTIVITY_STATE, 0 },
+		{ VMCS_GUEST_INTERRUPTIBILITY_STATE, 0 },
+		{ VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		stub_vmcs_set_of(cpu->vmcs01.pa, rows[i].field, 0x5a);
+	stub_vmcs_set_of(cpu->vmcs01.pa, VMCS_CR0_READ_SHADOW, 0x5a);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_ptr_equal(cpu->hw, &cpu->vmcs01);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_row(field_name(rows[i].field), vmread(rows[i].field), rows[i].value);
+	assert_true(vmread(VMCS_GUEST_LDTR_ACCESS_RIGHTS) & BIT(16));
+	assert_true(vmread(VMCS_GUEST_ES_ACCESS_RIGHTS) & BIT(16));
+	assert_true(vmread(VMCS_VM_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST);
+	assert_u64(vmread(VMCS_CR0_READ_SHADOW), vmread(VMCS_GUEST_CR0));
+	assert_u64(vmread(VMCS_CR4_READ_SHADOW), 0x2020);
+}
+
+static void exits_leave_some_bits_of_cr0_and_all_of_pat_alone(void **state)
+{
+	(void)state;
+	stub_vmcs_set(VMCS_GUEST_CR0, 0xe0000033 | BIT(16));
+	stub_vmcs_set(VMCS_GUEST_IA32_PAT, 0x0101010101010101);
+	stub_vmcs_set(VMCS_GUEST_IA32_EFER, 0x801);
+	stub_exit(cpu, EXIT_HLT, 0);
+	/* CD, NW and ET of L2; the rest, WP too, from the host-state area. */
+	assert_u64(vmread(VMCS_GUEST_CR0), 0xe0000031);
+	assert_u64(vmread(VMCS_GUEST_IA32_PAT), 0x0101010101010101);
+	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0xd01);
+	/* Nor are they saved where L1 did not ask. */
+	assert_u64(get12(VMCS_GUEST_IA32_PAT), 0x0007040600070406);
+	assert_u64(get12(VMCS_GUEST_IA32_EFER), 0x500);
+}
+
+static void pat_and_efer_are_saved_and_loaded_on_demand(void **state)
+{
+	(void)state;
+	set12(VMCS_VM_EXIT_CONTROLS, get12(VMCS_VM_EXIT_CONTROLS) | EXIT_SAVE_PAT | EXIT_LOAD_PAT |
+					     EXIT_SAVE_EFER | EXIT_LOAD_EFER);
+	play_enter(EXIT_VMLAUNCH);
+	stub_vmcs_set(VMCS_GUEST_IA32_PAT, 0x0101010101010101);
+	stub_vmcs_set(VMCS_GUEST_IA32_EFER, 0xd01);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(get12(VMCS_GUEST_IA32_PAT), 0x0101010101010101);
+	assert_u64(get12(VMCS_GUEST_IA32_EFER), 0xd01);
+	assert_u64(vmread(VMCS_GUEST_IA32_PAT), 0x0606060606060606);
+	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0x501);
+}
+
+static void a_32_bit_host_gets_32_bit_state(void **state)
+{
+	u64 *pdpt = stub_at(PLAY_PAGE);
+
+	(void)state;
+	/* L1 in PAE paging. */
+	for (unsigned i = 0; i < 4; i++)
+		pdpt[i] = (PLAY_PAGE + 0x1000 * i) | 1;
+	vmwrite(VMCS_GUEST_IA32_EFER, 0);
+	vmwrite(VMCS_GUEST_CS_ACCESS_RIGHTS, 0xc09b);
+	vmwrite(VMCS_VM_ENTRY_CONTROLS,
+		vmread(VMCS_VM_ENTRY_CONTROLS) & ~(u64)ENTRY_IA32E_MODE_GUEST);
+	cpu->nested.current->field[VMCS_IX_VM_EXIT_CONTROLS] &= ~(u64)EXIT_HOST_ADDRESS_SPACE_SIZE;
+	cpu->nested.current->field[VMCS_IX_VM_ENTRY_CONTROLS] &= ~(u64)ENTRY_IA32E_MODE_GUEST;
+	cpu->nested.current->field[VMCS_IX_HOST_CR3] = PLAY_PAGE;
+	cpu->nested.current->field[VMCS_IX_GUEST_CR4] = 0x2000;
+	cpu->nested.current->field[VMCS_IX_GUEST_CR0] = 0x31;
+	play_enter(EXIT_VMLAUNCH);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_true(l1_got(EXIT_HLT));
+	assert_u64(vmread(VMCS_GUEST_CS_ACCESS_RIGHTS), 0xc09b);
+	assert_u64(vmread(VMCS_GUEST_IA32_EFER) & 0x500, 0);
+	assert_false(vmread(VMCS_VM_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST);
+	assert_u64(vmread(VMCS_GUEST_PDPTE0), pdpt[0]);
+	assert_u64(vmread(VMCS_GUEST_PDPTE3), pdpt[3]);
+
+	/* Reserved bits in one of them: VMX abort 2, and the processor shuts down. */
+	pdpt[1] |= BIT(2);
+	play_enter(EXIT_VMRESUME);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(((struct vmcs12 *)stub_at(PLAY_VMCS))->abort, 2);
+	assert_u64(vmread(VMCS_GUEST_ACTIVITY_STATE), 2);
+}
+
+static void entry_failures_change_only_reason_and_qualification(void **state)
+{
+	u64 value;
+
+	(void)state;
+	set12(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0x80000030);
+	play_enter(EXIT_VMLAUNCH);
+	play_event_count = 0;
+	stub_vmcs_set(VMCS_GUEST_RSP, 0x4321);
+	stub_vmcs_set(VMCS_EXIT_REASON, EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE);
+	stub_vmcs_set(VMCS_EXIT_QUALIFICATION, 3);
+	exit_dispatch(cpu);
+	assert_true(l1_got(EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE));
+	assert_int_equal(play_event_count, 2); /* VMLAUNCH and l2_exit: L2 never ran */
+	assert_int_equal(play_events[0].kind, EV_VMLAUNCH);
+	assert_u64(get12(VMCS_EXIT_QUALIFICATION), 3);
+	assert_u64(get12(VMCS_GUEST_RSP), 0);
+	assert_u64(get12(VMCS_VM_ENTRY_INTERRUPTION_INFO), 0x80000030);
+	assert_u64(last_event()->item_count, 2);
+	assert_true(event_item(last_event(), VMCS_EXIT_REASON, &value));
+	assert_false(cpu->nested.current->launched);
+	assert_false(nested_vmcs_find(&cpu->nested, PLAY_VMCS)->vmcs02.launched);
+	assert_u64(vmread(VMCS_GUEST_RIP), PLAY_HOST_RIP);
+}
+
+static void a_bad_guest_state_leaves_the_msrs_of_the_list_alone(void **state)
+{
+	struct {
+		u32 index, reserved;
+		u64 value;
+	} *list = stub_at(PLAY_PAGE);
+
+	(void)state;
+	list[0].index = MSR_LSTAR;
+	list[0].value = 1;
+	list[1].index = MSR_LSTAR;
+	list[1].value = 2;
+	stub_msr_set(MSR_LSTAR, 0x77);
+	set12(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, PLAY_PAGE);
+	set12(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 2);
+	play_enter(EXIT_VMLAUNCH);
+	assert_u64(stub_msr(MSR_LSTAR), 2);
+	stub_exit(cpu, EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE, 0);
+	assert_true(l1_got(EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE));
+	assert_u64(stub_msr(MSR_LSTAR), 0x77);
+	/* One that succeeds keeps them. */
+	play_enter(EXIT_VMLAUNCH);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(stub_msr(MSR_LSTAR), 2);
+}
+
+static void msr_lists_are_processed_at_exits(void **state)
+{
+	struct {
+		u32 index, reserved;
+		u64 value;
+	} *store = stub_at(PLAY_PAGE), *load = stub_at(PLAY_PAGE + 0x1000);
+	u64 value;
+
+	(void)state;
+	store[0].index = MSR_LSTAR;
+	store[1].index = MSR_GS_BASE;
+	load[0].index = MSR_LSTAR;
+	load[0].value = 0x2222;
+	load[1].index = MSR_SYSENTER_CS;
+	load[1].value = 0x33;
+	set12(VMCS_VM_EXIT_MSR_STORE_ADDRESS, PLAY_PAGE);
+	set12(VMCS_VM_EXIT_MSR_STORE_COUNT, 2);
+	set12(VMCS_VM_EXIT_MSR_LOAD_ADDRESS, PLAY_PAGE + 0x1000);
+	set12(VMCS_VM_EXIT_MSR_LOAD_COUNT, 2);
+	play_enter(EXIT_VMLAUNCH);
+	stub_msr_set(MSR_LSTAR, 0x1111);
+	stub_vmcs_set(VMCS_GUEST_GS_BASE, 0x9999);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(store[0].value, 0x1111);
+	assert_u64(store[1].value, 0x9999);
+	assert_u64(stub_msr(MSR_LSTAR), 0x2222);
+	assert_u64(vmread(VMCS_GUEST_IA32_SYSENTER_CS), 0x33);
+	assert_true(event_item(last_event(), ITEM_MSR_STORE + 1, &value));
+	assert_u64(value, 0x1111);
+	assert_true(event_item(last_event(), ITEM_MSR_HOST + 1, &value));
+	assert_u64(value, 0x2222);
+}
+
+static void bad_msr_lists_at_exits_abort(void **state)
+{
+	u32 *list = stub_at(PLAY_PAGE);
+
+	(void)state;
+	list[0] = 0x4000; /* no such MSR */
+	set12(VMCS_VM_EXIT_MSR_STORE_ADDRESS, PLAY_PAGE);
+	set12(VMCS_VM_EXIT_MSR_STORE_COUNT, 1);
+	play_enter(EXIT_VMLAUNCH);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(((struct vmcs12 *)stub_at(PLAY_VMCS))->abort, 1);
+	assert_u64(vmread(VMCS_GUEST_ACTIVITY_STATE), 2);
+
+	set12(VMCS_VM_EXIT_MSR_STORE_COUNT, 0);
+	set12(VMCS_VM_EXIT_MSR_LOAD_ADDRESS, PLAY_PAGE);
+	set12(VMCS_VM_EXIT_MSR_LOAD_COUNT, 1);
+	play_enter(EXIT_VMRESUME);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(((struct vmcs12 *)stub_at(PLAY_VMCS))->abort, 4);
+}
+
+static void the_preemption_timer_is_saved_if_l1_asks(void **state)
+{
+	(void)state;
+	set12(VMCS_VMX_PREEMPTION_TIMER_VALUE, 1000);
+	run_with(PIN_PREEMPTION_TIMER, 0);
+	assert_u64(vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE), 1000);
+	assert_true(vmread(VMCS_VM_EXIT_CONTROLS) & EXIT_SAVE_PREEMPTION_TIMER);
+	stub_vmcs_set(VMCS_VMX_PREEMPTION_TIMER_VALUE, 400);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(get12(VMCS_VMX_PREEMPTION_TIMER_VALUE), 1000);
+	set12(VMCS_VM_EXIT_CONTROLS, get12(VMCS_VM_EXIT_CONTROLS) | EXIT_SAVE_PREEMPTION_TIMER);
+	run_with(PIN_PREEMPTION_TIMER, 0);
+	assert_u64(vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE), 1000);
+	stub_vmcs_set(VMCS_VMX_PREEMPTION_TIMER_VALUE, 300);
+	stub_exit(cpu, EXIT_PREEMPTION_TIMER, 0);
+	assert_true(l1_got(EXIT_PREEMPTION_TIMER));
+	assert_u64(get12(VMCS_VMX_PREEMPTION_TIMER_VALUE), 300);
+}
+
+static void a_timer_of_0_stays_expired_over_exits_that_l1_does_not_see(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	for (u64 value = 0; value < 2; value++) {
+		set12(VMCS_VMX_PREEMPTION_TIMER_VALUE, value * 100);
+		set12(VMCS_PIN_BASED_CONTROLS, must_be_1(VMX_WORD_PIN) | PIN_PREEMPTION_TIMER);
+		play_enter(EXIT_VMRESUME);
+		stub_vmcs_set(VMCS_VMX_PREEMPTION_TIMER_VALUE, 50); /* as the processor saves it */
+		stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, 0x8000);
+		stub_exit(cpu, EXIT_EPT_VIOLATION, 1);
+		assert_u64(vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE), value * 50);
+		stub_exit(cpu, EXIT_HLT, 0);
+	}
+}
+
+#define IN(state, test) cmocka_unit_test_setup(test, state)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN(play_l2, exits_save_the_state_of_l2),
+		IN(play_l2, exits_tell_what_happened),
+		IN(play_l2, exits_load_the_host_state_into_vmcs01),
+		IN(play_l2, exits_leave_some_bits_of_cr0_and_all_of_pat_alone),
+		IN(play_good_vmcs, pat_and_efer_are_saved_and_loaded_on_demand),
+		IN(play_good_vmcs, a_32_bit_host_gets_32_bit_state),
+		IN(play_good_vmcs, entry_failures_change_only_reason_and_qualification),
+		IN(play_good_vmcs, a_bad_guest_state_leaves_the_msrs_of_the_list_alone),
+		IN(play_good_vmcs, msr_lists_are_processed_at_exits),
+		IN(play_good_vmcs, bad_msr_lists_at_exits_abort),
+		IN(play_good_vmcs, the_preemption_timer_is_saved_if_l1_asks),
+		IN(play_l2_with_ept, a_timer_of_0_stays_expired_over_exits_that_l1_does_not_see),
+	};
+
+	return cmocka_run_group_tests_name("hv/nested/reflect", tests, NULL, NULL);
+}

@@ -1,0 +1,336 @@
+#include "hv/mem.h"
+#include "hv/nested/vmcs02.h"
+#include "tests/hv/nested_play.h"
+
+#define NOT_CANONICAL 0x8000000000000000
+
+struct msr_entry {
+	u32 index, reserved;
+	u64 value;
+};
+
+static void add_controls(u32 field, u64 more)
+{
+	set12(field, get12(field) | more);
+}
+
+static unsigned vpid_flushes(u64 vpid)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < stub_cpu.invalidation_count; i++)
+		count += stub_cpu.invalidations[i].what == 'v' &&
+			 stub_cpu.invalidations[i].low == vpid;
+	stub_cpu.invalidation_count = 0;
+	return count;
+}
+
+static void vmcs02_has_l1s_guest_state_as_it_is(void **state)
+{
+	(void)state;
+	set12(VMCS_GUEST_CR0, 0x12345678);
+	set12(VMCS_GUEST_CR4, 0xdeadbeef);
+	set12(VMCS_GUEST_CS_SELECTOR, 0x1234);
+	set12(VMCS_GUEST_TR_BASE, NOT_CANONICAL);
+	set12(VMCS_GUEST_ACTIVITY_STATE, 77);
+	play_enter(EXIT_VMLAUNCH);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	assert_u64(vmread(VMCS_GUEST_CR0), 0x12345678);
+	assert_u64(vmread(VMCS_GUEST_CR4), 0xdeadbeef);
+	assert_u64(vmread(VMCS_GUEST_CS_SELECTOR), 0x1234);
+	assert_u64(vmread(VMCS_GUEST_TR_BASE), NOT_CANONICAL);
+	assert_u64(vmread(VMCS_GUEST_ACTIVITY_STATE), 77);
+	assert_u64(vmread(VMCS_VMCS_LINK_POINTER), ~0ull);
+}
+
+static void only_changed_fields_are_written_to_vmcs02_again(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	set12(VMCS_GUEST_RIP, 0x7777);
+	/* What L1 did not write is not looked at: this would be seen otherwise. */
+	cpu->nested.current->field[VMCS_IX_GUEST_RSP] = 0x8888;
+	play_enter(EXIT_VMRESUME);
+	assert_u64(vmread(VMCS_GUEST_RIP), 0x7777);
+	assert_u64(vmread(VMCS_GUEST_RSP), 0);
+}
+
+static void state_that_l1_does_not_load_is_l1s_own(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	vmwrite(VMCS_GUEST_IA32_PAT, 0x0101010101010101);
+	vmwrite(VMCS_GUEST_IA32_EFER, 0xd01);
+	vmwrite(VMCS_GUEST_DR7, 0x455);
+	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, 1);
+	set12(VMCS_VM_ENTRY_CONTROLS,
+	      get12(VMCS_VM_ENTRY_CONTROLS) &
+		      ~(u64)(ENTRY_LOAD_PAT | ENTRY_LOAD_EFER | ENTRY_LOAD_DEBUG_CONTROLS));
+	play_enter(EXIT_VMRESUME);
+	assert_u64(vmread(VMCS_GUEST_IA32_PAT), 0x0101010101010101);
+	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0xd01);
+	if (!(must_be_1(VMX_WORD_ENTRY) & ENTRY_LOAD_DEBUG_CONTROLS)) {
+		assert_u64(vmread(VMCS_GUEST_DR7), 0x455);
+		assert_u64(vmread(VMCS_GUEST_IA32_DEBUGCTL), 1);
+	}
+	stub_exit(cpu, EXIT_HLT, 0);
+	add_controls(VMCS_VM_ENTRY_CONTROLS, ENTRY_LOAD_PAT | ENTRY_LOAD_EFER);
+	play_enter(EXIT_VMRESUME);
+	assert_u64(vmread(VMCS_GUEST_IA32_PAT), 0x0007040600070406);
+	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0x500);
+	assert_true(vmread(VMCS_VM_ENTRY_CONTROLS) & ENTRY_LOAD_EFER);
+}
+
+static void l2_never_gets_pages_of_hvs(void **state)
+{
+	const u64 hv = PLAY_MEMORY - MIB(1);
+
+	(void)state;
+	set12(VMCS_VIRTUAL_APIC_ADDRESS, hv);
+	set12(VMCS_APIC_ACCESS_ADDRESS, hv);
+	set12(VMCS_MSR_BITMAP, hv);
+	set12(VMCS_IO_BITMAP_A, hv);
+	set12(VMCS_IO_BITMAP_B, hv);
+	add_controls(VMCS_PRIMARY_PROC_BASED_CONTROLS,
+		     PRIMARY_TPR_SHADOW | PRIMARY_MSR_BITMAPS | PRIMARY_IO_BITMAPS);
+	set12(VMCS_SECONDARY_PROC_BASED_CONTROLS, SECONDARY_VIRTUALIZE_APIC_ACCESSES);
+	play_enter(EXIT_VMLAUNCH);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	assert_u64(vmread(VMCS_VIRTUAL_APIC_ADDRESS), virt_to_phys(cpu->nested.dummy));
+	assert_u64(vmread(VMCS_APIC_ACCESS_ADDRESS), virt_to_phys(cpu->nested.dummy));
+	/* What nothing answers reads as ones: everything exits. */
+	assert_u64(vmread(VMCS_MSR_BITMAP), virt_to_phys(cpu->nested.msr_bitmap));
+	assert_u64(cpu->nested.msr_bitmap[511], ~0ull);
+	assert_u64(cpu->nested.io_bitmap[1023], ~0ull);
+}
+
+static void bitmaps_are_merged_with_what_hv_wants(void **state)
+{
+	u8 *l1 = stub_at(PLAY_PAGE);
+
+	(void)state;
+	l1[0] = 0x55;
+	set12(VMCS_MSR_BITMAP, PLAY_PAGE);
+	add_controls(VMCS_PRIMARY_PROC_BASED_CONTROLS, PRIMARY_MSR_BITMAPS);
+	play_enter(EXIT_VMLAUNCH);
+	assert_int_equal(((u8 *)cpu->nested.msr_bitmap)[0], 0x55 | vmcs01_msr_bitmap()[0]);
+	/* IA32_FEATURE_CONTROL is hv's. */
+	assert_true(((u8 *)cpu->nested.msr_bitmap)[MSR_FEATURE_CONTROL / 8] &
+		    1 << MSR_FEATURE_CONTROL % 8);
+	assert_int_equal(((u8 *)stub_at(PLAY_PAGE))[MSR_FEATURE_CONTROL / 8], 0);
+	/* L1 may change its page without telling. */
+	stub_exit(cpu, EXIT_HLT, 0);
+	l1[0] = 0xaa;
+	play_enter(EXIT_VMRESUME);
+	assert_int_equal(((u8 *)cpu->nested.msr_bitmap)[0], 0xaa | vmcs01_msr_bitmap()[0]);
+}
+
+static void ports_exit_as_l1_and_hv_want(void **state)
+{
+	(void)state;
+	play_enter(EXIT_VMLAUNCH);
+	assert_true(vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_IO_BITMAPS);
+	assert_u64(vmread(VMCS_IO_BITMAP_A), virt_to_phys(vmcs01_io_bitmap()));
+	stub_exit(cpu, EXIT_HLT, 0);
+	add_controls(VMCS_PRIMARY_PROC_BASED_CONTROLS, PRIMARY_UNCONDITIONAL_IO_EXITING);
+	play_enter(EXIT_VMRESUME);
+	assert_false(vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_IO_BITMAPS);
+	stub_exit(cpu, EXIT_HLT, 0);
+	set12(VMCS_IO_BITMAP_A, PLAY_PAGE);
+	set12(VMCS_IO_BITMAP_B, PLAY_PAGE + 0x1000);
+	add_controls(VMCS_PRIMARY_PROC_BASED_CONTROLS, PRIMARY_IO_BITMAPS);
+	*(u8 *)stub_at(PLAY_PAGE + 0x1000) = 0x81;
+	play_enter(EXIT_VMRESUME);
+	assert_u64(vmread(VMCS_IO_BITMAP_A), virt_to_phys(cpu->nested.io_bitmap));
+	assert_u64(vmread(VMCS_IO_BITMAP_B), virt_to_phys(cpu->nested.io_bitmap) + PAGE_SIZE);
+	assert_int_equal(((u8 *)cpu->nested.io_bitmap)[4096], 0x81);
+}
+
+static void nmis_always_come_to_hv(void **state)
+{
+	const u64 both = PIN_NMI_EXITING | PIN_VIRTUAL_NMIS;
+	static const struct {
+		const char *name;
+		u64 pin12, pin02;
+	} rows[] = {
+		{ "L1 leaves them to L2", 0, PIN_NMI_EXITING | PIN_VIRTUAL_NMIS },
+		{ "L1 takes them", PIN_NMI_EXITING, PIN_NMI_EXITING },
+		{ "L1 virtualizes them", PIN_NMI_EXITING | PIN_VIRTUAL_NMIS,
+		  PIN_NMI_EXITING | PIN_VIRTUAL_NMIS },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		set12(VMCS_PIN_BASED_CONTROLS, must_be_1(VMX_WORD_PIN) | rows[i].pin12);
+		play_enter(i ? EXIT_VMRESUME : EXIT_VMLAUNCH);
+		assert_row(rows[i].name, vmread(VMCS_PIN_BASED_CONTROLS) & both, rows[i].pin02);
+		stub_exit(cpu, EXIT_HLT, 0);
+	}
+}
+
+static void translations_of_l2_survive_as_long_as_its_vpid(void **state)
+{
+	(void)state;
+	vpid_flushes(0);
+	play_enter(EXIT_VMLAUNCH);
+	assert_int_equal(vpid_flushes(VPID_L2), 1); /* VPID 5 is new */
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_int_equal(vpid_flushes(VPID_L1), 0);
+	play_enter(EXIT_VMRESUME);
+	assert_int_equal(vpid_flushes(VPID_L2), 0);
+	stub_exit(cpu, EXIT_HLT, 0);
+	set12(VMCS_VPID, 6);
+	play_enter(EXIT_VMRESUME);
+	assert_int_equal(vpid_flushes(VPID_L2), 1);
+	stub_exit(cpu, EXIT_HLT, 0);
+
+	play_invalidate(EXIT_INVVPID, INVVPID_SINGLE_CONTEXT, 5, 0);
+	assert_int_equal(vpid_flushes(VPID_L2), 0);
+	play_invalidate(EXIT_INVVPID, INVVPID_SINGLE_CONTEXT, 6, 0);
+	assert_int_equal(vpid_flushes(VPID_L2), 1);
+	play_invalidate(EXIT_INVVPID, INVVPID_ADDRESS, 6, 0x1000);
+	assert_int_equal(vpid_flushes(VPID_L2), 1);
+	play_invalidate(EXIT_INVVPID, INVVPID_ALL_CONTEXT, 0, 0);
+	assert_int_equal(vpid_flushes(VPID_L2), 1);
+}
+
+static void without_vpid_entries_and_exits_drop_translations(void **state)
+{
+	(void)state;
+	vpid_flushes(0);
+	for (unsigned i = 0; i < 2; i++) {
+		play_enter(i ? EXIT_VMRESUME : EXIT_VMLAUNCH);
+		assert_int_equal(vpid_flushes(VPID_L2), 1);
+		stub_exit(cpu, EXIT_HLT, 0);
+		assert_int_equal(vpid_flushes(VPID_L1), 1);
+	}
+}
+
+static void pae_l2_without_ept_gets_its_pdptes_from_memory(void **state)
+{
+	u64 *pdpt = stub_at(PLAY_PAGE + 0x20);
+	u64 value;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		pdpt[i] = (PLAY_PAGE + 0x1000 * i) | 1;
+	set12(VMCS_GUEST_CR3, PLAY_PAGE + 0x20);
+	set12(VMCS_VM_ENTRY_CONTROLS, must_be_1(VMX_WORD_ENTRY));
+	pdpt[2] |= BIT(1);
+	play_enter(EXIT_VMLAUNCH);
+	assert_true(l1_got(EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE));
+	assert_u64(get12(VMCS_EXIT_QUALIFICATION), 2);
+	pdpt[2] = 2; /* not present: anything goes */
+	play_enter(EXIT_VMLAUNCH);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	assert_u64(vmread(VMCS_GUEST_PDPTE0), pdpt[0]);
+	assert_u64(vmread(VMCS_GUEST_PDPTE3), pdpt[3]);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_true(event_item(event_of(EV_L2_ENTRY), ITEM_PDPTE + 2, &value));
+	assert_u64(value, 2);
+}
+
+static void msr_lists_load_in_order_and_stop_at_the_first_bad_one(void **state)
+{
+	static const struct {
+		const char *name;
+		struct msr_entry entry;
+		bool ok;
+	} rows[] = {
+		{ "STAR", { MSR_STAR, 0, 5 }, true },
+		{ "reserved bits", { MSR_STAR, 1, 5 }, false },
+		{ "FS base", { MSR_FS_BASE, 0, 0 }, false },
+		{ "GS base", { MSR_GS_BASE, 0, 0 }, false },
+		{ "x2APIC", { 0x808, 0, 0 }, false },
+		{ "SMM monitor", { MSR_SMM_MONITOR_CTL, 0, 0 }, false },
+		{ "unknown", { 0x4000, 0, 0 }, false },
+		{ "capability", { MSR_VMX_BASIC, 0, 0 }, false },
+		{ "PAT", { MSR_PAT, 0, 0x0606060606060606 }, true },
+		{ "bad PAT", { MSR_PAT, 0, 2 }, false },
+		{ "EFER, same LME", { MSR_EFER, 0, 0xd01 }, true },
+		{ "EFER, LME changes", { MSR_EFER, 0, 1 }, false },
+		{ "EFER, reserved", { MSR_EFER, 0, 0xd03 }, false },
+		{ "SYSENTER_EIP", { MSR_SYSENTER_EIP, 0, 0x1234 }, true },
+		{ "SYSENTER_EIP, not canonical", { MSR_SYSENTER_EIP, 0, NOT_CANONICAL }, false },
+	};
+	struct msr_entry *list = stub_at(PLAY_PAGE);
+
+	(void)state;
+	add_controls(VMCS_VM_ENTRY_CONTROLS, ENTRY_LOAD_EFER);
+	set12(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, PLAY_PAGE);
+	set12(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 2);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		list[0] = (struct msr_entry){ MSR_LSTAR, 0, i };
+		list[1] = rows[i].entry;
+		cpu->nested.current->launched = false;
+		play_enter(EXIT_VMLAUNCH);
+		assert_row(rows[i].name, stub_msr(MSR_LSTAR), i);
+		if (rows[i].ok) {
+			assert_row(rows[i].name, cpu->nested.mode, NESTED_L2);
+			stub_exit(cpu, EXIT_HLT, 0);
+			continue;
+		}
+		assert_true(l1_got(EXIT_MSR_LOADING | (u32)EXIT_REASON_ENTRY_FAILURE));
+		assert_row(rows[i].name, get12(VMCS_EXIT_QUALIFICATION), 2);
+		assert_row(rows[i].name, cpu->nested.current->launched, 0);
+	}
+}
+
+static void msrs_of_the_guest_state_are_loaded_into_vmcs02(void **state)
+{
+	struct msr_entry *list = stub_at(PLAY_PAGE);
+	u64 value;
+
+	(void)state;
+	list[0] = (struct msr_entry){ MSR_SYSENTER_CS, 0, 0x77 };
+	list[1] = (struct msr_entry){ MSR_PAT, 0, 0x0404040404040404 };
+	set12(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, PLAY_PAGE);
+	set12(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 2);
+	play_enter(EXIT_VMLAUNCH);
+	assert_u64(vmread(VMCS_GUEST_IA32_SYSENTER_CS), 0x77);
+	assert_u64(vmread(VMCS_GUEST_IA32_PAT), 0x0404040404040404);
+	assert_u64(stub_msr(MSR_SYSENTER_CS), 0);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(get12(VMCS_GUEST_IA32_SYSENTER_CS), 0x77);
+	assert_true(event_item(event_of(EV_L2_ENTRY), ITEM_MSR_LOAD + 2, &value));
+	assert_u64(value, MSR_PAT);
+	assert_true(event_item(event_of(EV_L2_ENTRY), ITEM_MSR_LOAD + 3, &value));
+	assert_u64(value, 0x0404040404040404);
+}
+
+static void lists_longer_than_shown_fail_behind_the_maximum(void **state)
+{
+	struct msr_entry *list = stub_at(PLAY_PAGE);
+
+	(void)state;
+	for (unsigned i = 0; i < 600; i++)
+		list[i] = (struct msr_entry){ MSR_STAR, 0, i };
+	set12(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, PLAY_PAGE);
+	set12(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 600);
+	play_enter(EXIT_VMLAUNCH);
+	assert_true(l1_got(EXIT_MSR_LOADING | (u32)EXIT_REASON_ENTRY_FAILURE));
+	assert_u64(get12(VMCS_EXIT_QUALIFICATION), 513);
+}
+
+#define IN(state, test) cmocka_unit_test_setup(test, state)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN(play_good_vmcs, vmcs02_has_l1s_guest_state_as_it_is),
+		IN(play_l2, only_changed_fields_are_written_to_vmcs02_again),
+		IN(play_l2, state_that_l1_does_not_load_is_l1s_own),
+		IN(play_good_vmcs, l2_never_gets_pages_of_hvs),
+		IN(play_good_vmcs, bitmaps_are_merged_with_what_hv_wants),
+		IN(play_good_vmcs, ports_exit_as_l1_and_hv_want),
+		IN(play_good_vmcs, nmis_always_come_to_hv),
+		IN(play_good_ept_vmcs, translations_of_l2_survive_as_long_as_its_vpid),
+		IN(play_good_vmcs, without_vpid_entries_and_exits_drop_translations),
+		IN(play_good_vmcs, pae_l2_without_ept_gets_its_pdptes_from_memory),
+		IN(play_good_vmcs, msr_lists_load_in_order_and_stop_at_the_first_bad_one),
+		IN(play_good_vmcs, msrs_of_the_guest_state_are_loaded_into_vmcs02),
+		IN(play_good_vmcs, lists_longer_than_shown_fail_behind_the_maximum),
+	};
+
+	return cmocka_run_group_tests_name("hv/nested/vmcs02", tests, NULL, NULL);
+}
