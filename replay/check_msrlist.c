@@ -12,17 +12,26 @@
 #define INDEX	 MASK(31, 0)
 #define RESERVED MASK(63, 32)
 
-static struct word index_of(const struct checking *c)
+/* @offset bytes into the entry: 0 for its index, 8 for its value. */
+static struct word entry_at(struct checking *c, unsigned int offset)
 {
-	return word_and(c->entry->index, INDEX);
+	const struct word list = field_bits(c, c->entry.list, 63, 0);
+	const u64 at = list.value + 16 * ((u64)c->entry.number - 1) + offset;
+
+	return get_memory(c, word_partly(at, list.known), 8);
 }
 
-static enum tri index_is(const struct checking *c, u32 msr)
+static struct word index_of(struct checking *c)
+{
+	return word_and(entry_at(c, 0), INDEX);
+}
+
+static enum tri index_is(struct checking *c, u32 msr)
 {
 	return word_is(index_of(c), msr);
 }
 
-static enum tri index_between(const struct checking *c, u32 first, u32 last)
+static enum tri index_between(struct checking *c, u32 first, u32 last)
 {
 	return tri_and(word_at_most(word_of(first), index_of(c)),
 		       word_at_most(index_of(c), word_of(last)));
@@ -37,7 +46,7 @@ static void need_index_not(struct checking *c, enum tri is)
 
 static void need_reserved_zero(struct checking *c)
 {
-	need(c, tri_not(word_any(c->entry->index, RESERVED)), MEMORY, RESERVED, 0);
+	need(c, tri_not(word_any(entry_at(c, 0), RESERVED)), MEMORY, RESERVED, 0);
 }
 
 PREDICATE(MSR_LOAD_RESERVED)
@@ -114,9 +123,9 @@ PREDICATE(MSR_LOAD_COUNT)
 {
 	const struct word steps = word_bits(get_cap(c, VMX_CAP_MISC), 27, 25);
 	const u64 least = 512 * (word_min(steps) + 1), most = 512 * (word_max(steps) + 1);
-	const enum tri within = c->entry->number <= least  ? TRI_YES
-				: c->entry->number <= most ? TRI_MAYBE
-							   : TRI_NO;
+	const enum tri within = c->entry.number <= least  ? TRI_YES
+				: c->entry.number <= most ? TRI_MAYBE
+							  : TRI_NO;
 
 	need(c, within, F(VM_ENTRY_MSR_LOAD_COUNT), MASK(31, 0), least);
 }
@@ -127,7 +136,7 @@ PREDICATE(MSR_LOAD_COUNT)
 static void need_lme(struct checking *c, enum tri lme)
 {
 	when(c, index_is(c, MSR_EFER), MEMORY, INDEX, MSR_EFER);
-	need(c, tri_same(word_any(c->entry->data, EFER_LME), lme), MEMORY, EFER_LME,
+	need(c, tri_same(word_any(entry_at(c, 8), EFER_LME), lme), MEMORY, EFER_LME,
 	     lme == TRI_YES ? EFER_LME : 0);
 }
 
@@ -169,12 +178,12 @@ static enum tri exists(struct checking *c, u8 when)
 {
 	if (when == ALWAYS)
 		return TRI_YES;
-	return when == MODEL ? TRI_MAYBE : cpu_has(c, (enum cpu_feature)when);
+	return when == MODEL ? cpu_untold(c) : cpu_has(c, (enum cpu_feature)when);
 }
 
 static enum tri value_fits(struct checking *c, u32 msr, u8 rules)
 {
-	const struct word data = c->entry->data;
+	const struct word data = entry_at(c, 8);
 	enum tri fits = tri_of(!(rules & READ_ONLY));
 	struct word may = { 0 };
 
@@ -187,6 +196,8 @@ static enum tri value_fits(struct checking *c, u32 msr, u8 rules)
 	if (rules & BITS) {
 		cpu_facts_msr_bits(c->in->cpu, msr, &may);
 		fits = tri_and(fits, word_within(data, may));
+		if (!word_is_known(may))
+			cpu_untold(c);
 	}
 	return fits;
 }
@@ -200,7 +211,7 @@ static enum tri can_be_written(struct checking *c)
 		if (writes[i].msr == index_of(c).value)
 			return tri_and(exists(c, writes[i].when),
 				       value_fits(c, writes[i].msr, writes[i].rules));
-	return TRI_MAYBE;
+	return cpu_untold(c);
 }
 
 /* Whether RDMSR of the entry at CPL 0 would not fault. */
@@ -216,7 +227,7 @@ static enum tri can_be_read(struct checking *c)
 	for (size_t i = 0; i < ARRAY_SIZE(writes); i++)
 		if (writes[i].msr == index_of(c).value)
 			return exists(c, writes[i].when);
-	return TRI_MAYBE;
+	return cpu_untold(c);
 }
 
 PREDICATE(MSR_STORE_VALUE)

@@ -57,27 +57,23 @@ PREDICATE(ACTIVITY_BLOCKING)
 	need_bits(c, ACTIVITY, MASK(31, 0), ACTIVE);
 }
 
-/* Whether the injected event has @type, and a vector of the set. */
-static enum tri event_is(struct checking *c, enum vmx_event_type type, u64 vectors)
-{
-	const struct word event = get_field(c, EVENT);
-
-	return tri_and(word_is(word_bits(event, 10, 8), type),
-		       word_in(word_bits(event, 7, 0), word_of(vectors)));
-}
-
-static enum tri event_is_any(struct checking *c, enum vmx_event_type type)
+static enum tri event_has_type(struct checking *c, enum vmx_event_type type)
 {
 	return word_is(field_bits(c, EVENT, 10, 8), type);
 }
 
+static enum tri event_is(struct checking *c, enum vmx_event_type type, u64 vector)
+{
+	return tri_and(event_has_type(c, type), word_is(field_bits(c, EVENT, 7, 0), vector));
+}
+
 PREDICATE(ACTIVITY_INJECTION)
 {
-	const enum tri nmi = event_is_any(c, VMX_EVENT_NMI);
-	const enum tri mc = event_is(c, VMX_EVENT_HARDWARE_EXCEPTION, BIT(VECTOR_MC));
-	const enum tri db = event_is(c, VMX_EVENT_HARDWARE_EXCEPTION, BIT(VECTOR_DB));
-	const enum tri mtf = event_is(c, VMX_EVENT_OTHER, BIT(0));
-	const enum tri interrupt = event_is_any(c, VMX_EVENT_EXTERNAL_INTERRUPT);
+	const enum tri nmi = event_has_type(c, VMX_EVENT_NMI);
+	const enum tri mc = event_is(c, VMX_EVENT_HARDWARE_EXCEPTION, VECTOR_MC);
+	const enum tri db = event_is(c, VMX_EVENT_HARDWARE_EXCEPTION, VECTOR_DB);
+	const enum tri mtf = event_is(c, VMX_EVENT_OTHER, 0);
+	const enum tri interrupt = event_has_type(c, VMX_EVENT_EXTERNAL_INTERRUPT);
 	const enum tri wakes_shutdown = tri_or(nmi, mc);
 	const enum tri wakes_hlt = tri_or(tri_or(wakes_shutdown, db), tri_or(mtf, interrupt));
 	struct checking_mark any_activity;

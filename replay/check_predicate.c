@@ -162,6 +162,13 @@ enum tri cpu_has(struct checking *c, enum cpu_feature feature)
 	return cpu_facts_has(c->in->cpu, feature);
 }
 
+enum tri cpu_untold(struct checking *c)
+{
+	reading(c, CHECK_WHAT_CPU);
+	lacking(c, CHECK_WHAT_CPU, ~0ull);
+	return TRI_MAYBE;
+}
+
 struct word get_memory(struct checking *c, struct word gpa, unsigned int size)
 {
 	struct word word = { 0 };

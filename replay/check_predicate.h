@@ -27,22 +27,17 @@
 #define CHECKING_MAX_CONDITIONS 8
 #define CHECKING_MAX_LACKING	8
 
-/* One entry of an MSR list. */
-struct checking_entry {
-	u32 number;	   /* from 1 */
-	u8 list;	   /* the field that has the list's address */
-	struct word index; /* bits 63:0: MSR and reserved bits */
-	struct word data;
-};
-
 struct checking {
 	const struct check_input *in;
-	struct check_result *result;	    /* or NULL */
-	u8 *reads;			    /* or NULL */
-	const struct checking_entry *entry; /* in rules of MSR lists */
-	enum tri applies;		    /* all conditions so far */
-	enum tri concerned;		    /* some need applied */
-	enum tri holds;			    /* all needs that applied */
+	struct check_result *result; /* or NULL */
+	u8 *reads;		     /* or NULL */
+	struct {
+		u8 list;    /* the field that has the list's address */
+		u32 number; /* from 1 */
+	} entry;	    /* in predicates of MSR lists */
+	enum tri applies;   /* all conditions so far */
+	enum tri concerned; /* some need applied */
+	enum tri holds;	    /* all needs that applied */
 	u8 depth;
 	u8 lacks;
 	struct check_item lacking[CHECKING_MAX_LACKING]; /* behind unknown answers */
@@ -73,6 +68,8 @@ enum tri is_on(struct checking *c, enum vmx_word word, u64 mask);
 /* Whether the processor supports the 1-setting of all controls of @mask. */
 enum tri can_be_on(struct checking *c, enum vmx_word word, u64 mask);
 enum tri cpu_has(struct checking *c, enum cpu_feature feature);
+/* Something about the processor that no table tells: maybe, and noted as missing. */
+enum tri cpu_untold(struct checking *c);
 struct word get_memory(struct checking *c, struct word gpa, unsigned int size);
 
 /* Bits that a physical address may have: of the processor, and of structures that VMX uses. */

@@ -21,7 +21,6 @@ static struct checking begin(const struct check_input *input, struct check_resul
 	c.in = input;
 	c.result = result;
 	c.reads = reads;
-	c.entry = NULL;
 	c.applies = TRI_YES;
 	c.concerned = TRI_NO;
 	c.holds = TRI_YES;
@@ -47,8 +46,8 @@ static enum check_verdict end(struct checking *c)
 
 /* --- Lists of MSRs ---------------------------------------------------------------------------- */
 
-/* Lists longer than any processor recommends are not read to their end. */
-#define MAX_ENTRIES 4096
+/* One more than any processor recommends; longer lists are not read to their end. */
+#define MAX_ENTRIES 4097
 
 static const struct {
 	u8 address, count;
@@ -65,27 +64,13 @@ struct word check_list_size(const struct check_input *input, enum check_stage st
 	return get_field(&c, lists[stage].count);
 }
 
-static struct checking_entry entry_at(struct checking *c, enum check_stage stage, u32 number)
-{
-	const struct word list = get_field(c, lists[stage].address);
-	const u64 offset = 16 * ((u64)number - 1);
-	struct checking_entry entry = { .number = number, .list = lists[stage].address };
-
-	if (!word_is_known(list))
-		return entry;
-	entry.index = get_memory(c, word_of(list.value + offset), 8);
-	entry.data = get_memory(c, word_of(list.value + offset + 8), 8);
-	return entry;
-}
-
 static void judge_entry(struct checking *c, enum check_id id, u32 number)
 {
-	const struct checking_entry entry = entry_at(c, check_stage(id), number);
 	const struct checking_mark mark = checking_mark(c);
 
-	c->entry = &entry;
+	c->entry.list = lists[check_stage(id)].address;
+	c->entry.number = number;
 	predicates[id](c);
-	c->entry = NULL;
 	checking_back(c, mark);
 }
 
@@ -134,17 +119,22 @@ struct guess {
 	unsigned int count;
 };
 
-/* Notes the missing bits; false when they are too many, or not only bits of fields and of state. */
+static bool can_be_guessed(u16 what)
+{
+	return what < VMCS_FIELD_COUNT ||
+	       (what >= CHECK_WHAT_STATE && what < CHECK_WHAT_STATE + CHECK_STATE_COUNT);
+}
+
+/* Notes the missing bits of fields and of state; false when there are none, or too many. */
 static bool take_missing(struct guess *guess, const struct check_result *result)
 {
 	guess->count = 0;
 	for (unsigned int i = 0; i < result->count; i++) {
 		const struct check_item *const item = &result->item[i];
-		u64 mask = item->role == CHECK_MISSING ? item->mask : 0;
+		u64 mask = item->mask;
 
-		if (mask && (item->what >= CHECK_WHAT_CPU ||
-			     (item->what >= CHECK_WHAT_CAP && item->what < CHECK_WHAT_STATE)))
-			return false;
+		if (item->role != CHECK_MISSING || !can_be_guessed(item->what))
+			continue;
 		for (; mask; mask &= mask - 1) {
 			if (guess->count == MAX_TRIED)
 				return false;
