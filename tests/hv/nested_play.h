@@ -76,6 +76,11 @@ static inline bool event_item(const struct play_event *event, u32 id, u64 *value
 
 void rec_emit(struct rec *rec, const struct trace_event *event)
 {
+	static const size_t sizes[] = {
+#define EVENT(KIND, name, ...) [EV_##KIND] = sizeof(struct ev_##name),
+#include "trace/events.def"
+#undef EVENT
+	};
 	struct play_event *to;
 
 	(void)rec;
@@ -85,7 +90,7 @@ void rec_emit(struct rec *rec, const struct trace_event *event)
 	}
 	to = &play_events[play_event_count++];
 	*to = (struct play_event){ .kind = event->kind, .level = event->level, .rip = event->rip };
-	memcpy(to->col, event->col, sizeof(struct ev_vmxon)); /* the kind with most columns */
+	memcpy(to->col, event->col, sizes[event->kind]);
 	to->item_count = event->item_count;
 	for (u32 i = 0; i < event->item_count; i++)
 		to->items[i] = event->items[i];
