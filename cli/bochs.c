@@ -138,10 +138,25 @@ void bochs_start(const struct bochs_setup *setup, struct bochs *bochs)
 	free(errors_path);
 }
 
-void bochs_stop(const struct bochs *bochs)
+/* The signal brings up the prompt of Bochs's debugger, which then reads @commands. */
+static void command(const struct bochs *bochs, const char *commands)
 {
 	kill(bochs->pid, SIGINT);
-	(void)!write(bochs->commands, "q\n", 2);
+	(void)!write(bochs->commands, commands, strlen(commands));
+}
+
+void bochs_stop(const struct bochs *bochs)
+{
+	command(bochs, "q\n");
+}
+
+void bochs_poke(const struct bochs *bochs, u64 address, u32 value)
+{
+	char commands[80];
+
+	snprintf(commands, sizeof(commands), "setpmem 0x%llx 4 0x%x\nc\n",
+		 (unsigned long long)address, value);
+	command(bochs, commands);
 }
 
 void bochs_kill(const struct bochs *bochs)

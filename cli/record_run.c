@@ -21,6 +21,10 @@
 
 static const char hv_prefix[] = "vmxtape-hv:";
 
+/* hv says where its word is that asks it to end the tape; so nothing is lost that it still holds.
+ */
+static const char stop_word[] = "vmxtape-hv: stop word at 0x";
+
 enum why { RUNNING, ENDED, UNTIL, TIMEOUT, SIGNALLED };
 
 struct state {
@@ -37,7 +41,10 @@ struct state {
 	char last_line[MAX_LINE]; /* of L1 */
 	char last_hv_line[MAX_LINE];
 	u64 lines;
-	double started, stopped; /* stopped: when Bochs was asked to stop, 0: not yet */
+	double started, stopped; /* stopped: when the end was asked for, 0: not yet */
+	u64 stop_word;		 /* physical address of hv's word, 0: it has none */
+	bool quitting;		 /* Bochs was asked to quit, at quit_at */
+	double quit_at;
 	enum why why;
 	bool reaped, killed;
 	int wait_status;
@@ -51,25 +58,42 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+static void quit(struct state *state)
+{
+	state->quitting = true;
+	state->quit_at = now();
+	bochs_stop(&state->run->bochs);
+}
+
 static void stop(struct state *state, enum why why)
 {
 	if (state->stopped > 0)
 		return;
 	state->why = why;
 	state->stopped = now();
-	bochs_stop(&state->run->bochs);
+	if (state->stop_word && !state->failed)
+		bochs_poke(&state->run->bochs, state->stop_word, 1);
+	else
+		quit(state);
+}
+
+static void end_hv_line(struct state *state, const char *line)
+{
+	if (!strncmp(line, stop_word, sizeof(stop_word) - 1)) {
+		state->stop_word = strtoull(line + sizeof(stop_word) - 1, NULL, 16);
+		return;
+	}
+	snprintf(state->last_hv_line, sizeof(state->last_hv_line), "%s", line);
+	if (!state->run->console)
+		message("%s", line);
 }
 
 static void end_line(struct state *state)
 {
-	const char *const line = state->line;
-
-	if (!strncmp(line, hv_prefix, sizeof(hv_prefix) - 1)) {
-		memcpy(state->last_hv_line, line, sizeof(state->last_hv_line));
-		if (!state->run->console)
-			message("%s", line);
+	if (!strncmp(state->line, hv_prefix, sizeof(hv_prefix) - 1)) {
+		end_hv_line(state, state->line);
 	} else {
-		memcpy(state->last_line, line, sizeof(state->last_line));
+		memcpy(state->last_line, state->line, sizeof(state->last_line));
 		state->lines++;
 	}
 	state->line_length = 0;
@@ -182,8 +206,10 @@ static void watch_time(struct state *state)
 
 	if (state->run->timeout && time - state->started > (double)state->run->timeout)
 		stop(state, TIMEOUT);
-	if (state->stopped > 0 && !state->reaped && !state->killed &&
-	    time - state->stopped > STOP_GRACE) {
+	if (state->stopped > 0 && !state->quitting && time - state->stopped > STOP_GRACE)
+		quit(state);
+	if (state->quitting && !state->reaped && !state->killed &&
+	    time - state->quit_at > STOP_GRACE) {
 		bochs_kill(&state->run->bochs);
 		state->killed = true;
 	}
