@@ -131,9 +131,11 @@ demo: all $(O)/.deps-run
 install: $(O)/vmxtape $(O)/vmxtape-hv.elf
 	install -D -m 755 $(O)/vmxtape $(DESTDIR)$(prefix)/bin/vmxtape
 	install -D -m 644 $(O)/vmxtape-hv.elf $(DESTDIR)$(prefix)/lib/vmxtape/vmxtape-hv.elf
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/man/man1 docs/man/*.1
 
 uninstall:
 	rm -f $(DESTDIR)$(prefix)/bin/vmxtape $(DESTDIR)$(prefix)/lib/vmxtape/vmxtape-hv.elf
+	rm -f $(patsubst docs/man/%,$(DESTDIR)$(prefix)/share/man/man1/%,$(wildcard docs/man/*.1))
 	rmdir $(DESTDIR)$(prefix)/lib/vmxtape 2>/dev/null || :
 
 clean:
