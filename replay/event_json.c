@@ -2,6 +2,7 @@
 
 #include "replay/names.h"
 #include "replay/put.h"
+#include "trace/text.h"
 
 char *json_string(char *to, const void *text, size_t count)
 {
@@ -75,11 +76,11 @@ static char *put_outcome(char *to, u64 outcome, u64 error)
 static const char *name_of(const struct trace_event *event, const char *column, u64 value)
 {
 	if (event->kind == EV_END && !strcmp(column, "why"))
-		return name_end(value);
+		return trace_text_end(value);
 	if (event->kind == EV_GAP && !strcmp(column, "why"))
-		return name_gap(value);
+		return trace_text_gap(value);
 	if (event->kind == EV_VMCS12_WRITE && !strcmp(column, "origin"))
-		return name_origin(value);
+		return trace_text_origin(value);
 	return NULL;
 }
 
@@ -163,19 +164,14 @@ static enum item_class class_of(u32 id)
 
 static char *put_item_name(char *to, const struct trace_schema *schema, u32 id)
 {
-	const struct trace_item_range *range;
+	char text[TRACE_TEXT_SIZE];
 
 	if (class_of(id) == ITEMS_FIELDS)
 		return put_field_name(to, id);
 	if (class_of(id) == ITEMS_REGS)
 		return put_name(to, vmx_reg_name(id - ITEM_REG), id);
-	range = trace_schema_range(schema, id);
-	if (!range)
-		return put_hex_string(to, id);
-	to = put_text(put_char(to, '"'), range->name);
-	if (range->count > 1)
-		to = put_dec(put_char(to, '.'), id - range->first);
-	return put_char(to, '"');
+	trace_text_item(text, sizeof(text), schema, id);
+	return put_name(to, text, id);
 }
 
 /* The items of @class as an object under @key; nothing when there are none. */

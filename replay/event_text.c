@@ -2,6 +2,7 @@
 
 #include "replay/names.h"
 #include "replay/put.h"
+#include "trace/text.h"
 #include "vmx/qual.h"
 
 #define RIP_COLUMN 12
@@ -61,6 +62,12 @@ static char *put_msr_name(char *to, u64 msr)
 	const char *const name = msr <= ~0u ? vmx_msr_name((u32)msr) : NULL;
 
 	return name ? put_text(to, name) : put_hex(put_text(to, "msr "), msr);
+}
+
+/* @text, or that a newer vmxtape knows it. */
+static char *put_known(char *to, const char *text)
+{
+	return put_text(to, text ? text : "unknown");
 }
 
 /* "  -> fail_valid:12 <the SDM's words>"; nothing after success. */
@@ -254,7 +261,7 @@ static char *put_vmcs12_write(const struct line *line, char *to)
 
 	to = put_char(put_field_name(to, write->field), ' ');
 	to = put_hex(put_text(put_hex(to, write->old), " -> "), write->value);
-	to = put_text(put_text(to, " ("), name_origin(write->origin));
+	to = put_known(put_text(to, " ("), trace_text_origin(write->origin));
 	return put_text(to, write->origin == ORIGIN_MEMORY ? ", by then)" : ")");
 }
 
@@ -266,7 +273,7 @@ static char *put_bytes_line(const struct line *line, char *to)
 
 static char *put_end(const struct line *line, char *to)
 {
-	to = put_text(to, name_end(((const struct ev_end *)line->event->col)->why));
+	to = put_known(to, trace_text_end(((const struct ev_end *)line->event->col)->why));
 	if (line->event->byte_count)
 		to = put_char(to, ' ');
 	return event_text_bytes(to, line->event->bytes, line->event->byte_count);
@@ -279,7 +286,7 @@ static char *put_gap(const struct line *line, char *to)
 	to = put_text(to, "--- ");
 	to = gap->events ? put_dec(to, gap->events) : put_text(to, "an unknown number of");
 	to = put_text(to, " events are missing: ");
-	return put_text(put_text(to, name_gap(gap->why)), " ---");
+	return put_text(put_known(to, trace_text_gap(gap->why)), " ---");
 }
 
 static char *put_capability(const struct line *line, char *to)

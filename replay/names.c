@@ -9,14 +9,9 @@ static const char *const outcomes[] = {
 	[OUTCOME_FAULT] = "fault",
 };
 
-static const char *pick(const char *const *names, size_t count, u64 number)
-{
-	return number < count && names[number] ? names[number] : "unknown";
-}
-
 const char *name_outcome(u64 outcome)
 {
-	return pick(outcomes, ARRAY_SIZE(outcomes), outcome);
+	return outcome < ARRAY_SIZE(outcomes) ? outcomes[outcome] : "unknown";
 }
 
 int name_outcome_find(const char *name)
@@ -25,41 +20,6 @@ int name_outcome_find(const char *name)
 		if (!strcmp(outcomes[i], name))
 			return (int)i;
 	return -1;
-}
-
-const char *name_end(u64 why)
-{
-	static const char *const names[] = {
-		[END_POWER_OFF] = "power_off",
-		[END_RESET] = "reset",
-		[END_TRIPLE_FAULT] = "triple_fault",
-		[END_REFUSED_SLEEP] = "refused_sleep",
-		[END_PANIC] = "panic",
-	};
-
-	return pick(names, ARRAY_SIZE(names), why);
-}
-
-const char *name_gap(u64 why)
-{
-	static const char *const names[] = {
-		[GAP_RING_FULL] = "ring_full",
-		[GAP_LOST_BLOCK] = "lost_block",
-		[GAP_DAMAGED_BLOCK] = "damaged_block",
-		[GAP_CUT] = "cut",
-	};
-
-	return pick(names, ARRAY_SIZE(names), why);
-}
-
-const char *name_origin(u64 origin)
-{
-	static const char *const names[] = {
-		[ORIGIN_MEMORY] = "memory",
-		[ORIGIN_ERROR] = "error",
-	};
-
-	return pick(names, ARRAY_SIZE(names), origin);
 }
 
 s64 name_msr_find(const char *name)

@@ -5,8 +5,8 @@
  * else is suspect, but no more than that: L1 may have looked at the flags and know what it does.
  * Fields that do not exist are often tried on purpose, which is only worth a note.
  */
-#include "replay/names.h"
 #include "replay/rule.h"
+#include "trace/text.h"
 #include "vmx/vmcs12.h"
 
 struct state {
@@ -15,14 +15,6 @@ struct state {
 		u64 outcome;
 		u64 error;
 	} cpus[MODEL_MAX_CPUS];
-};
-
-static const char *const names[] = {
-	[EV_VMXON] = "VMXON",	  [EV_VMXOFF] = "VMXOFF",     [EV_VMCLEAR] = "VMCLEAR",
-	[EV_VMPTRLD] = "VMPTRLD", [EV_VMPTRST] = "VMPTRST",   [EV_VMREAD] = "VMREAD",
-	[EV_VMWRITE] = "VMWRITE", [EV_VMLAUNCH] = "VMLAUNCH", [EV_VMRESUME] = "VMRESUME",
-	[EV_INVEPT] = "INVEPT",	  [EV_INVVPID] = "INVVPID",   [EV_VMCALL] = "VMCALL",
-	[EV_VMFUNC] = "VMFUNC",
 };
 
 static bool is_answer(const struct rule_run *run)
@@ -49,7 +41,7 @@ static bool is_probe(const struct failure *failure)
 
 static void report(const struct rule_run *run, const struct failure *failure)
 {
-	const char *const failed = names[failure->place.kind];
+	const char *const failed = trace_text_title(failure->place.kind);
 	const char *text = NULL;
 	struct finding *finding;
 
@@ -61,7 +53,8 @@ static void report(const struct rule_run *run, const struct failure *failure)
 	if (failure->outcome == OUTCOME_FAIL_VALID) {
 		text = vmx_insn_error_text((u32)failure->error);
 		finding_title(finding, "%s failed with error %llu, and %s followed", failed,
-			      (unsigned long long)failure->error, names[run->event->kind]);
+			      (unsigned long long)failure->error,
+			      trace_text_title(run->event->kind));
 		finding_note(finding, "error %llu: %s", (unsigned long long)failure->error,
 			     text ? text : "not defined");
 		finding_next(
@@ -71,7 +64,7 @@ static void report(const struct rule_run *run, const struct failure *failure)
 		finding_title(finding,
 			      "%s failed for lack of a current VMCS, or of a valid operand, and %s "
 			      "followed",
-			      failed, names[run->event->kind]);
+			      failed, trace_text_title(run->event->kind));
 		finding_next(finding, "test RFLAGS.CF behind the instruction");
 	}
 	finding_evidence(finding, &failure->place);

@@ -6,6 +6,7 @@
  * VMXOFF failed.
  */
 #include "replay/rule.h"
+#include "trace/text.h"
 #include "vmx/tables.h"
 
 #define MIN_SESSIONS	 4
@@ -88,17 +89,6 @@ static void event(const struct rule_run *run, void *memory)
 		begin_session(run, cpu);
 }
 
-static const char *kind_name(u8 kind)
-{
-	static const char *const names[] = {
-#define EVENT(KIND, name, id, key, flags, title, columns) [EV_##KIND] = #name,
-#include "trace/events.def"
-#undef EVENT
-	};
-
-	return names[kind];
-}
-
 static void report(const struct rule_run *run, const struct cpu *cpu, unsigned number)
 {
 	struct finding *const finding = finding_add(run->findings, FINDING_VMX_TOGGLE, number);
@@ -122,7 +112,7 @@ static void report(const struct rule_run *run, const struct cpu *cpu, unsigned n
 			       ? vmx_insn_error_text((u32)cpu->seen.error)
 			       : "VMfailInvalid";
 		finding_note(finding, "%llu of them after %s failed: %s",
-			     (unsigned long long)cpu->seen_count, kind_name(cpu->seen.kind),
+			     (unsigned long long)cpu->seen_count, trace_text_title(cpu->seen.kind),
 			     text ? text : "error not defined");
 	}
 	finding_explain(

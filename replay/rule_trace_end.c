@@ -4,8 +4,8 @@
  * Says nothing when L1 switched the machine off. Otherwise: who was running, whether anything could
  * have made L2 exit, and whether the same exit came again and again.
  */
-#include "replay/names.h"
 #include "replay/rule.h"
+#include "trace/text.h"
 #include "vmx/tables.h"
 
 #define LIVELOCK 1000 /* times the same exit */
@@ -145,6 +145,7 @@ static void report_panic(const struct rule_run *run, const struct state *state)
 static void report_end(const struct rule_run *run, const struct state *state)
 {
 	struct finding *const finding = finding_add(run->findings, FINDING_TRACE_END, 0);
+	const char *const text = trace_text_end(state->why);
 
 	if (!finding)
 		return;
@@ -164,7 +165,7 @@ static void report_end(const struct rule_run *run, const struct state *state)
 			     run->tape);
 		break;
 	default:
-		finding_title(finding, "L1's end: %s", name_end(state->why));
+		finding_title(finding, "L1's end: %s", text ? text : "unknown");
 		break;
 	}
 }

@@ -26,7 +26,7 @@ static void a_loop_without_entries_names_the_instruction_that_failed(void **stat
 	assert_string_equal(finding->title,
 			    "CPU 0 entered and left VMX operation 6 times, 6 of them "
 			    "without a VM entry");
-	assert_non_null(strstr(finding->note, "6 of them after invvpid failed: Invalid operand"));
+	assert_non_null(strstr(finding->note, "6 of them after INVVPID failed: Invalid operand"));
 	assert_int_equal(finding->evidence_count, 3);
 	script_free(&script);
 }
