@@ -76,27 +76,6 @@ static int list_rules(void)
 	return EXIT_CLEAN;
 }
 
-static void run(struct check *check, struct reader *reader, const struct position_range *range)
-{
-	const struct trace_event *event;
-	enum status status;
-
-	if (reader_seek(reader, 0) != ST_OK)
-		return;
-	for (;;) {
-		const u64 n = reader_tell(reader);
-
-		if (n >= range->end || reader_next(reader, &event) != ST_OK)
-			break;
-		status = n < range->first ? check_follow(check, event, n)
-					  : check_event(check, event, n);
-		if (status != ST_OK)
-			die("out of memory");
-	}
-	if (range->end == reader_info(reader)->events)
-		check_end(check);
-}
-
 static unsigned print(const struct check *check, struct reader *reader, unsigned least)
 {
 	static const struct report_ops ops = { .write = write_out, .event = event_line };
@@ -109,9 +88,9 @@ static unsigned print(const struct check *check, struct reader *reader, unsigned
 		if (shown++ && !opt.json)
 			out_text("\n");
 		if (opt.json)
-			report_json(&ops, reader, findings->list[i]);
+			report_json(&ops, reader, findings->list[i], i + 1);
 		else
-			report_text(&ops, reader, findings->list[i]);
+			report_text(&ops, reader, findings->list[i], i + 1);
 	}
 	return shown;
 }
@@ -146,7 +125,8 @@ int cmd_check(int argc, char **argv)
 	check = check_new(reader_info(reader)->path);
 	if (!check)
 		die("out of memory");
-	run(check, reader, &range);
+	if (check_tape(check, reader, range.first, range.end) != ST_OK)
+		die("out of memory");
 	shown = print(check, reader, least);
 	if (!opt.json)
 		print_summary(check, shown);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "replay/reader.h"
 #include "replay/rule.h"
 
 #define KINDS 64 /* that rules can ask for */
@@ -109,6 +110,23 @@ void check_end(struct check *check)
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
 		if (rules[i]->end)
 			rules[i]->end(&run, check->states[i]);
+}
+
+enum status check_tape(struct check *check, struct reader *reader, u64 first, u64 end)
+{
+	const struct trace_event *event;
+	enum status status = reader_seek(reader, 0);
+
+	while (status == ST_OK) {
+		const u64 n = reader_tell(reader);
+
+		if (n >= end || reader_next(reader, &event) != ST_OK)
+			break;
+		status = n < first ? check_follow(check, event, n) : check_event(check, event, n);
+	}
+	if (status == ST_OK && end == reader_info(reader)->events)
+		check_end(check);
+	return status == ST_RANGE ? ST_OK : status;
 }
 
 const struct findings *check_findings(const struct check *check)

@@ -20,6 +20,13 @@ enum status check_event(struct check *check, const struct trace_event *event, u6
 /* The same for an event before those to be checked: only the model takes it. ST_NO_MEMORY. */
 enum status check_follow(struct check *check, const struct trace_event *event, u64 n);
 
+/*
+ * All events of @reader from @first up to, not including, @end, after following those before, and
+ * check_end() where @end is that of the tape. Moves the reader. ST_NO_MEMORY.
+ */
+struct reader;
+enum status check_tape(struct check *check, struct reader *reader, u64 first, u64 end);
+
 /* The tape has no more events. Once. */
 void check_end(struct check *check);
 

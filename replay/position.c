@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/check.h"
+
 #define MAX_POSITION 64
 
 static enum status find_entry(struct reader *reader, u64 wanted, u64 *n)
@@ -20,6 +22,33 @@ static enum status find_entry(struct reader *reader, u64 wanted, u64 *n)
 		if (event->kind == EV_L2_ENTRY && ++count == wanted)
 			return ST_OK;
 	}
+}
+
+static u64 last_evidence(const struct finding *finding)
+{
+	u64 n = 0;
+
+	for (unsigned i = 0; i < finding->evidence_count; i++)
+		n = MAX(n, finding->evidence[i].n);
+	return n;
+}
+
+static enum status find_finding(struct reader *reader, u64 wanted, u64 *n)
+{
+	struct check *const check = check_new("");
+	enum status status =
+		check ? check_tape(check, reader, 0, reader_info(reader)->events) : ST_NO_MEMORY;
+
+	if (status == ST_OK) {
+		const struct findings *const findings = check_findings(check);
+
+		if (wanted && wanted <= findings->count)
+			*n = last_evidence(findings->list[wanted - 1]);
+		else
+			status = ST_NOT_FOUND;
+	}
+	check_free(check);
+	return status;
 }
 
 /* Digits up to @end of the text; false when there are none or something else follows. */
@@ -50,6 +79,8 @@ static enum status resolve(struct reader *reader, const char *text, u64 *n)
 	}
 	if (!strncmp(text, "entry:", 6) && number(text + 6, "", &value))
 		return find_entry(reader, value, n);
+	if (!strncmp(text, "finding:", 8) && number(text + 8, "", &value))
+		return find_finding(reader, value, n);
 	if (*text != 'c' || text[1] < '0' || text[1] > '9')
 		return ST_INVALID;
 	cpu = strtoull(text + 1, &rest, 10);
@@ -64,7 +95,8 @@ enum status position_resolve(struct reader *reader, const char *text, u64 *n, ch
 	const enum status status = resolve(reader, text, n);
 
 	if (status == ST_INVALID)
-		snprintf(error, size, "'%s' is no position: use @c0:123, @123, @50%% or @entry:5",
+		snprintf(error, size,
+			 "'%s' is no position: use @c0:123, @123, @50%%, @entry:5 or @finding:1",
 			 text);
 	else if (status != ST_OK)
 		snprintf(error, size, "'%s': the tape does not have it, it has %llu events", text,

@@ -5,6 +5,7 @@
  *	@N		event N of the merged order
  *	@50%		a part of the way
  *	@entry:42	the 42nd time that L2 runs, from 1
+ *	@finding:3	the last event that the third finding of check rests on
  *
  *	A..B  A..  ..B  A	ranges: both ends belong to them
  */
@@ -21,7 +22,7 @@ struct position_range {
 
 /*
  * The number @n of the event that @text names. Moves the reader. On failure @error (of @size bytes)
- * has a line: ST_INVALID it is no position, ST_NOT_FOUND the tape does not have it.
+ * has a line: ST_INVALID it is no position, ST_NOT_FOUND the tape does not have it, ST_NO_MEMORY.
  */
 enum status position_resolve(struct reader *reader, const char *text, u64 *n, char *error,
 			     size_t size);

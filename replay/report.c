@@ -84,7 +84,8 @@ static void evidence_text(const struct report *report, const struct finding *fin
 	paragraph(report, label, finding->note);
 }
 
-void report_text(const struct report_ops *ops, void *owner, const struct finding *finding)
+void report_text(const struct report_ops *ops, void *owner, const struct finding *finding,
+		 unsigned number)
 {
 	const struct report report = { ops, owner };
 	const struct finding_row *const row = &finding_rows[finding->id];
@@ -92,7 +93,8 @@ void report_text(const struct report_ops *ops, void *owner, const struct finding
 
 	to = put_text(to, finding_severity_name(finding->severity));
 	to = put_text(put_pad(to, line, 9, 1), row->rule);
-	to = put_text(put_pad(to, line, 36, 2), "fault ");
+	to = put_dec(put_text(put_pad(to, line, 36, 2), "@finding:"), number);
+	to = put_text(to, ", fault ");
 	to = put_text(to, finding_fault_name(row->fault));
 	to = put_text(put_text(to, ", confidence "), finding_confidence_name(finding->confidence));
 	if (finding->count > 1)
@@ -171,13 +173,15 @@ static void json_evidence(const struct report *report, const struct finding *fin
 	puts_text(report, "]");
 }
 
-void report_json(const struct report_ops *ops, void *owner, const struct finding *finding)
+void report_json(const struct report_ops *ops, void *owner, const struct finding *finding,
+		 unsigned number)
 {
 	const struct report report = { ops, owner };
 	const struct finding_row *const row = &finding_rows[finding->id];
-	char number[32];
+	char text[32];
 
-	puts_text(&report, "{\"schema\":1");
+	puts_text(&report, "{\"schema\":1,\"finding\":");
+	put(&report, text, (size_t)(put_dec(text, number) - text));
 	json_member(&report, "rule", row->rule);
 	json_member(&report, "severity", finding_severity_name(finding->severity));
 	json_member(&report, "fault", finding_fault_name(row->fault));
@@ -189,6 +193,6 @@ void report_json(const struct report_ops *ops, void *owner, const struct finding
 	json_member(&report, "unknown", finding->unknown);
 	json_member(&report, "confidence", finding_confidence_name(finding->confidence));
 	puts_text(&report, ",\"count\":");
-	put(&report, number, (size_t)(put_dec(number, finding->count) - number));
+	put(&report, text, (size_t)(put_dec(text, finding->count) - text));
 	puts_text(&report, "}\n");
 }

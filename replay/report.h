@@ -18,14 +18,19 @@ struct report_ops {
 	char *(*event)(void *owner, const struct model_place *place, char *to);
 };
 
-/* One finding as a paragraph, without an empty line around it, in at most 100 columns. */
-void report_text(const struct report_ops *ops, void *owner, const struct finding *finding);
+/*
+ * Finding @number of its tape, from 1, as a paragraph without an empty line around it, in at most
+ * 100 columns.
+ */
+void report_text(const struct report_ops *ops, void *owner, const struct finding *finding,
+		 unsigned number);
 
 /*
- * One finding as a JSON object on a line, with the keys schema, rule, severity, fault, title,
- * evidence (positions), notes, expected, explanation, next, unknown, confidence and count. Texts
- * that a finding does not have are null.
+ * The same as a JSON object on a line, with the keys schema, finding (its number), rule, severity,
+ * fault, title, evidence (positions), notes, expected, explanation, next, unknown, confidence and
+ * count. Texts that a finding does not have are null.
  */
-void report_json(const struct report_ops *ops, void *owner, const struct finding *finding);
+void report_json(const struct report_ops *ops, void *owner, const struct finding *finding,
+		 unsigned number);
 
 #endif
