@@ -258,6 +258,8 @@ static const char *why_text(const struct state *state)
 		[END_TRIPLE_FAULT] = "ended in a triple fault",
 		[END_REFUSED_SLEEP] = "wanted to sleep, which is refused",
 		[END_PANIC] = "runs no more: the hypervisor below it stopped",
+		[END_UNSUPPORTED] = "did what the hypervisor below it does not support",
+		[END_ASKED] = "was stopped from outside",
 	};
 
 	switch (state->why) {

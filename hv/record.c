@@ -20,6 +20,10 @@
 /* Leaves that the boot record keeps; those with subleaves end by the rule of their own. */
 #define CPUID_MAX_SUBLEAF 8
 
+/* Whoever holds the machine from outside makes this non-zero, and hv ends the tape in good order.
+ */
+static volatile u32 stop_word;
+
 static unsigned read_code(void *owner, unsigned level, u64 rip, u8 *to)
 {
 	return guest_peek_code(owner, level, rip, to, TRACE_MAX_CODE);
@@ -143,6 +147,7 @@ void record_init(struct percpu *cpu)
 		rec_init(mem_alloc_pages(recorder_pages), cpu->ring, (u16)cpu->id, &ops, cpu, true);
 	if (rec_head(cpu->rec, emit_boot_record) != ST_OK)
 		log_print("the boot record does not fit into the ring; give more by ring=");
+	log_print("stop word at 0x%lx", virt_to_phys((const void *)&stop_word));
 }
 
 /* L1's vector registers are live, and libzstd.a uses them. */
@@ -186,6 +191,8 @@ void record_idle(struct percpu *cpu)
 {
 	if (!cpu->rec)
 		return;
+	if (unlikely(stop_word))
+		record_stop(cpu, END_ASKED, "asked to end");
 	if (is_stale(cpu)) {
 		cpu->packing = true;
 		rec_seal(cpu->rec);

@@ -200,12 +200,13 @@ static void report_open(const struct rule_run *run, const struct state *state)
 static void end(const struct rule_run *run, void *memory)
 {
 	const struct state *const state = memory;
+	const bool open = !state->ended || state->why == END_ASKED;
 
 	if (model_place_is(&state->panic) || (state->ended && state->why == END_PANIC))
 		report_panic(run, state);
-	else if (state->ended && state->why != END_POWER_OFF)
+	else if (!open && state->why != END_POWER_OFF)
 		report_end(run, state);
-	else if (!state->ended && model_place_is(&state->last_event))
+	else if (open && model_place_is(&state->last_event))
 		report_open(run, state);
 }
 

@@ -139,6 +139,8 @@ const char *trace_text_end(u64 why)
 		[END_TRIPLE_FAULT] = "triple_fault",
 		[END_REFUSED_SLEEP] = "refused_sleep",
 		[END_PANIC] = "panic",
+		[END_UNSUPPORTED] = "unsupported",
+		[END_ASKED] = "asked",
 	};
 
 	return text_of(texts, ARRAY_SIZE(texts), why);
