@@ -23,8 +23,12 @@
 
 #define CODEC_NO_SITE	    0xffff
 
-/* Bits of an op byte. The others are 0. */
+/*
+ * What is not as expected with an event. Events without any are only counted: a number in STREAM_OP
+ * is how many there were before the next event with some, << OP_BITS, and the bits of that event.
+ */
 enum { OP_SITE = 1, OP_MASK = 2, OP_SHAPE = 4, OP_ALL = 7 };
+#define OP_BITS 3
 
 /* The last value of every VMCS field, for each VMCS of the block, by open addressing. */
 struct codec_fields {

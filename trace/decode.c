@@ -21,6 +21,9 @@ struct site {
 	u32 version; /* of the cells that @values has */
 	u16 shape;
 	bool other; /* the kind has more than columns, or its key is one */
+	u8 value;   /* of a kind without more: the column with the value of a field ... */
+	u8 value_stream;
+	u32 value_bit; /* ... and its bit, 0: none */
 };
 
 struct shape {
@@ -32,8 +35,9 @@ struct shape {
 
 struct trace_decoder {
 	const struct trace_schema *schema;
-	const u8 *op; /* next op byte ... */
-	const u8 *op_end;
+	u32 left; /* events */
+	u64 run;  /* of these, how many are as expected ... */
+	u8 op;	  /* ... before one with these bits */
 	struct site *previous;
 	u32 turn;
 	u32 version; /* grows when a cell changes */
@@ -66,7 +70,7 @@ struct trace_decoder *trace_decoder_init(void *memory, const struct trace_schema
 	struct trace_decoder *decoder = memory;
 
 	decoder->schema = schema;
-	decoder->op = decoder->op_end = NULL;
+	decoder->left = 0;
 	decoder->bad = false;
 	memset(decoder->streams, 0, sizeof(decoder->streams));
 	return decoder;
@@ -151,6 +155,23 @@ static enum status take_table(struct trace_decoder *decoder, struct cursor *in)
 	return cursor_left(in) ? ST_CORRUPT : ST_OK;
 }
 
+/* How many events are as expected from here on, and what is not with the one behind them. */
+static void take_run(struct trace_decoder *decoder)
+{
+	const struct stream *const stream = &decoder->streams[STREAM_OP];
+	u64 number;
+
+	if (stream->at == stream->end) {
+		decoder->run = ~0ull;
+		return;
+	}
+	number = take_number(decoder, STREAM_OP);
+	decoder->run = number >> OP_BITS;
+	decoder->op = number & OP_ALL;
+	if (!decoder->op)
+		decoder->bad = true;
+}
+
 static void reset_turns(struct trace_decoder *decoder, struct site *site)
 {
 	for (unsigned i = 0; i < CODEC_TURNS; i++)
@@ -161,15 +182,13 @@ enum status trace_decoder_open(struct trace_decoder *decoder, const void *payloa
 			       const struct trace_block_facts *facts)
 {
 	struct cursor in = cursor_over(payload, size);
-	struct stream *const op = &decoder->streams[STREAM_OP];
 
-	decoder->op = decoder->op_end = NULL;
-	if (size > CODEC_MAX_RAW || take_table(decoder, &in) != ST_OK ||
-	    op->end - op->at != facts->events)
+	decoder->left = 0;
+	if (size > CODEC_MAX_RAW || take_table(decoder, &in) != ST_OK)
 		return ST_CORRUPT;
-	decoder->op = op->at;
-	decoder->op_end = op->at = op->end;
+	decoder->left = facts->events;
 	decoder->bad = false;
+	take_run(decoder);
 	decoder->cpu = facts->cpu;
 	decoder->seq = facts->first_seq;
 	decoder->tsc = facts->first_tsc;
@@ -209,6 +228,11 @@ static struct site *add_site(struct trace_decoder *decoder)
 		.other = kind->key == KEY_COL0 || (kind->flags & (KIND_ITEMS | KIND_BYTES)),
 	};
 	site->event.col = site->values;
+	if (!site->other && kind->value_column != SCHEMA_NONE) {
+		site->value = kind->value_column;
+		site->value_stream = kind->columns[kind->value_column].stream;
+		site->value_bit = 1u << kind->value_column;
+	}
 	reset_turns(decoder, site);
 	memset(site->values, 0, TRACE_MAX_COLUMNS * sizeof(u64));
 	if (kind->key == KEY_COL0)
@@ -320,7 +344,7 @@ static bool find_field(struct trace_decoder *decoder, struct site *site, u64 id)
 }
 
 /* The columns below a field's value tell which field of which VMCS it is. */
-static ALWAYS_INLINE bool take_columns(struct trace_decoder *decoder, struct site *site, bool other)
+static bool take_columns(struct trace_decoder *decoder, struct site *site)
 {
 	const struct trace_kind_info *const kind = site->kind;
 	const unsigned value = kind->value_column;
@@ -329,10 +353,8 @@ static ALWAYS_INLINE bool take_columns(struct trace_decoder *decoder, struct sit
 
 	if (unlikely(site->version != decoder->version))
 		catch_up(decoder, site);
-	if (other && kind->key == KEY_COL0 && (mask & 1)) {
-		site->event.rip += unzigzag(take_number(decoder, STREAM_RIP));
+	if (kind->key == KEY_COL0)
 		mask &= ~1u;
-	}
 	if (value == SCHEMA_NONE) {
 		take_missed(decoder, site, mask);
 	} else {
@@ -341,7 +363,7 @@ static ALWAYS_INLINE bool take_columns(struct trace_decoder *decoder, struct sit
 		take_missed(decoder, site, mask & below);
 		mask &= ~below;
 	}
-	if (unlikely(site->mask & kind->last_mask) || (other && kind->key_cell != SCHEMA_NONE)) {
+	if (unlikely(site->mask & kind->last_mask) || kind->key_cell != SCHEMA_NONE) {
 		update_cells(decoder, site);
 		if (vmcs_cell != SCHEMA_NONE &&
 		    !codec_fields_select(&decoder->fields, decoder->cells[vmcs_cell]))
@@ -361,6 +383,17 @@ static ALWAYS_INLINE bool take_columns(struct trace_decoder *decoder, struct sit
 	}
 	site->version = decoder->version;
 	return true;
+}
+
+/* The only column that misses, if at all, is the value of the field that it was last time. */
+static ALWAYS_INLINE void take_value(struct trace_decoder *decoder, struct site *site)
+{
+	u64 value = *site->field;
+
+	if (site->mask)
+		value += unzigzag(take_number(decoder, site->value_stream));
+	site->values[site->value] = value;
+	*site->field = value;
 }
 
 /* --- events ------------------------------------------------------------------------------------
@@ -409,22 +442,40 @@ static bool take_mask(struct trace_decoder *decoder, struct site *site)
 	return mask < BIT(site->kind->column_count);
 }
 
+/* RIP of kinds whose key is another; behind the items, since they may tell the field. */
+static bool take_rip(struct trace_decoder *decoder, struct site *site)
+{
+	const u16 id = decoder->schema->rip_field;
+
+	if (site->kind->flags & KIND_RIP_FIELD) {
+		if ((site->field_id != id || site->vmcs != decoder->fields.vmcs) &&
+		    !find_field(decoder, site, id))
+			return false;
+		site->event.rip = *site->field;
+	}
+	if (site->mask & 1)
+		site->event.rip += unzigzag(take_number(decoder, STREAM_RIP));
+	return true;
+}
+
 /* What is not columns of a site that was expected. */
 static bool take_others(struct trace_decoder *decoder, struct site *site, unsigned op)
 {
 	const unsigned flags = site->kind->flags;
 
-	if (site->kind->key == KEY_COL0)
-		decoder->turn = (u32)(site - decoder->sites) % CODEC_TURNS;
-	if (op & OP_SHAPE && !(flags & KIND_ITEMS))
+	if (!(flags & KIND_ITEMS) ? op & OP_SHAPE : !take_items(decoder, site, op))
 		return false;
-	return (!(flags & KIND_ITEMS) || take_items(decoder, site, op)) &&
-	       (!(flags & KIND_BYTES) || take_string(decoder, site));
+	if (site->kind->key == KEY_COL0) {
+		decoder->turn = (u32)(site - decoder->sites) % CODEC_TURNS;
+		if (!take_rip(decoder, site))
+			return false;
+	}
+	return !(flags & KIND_BYTES) || take_string(decoder, site);
 }
 
 static enum status fail(struct trace_decoder *decoder)
 {
-	decoder->op = decoder->op_end;
+	decoder->left = 0;
 	decoder->bad = true;
 	return ST_CORRUPT;
 }
@@ -441,18 +492,22 @@ static enum status end(struct trace_decoder *decoder)
 enum status trace_decode_event(struct trace_decoder *decoder, const struct trace_event **event)
 {
 	struct site *site;
-	unsigned op;
+	unsigned op = 0;
 
-	if (unlikely(decoder->op == decoder->op_end))
+	if (unlikely(!decoder->left))
 		return end(decoder);
-	op = *decoder->op++;
+	decoder->left--;
 	site = decoder->previous->next[decoder->turn];
-	if (unlikely(op || site == &decoder->start)) {
+	if (likely(decoder->run)) {
+		decoder->run--;
+	} else {
+		op = decoder->op;
+		take_run(decoder);
 		if (op & OP_SITE)
 			site = take_site(decoder);
-		if (op > OP_ALL || !site || site == &decoder->start)
-			return fail(decoder);
 	}
+	if (unlikely(!site || site == &decoder->start))
+		return fail(decoder);
 	decoder->previous = site;
 	site->delta += unzigzag(take_number(decoder, STREAM_TSC));
 	decoder->tsc += site->delta;
@@ -460,12 +515,15 @@ enum status trace_decode_event(struct trace_decoder *decoder, const struct trace
 	site->event.seq = decoder->seq++;
 	if (unlikely(op & OP_MASK) && !take_mask(decoder, site))
 		return fail(decoder);
-	if (likely(!site->other)) {
-		if (!take_columns(decoder, site, false) || op & OP_SHAPE)
+	if (likely(!site->other && site->version == decoder->version &&
+		   !(site->mask & ~site->value_bit))) {
+		/* Cells are as at the last event here, so the field's place is still the same. */
+		if (site->value_bit)
+			take_value(decoder, site);
+		if (unlikely(op & OP_SHAPE))
 			return fail(decoder);
-	} else {
-		if (!take_columns(decoder, site, true) || !take_others(decoder, site, op))
-			return fail(decoder);
+	} else if (!take_columns(decoder, site) || !take_others(decoder, site, op)) {
+		return fail(decoder);
 	}
 	if (unlikely(decoder->bad))
 		return fail(decoder);

@@ -18,6 +18,8 @@
 #define NOINLINE	  __attribute__((noinline))
 
 #define INSN_COLUMN_COUNT (sizeof(struct ev_insn) / sizeof(u64))
+#define MAX_PLAIN_COLUMNS 30 /* the other two bits of what misses have meanings of their own */
+#define FIELD_TAIL_VALUE  (INSN_COLUMN_COUNT + 3)
 
 /* What encoding needs of a kind, close together. */
 struct plan {
@@ -27,13 +29,15 @@ struct plan {
 	u8 first; /* column that comparing begins with: behind the key, where that is one */
 	u8 flags;
 	u8 value_column;
+	u8 value_stream;
 	u8 field_column;
 	u8 vmcs_column; /* which VMCS the fields of this event are of, SCHEMA_NONE: as before */
 	u8 key_cell;
 	u8 last_count;
 	u8 last[SCHEMA_MAX_LAST];
 	u8 last_cell[SCHEMA_MAX_LAST];
-	u16 other; /* OTHER or 0 */
+	u16 other;	 /* OTHER or 0 */
+	bool field_tail; /* INSN_COLUMNS, two more, the field and its value: VMREAD and VMWRITE */
 	u32 last_mask;
 };
 
@@ -41,7 +45,7 @@ struct site {
 	u64 key;
 	const struct plan *plan;
 	u64 delta;   /* TSC ticks between the last event here and the one before it */
-	u64 rip;     /* where it is not the key */
+	u64 rip;     /* where it is not the key: of the last event here, or predicted */
 	u64 *values; /* of the columns, at the last event here */
 	u64 *field;  /* last value of field @field_id of VMCS @vmcs */
 	u64 field_id;
@@ -75,6 +79,7 @@ struct trace_encoder {
 	void *owner;
 	struct site *previous;
 	u32 turn;
+	u32 run; /* events since the last one that was not as expected */
 	u64 cells[SCHEMA_MAX_CELLS];
 	u32 version; /* grows when a cell changes */
 	u32 limit;   /* of streams.used, beyond which an event might not fit; 0: a table is full */
@@ -126,8 +131,14 @@ static struct plan make_plan(const struct trace_schema *schema, const struct tra
 			plan.vmcs_column = kind->last[i];
 	}
 	if (kind->key == KEY_COL0 || (kind->flags & (KIND_ITEMS | KIND_BYTES)) ||
-	    kind->column_count < INSN_COLUMN_COUNT || plan.vmcs_column == SCHEMA_NONE)
+	    kind->column_count < INSN_COLUMN_COUNT || kind->column_count > MAX_PLAIN_COLUMNS ||
+	    plan.vmcs_column == SCHEMA_NONE)
 		plan.other = OTHER;
+	if (kind->value_column != SCHEMA_NONE)
+		plan.value_stream = kind->columns[kind->value_column].stream;
+	plan.field_tail = kind->column_count == FIELD_TAIL_VALUE + 1 &&
+			  kind->value_column == FIELD_TAIL_VALUE &&
+			  kind->field_column == FIELD_TAIL_VALUE - 1;
 	return plan;
 }
 
@@ -161,6 +172,7 @@ void trace_encoder_reset(struct trace_encoder *encoder)
 	encoder->start = (struct site){ 0 };
 	reset_turns(encoder, &encoder->start);
 	encoder->turn = 0;
+	encoder->run = 0;
 	encoder->previous = &encoder->start;
 	encoder->version = 1;
 	encoder->limit = CODEC_MAX_RAW - BOUND;
@@ -345,37 +357,39 @@ static inline u64 differ_insn(const u64 *a, const u64 *b)
 	       (a[10] ^ b[10]);
 }
 
-static u32 group_missed(const u64 *columns, const u64 *values, unsigned from, unsigned to)
+/* The three columns between INSN_COLUMNS and the value of a field. */
+static inline u64 differ_operand(const u64 *a, const u64 *b)
 {
+	const unsigned i = INSN_COLUMN_COUNT;
+
+	return (a[i] ^ b[i]) | (a[i + 1] ^ b[i + 1]) | (a[i + 2] ^ b[i + 2]);
+}
+
+static inline u32 missed4(const u64 *a, const u64 *b)
+{
+	return (u32)(a[0] != b[0]) | (u32)(a[1] != b[1]) << 1 | (u32)(a[2] != b[2]) << 2 |
+	       (u32)(a[3] != b[3]) << 3;
+}
+
+/* Which of the columns from @first on differ from the prediction, by bit. */
+static inline u32 columns_missed(const struct plan *plan, const u64 *columns, const u64 *values,
+				 unsigned first)
+{
+	const unsigned count = plan->column_count;
+	unsigned i = first;
 	u32 missed = 0;
 
-	for (unsigned i = from; i < to; i++)
+	for (; i + 4 <= count; i += 4)
+		missed |= missed4(columns + i, values + i) << i;
+	for (; i < count; i++)
 		missed |= (u32)(columns[i] != values[i]) << i;
 	return missed;
 }
 
-/* Which of the columns differ from the prediction, by bit. */
-static ALWAYS_INLINE u32 columns_missed(const struct plan *plan, const u64 *columns,
-					const u64 *values, bool plain)
+static u32 insn_missed(const u64 *columns, const u64 *values)
 {
-	const unsigned count = plan->column_count;
-	unsigned i = plan->first;
-	u32 missed = 0;
-
-	if (plain) {
-		i = INSN_COLUMN_COUNT;
-		if (unlikely(differ_insn(columns, values)))
-			missed = group_missed(columns, values, 0, i);
-		/* VMREAD and VMWRITE have four more. */
-		if (count >= i + 4) {
-			if (differ4(columns + i, values + i))
-				missed |= group_missed(columns, values, i, i + 4);
-			i += 4;
-		}
-	}
-	for (; i < count; i++)
-		missed |= (u32)(columns[i] != values[i]) << i;
-	return missed;
+	return missed4(columns, values) | missed4(columns + 4, values + 4) << 4 |
+	       missed4(columns + 7, values + 7) << 7;
 }
 
 /* A cell has changed, so the values of other sites must be brought up to date when they come. */
@@ -434,16 +448,10 @@ static inline bool mask_serves(u32 mask, u32 missed)
 	return more == 0;
 }
 
-/* Transmits what @mask names and makes @site hold the event's values. */
-static inline void put_columns(struct trace_encoder *encoder, const struct plan *plan,
-			       const struct trace_event *event, struct site *site, u32 mask,
-			       bool plain)
+/* Transmits the columns that @mask names and makes @site hold the event's values. */
+static void put_columns(struct trace_encoder *encoder, const struct plan *plan,
+			const struct trace_event *event, struct site *site, u32 mask)
 {
-	if (!plain && plan->first && (mask & 1)) {
-		put(encoder, STREAM_RIP, zigzag(event->rip - site->rip));
-		site->rip = event->rip;
-		mask &= ~1u;
-	}
 	for (; mask; mask &= mask - 1) {
 		const unsigned i = (unsigned)__builtin_ctz(mask);
 
@@ -460,35 +468,58 @@ static void set_key_cell(struct trace_encoder *encoder, const struct plan *plan,
 	encoder->version++;
 }
 
-/* Returns OP_MASK when the mask had to be transmitted. */
-static ALWAYS_INLINE u8 encode_columns(struct trace_encoder *encoder, const struct plan *plan,
-				       const struct trace_event *event, struct site *site,
-				       bool plain)
+/* Brings the values of @site to what is predicted now; returns which columns miss. */
+static u32 predict(struct trace_encoder *encoder, const struct plan *plan,
+		   const struct trace_event *event, struct site *site)
 {
-	u8 op = 0;
-	u32 missed;
-
-	if (unlikely(site->version != encoder->version))
+	if (site->version != encoder->version)
 		catch_up(encoder, plan, site);
-	if (plain || plan->vmcs_column != SCHEMA_NONE)
+	if (plan->vmcs_column != SCHEMA_NONE)
 		codec_fields_select(&encoder->fields, event->col[plan->vmcs_column]);
 	if (plan->value_column != SCHEMA_NONE)
 		predict_field(encoder, plan, event, site);
-	missed = columns_missed(plan, event->col, site->values, plain);
-	if (!plain && plan->first)
-		missed |= event->rip != site->rip;
+	return columns_missed(plan, event->col, site->values, plan->first);
+}
+
+/*
+ * Transmits what misses, by the bits of @missed: bit 0 of a kind whose key is column 0 stands for
+ * RIP. Returns OP_MASK when the mask had to be transmitted too.
+ */
+static inline u8 correct(struct trace_encoder *encoder, const struct plan *plan,
+			 const struct trace_event *event, struct site *site, u32 missed)
+{
+	u8 op = 0;
+
 	if (missed != site->mask && !mask_serves(site->mask, missed)) {
 		op = OP_MASK;
 		put(encoder, STREAM_MASK, missed);
 		site->mask = missed;
 	}
-	put_columns(encoder, plan, event, site, site->mask, plain);
+	if (plan->first && (site->mask & 1)) {
+		put(encoder, STREAM_RIP, zigzag(event->rip - site->rip));
+		site->rip = event->rip;
+	}
+	put_columns(encoder, plan, event, site, site->mask & ~(u32)plan->first);
 	if (unlikely(missed & plan->last_mask))
 		update_cells(encoder, plan, event);
-	if (!plain && plan->key_cell != SCHEMA_NONE)
+	if (plan->key_cell != SCHEMA_NONE)
 		set_key_cell(encoder, plan, event->col[0]);
 	site->version = encoder->version;
 	return op;
+}
+
+/* For kinds with a key that is not RIP: returns 1, the bit of the mask, when RIP misses. */
+static u32 predict_rip(struct trace_encoder *encoder, const struct plan *plan,
+		       const struct trace_event *event, struct site *site)
+{
+	const u16 id = encoder->schema->rip_field;
+
+	if (plan->flags & KIND_RIP_FIELD) {
+		if (site->field_id != id || site->vmcs != encoder->fields.vmcs)
+			find_field(encoder, site, id);
+		site->rip = *site->field;
+	}
+	return event->rip != site->rip;
 }
 
 /* --- events ------------------------------------------------------------------------------------
@@ -513,12 +544,29 @@ static void find_shape_fields(struct trace_encoder *encoder, struct shape *shape
 	check_fields(encoder);
 }
 
+static void put_items(struct trace_encoder *encoder, const struct trace_item *items,
+		      u64 *const *fields, u32 count)
+{
+	struct stream *const stream = &encoder->streams.stream[STREAM_ITEM];
+	u8 *at = stream->at;
+
+	for (u32 i = 0; i < count; i++) {
+		if (unlikely(at > stream->limit)) {
+			stream->at = at;
+			streams_grow(&encoder->streams, stream);
+			at = stream->at;
+		}
+		at = varint_put(at, zigzag(items[i].value - *fields[i]));
+		*fields[i] = items[i].value;
+	}
+	stream->at = at;
+}
+
 /* Returns OP_SHAPE when the shape had to be transmitted. */
 static u8 encode_items(struct trace_encoder *encoder, const struct trace_event *event,
 		       struct site *site, u32 count)
 {
 	struct shape *shape = &encoder->shapes[site->shape];
-	u64 *const *fields;
 	u8 op = 0;
 
 	if (!shape_is(encoder, shape, event->items, count)) {
@@ -529,11 +577,7 @@ static u8 encode_items(struct trace_encoder *encoder, const struct trace_event *
 	}
 	if (unlikely(shape->vmcs != encoder->fields.vmcs))
 		find_shape_fields(encoder, shape);
-	fields = &encoder->shape_fields[shape->first];
-	for (u32 i = 0; i < count; i++) {
-		put(encoder, STREAM_ITEM, zigzag(event->items[i].value - *fields[i]));
-		*fields[i] = event->items[i].value;
-	}
+	put_items(encoder, event->items, &encoder->shape_fields[shape->first], count);
 	return op;
 }
 
@@ -543,26 +587,19 @@ static void encode_bytes(struct trace_encoder *encoder, const struct trace_event
 	streams_put_bytes(&encoder->streams, STREAM_BYTES, event->bytes, count);
 }
 
-/* @plain is a constant, so that what most events need is code without questions. */
-static ALWAYS_INLINE void put_event(struct trace_encoder *encoder, const struct trace_event *event,
-				    struct site *site, u8 op, bool plain)
+static ALWAYS_INLINE void put_op(struct trace_encoder *encoder, u8 op)
 {
-	const struct plan *const plan = site->plan;
-	const u64 delta = event->tsc - encoder->state.last_tsc;
+	if (op) {
+		put(encoder, STREAM_OP, (u64)encoder->run << OP_BITS | op);
+		encoder->run = 0;
+	} else {
+		encoder->run++;
+	}
+}
 
-	put(encoder, STREAM_TSC, zigzag(delta - site->delta));
-	site->delta = delta;
-	encoder->state.last_tsc = event->tsc;
-	encoder->previous = site;
-
-	op |= encode_columns(encoder, plan, event, site, plain);
-	if (!plain && plan->first)
-		encoder->turn = (u32)(site - encoder->sites) % CODEC_TURNS;
-	if (!plain && plan->flags & KIND_ITEMS)
-		op |= encode_items(encoder, event, site, event_items(plan, event));
-	if (!plain && plan->flags & KIND_BYTES)
-		encode_bytes(encoder, event, event_bytes(plan, event));
-	streams_put_byte(&encoder->streams, STREAM_OP, op);
+static ALWAYS_INLINE void end_event(struct trace_encoder *encoder, const struct plan *plan, u8 op)
+{
+	put_op(encoder, op);
 	encoder->state.events++;
 	encoder->state.counted += plan->counted;
 }
@@ -572,19 +609,32 @@ bool trace_encoder_has_room(const struct trace_encoder *encoder)
 	return encoder->streams.used + 128 * ITEM_BOUND <= encoder->limit;
 }
 
+static ALWAYS_INLINE u64 take_delta(struct trace_encoder *encoder, const struct trace_event *event,
+				    struct site *site)
+{
+	const u64 delta = event->tsc - encoder->state.last_tsc;
+	const u64 coded = zigzag(delta - site->delta);
+
+	site->delta = delta;
+	encoder->state.last_tsc = event->tsc;
+	return coded;
+}
+
 /* An event of any kind at any site. */
 static NOINLINE enum status encode_other(struct trace_encoder *encoder,
 					 const struct trace_event *event)
 {
 	const struct plan *const plan = &encoder->plans[event->kind];
-	const u32 room = event_items(plan, event) * ITEM_BOUND + event_bytes(plan, event);
+	const u32 items = event_items(plan, event);
+	const u32 bytes = event_bytes(plan, event);
 	const u64 key = plan->first ? event->col[0] : event->rip;
 	struct site *site = encoder->previous->next[encoder->turn];
+	u32 missed;
 	u8 op = 0;
 
 	if (!plan->columns || event->level > CODEC_MAX_LEVEL)
 		return ST_INVALID;
-	if (encoder->streams.used + room > encoder->limit)
+	if (encoder->streams.used + items * ITEM_BOUND + bytes > encoder->limit)
 		return ST_NO_SPACE;
 	if (!encoder->state.events)
 		encoder->state.first_tsc = encoder->state.last_tsc = event->tsc;
@@ -593,19 +643,90 @@ static NOINLINE enum status encode_other(struct trace_encoder *encoder,
 		site = find_site(encoder, plan, event, key);
 		encoder->previous->next[encoder->turn] = site;
 	}
-	put_event(encoder, event, site, op, false);
+	encoder->previous = site;
+	put(encoder, STREAM_TSC, take_delta(encoder, event, site));
+	missed = predict(encoder, plan, event, site);
+	if (plan->flags & KIND_ITEMS)
+		op |= encode_items(encoder, event, site, items);
+	if (plan->first) {
+		missed |= predict_rip(encoder, plan, event, site);
+		encoder->turn = (u32)(site - encoder->sites) % CODEC_TURNS;
+	}
+	op |= correct(encoder, plan, event, site, missed);
+	if (plan->flags & KIND_BYTES)
+		encode_bytes(encoder, event, bytes);
+	end_event(encoder, plan, op);
 	return ST_OK;
 }
 
+/* Bits of what misses that no column has: look at INSN_COLUMNS, or at all, in encode_missed(). */
+#define INSN_AGAIN (1u << 31)
+#define ALL_AGAIN  (1u << 30)
+
+/* The end of an event at an expected site, where columns miss. */
+static NOINLINE enum status encode_missed(struct trace_encoder *encoder,
+					  const struct trace_event *event, struct site *site,
+					  u32 missed)
+{
+	const struct plan *const plan = site->plan;
+
+	if (missed & INSN_AGAIN)
+		missed ^= INSN_AGAIN | insn_missed(event->col, site->values);
+	if (missed & (ALL_AGAIN | plan->last_mask))
+		missed = predict(encoder, plan, event, site);
+	else if (plan->value_column != SCHEMA_NONE)
+		predict_field(encoder, plan, event, site);
+	end_event(encoder, plan, correct(encoder, plan, event, site, missed));
+	return ST_OK;
+}
+
+/*
+ * What most events are: a VMX instruction at the site that followed last time, with nothing or one
+ * value that is not as predicted. So this has no calls but in its last steps, and few questions.
+ */
 enum status trace_encode_event(struct trace_encoder *encoder, const struct trace_event *event)
 {
 	struct site *const site = encoder->previous->next[encoder->turn];
+	struct stream *const tsc = &encoder->streams.stream[STREAM_TSC];
+	const struct plan *plan;
+	const u64 *columns, *values;
+	u32 missed = 0;
 
 	if (unlikely(site->key != event->rip || site->identity != event_identity(event)))
 		return encode_other(encoder, event);
-	if (unlikely(encoder->streams.used > encoder->limit))
-		return ST_NO_SPACE;
-	put_event(encoder, event, site, 0, true);
+	if (unlikely(site->version != encoder->version || tsc->at > tsc->limit ||
+		     encoder->streams.used > encoder->limit))
+		return encode_other(encoder, event);
+	encoder->previous = site;
+	tsc->at = varint_put(tsc->at, take_delta(encoder, event, site));
+
+	plan = site->plan;
+	columns = event->col;
+	values = site->values;
+	if (unlikely(differ_insn(columns, values)))
+		missed = INSN_AGAIN;
+	if (plan->field_tail) {
+		/* Cells are as at the last event here, so the field's place is that of this VMCS.
+		 */
+		if (unlikely(differ_operand(columns, values)))
+			missed = ALL_AGAIN;
+		else if (columns[FIELD_TAIL_VALUE] != *site->field)
+			missed |= 1u << FIELD_TAIL_VALUE;
+	} else if (plan->column_count != INSN_COLUMN_COUNT + 1 ||
+		   columns[INSN_COLUMN_COUNT] != values[INSN_COLUMN_COUNT]) {
+		missed = ALL_AGAIN;
+	}
+	if (missed | site->mask) {
+		struct stream *const stream = &encoder->streams.stream[plan->value_stream];
+
+		if (missed != 1u << FIELD_TAIL_VALUE || missed != site->mask ||
+		    stream->at > stream->limit)
+			return encode_missed(encoder, event, site, missed);
+		stream->at =
+			varint_put(stream->at, zigzag(columns[FIELD_TAIL_VALUE] - *site->field));
+		*site->field = columns[FIELD_TAIL_VALUE];
+	}
+	end_event(encoder, plan, 0);
 	return ST_OK;
 }
 

@@ -3,7 +3,11 @@
 
 #include "trace/pack.h"
 
-#define LEVEL 1
+/*
+ * Measured over a recording of KVM in slices of 4 KiB: level 1 makes 0.79 bytes of an event with
+ * 108 instructions, this one 0.90 with 78. hv has less time than the tape has room.
+ */
+#define LEVEL -1
 
 struct trace_packer {
 	ZSTD_CCtx *context;

@@ -1,6 +1,7 @@
 #include "trace/schema.h"
 
 #include "base/crc32c.h"
+#include "vmx/tables.h"
 
 #define SCHEMA_LAYOUT 1
 
@@ -12,6 +13,7 @@ void trace_schema_start(struct trace_schema *schema)
 	memset(schema, 0, sizeof(*schema));
 	schema->stream_count = STREAM_COLUMNS;
 	schema->vmcs_cell = SCHEMA_NONE;
+	schema->rip_field = VMCS_GUEST_RIP;
 }
 
 void trace_schema_add_kind(struct trace_schema *schema, const char *name, unsigned id,
@@ -73,7 +75,9 @@ static bool kind_derive(struct trace_kind_info *kind)
 			kind->value_column = (u8)i;
 		}
 	}
-	return kind->key != KEY_COL0 || kind->column_count > 0;
+	if (kind->key == KEY_COL0)
+		return kind->column_count > 0;
+	return !(kind->flags & KIND_RIP_FIELD);
 }
 
 /* Columns of one name share a stream, and a cell where they have one. */
@@ -123,7 +127,13 @@ struct column_row {
 };
 
 enum { BY_RIP = KEY_RIP, BY_COL0 = KEY_COL0 };
-enum { COUNTED = KIND_COUNTED, CODE = KIND_CODE, ITEMS = KIND_ITEMS, BYTES = KIND_BYTES };
+enum {
+	COUNTED = KIND_COUNTED,
+	CODE = KIND_CODE,
+	ITEMS = KIND_ITEMS,
+	BYTES = KIND_BYTES,
+	RIP_FIELD = KIND_RIP_FIELD,
+};
 
 #define C(name, type, predictor, title) { #name, TYPE_##type, PREDICTOR_##predictor },
 #define EVENT(KIND, name, id, key, flags, title, columns) \
@@ -213,6 +223,8 @@ size_t trace_schema_write(const struct trace_schema *schema, u8 *to)
 
 	*to++ = SCHEMA_LAYOUT;
 	*to++ = schema->vmcs_cell;
+	memcpy(to, &schema->rip_field, sizeof(schema->rip_field));
+	to += sizeof(schema->rip_field);
 	*to++ = schema->kind_count;
 	for (unsigned id = 0; id < SCHEMA_MAX_KINDS; id++)
 		if (schema->kinds[id].name)
@@ -325,6 +337,7 @@ enum status trace_schema_parse(struct trace_schema *schema, char *names, const v
 	if (cursor_u8(&in) != SCHEMA_LAYOUT)
 		return size ? ST_NEWER : ST_TRUNCATED;
 	schema->vmcs_cell = cursor_u8(&in);
+	schema->rip_field = cursor_u16(&in);
 	schema->kind_count = cursor_u8(&in);
 	demand(&in, schema->kind_count <= SCHEMA_MAX_KINDS);
 	for (unsigned i = 0; i < schema->kind_count && in.status == ST_OK; i++)

@@ -43,11 +43,18 @@ enum trace_predictor { PREDICTOR_SITE, PREDICTOR_LAST, PREDICTOR_FIELD };
 enum trace_key { KEY_RIP, KEY_COL0 };
 
 /* Flags of a kind; trace/events.def, FLAGS. */
-enum { KIND_COUNTED = 1, KIND_CODE = 2, KIND_ITEMS = 4, KIND_BYTES = 8, KIND_ALL = 15 };
+enum {
+	KIND_COUNTED = 1,
+	KIND_CODE = 2,
+	KIND_ITEMS = 4,
+	KIND_BYTES = 8,
+	KIND_RIP_FIELD = 16,
+	KIND_ALL = 31,
+};
 
 /* The streams of a block that belong to no column; those of the columns follow. */
 enum trace_stream {
-	STREAM_OP,     /* a byte an event: OP_* */
+	STREAM_OP,     /* which events are not as expected, and in what: OP_* */
 	STREAM_SITE,   /* which site, where it was not the expected one */
 	STREAM_MASK,   /* which columns differ from the prediction, where that set is new */
 	STREAM_TSC,    /* time since the last event, against the site's last such time */
@@ -96,7 +103,8 @@ struct trace_schema {
 	u8 range_count;
 	u8 stream_count;
 	u8 cell_count;
-	u8 vmcs_cell; /* the cell that holds the current-VMCS pointer, or SCHEMA_NONE */
+	u8 vmcs_cell;  /* the cell that holds the current-VMCS pointer, or SCHEMA_NONE */
+	u16 rip_field; /* the field that predicts RIP of kinds with KIND_RIP_FIELD */
 	u16 column_count;
 	u8 last_kind; /* while it is built: the kind that columns are added to */
 	struct trace_kind_info kinds[SCHEMA_MAX_KINDS]; /* by id */

@@ -15,6 +15,7 @@ static void same(const struct trace_schema *a, const struct trace_schema *b)
 	assert_int_equal(a->stream_count, b->stream_count);
 	assert_int_equal(a->cell_count, b->cell_count);
 	assert_int_equal(a->vmcs_cell, b->vmcs_cell);
+	assert_int_equal(a->rip_field, b->rip_field);
 	assert_int_equal(a->range_count, b->range_count);
 	for (unsigned id = 0; id < SCHEMA_MAX_KINDS; id++) {
 		const struct trace_kind_info *const ka = trace_schema_kind(a, id);
@@ -155,106 +156,113 @@ static void contradictions_are_refused(void **state)
 		size_t size;
 		const char *bytes;
 	} rows[] = {
-		{ "nothing", ST_OK, 27,
-		  "\1\0\1"
+		{ "nothing", ST_OK, 29,
+		  "\1\0\36\150\1"
 		  "\1k"
 		  "\5\0\1\0\2"
 		  "\1c\0\1\20\0"
 		  "\5value\1\2\21\377"
 		  "\0" },
-		{ "layout", ST_NEWER, 27,
-		  "\2\0\1"
+		{ "layout", ST_NEWER, 29,
+		  "\2\0\36\150\1"
 		  "\1k"
 		  "\5\0\1\0\2"
 		  "\1c\0\1\20\0"
 		  "\5value\1\2\21\377"
 		  "\0" },
-		{ "cell that is none", ST_CORRUPT, 27,
-		  "\1\1\1"
+		{ "cell that is none", ST_CORRUPT, 29,
+		  "\1\1\36\150\1"
 		  "\1k"
 		  "\5\0\1\0\2"
 		  "\1c\0\1\20\0"
 		  "\5value\1\2\21\377"
 		  "\0" },
-		{ "id 0", ST_CORRUPT, 27,
-		  "\1\0\1"
+		{ "id 0", ST_CORRUPT, 29,
+		  "\1\0\36\150\1"
 		  "\1k"
 		  "\0\0\1\0\2"
 		  "\1c\0\1\20\0"
 		  "\5value\1\2\21\377"
 		  "\0" },
-		{ "id 128", ST_CORRUPT, 27,
-		  "\1\0\1"
+		{ "id 128", ST_CORRUPT, 29,
+		  "\1\0\36\150\1"
 		  "\1k"
 		  "\200\0\1\0\2"
 		  "\1c\0\1\20\0"
 		  "\5value\1\2\21\377"
 		  "\0" },
-		{ "key", ST_CORRUPT, 27,
-		  "\1\0\1"
+		{ "key", ST_CORRUPT, 29,
+		  "\1\0\36\150\1"
 		  "\1k"
 		  "\5\2\1\0\2"
 		  "\1c\0\1\20\0"
 		  "\5value\1\2\21\377"
 		  "\0" },
-		{ "flag", ST_CORRUPT, 27,
-		  "\1\0\1"
+		{ "flag", ST_CORRUPT, 29,
+		  "\1\0\36\150\1"
+		  "\1k"
+		  "\5\0\40\0\2"
+		  "\1c\0\1\20\0"
+		  "\5value\1\2\21\377"
+		  "\0" },
+		{ "RIP by field where RIP is the key", ST_CORRUPT, 29,
+		  "\1\0\36\150\1"
 		  "\1k"
 		  "\5\0\20\0\2"
 		  "\1c\0\1\20\0"
 		  "\5value\1\2\21\377"
 		  "\0" },
-		{ "field behind its value", ST_CORRUPT, 27,
-		  "\1\0\1"
+		{ "field behind its value", ST_CORRUPT, 29,
+		  "\1\0\36\150\1"
 		  "\1k"
 		  "\5\0\1\1\2"
 		  "\1c\0\1\20\0"
 		  "\5value\1\2\21\377"
 		  "\0" },
-		{ "stream of the codec", ST_CORRUPT, 27,
-		  "\1\0\1"
+		{ "stream of the codec", ST_CORRUPT, 29,
+		  "\1\0\36\150\1"
 		  "\1k"
 		  "\5\0\1\0\2"
 		  "\1c\0\1\3\0"
 		  "\5value\1\2\21\377"
 		  "\0" },
-		{ "stream 192", ST_CORRUPT, 27,
-		  "\1\0\1"
+		{ "stream 192", ST_CORRUPT, 29,
+		  "\1\0\36\150\1"
 		  "\1k"
 		  "\5\0\1\0\2"
 		  "\1c\0\1\300\0"
 		  "\5value\1\2\21\377"
 		  "\0" },
-		{ "predictor", ST_CORRUPT, 27,
-		  "\1\0\1"
+		{ "predictor", ST_CORRUPT, 29,
+		  "\1\0\36\150\1"
 		  "\1k"
 		  "\5\0\1\0\2"
 		  "\1c\0\3\20\377"
 		  "\5value\1\2\21\377"
 		  "\0" },
-		{ "cell without LAST", ST_CORRUPT, 27,
-		  "\1\0\1"
+		{ "cell without LAST", ST_CORRUPT, 29,
+		  "\1\0\36\150\1"
 		  "\1k"
 		  "\5\0\1\0\2"
 		  "\1c\0\1\20\0"
 		  "\5value\1\2\21\0"
 		  "\0" },
-		{ "VMCS behind the value", ST_CORRUPT, 27,
-		  "\1\0\1"
+		{ "VMCS behind the value", ST_CORRUPT, 29,
+		  "\1\0\36\150\1"
 		  "\1k"
 		  "\5\0\1\0\2"
 		  "\1c\0\2\20\377"
 		  "\5value\1\1\21\0"
 		  "\0" },
-		{ "name in upper case", ST_CORRUPT, 27,
-		  "\1\0\1"
+		{ "name in upper case", ST_CORRUPT, 29,
+		  "\1\0\36\150\1"
 		  "\1K"
 		  "\5\0\1\0\2"
 		  "\1c\0\1\20\0"
 		  "\5value\1\2\21\377"
 		  "\0" },
-		{ "no columns for the key", ST_CORRUPT, 11,
-		  "\1\377\1"
+		{ "no columns for the key", ST_CORRUPT, 13,
+		  "\1\377\36\150\1"
 		  "\1k"
 		  "\5\1\1\377\0"
 		  "\0" },
