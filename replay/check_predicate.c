@@ -178,29 +178,18 @@ struct word get_memory(struct checking *c, struct word gpa, unsigned int size)
 	return answer(c, CHECK_WHAT_MEMORY, word_and(word, MASK(8 * size - 1, 0)));
 }
 
-/* Every processor with VMX has at least 32 bits, and none more than 52. */
 struct word physical_bits(struct checking *c, bool reduced)
 {
-	const unsigned int width = c->in->caps->maxphyaddr;
+	const u8 keyid_bits = reduced ? c->in->cpu->keyid_bits : 0;
 
-	if (!width)
-		return answer(c, CHECK_WHAT_CPU, word_partly(MASK(31, 0), ~MASK(51, 32)));
-	reading(c, CHECK_WHAT_CPU);
-	return word_of(MASK(width - (reduced ? c->in->cpu->keyid_bits : 0) - 1, 0));
+	return answer(c, CHECK_WHAT_CPU, cpu_physical_bits(c->in->caps, keyid_bits));
 }
 
 struct word vmx_address_bits(struct checking *c)
 {
-	const struct word all = physical_bits(c, true), low = word_and(all, MASK(31, 0));
-
-	switch (word_all(get_cap(c, VMX_CAP_BASIC), CAP_ADDRESSES_32BIT)) {
-	case TRI_NO:
-		return all;
-	case TRI_YES:
-		return low;
-	default:
-		return word_either(all, low);
-	}
+	get_cap(c, VMX_CAP_BASIC);
+	physical_bits(c, true);
+	return cpu_vmx_address_bits(c->in->caps, c->in->cpu);
 }
 
 static u64 add_capped(u64 a, u64 b)
@@ -215,27 +204,12 @@ enum tri range_fits(struct word start, u64 least, u64 most, struct word bits)
 	return add_capped(word_min(start), least) > word_max(bits) ? TRI_NO : TRI_MAYBE;
 }
 
-/* Whether bits 63:@low are all the same. */
-static enum tri all_same(struct word word, unsigned int low)
-{
-	const u64 mask = MASK(63, low);
-
-	return tri_or(word_all(word, mask), tri_not(word_any(word, mask)));
-}
-
-/* Bits 63:N + @offset, where N is 48 or 57 when the processor's is unknown. */
 static enum tri upper_same(struct checking *c, struct word word, int offset)
 {
-	const int width = c->in->caps->linear_width;
-	enum tri same;
+	const enum tri same = cpu_upper_bits_same(c->in->caps, word, offset);
 
 	reading(c, CHECK_WHAT_CPU);
-	if (width)
-		return all_same(word, (unsigned int)(width + offset));
-	same = all_same(word, (unsigned int)(48 + offset));
-	if (same == TRI_NO)
-		same = tri_and(all_same(word, (unsigned int)(57 + offset)), TRI_MAYBE);
-	if (same == TRI_MAYBE)
+	if (same == TRI_MAYBE && !c->in->caps->linear_width)
 		lacking(c, CHECK_WHAT_CPU, ~0ull);
 	return same;
 }

@@ -226,3 +226,30 @@ enum check_verdict check_run_entry(const struct check_input *input, enum check_i
 	judge_entry(&c, id, number);
 	return end(&c);
 }
+
+enum tri check_eptp(const struct vmx_caps *caps, const struct cpu_facts *cpu, struct word eptp)
+{
+	static const u8 rows[] = { CHECK_EPTP_MEMORY_TYPE, CHECK_EPTP_WALK_LENGTH, CHECK_EPTP_AD,
+				   CHECK_EPTP_SHADOW_STACK, CHECK_EPTP_RESERVED };
+	u64 value[VMCS_FIELD_COUNT] = {
+		[F(PRIMARY_PROC_BASED_CONTROLS)] = PRIMARY_SECONDARY_CONTROLS,
+		[F(SECONDARY_PROC_BASED_CONTROLS)] = SECONDARY_EPT,
+		[F(EPT_POINTER)] = eptp.value,
+	};
+	u64 known[VMCS_FIELD_COUNT];
+	const struct check_input input = {
+		.caps = caps, .cpu = cpu, .value = value, .known = known
+	};
+	enum tri fits = TRI_YES;
+
+	memset(known, 0xff, sizeof(known));
+	known[F(EPT_POINTER)] = eptp.known;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const enum check_verdict verdict = check_run(&input, (enum check_id)rows[i], NULL);
+
+		fits = tri_and(fits, verdict == CHECK_FAIL	? TRI_NO
+				     : verdict == CHECK_UNKNOWN ? TRI_MAYBE
+								: TRI_YES);
+	}
+	return fits;
+}

@@ -154,6 +154,9 @@ void check_run_all(const struct check_input *input, u8 verdicts[CHECK_COUNT]);
 enum check_verdict check_run_entry(const struct check_input *input, enum check_id id, u32 number,
 				   struct check_result *result);
 
+/* Whether @eptp would pass the checks of VM entry on the EPT pointer. */
+enum tri check_eptp(const struct vmx_caps *caps, const struct cpu_facts *cpu, struct word eptp);
+
 /* Number of entries of the list of @stage. */
 struct word check_list_size(const struct check_input *input, enum check_stage stage);
 

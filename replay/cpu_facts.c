@@ -126,3 +126,42 @@ bool cpu_facts_msr_bits(const struct cpu_facts *facts, u32 msr, struct word *may
 	}
 	return found;
 }
+
+/* Every processor with VMX has at least 32 bits, and none more than 52. */
+struct word cpu_physical_bits(const struct vmx_caps *caps, unsigned int keyid_bits)
+{
+	if (!caps->maxphyaddr)
+		return word_partly(MASK(31, 0), ~MASK(51, 32));
+	return word_of(MASK(caps->maxphyaddr - keyid_bits - 1, 0));
+}
+
+/* SDM: "Basic VMX Information", bit 48. */
+struct word cpu_vmx_address_bits(const struct vmx_caps *caps, const struct cpu_facts *facts)
+{
+	const struct word all = cpu_physical_bits(caps, facts->keyid_bits);
+	const struct word low = word_and(all, MASK(31, 0));
+
+	if (!(caps->known & BIT(VMX_CAP_BASIC)))
+		return word_either(all, low);
+	return caps->msr[VMX_CAP_BASIC] & CAP_ADDRESSES_32BIT ? low : all;
+}
+
+/* Whether bits 63:@low are all the same. */
+static enum tri all_same(struct word word, int low)
+{
+	const u64 mask = MASK(63, low);
+
+	return tri_or(word_all(word, mask), tri_not(word_any(word, mask)));
+}
+
+/* Linear addresses have 48 or 57 bits. */
+enum tri cpu_upper_bits_same(const struct vmx_caps *caps, struct word word, int offset)
+{
+	const enum tri same48 = all_same(word, 48 + offset), same57 = all_same(word, 57 + offset);
+
+	if (caps->linear_width)
+		return all_same(word, caps->linear_width + offset);
+	if (same48 == TRI_YES)
+		return TRI_YES;
+	return tri_and(same57, TRI_MAYBE);
+}

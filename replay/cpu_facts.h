@@ -1,14 +1,15 @@
 /*
- * replay/cpu_facts.h - what CPUID says that checks of VM entry depend on
+ * replay/cpu_facts.h - what CPUID says that VMX instructions and VM entries depend on
  *
- * Fed with CPUID leaves in any order; what no leaf has told is unknown. Widths of addresses are in
- * struct vmx_caps.
+ * Fed with CPUID leaves in any order; what no leaf has told is unknown. Widths of addresses come
+ * from struct vmx_caps.
  */
 #ifndef REPLAY_CPU_FACTS_H
 #define REPLAY_CPU_FACTS_H
 
 #include "base/base.h"
 #include "replay/tri.h"
+#include "vmx/caps.h"
 
 enum cpu_feature {
 #define FEATURE(NAME, ...) CPU_FEATURE_##NAME,
@@ -37,5 +38,18 @@ enum tri cpu_facts_has(const struct cpu_facts *facts, enum cpu_feature feature);
  * tells of that MSR.
  */
 bool cpu_facts_msr_bits(const struct cpu_facts *facts, u32 msr, struct word *may);
+
+/*
+ * The bits that a physical address may have: of the processor, less @keyid_bits, and of what VMX
+ * instructions and VMCS fields name.
+ */
+struct word cpu_physical_bits(const struct vmx_caps *caps, unsigned int keyid_bits);
+struct word cpu_vmx_address_bits(const struct vmx_caps *caps, const struct cpu_facts *facts);
+
+/*
+ * Whether bits 63:N + @offset of @word are all the same, where N is the linear-address width: -1
+ * asks whether it is canonical.
+ */
+enum tri cpu_upper_bits_same(const struct vmx_caps *caps, struct word word, int offset);
 
 #endif

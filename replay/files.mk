@@ -9,5 +9,6 @@ host-src += replay/finding.c replay/check.c replay/report.c replay/rule_vmptrld.
 host-src += replay/check_table.c replay/check_run.c replay/check_predicate.c replay/check_control.c \
 	    replay/check_entry_control.c replay/check_register.c replay/check_host.c \
 	    replay/check_guest.c replay/check_segment.c replay/check_nonregister.c \
-	    replay/check_msrlist.c replay/cpu_facts.c
+	    replay/check_msrlist.c replay/cpu_facts.c replay/legal.c \
+	    replay/entry_outcome.c replay/insn_outcome.c
 host-src += replay/stat.c
