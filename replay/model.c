@@ -4,6 +4,8 @@
 
 #include "replay/model_parts.h"
 
+#define MAX_WIDTH 63 /* bits of an address */
+
 struct step {
 	struct model *model;
 	struct model_cpu *cpu;
@@ -428,8 +430,13 @@ static void step_boot(struct step *step)
 
 	if (!step->event->seq && !model_place_is(&step->model->gap_place))
 		step->model->from_start = true;
-	step->model->shown.maxphyaddr = step->model->real.maxphyaddr = (u8)boot->physical_width;
-	step->model->shown.linear_width = step->model->real.linear_width = (u8)boot->linear_width;
+	/* A tape may say anything; such widths are none. */
+	if (boot->physical_width <= MAX_WIDTH)
+		step->model->shown.maxphyaddr = step->model->real.maxphyaddr =
+			(u8)boot->physical_width;
+	if (boot->linear_width <= MAX_WIDTH)
+		step->model->shown.linear_width = step->model->real.linear_width =
+			(u8)boot->linear_width;
 }
 
 static void step_capability(struct step *step)
