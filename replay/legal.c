@@ -16,18 +16,21 @@ void legal_add(struct legal_set *set, struct legal legal)
 
 		if (old->kind != legal.kind || old->number != legal.number)
 			continue;
+		if (old->low <= legal.low && legal.high <= old->high && old->sure >= legal.sure)
+			return;
 		if (old->low == legal.low && old->high == legal.high) {
-			if (!old->sure && legal.sure)
-				*old = legal;
+			*old = legal;
 			return;
 		}
-		if (old->sure == legal.sure && old->check == legal.check &&
+		if (old->sure == legal.sure && (old->check == legal.check || !legal.sure) &&
 		    old->high + 1 == legal.low) {
 			old->high = legal.high;
 			return;
 		}
 	}
-	if (set->count < LEGAL_MAX)
+	if (set->count == LEGAL_MAX)
+		set->more = true;
+	else
 		set->of[set->count++] = legal;
 }
 
@@ -62,7 +65,7 @@ enum legal_verdict legal_judge(const struct legal_set *set, const struct legal *
 	if (set->machine_check && observed->kind == LEGAL_ENTRY_FAILURE &&
 	    observed->number == EXIT_ENTRY_MACHINE_CHECK)
 		return LEGAL_AGREE;
-	return LEGAL_DIVERGE;
+	return set->more ? LEGAL_UNKNOWN : LEGAL_DIVERGE;
 }
 
 /* SDM: "Conventions" of the VMX instruction reference. */

@@ -35,6 +35,7 @@ struct legal {
 
 struct legal_set {
 	u8 count;
+	bool more;	    /* there are members that had no room: no outcome diverges */
 	bool machine_check; /* a machine check during the entry may come instead (exit 41) */
 	struct legal of[LEGAL_MAX];
 };
