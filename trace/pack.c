@@ -17,9 +17,10 @@ struct trace_packer {
 	u8 workspace[] __attribute__((aligned(64)));
 };
 
+/* Streaming without buffers of its own (below) needs what packing in one go does. */
 static size_t workspace_size(void)
 {
-	return ZSTD_estimateCStreamSize_usingCParams(ZSTD_getCParams(LEVEL, CODEC_MAX_RAW, 0));
+	return ZSTD_estimateCCtxSize_usingCParams(ZSTD_getCParams(LEVEL, CODEC_MAX_RAW, 0));
 }
 
 size_t trace_packer_size(void)
