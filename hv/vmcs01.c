@@ -149,6 +149,9 @@ static void write_guest_state(bool long_mode)
 	const u64 cr0 = CR0_PE | CR0_NE | BIT(4) /* ET */ | (long_mode ? CR0_PG : 0);
 	const u64 cr4 = CR4_VMXE | (long_mode ? CR4_PAE : 0);
 
+	/* The masks first: what L1 sees is worked out with them. */
+	vmwrite(VMCS_CR0_GUEST_HOST_MASK, OWNED_CR0);
+	vmwrite(VMCS_CR4_GUEST_HOST_MASK, OWNED_CR4);
 	vmwrite(VMCS_GUEST_CR0, cr0);
 	vmwrite(VMCS_CR0_READ_SHADOW, cr0);
 	vmwrite(VMCS_GUEST_CR3, 0);

@@ -2,7 +2,7 @@
 #include "tests/stubs/stub_cpu.h"
 #include "tests/test.h"
 
-static const struct options defaults = { .ring = MIB(4) };
+static const struct options defaults = { .ring = MIB(4), .flush = GIB(1) };
 
 static int with_defaults(void **state)
 {
@@ -22,13 +22,14 @@ static void every_option_is_understood(void **state)
 {
 	(void)state;
 	assert_int_equal(options_parse("caps=-load_efer,-ept_1g ring=64M  drain=debugcon "
-				       "capture=lean cpuid=hypervisor log=quiet "),
+				       "capture=lean cpuid=hypervisor log=quiet flush=128M"),
 			 ST_OK);
 	assert_string_equal(options.caps, "-load_efer,-ept_1g");
 	assert_u64(options.ring, MIB(64));
 	assert_int_equal(options.drain, DRAIN_DEBUGCON);
 	assert_true(options.hypervisor_bit);
 	assert_true(options.quiet);
+	assert_u64(options.flush, MIB(128));
 	assert_false(stub_said("option"));
 }
 

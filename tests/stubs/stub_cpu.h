@@ -39,7 +39,7 @@ struct stub_msr_write {
 	u64 value;
 };
 
-enum { STUB_LOG_MAX = 1024, STUB_TEXT_MAX = 16384 };
+enum { STUB_LOG_MAX = 1024, STUB_TEXT_MAX = 1 << 20 };
 
 struct stub_cpu {
 	u64 cr0, cr2, cr3, cr4, dr7, xcr0;

@@ -1,0 +1,235 @@
+#include <unistd.h>
+
+#include "hv/console.h"
+#include "hv/exit.h"
+#include "hv/hv_options.h"
+#include "hv/multiboot.h"
+#include "hv/record.h"
+#include "recorder/capture.h"
+#include "tests/stubs/stub_cpu.h"
+#include "tests/test.h"
+#include "vmx/tables.h"
+
+#define MEMORY	 MIB(64)
+#define MAX_SEEN 4096
+
+static struct percpu *cpu;
+
+/* What came out of the debug console port, as the host's capture understands it. */
+static struct {
+	struct {
+		u8 kind, level;
+		u64 col[TRACE_MAX_COLUMNS];
+		char text[64];
+	} events[MAX_SEEN];
+	unsigned count;
+	struct capture_stats stats;
+} seen;
+
+static int boot(void **state)
+{
+	(void)state;
+	options = (struct options){ .ring = MIB(1), .flush = GIB(1), .drain = DRAIN_DEBUGCON };
+	cpu = stub_boot_nested(MEMORY, true, "-load_efer");
+	strcpy(boot_info.options, "caps=-load_efer");
+	vmwrite(VMCS_GUEST_RIP, 0x1000);
+	record_init(cpu);
+	return 0;
+}
+
+static void on_event(void *owner, const struct trace_schema *schema,
+		     const struct trace_event *event)
+{
+	const u32 length = MIN(event->byte_count, (u32)sizeof(seen.events[0].text) - 1);
+
+	(void)owner;
+	(void)schema;
+	assert_true(seen.count < MAX_SEEN);
+	seen.events[seen.count].kind = event->kind;
+	seen.events[seen.count].level = event->level;
+	memcpy(seen.events[seen.count].col, event->col, 4 * sizeof(u64));
+	memcpy(seen.events[seen.count].text, event->bytes, length);
+	seen.count++;
+}
+
+static void capture(void)
+{
+	char path[] = "/tmp/vmxtape-test-XXXXXX", error[200] = "";
+	const int file = mkstemp(path);
+	struct capture *capture;
+
+	memset(&seen, 0, sizeof(seen));
+	assert_true(file >= 0);
+	close(file);
+	if (capture_open(path, on_event, NULL, &capture, error, sizeof(error)) != ST_OK)
+		fail_msg("%s", error);
+	assert_int_equal(capture_feed(capture, stub_cpu.text, stub_cpu.text_length), ST_OK);
+	assert_int_equal(capture_close(capture), ST_OK);
+	seen.stats = *capture_stats(capture);
+	capture_free(capture);
+	unlink(path);
+}
+
+/* Index of the @nth event of @kind, or fails. */
+static unsigned find(u8 kind, unsigned nth)
+{
+	for (unsigned i = 0; i < seen.count; i++)
+		if (seen.events[i].kind == kind && !nth--)
+			return i;
+	fail_msg("there is no such event of kind %u", kind);
+	return 0;
+}
+
+static unsigned count(u8 kind)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < seen.count; i++)
+		n += seen.events[i].kind == kind;
+	return n;
+}
+
+static void tape_begins_with_the_machine_and_ends_with_the_reason(void **state)
+{
+	unsigned at;
+
+	(void)state;
+	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "ACPI power-off")));
+	capture();
+	assert_true(seen.stats.head);
+	assert_true(seen.stats.last);
+	assert_u64(seen.stats.lost_events, 0);
+	assert_u64(seen.stats.lost_frames, 0);
+	assert_u64(seen.stats.bad_chunks, 0);
+	at = find(EV_BOOT, 0);
+	assert_u64(seen.events[at].col[0], 0x50654);
+	assert_int_equal(count(EV_CAPABILITY), VMX_CAP_COUNT);
+	assert_int_equal(count(EV_MEMORY), boot_info.range_count);
+	assert_string_equal(seen.events[find(EV_OPTION, 0)].text, "caps=-load_efer");
+	at = find(EV_END, 0);
+	assert_u64(seen.events[at].col[0], END_POWER_OFF);
+	assert_string_equal(seen.events[at].text, "ACPI power-off");
+	/* The machine goes off behind it. */
+	assert_int_equal(stub_port_outs(0x8900), 8);
+}
+
+static void capabilities_are_told_as_they_are_and_as_they_are_shown(void **state)
+{
+	(void)state;
+	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "")));
+	capture();
+	for (unsigned i = 0; i < VMX_CAP_COUNT; i++) {
+		const struct ev_capability *event =
+			(const void *)seen.events[find(EV_CAPABILITY, i)].col;
+		u64 real = 0;
+
+		assert_u64(event->msr, MSR_VMX_BASIC + i);
+		(void)rdmsr_safe((u32)event->msr, &real);
+		assert_u64(event->real, real);
+		if (event->msr == MSR_VMX_TRUE_ENTRY_CTLS)
+			assert_u64(event->real & ~event->shown & (u64)ENTRY_LOAD_EFER << 32,
+				   (u64)ENTRY_LOAD_EFER << 32);
+	}
+}
+
+static void transmit(const char *text)
+{
+	for (; *text; text++)
+		console_transmit(cpu, (u8)*text);
+}
+
+static void lines_of_l1_are_events_without_their_ends(void **state)
+{
+	(void)state;
+	transmit("first line\r\n\r\nsecond\n");
+	console_line_control(0x83);
+	transmit("\x01"); /* a divisor, no text */
+	console_line_control(3);
+	transmit("unfinished");
+	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "")));
+	capture();
+	assert_int_equal(count(EV_CONSOLE), 3);
+	assert_string_equal(seen.events[find(EV_CONSOLE, 0)].text, "first line");
+	assert_string_equal(seen.events[find(EV_CONSOLE, 1)].text, "second");
+	assert_string_equal(seen.events[find(EV_CONSOLE, 2)].text, "unfinished");
+	assert_true(find(EV_CONSOLE, 2) < find(EV_END, 0));
+}
+
+static void marks_tell_the_level_of_who_made_them(void **state)
+{
+	(void)state;
+	record_mark(cpu, "one", 3);
+	cpu->nested.mode = NESTED_L2;
+	record_mark(cpu, "two", 3);
+	cpu->nested.mode = NESTED_OFF;
+	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "")));
+	capture();
+	assert_string_equal(seen.events[find(EV_MARK, 0)].text, "one");
+	assert_u64(seen.events[find(EV_MARK, 0)].col[0], 1);
+	assert_string_equal(seen.events[find(EV_MARK, 1)].text, "two");
+	assert_u64(seen.events[find(EV_MARK, 1)].col[0], 2);
+}
+
+static void panic_is_on_the_tape_with_where_and_why(void **state)
+{
+	(void)state;
+	stub_vmcs_set(VMCS_VM_INSTRUCTION_ERROR, 7);
+	assert_true(stub_stops(exit_entry_failed(cpu, 0x40)));
+	capture();
+	assert_true(seen.stats.last);
+	assert_non_null(strstr(seen.events[find(EV_PANIC, 0)].text, "VM-instruction error 7"));
+	assert_u64(seen.events[find(EV_END, 0)].col[0], END_PANIC);
+}
+
+static void event_in_hand_is_on_the_tape_before_the_end(void **state)
+{
+	(void)state;
+	/* Nobody expects exit reason 9 here: the tape ends in the middle of its handling. */
+	cpu->regs[REG_RCX] = MSR_VMX_BASIC;
+	stub_exit(cpu, EXIT_RDMSR, 0);
+	assert_true(stub_stops(stub_exit(cpu, EXIT_TASK_SWITCH, 0)));
+	capture();
+	assert_true(find(EV_MSR_READ, 0) < find(EV_END, 0));
+	assert_u64(seen.events[find(EV_END, 0)].col[0], END_UNSUPPORTED);
+}
+
+static void ring_keeps_its_own_counsel_without_a_drain(void **state)
+{
+	(void)state;
+	options.drain = DRAIN_NONE;
+	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "")));
+	capture();
+	assert_false(seen.stats.head);
+	assert_int_equal(seen.count, 0);
+}
+
+static void exits_write_out_what_has_become_old(void **state)
+{
+	(void)state;
+	options.flush = MIB(1);
+	record_mark(cpu, "old", 3);
+	/* Two heartbeats of time pass, in which nothing happens but CPUID. */
+	stub_cpu.tsc_step = MIB(1);
+	for (unsigned i = 0; i < 400; i++)
+		stub_exit(cpu, EXIT_PREEMPTION_TIMER, 0);
+	capture();
+	assert_true(seen.stats.head);
+	assert_string_equal(seen.events[find(EV_MARK, 0)].text, "old");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(tape_begins_with_the_machine_and_ends_with_the_reason, boot),
+		cmocka_unit_test_setup(capabilities_are_told_as_they_are_and_as_they_are_shown,
+				       boot),
+		cmocka_unit_test_setup(lines_of_l1_are_events_without_their_ends, boot),
+		cmocka_unit_test_setup(marks_tell_the_level_of_who_made_them, boot),
+		cmocka_unit_test_setup(panic_is_on_the_tape_with_where_and_why, boot),
+		cmocka_unit_test_setup(event_in_hand_is_on_the_tape_before_the_end, boot),
+		cmocka_unit_test_setup(ring_keeps_its_own_counsel_without_a_drain, boot),
+		cmocka_unit_test_setup(exits_write_out_what_has_become_old, boot),
+	};
+
+	return cmocka_run_group_tests_name("hv/record", tests, NULL, NULL);
+}
