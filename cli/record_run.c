@@ -25,7 +25,7 @@ static const char hv_prefix[] = "vmxtape-hv:";
  */
 static const char stop_word[] = "vmxtape-hv: stop word at 0x";
 
-enum why { RUNNING, ENDED, UNTIL, TIMEOUT, SIGNALLED };
+enum why { RUNNING, ENDED, UNTIL, TIMEOUT, SIGNALLED, UNWRITABLE };
 
 struct state {
 	struct record_run *run;
@@ -84,7 +84,7 @@ static void end_hv_line(struct state *state, const char *line)
 		return;
 	}
 	snprintf(state->last_hv_line, sizeof(state->last_hv_line), "%s", line);
-	if (!state->run->console)
+	if (!state->run->console && !state->run->quiet)
 		message("%s", line);
 }
 
@@ -143,7 +143,7 @@ static void take_output(struct state *state, const void *bytes, size_t size)
 		return;
 	state->failed = true;
 	message("%s", capture_error(state->capture));
-	stop(state, ENDED);
+	stop(state, UNWRITABLE);
 }
 
 /* Returns false at the end of the file. */
@@ -269,6 +269,8 @@ static const char *why_text(const struct state *state)
 		return "was stopped at the timeout";
 	case SIGNALLED:
 		return "was stopped by a signal";
+	case UNWRITABLE:
+		return "was stopped, since its tape could not be written";
 	default:
 		return state->end_seen && state->end_why < ARRAY_SIZE(ends) ? ends[state->end_why]
 									    : "ended with Bochs";
