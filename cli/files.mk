@@ -2,4 +2,5 @@ host-src += cli/vmxtape.c cli/options.c cli/message.c cli/program.c cli/bzimage.
 	    cli/boot_image.c cli/bochs.c cli/output.c cli/record_run.c cli/cmd_record.c \
 	    cli/out.c cli/tape_arg.c cli/cmd_info.c cli/cmd_dump.c cli/cmd_check.c \
 	    cli/out_json.c cli/cmd_explain.c cli/explain_page.c \
-	    cli/cmd_stat.c
+	    cli/cmd_stat.c \
+	    cli/cmd_vmcs.c cli/cmd_blame.c cli/moment_arg.c

@@ -12,3 +12,4 @@ host-src += replay/check_table.c replay/check_run.c replay/check_predicate.c rep
 	    replay/check_msrlist.c replay/cpu_facts.c replay/legal.c \
 	    replay/entry_outcome.c replay/insn_outcome.c
 host-src += replay/stat.c
+host-src += replay/moment.c replay/history.c

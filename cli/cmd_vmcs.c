@@ -1,0 +1,334 @@
+/*
+ * cli/cmd_vmcs.c - vmxtape vmcs: a VMCS at a moment, or what differs between two
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/message.h"
+#include "cli/moment_arg.h"
+#include "cli/options.h"
+#include "cli/out.h"
+#include "cli/out_json.h"
+#include "cli/tape_arg.h"
+#include "vmx/bits.h"
+
+#define DECODED	   1024
+#define GREY	   "\033[90m"
+#define GREY_END   "\033[0m"
+#define NAME_WIDTH 38
+
+static struct {
+	const char *diff;
+	struct option_list vmcs;
+	bool json, all, writers;
+} opt;
+
+static const struct option options[] = {
+	{ "diff", 'd', OPTION_TEXT, "@M", &opt.diff, "what differs between the two moments" },
+	{ "vmcs", 0, OPTION_LIST, "ADDR", &opt.vmcs,
+	  "this VMCS, not the current one; given twice:\nwhat differs between the two" },
+	{ "writers", 'w', OPTION_FLAG, NULL, &opt.writers, "with the event that wrote each field" },
+	{ "all", 'a', OPTION_FLAG, NULL, &opt.all,
+	  "also fields that do not exist on this processor" },
+	{ "json", 'j', OPTION_FLAG, NULL, &opt.json, "one JSON object" },
+};
+
+static const struct option_spec spec = {
+	.usage = "vmcs [OPTION]... @N [TAPE.vxt]",
+	.summary = "Prints the VMCS that is current before event @N, every field decoded. '?' is "
+		   "unknown; a\n"
+		   "field whose control is 0 is marked as unused: the processor does not look at "
+		   "it.",
+	.options = options,
+	.count = ARRAY_SIZE(options),
+};
+
+/* --- areas ------------------------------------------------------------------------------------ */
+
+enum area { AREA_EXECUTION, AREA_EXIT, AREA_ENTRY, AREA_GUEST, AREA_HOST, AREA_INFO, AREA_COUNT };
+
+static const char *const area_titles[AREA_COUNT] = {
+	[AREA_EXECUTION] = "VM-execution control fields",
+	[AREA_EXIT] = "VM-exit control fields",
+	[AREA_ENTRY] = "VM-entry control fields",
+	[AREA_GUEST] = "guest-state area",
+	[AREA_HOST] = "host-state area",
+	[AREA_INFO] = "VM-exit information fields",
+};
+
+/* SDM: "Organization of VMCS Data"; the names say which controls are of exits and entries. */
+static enum area area_of(int index)
+{
+	const struct vmcs_field *const field = &vmcs_fields[index];
+
+	switch (field->kind) {
+	case VMCS_KIND_GUEST:
+		return AREA_GUEST;
+	case VMCS_KIND_HOST:
+		return AREA_HOST;
+	case VMCS_KIND_INFO:
+		return AREA_INFO;
+	default:
+		if (strstr(field->name, "vm_exit_"))
+			return AREA_EXIT;
+		return strstr(field->name, "vm_entry_") ? AREA_ENTRY : AREA_EXECUTION;
+	}
+}
+
+/* --- one field -------------------------------------------------------------------------------- */
+
+static bool is_known(const struct model_region *region, int index)
+{
+	return region->known[index] == vmcs_width_mask(vmcs_fields[index].width);
+}
+
+/* "0x12", "?", or the bits that are known. */
+static const char *value_text(const struct model_region *region, int index)
+{
+	static char texts[2][64];
+	static unsigned turn;
+	char *const text = texts[turn++ % ARRAY_SIZE(texts)];
+	const u64 known = region->known[index];
+
+	if (!known)
+		return "?";
+	if (is_known(region, index))
+		snprintf(text, sizeof(texts[0]), "0x%llx",
+			 (unsigned long long)region->value[index]);
+	else
+		snprintf(text, sizeof(texts[0]), "0x%llx of 0x%llx",
+			 (unsigned long long)(region->value[index] & known),
+			 (unsigned long long)known);
+	return text;
+}
+
+static bool colours(void)
+{
+	return !opt.json && isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+}
+
+static void field_text(const struct model_region *region, int index)
+{
+	const struct vmx_control *const unused_by = moment_field_unused_by(region, index);
+	const bool grey = unused_by && colours();
+	char decoded[DECODED] = "";
+
+	if (is_known(region, index))
+		moment_decode(region, index, region->value[index], decoded, sizeof(decoded));
+	out_format("%s  %-*s", grey ? GREY : "", NAME_WIDTH, vmcs_fields[index].name);
+	if (opt.writers)
+		out_format("%-14s", moment_place(&region->writer[index]));
+	out_format("%s%s%s", value_text(region, index), *decoded ? "  " : "", decoded);
+	if (unused_by)
+		out_format("  (unused: %s is 0)", unused_by->name);
+	out_format("%s\n", grey ? GREY_END : "");
+}
+
+static void json_value(const char *key, const struct model_region *region, int index)
+{
+	if (is_known(region, index))
+		json_hex(key, region->value[index]);
+	else
+		json_null(key);
+}
+
+static void field_json(const struct model_region *region, int index)
+{
+	static const char *const used[] = {
+		[MODEL_UNKNOWN] = "unknown",
+		[MODEL_NO] = "no",
+		[MODEL_YES] = "yes",
+	};
+	char decoded[DECODED] = "";
+
+	json_open(NULL, '{');
+	json_text("field", vmcs_fields[index].name);
+	json_hex("encoding", vmcs_fields[index].encoding);
+	json_text("area", area_titles[area_of(index)]);
+	json_value("value", region, index);
+	if (!is_known(region, index) && region->known[index]) {
+		json_hex("partial", region->value[index] & region->known[index]);
+		json_hex("known", region->known[index]);
+	}
+	if (is_known(region, index))
+		moment_decode(region, index, region->value[index], decoded, sizeof(decoded));
+	json_text("text", *decoded ? decoded : NULL);
+	json_text("used", used[moment_field_used(region, index)]);
+	if (opt.writers)
+		json_place("writer", &region->writer[index]);
+	json_close('}');
+}
+
+/* --- a VMCS ----------------------------------------------------------------------------------- */
+
+static const char *launch_name(const struct model_region *region)
+{
+	return region->launch == LAUNCH_CLEAR	   ? "clear"
+	       : region->launch == LAUNCH_LAUNCHED ? "launched"
+						   : "unknown";
+}
+
+static bool is_shown(const struct moment *moment, int index)
+{
+	return opt.all || !vmx_caps_field_known(&moment->model->shown, index) ||
+	       vmx_caps_field_exists(&moment->model->shown, index);
+}
+
+static void vmcs_text(const struct moment *moment, const struct model_region *region)
+{
+	out_format("VMCS 0x%llx before %s, launch state %s", (unsigned long long)region->pointer,
+		   moment_place(&moment->place), launch_name(region));
+	if (region->active == MODEL_YES)
+		out_format(", active on CPU %u", region->active_cpu);
+	out_text("\n");
+	for (unsigned area = 0; area < AREA_COUNT; area++) {
+		out_format("\n%s\n", area_titles[area]);
+		for (int i = 0; i < VMCS_FIELD_COUNT; i++)
+			if (area_of(i) == area && is_shown(moment, i))
+				field_text(region, i);
+	}
+}
+
+static void vmcs_json(const struct moment *moment, const struct model_region *region)
+{
+	json_open(NULL, '{');
+	json_number("schema", 1);
+	json_place("at", &moment->place);
+	json_hex("vmcs", region->pointer);
+	json_text("launch_state", launch_name(region));
+	json_open("fields", '[');
+	for (int i = 0; i < VMCS_FIELD_COUNT; i++)
+		if (is_shown(moment, i))
+			field_json(region, i);
+	json_close(']');
+	json_close('}');
+	json_end();
+}
+
+/* --- the difference --------------------------------------------------------------------------- */
+
+/* "+vmxe -pae" for the flags that differ, "" where the value has none. */
+static void changed_flags(int index, u64 from, u64 to, char *text, size_t size)
+{
+	const struct vmx_part *parts;
+	const size_t count = vmx_parts(vmx_field_kind(index), &parts);
+	size_t length = 0;
+
+	*text = 0;
+	for (size_t i = 0; i < count && length < size; i++) {
+		const u64 mask = vmx_part_mask(&parts[i]);
+
+		if (parts[i].style != VMX_STYLE_FLAG || !((from ^ to) & mask) || !*parts[i].name)
+			continue;
+		length += (size_t)snprintf(text + length, size - length, " %c%s",
+					   to & mask ? '+' : '-', parts[i].name);
+	}
+}
+
+static void diff_text(const struct model_region *from, const struct model_region *to, int index)
+{
+	char flags[DECODED] = "";
+
+	if (is_known(from, index) && is_known(to, index))
+		changed_flags(index, from->value[index], to->value[index], flags, sizeof(flags));
+	out_format("  %-*s%s -> %s %s", NAME_WIDTH, vmcs_fields[index].name,
+		   value_text(from, index), value_text(to, index), flags);
+	if (opt.writers)
+		out_format("  %s", moment_place(&to->writer[index]));
+	if (moment_field_unused_by(from, index) && moment_field_unused_by(to, index))
+		out_format("  (unused: %s is 0)", moment_field_unused_by(to, index)->name);
+	out_text("\n");
+}
+
+static void diff_json(const struct model_region *from, const struct model_region *to, int index)
+{
+	char flags[DECODED] = "";
+
+	if (is_known(from, index) && is_known(to, index))
+		changed_flags(index, from->value[index], to->value[index], flags, sizeof(flags));
+	json_open(NULL, '{');
+	json_text("field", vmcs_fields[index].name);
+	json_value("old", from, index);
+	json_value("value", to, index);
+	json_text("flags", *flags ? flags + 1 : NULL);
+	if (opt.writers)
+		json_place("writer", &to->writer[index]);
+	json_close('}');
+}
+
+static void print_diff(const struct moment *a, const struct model_region *from,
+		       const struct moment *b, const struct model_region *to)
+{
+	unsigned count = 0;
+
+	if (opt.json) {
+		json_open(NULL, '{');
+		json_number("schema", 1);
+		json_place("from", &a->place);
+		json_hex("from_vmcs", from->pointer);
+		json_place("to", &b->place);
+		json_hex("to_vmcs", to->pointer);
+		json_open("fields", '[');
+	} else {
+		out_format("VMCS 0x%llx before %s -> 0x%llx before %s\n",
+			   (unsigned long long)from->pointer, moment_place(&a->place),
+			   (unsigned long long)to->pointer, moment_place(&b->place));
+	}
+	for (int i = 0; i < VMCS_FIELD_COUNT; i++) {
+		if (from->known[i] == to->known[i] &&
+		    !((from->value[i] ^ to->value[i]) & to->known[i]))
+			continue;
+		count++;
+		if (opt.json)
+			diff_json(from, to, i);
+		else
+			diff_text(from, to, i);
+	}
+	if (opt.json) {
+		json_close(']');
+		json_close('}');
+		json_end();
+	} else if (!count) {
+		out_text("  no field differs\n");
+	}
+}
+
+int cmd_vmcs(int argc, char **argv)
+{
+	const int count = options_parse(&spec, argc, argv);
+	const struct model_region *region, *other;
+	struct moment_args args;
+	struct moment moment, later = { 0 };
+	struct reader *reader;
+	const char *first, *second;
+
+	moment_args_sort(count, argv + 1, &args);
+	if (!args.place)
+		die("which moment? give a position such as @c0:123, @50%% or @entry:5");
+	if (args.count > 1)
+		die("'%s' is too much", args.words[1]);
+	if (opt.vmcs.count > 2)
+		die("--vmcs can be given twice");
+	first = opt.vmcs.count ? opt.vmcs.values[0] : NULL;
+	second = opt.vmcs.count > 1 ? opt.vmcs.values[1] : first;
+	reader = moment_open_tape(args.words[0]);
+	moment_at(reader, moment_position(reader, args.place), opt.writers, &moment);
+	region = moment_vmcs(&moment, first);
+	if (opt.diff) {
+		moment_at(reader, moment_position(reader, opt.diff), opt.writers, &later);
+		other = moment_vmcs(&later, second);
+		print_diff(&moment, region, &later, other);
+	} else if (opt.vmcs.count > 1) {
+		print_diff(&moment, region, &moment, moment_vmcs(&moment, second));
+	} else if (opt.json) {
+		vmcs_json(&moment, region);
+	} else {
+		vmcs_text(&moment, region);
+	}
+	moment_close(&later);
+	moment_close(&moment);
+	return tape_arg_close(reader, EXIT_CLEAN);
+}

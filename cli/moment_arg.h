@@ -1,0 +1,45 @@
+/*
+ * cli/moment_arg.h - what verbs about one moment are given: a position, words, a tape
+ */
+#ifndef CLI_MOMENT_ARG_H
+#define CLI_MOMENT_ARG_H
+
+#include "replay/moment.h"
+
+#define MOMENT_MAX_WORDS 64
+
+struct moment_args {
+	const char *place; /* begins with @, NULL: none */
+	const char *words[MOMENT_MAX_WORDS];
+	unsigned count;
+};
+
+/* Sorts the arguments. Dies when there is more than one position, or too much. */
+void moment_args_sort(int count, char **args, struct moment_args *sorted);
+
+/* Opens the tape @path (NULL: the usual one), as tape_arg_open() does. */
+struct reader *moment_open_tape(const char *path);
+
+/* The number of the event that @text names. Dies when there is none. */
+u64 moment_position(struct reader *reader, const char *text);
+
+/* The moment before event @n, as moment_open(). Dies when it cannot be had. */
+void moment_at(struct reader *reader, u64 n, bool whole, struct moment *moment);
+
+/* The VMCS that @text (an address) names, or without it the current one. Dies without any. */
+const struct model_region *moment_vmcs(const struct moment *moment, const char *text);
+
+/* enum vmcs_index of the field that @name names. Dies when there is none. */
+int moment_field(const char *name);
+
+/* Decodes @value of field @index of @region at most @size bytes; "" where there is nothing to say.
+ */
+void moment_decode(const struct model_region *region, int index, u64 value, char *to, size_t size);
+
+/* "@c0:123" in one of a few static buffers, "?" for nowhere. */
+const char *moment_place(const struct model_place *place);
+
+/* The line of event @n as dump prints it, without its end; valid until the next call. */
+const char *moment_event_line(struct reader *reader, u64 n);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * replay/history.h - who wrote a VMCS field, back through time
+ *
+ * Goes from a position towards the start of the tape and gives everything that says what the field
+ * became: VMWRITEs that succeeded, what VM entries and exits changed, writes that no instruction
+ * made, key frames that differ from what was written before, and gaps, in which anything may have
+ * happened.
+ */
+#ifndef REPLAY_HISTORY_H
+#define REPLAY_HISTORY_H
+
+#include "replay/model.h"
+#include "replay/reader.h"
+
+enum history_origin {
+	HISTORY_VMWRITE,
+	HISTORY_ENTRY,
+	HISTORY_EXIT,
+	HISTORY_MEMORY, /* L1 wrote to the region itself; the event is when that was noticed */
+	HISTORY_ERROR,	/* VM-instruction error */
+	HISTORY_FRAME,	/* a key frame has another value than the last write */
+	HISTORY_GAP,	/* events are missing: nothing is written, older values mean nothing */
+};
+
+struct history_write {
+	struct model_place place;
+	u8 origin; /* enum history_origin */
+	u64 mask;  /* the bits that were written; a whole field, or a part of it */
+	u64 value; /* of these bits */
+};
+
+struct history;
+
+/*
+ * The history of field @index (enum vmcs_index) of the VMCS at @vmcs, before event @n. @reader
+ * outlives it. NULL when there is no memory.
+ */
+struct history *history_new(struct reader *reader, u64 vmcs, int index, u64 n);
+void history_free(struct history *history);
+
+/* The next older one, ST_END before the first, ST_NO_MEMORY. */
+enum status history_next(struct history *history, struct history_write *write);
+
+/*
+ * The last write of @index of @vmcs before event @n that changed a bit of @mask to what it was
+ * then; gaps count. ST_NOT_FOUND when there was none. ST_NO_MEMORY.
+ */
+enum status history_last(struct reader *reader, u64 vmcs, int index, u64 mask, u64 n,
+			 struct history_write *write);
+
+/* "VMWRITE", "VM exit" ... */
+const char *history_origin_name(unsigned origin);
+
+#endif
