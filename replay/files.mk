@@ -1,7 +1,7 @@
 host-src += replay/reader.c replay/lane.c replay/boot_record.c
 host-src += replay/names.c replay/position.c replay/query_parse.c replay/query.c \
 	    replay/event_text.c replay/event_json.c
-host-src += replay/model.c replay/model_insn.c replay/caps_hidden.c
+host-src += replay/model.c replay/model_region.c replay/model_insn.c replay/caps_hidden.c
 host-src += replay/finding.c replay/check.c replay/report.c replay/rule_vmptrld.c \
 	    replay/rule_vmxoff.c replay/rule_launch_state.c replay/rule_fail_ignored.c \
 	    replay/rule_vmxon.c replay/rule_control.c replay/rule_dependent.c \

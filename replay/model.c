@@ -40,64 +40,12 @@ struct model_place model_place_of(const struct trace_event *event, u64 n)
 	};
 }
 
-/* --- regions ---------------------------------------------------------------------------------- */
-
-static size_t slot_of(const struct model *model, u64 pointer)
-{
-	const size_t size = ARRAY_SIZE(model->regions);
-	size_t slot = (pointer >> 12) * 0x9e3779b97f4a7c15ull >> 53 & (size - 1);
-
-	while (model->regions[slot] && model->regions[slot]->pointer != pointer)
-		slot = (slot + 1) & (size - 1);
-	return slot;
-}
-
-struct model_region *model_region(const struct model *model, u64 pointer)
-{
-	return model->regions[slot_of(model, pointer)];
-}
-
-/* Makes room by giving up the region unused for longest. All slots are made anew. */
-static void forget_one(struct model *model, u64 now)
-{
-	struct model_region *oldest = NULL, *all[ARRAY_SIZE(model->regions)];
-
-	for (unsigned i = 0; i < MODEL_MAX_CPUS; i++)
-		if (model->cpus[i].region)
-			model->cpus[i].region->used = now;
-	memcpy(all, model->regions, sizeof(all));
-	memset(model->regions, 0, sizeof(model->regions));
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		if (all[i] && (!oldest || all[i]->used < oldest->used))
-			oldest = all[i];
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		if (all[i] && all[i] != oldest)
-			model->regions[slot_of(model, all[i]->pointer)] = all[i];
-	free(oldest);
-	model->region_count--;
-	model->forgot = true;
-}
-
 static struct model_region *take_region(struct step *step, u64 pointer)
 {
-	struct model *const model = step->model;
-	struct model_region *region = model_region(model, pointer);
+	struct model_region *const region = model_take_region(step->model, pointer, step->place.n);
 
-	if (!region) {
-		if (model->region_count == MODEL_MAX_REGIONS)
-			forget_one(model, step->place.n);
-		region = calloc(1, sizeof(*region));
-		if (!region) {
-			step->status = ST_NO_MEMORY;
-			return NULL;
-		}
-		region->pointer = pointer;
-		region->whole = model->from_start && !model->forgot;
-		region->cleared = region->active = region->whole ? MODEL_NO : MODEL_UNKNOWN;
-		model->regions[slot_of(model, pointer)] = region;
-		model->region_count++;
-	}
-	region->used = step->place.n;
+	if (!region)
+		step->status = ST_NO_MEMORY;
 	return region;
 }
 
@@ -546,45 +494,4 @@ enum status model_step(struct model *model, const struct trace_event *event, u64
 	step.place = model_place_of(event, n);
 	steps[event->kind](&step);
 	return step.status;
-}
-
-/* --- questions -------------------------------------------------------------------------------- */
-
-const struct model_region *model_next_region(const struct model *model, size_t *at)
-{
-	while (*at < ARRAY_SIZE(model->regions)) {
-		const struct model_region *const region = model->regions[(*at)++];
-
-		if (region)
-			return region;
-	}
-	return NULL;
-}
-
-const struct model_region *model_current(const struct model *model, u16 cpu)
-{
-	return cpu < MODEL_MAX_CPUS && model->cpus[cpu].current_known ? model->cpus[cpu].region
-								      : NULL;
-}
-
-bool model_field(const struct model_region *region, int index, u64 mask, u64 *value)
-{
-	mask &= vmcs_width_mask(vmcs_fields[index].width);
-	*value = region->value[index];
-	return (region->known[index] & mask) == mask;
-}
-
-enum model_truth model_control(const struct model_region *region, enum vmx_word word, u64 mask)
-{
-	const struct vmx_control_word *const row = &vmx_control_words[word];
-	enum model_truth active = MODEL_YES;
-	u64 value;
-
-	if (row->by_mask)
-		active = model_control(region, row->by_word, row->by_mask);
-	if (active != MODEL_YES)
-		return active;
-	if (!model_field(region, row->field, mask, &value))
-		return MODEL_UNKNOWN;
-	return (value & mask) == mask ? MODEL_YES : MODEL_NO;
 }

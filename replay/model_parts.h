@@ -10,6 +10,12 @@
 void model_expect(const struct model *model, const struct trace_event *event,
 		  struct model_expectation *expected);
 
+/*
+ * The region at @pointer, which event @n uses; made when the tape has not shown it yet. NULL when
+ * there is no memory.
+ */
+struct model_region *model_take_region(struct model *model, u64 pointer, u64 n);
+
 static inline const struct ev_insn *model_insn(const struct trace_event *event)
 {
 	return (const struct ev_insn *)event->col;
