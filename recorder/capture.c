@@ -20,6 +20,7 @@ struct stream {
 	u64 next_seq;	 /* of the event after the last block */
 	u32 frames_lost; /* since the last block */
 	bool seeking;	 /* the start of a chunk is not known */
+	bool last;	 /* its last frame has come */
 	size_t length;
 	u8 bytes[BUFFER_SIZE];
 };
@@ -216,6 +217,14 @@ static void drop_partial(struct capture *capture, struct stream *stream)
 	stream->length = 0;
 }
 
+static bool all_ended(const struct capture *capture)
+{
+	for (unsigned i = 0; i < MAX_CPUS; i++)
+		if (capture->streams[i] && !capture->streams[i]->last)
+			return false;
+	return true;
+}
+
 static void take_frame(void *owner, const struct drain_frame *frame)
 {
 	struct capture *const capture = owner;
@@ -247,8 +256,8 @@ static void take_frame(void *owner, const struct drain_frame *frame)
 		left -= now;
 		take_chunks(capture, stream);
 	}
-	if (frame->flags & DRAIN_LAST)
-		capture->stats.last = true;
+	stream->last = frame->flags & DRAIN_LAST;
+	capture->stats.last = all_ended(capture);
 }
 
 enum status capture_feed(struct capture *capture, const void *bytes, size_t size)

@@ -43,7 +43,7 @@ struct capture_stats {
 	u64 bad_chunks;	 /* that came damaged, mostly for lost frames */
 	u64 noise_bytes; /* foreign to the drain: other output on the same line */
 	bool head;	 /* the pinned head has come: hv runs and records */
-	bool last;	 /* the frame that ends a recording has come */
+	bool last;	 /* the frame that ends a recording has come from every CPU that sent any */
 };
 
 const struct capture_stats *capture_stats(const struct capture *capture);

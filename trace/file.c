@@ -25,7 +25,7 @@ struct tape_writer {
 
 static enum status put(struct tape_writer *writer, const void *bytes, size_t size)
 {
-	if (fwrite(bytes, 1, size, writer->file) != size)
+	if (size && fwrite(bytes, 1, size, writer->file) != size)
 		return ST_IO;
 	writer->written += size;
 	return ST_OK;
@@ -130,10 +130,11 @@ enum status tape_finish(struct tape_writer *writer, bool complete)
 
 enum status tape_close(struct tape_writer *writer)
 {
-	enum status status = ST_OK;
+	enum status status;
 
 	if (!writer)
 		return ST_OK;
+	status = ferror(writer->file) ? ST_IO : ST_OK;
 	if (fclose(writer->file))
 		status = ST_IO;
 	free(writer->index);

@@ -94,6 +94,26 @@ static void key_frames_begin_every_block(void **state)
 	recording_free(&recording);
 }
 
+static void a_flush_of_key_frames_alone_leaves_no_hole(void **state)
+{
+	struct recording recording;
+	struct blocks blocks = { 0 };
+
+	(void)state;
+	recording_start(&recording, MIB(1), false);
+	for (unsigned i = 0; i < 3; i++) {
+		rec_flush(recording.rec);
+		rec_flush(recording.rec);
+		recording_emit(&recording, 1);
+	}
+	rec_flush(recording.rec);
+	/* take() demands that no number is missing. */
+	chunks_of(&recording, take, &blocks);
+	assert_int_equal(blocks.count - blocks.pinned, 3);
+	assert_u64(blocks.next_seq, 8 + 2 * 3);
+	recording_free(&recording);
+}
+
 static void a_full_ring_drops_blocks_and_tells(void **state)
 {
 	struct recording recording;
@@ -211,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_head_is_a_schema_and_pinned_blocks),
 		cmocka_unit_test(key_frames_begin_every_block),
+		cmocka_unit_test(a_flush_of_key_frames_alone_leaves_no_hole),
 		cmocka_unit_test(a_full_ring_drops_blocks_and_tells),
 		cmocka_unit_test(drops_behind_the_last_block_are_told_too),
 		cmocka_unit_test(blocks_are_packed_when_there_is_time),

@@ -17,6 +17,7 @@ struct recording {
 	void *rec_memory;
 	struct ring *ring;
 	struct rec *rec;
+	u16 cpu;
 	u64 emitted; /* test events */
 	u32 sequence;
 	u64 key_frames;
@@ -65,18 +66,24 @@ static inline void recording_boot_record(void *owner, struct rec *rec)
 					     .byte_count = 5 });
 }
 
-static inline void recording_start(struct recording *recording, size_t ring_size, bool packs)
+static inline void recording_start_cpu(struct recording *recording, size_t ring_size, bool packs,
+				       u16 cpu)
 {
 	static const struct rec_ops ops = { .read_code = test_read_code,
 					    .key_frames = recording_key_frames };
 
-	*recording = (struct recording){ 0 };
+	*recording = (struct recording){ .cpu = cpu };
 	recording->ring_memory = aligned_alloc(4096, ring_size);
 	recording->rec_memory = aligned_alloc(64, ALIGN_UP(rec_size(), 64));
 	recording->ring = ring_init(recording->ring_memory, ring_size);
 	recording->rec =
-		rec_init(recording->rec_memory, recording->ring, 0, &ops, recording, packs);
+		rec_init(recording->rec_memory, recording->ring, cpu, &ops, recording, packs);
 	assert_int_equal(rec_head(recording->rec, recording_boot_record), ST_OK);
+}
+
+static inline void recording_start(struct recording *recording, size_t ring_size, bool packs)
+{
+	recording_start_cpu(recording, ring_size, packs, 0);
 }
 
 static inline void recording_put(struct recording *recording, const void *bytes, size_t size)
@@ -97,7 +104,8 @@ static inline void recording_drain(struct recording *recording, u8 flags)
 
 	while (ring_readable(recording->ring)) {
 		length = ring_read(recording->ring, payload, sizeof(payload));
-		drain_frame_header(header, 0, ring_readable(recording->ring) ? 0 : flags,
+		drain_frame_header(header, (u8)recording->cpu,
+				   ring_readable(recording->ring) ? 0 : flags,
 				   recording->sequence++, payload, (u16)length);
 		recording_put(recording, header, sizeof(header));
 		recording_put(recording, payload, length);

@@ -212,6 +212,64 @@ static void seeking_gives_what_reading_gives(void **state)
 	recording_free(&recording);
 }
 
+static void several_processors_are_merged_by_time(void **state)
+{
+	struct recording recordings[3], all = { 0 };
+	struct reader *reader;
+	const struct trace_event *event;
+	u64 next[ARRAY_SIZE(recordings)] = { 0 }, time[ARRAY_SIZE(recordings)] = { 0 };
+	u64 events = 0, now = 0, random = 9, found;
+	struct {
+		u16 cpu;
+		u64 seq;
+	} * order;
+
+	(void)state;
+	for (u16 cpu = 0; cpu < ARRAY_SIZE(recordings); cpu++) {
+		recording_start_cpu(&recordings[cpu], MIB(32), true, cpu);
+		recording_emit(&recordings[cpu], 40000 / (cpu + 1));
+		recording_end(&recordings[cpu]);
+		recording_put(&all, recordings[cpu].line, recordings[cpu].line_size);
+	}
+	capture_line(&all);
+	reader = open_tape();
+	assert_int_equal(reader_info(reader)->cpus, ARRAY_SIZE(recordings));
+	order = calloc(reader_info(reader)->events, sizeof(*order));
+	for (u16 last = 0; reader_next(reader, &event) == ST_OK; last = event->cpu) {
+		assert_u64(event->seq, next[event->cpu]);
+		next[event->cpu]++;
+		time[event->cpu] = MAX(time[event->cpu], event->tsc);
+		assert_true(time[event->cpu] >= now);
+		assert_true(time[event->cpu] > now || event->cpu >= last || !events);
+		now = time[event->cpu];
+		order[events].cpu = event->cpu;
+		order[events++].seq = event->seq;
+	}
+	assert_u64(events, reader_info(reader)->events);
+	for (unsigned i = 0; i < 30; i++) {
+		const u64 n = test_random(&random) % events;
+
+		assert_int_equal(reader_seek(reader, n), ST_OK);
+		assert_u64(reader_tell(reader), n);
+		assert_int_equal(reader_next(reader, &event), ST_OK);
+		assert_int_equal(event->cpu, order[n].cpu);
+		assert_u64(event->seq, order[n].seq);
+	}
+	for (unsigned i = 0; i < 5; i++) {
+		const u64 n = test_random(&random) % events;
+
+		assert_int_equal(reader_find(reader, order[n].cpu, order[n].seq, &found), ST_OK);
+		assert_u64(found, n);
+		assert_int_equal(reader_next(reader, &event), ST_OK);
+		assert_u64(event->seq, order[n].seq);
+	}
+	free(order);
+	reader_close(reader);
+	for (unsigned cpu = 0; cpu < ARRAY_SIZE(recordings); cpu++)
+		recording_free(&recordings[cpu]);
+	recording_free(&all);
+}
+
 /* Where the blocks of a tape are, and which events they hold. */
 struct place {
 	u64 start;
@@ -452,6 +510,7 @@ int main(void)
 		cmocka_unit_test(a_recording_comes_back_whole),
 		cmocka_unit_test(the_boot_record_is_told_apart),
 		cmocka_unit_test(seeking_gives_what_reading_gives),
+		cmocka_unit_test(several_processors_are_merged_by_time),
 		cmocka_unit_test(a_tape_cut_at_any_byte_gives_what_was_before),
 		cmocka_unit_test(a_flipped_byte_costs_its_block_alone),
 		cmocka_unit_test(a_damaged_block_keeps_its_numbers),
