@@ -2,15 +2,11 @@
 
 /* --- What is asked ---------------------------------------------------------------------------- */
 
-static void reading(struct checking *c, unsigned int what)
-{
-	if (c->reads)
-		c->reads[what] = 1;
-}
-
 /* Bits that an unknown answer rested on, besides those that the predicate names itself. */
 static void lacking(struct checking *c, unsigned int what, u64 mask)
 {
+	if (!c->result)
+		return;
 	for (unsigned int i = 0; i < c->lacks; i++)
 		if (c->lacking[i].what == what && c->lacking[i].mask == mask)
 			return;
@@ -25,19 +21,10 @@ static void lacking(struct checking *c, unsigned int what, u64 mask)
 
 static struct word answer(struct checking *c, unsigned int what, struct word word)
 {
-	reading(c, what);
+	checking_reads(c, what);
 	if (!word_is_known(word))
 		lacking(c, what, ~word.known);
 	return word;
-}
-
-struct word get_field(struct checking *c, unsigned int index)
-{
-	const u64 width = vmcs_width_mask(vmcs_fields[index].width);
-	const u64 known = c->in->known[index] | ~width;
-
-	reading(c, index);
-	return word_partly(c->in->value[index] & width, known);
 }
 
 enum tri field_any(struct checking *c, unsigned int index, u64 mask)
@@ -52,7 +39,7 @@ enum tri field_any(struct checking *c, unsigned int index, u64 mask)
 
 struct word get_state(struct checking *c, enum check_state state)
 {
-	reading(c, CHECK_WHAT_STATE + state);
+	checking_reads(c, CHECK_WHAT_STATE + state);
 	return c->in->state[state];
 }
 
@@ -164,7 +151,7 @@ enum tri cpu_has(struct checking *c, enum cpu_feature feature)
 
 enum tri cpu_untold(struct checking *c)
 {
-	reading(c, CHECK_WHAT_CPU);
+	checking_reads(c, CHECK_WHAT_CPU);
 	lacking(c, CHECK_WHAT_CPU, ~0ull);
 	return TRI_MAYBE;
 }
@@ -208,7 +195,7 @@ static enum tri upper_same(struct checking *c, struct word word, int offset)
 {
 	const enum tri same = cpu_upper_bits_same(c->in->caps, word, offset);
 
-	reading(c, CHECK_WHAT_CPU);
+	checking_reads(c, CHECK_WHAT_CPU);
 	if (same == TRI_MAYBE && !c->in->caps->linear_width)
 		lacking(c, CHECK_WHAT_CPU, ~0ull);
 	return same;
@@ -279,7 +266,7 @@ static void note_missing(struct checking *c, struct check_item item)
 
 static void add_condition(struct checking *c, const struct condition *condition)
 {
-	if (c->depth == CHECKING_MAX_CONDITIONS)
+	if (!c->result || c->depth == CHECKING_MAX_CONDITIONS)
 		return;
 	c->condition[c->depth++] = (struct check_item){
 		.what = (u16)condition->what,
@@ -347,14 +334,17 @@ void checking_back(struct checking *c, struct checking_mark mark)
 
 /* --- Needs ------------------------------------------------------------------------------------ */
 
-static void need_item(struct checking *c, enum tri truth, struct check_item item)
-{
-	const enum tri holds = tri_implies(c->applies, truth);
+/* Bits, and the capability MSR that says so, in its bits from @shift on. */
+struct demand {
+	struct word bits;
+	u8 cap;
+	u8 shift;
+};
 
-	is_concerned(c);
-	c->holds = tri_and(c->holds, holds);
-	if (!c->result || holds == TRI_YES)
-		return;
+static const struct demand nothing = { .bits = { 0, ~0ull }, .cap = CHECK_NO_CAP };
+
+static void note_need(struct checking *c, enum tri holds, struct check_item item)
+{
 	if (holds == TRI_MAYBE) {
 		note_missing(c, item);
 		return;
@@ -363,14 +353,26 @@ static void need_item(struct checking *c, enum tri truth, struct check_item item
 	note_because(c);
 }
 
+static void need_demand(struct checking *c, enum tri truth, unsigned int what, u64 mask, u64 want,
+			const struct demand *demand)
+{
+	const enum tri holds = tri_implies(c->applies, truth);
+
+	is_concerned(c);
+	c->holds = tri_and(c->holds, holds);
+	if (holds != TRI_YES && c->result)
+		note_need(c, holds,
+			  (struct check_item){ .what = (u16)what,
+					       .role = CHECK_BAD,
+					       .cap = demand->cap,
+					       .mask = mask,
+					       .want = want & mask,
+					       .cap_mask = mask << demand->shift });
+}
+
 void need(struct checking *c, enum tri truth, unsigned int what, u64 mask, u64 want)
 {
-	need_item(c, truth,
-		  (struct check_item){ .what = (u16)what,
-				       .role = CHECK_BAD,
-				       .cap = CHECK_NO_CAP,
-				       .mask = mask,
-				       .want = want & mask });
+	need_demand(c, truth, what, mask, want, &nothing);
 }
 
 void need_bits(struct checking *c, unsigned int what, u64 mask, u64 want)
@@ -410,25 +412,6 @@ void need_off(struct checking *c, enum vmx_word word, u64 mask)
 	     0);
 }
 
-/* Bits, and the capability MSR that says so, in its bits from @shift on. */
-struct demand {
-	struct word bits;
-	u8 cap;
-	u8 shift;
-};
-
-static void need_demand(struct checking *c, enum tri truth, unsigned int what, u64 mask, u64 want,
-			const struct demand *demand)
-{
-	need_item(c, truth,
-		  (struct check_item){ .what = (u16)what,
-				       .role = CHECK_BAD,
-				       .cap = demand->cap,
-				       .mask = mask,
-				       .want = want & mask,
-				       .cap_mask = mask << demand->shift });
-}
-
 /* The bits of @must are 1, and of the others only those of @may. */
 static void need_between(struct checking *c, unsigned int what, const struct demand *must,
 			 const struct demand *may)
@@ -446,8 +429,6 @@ static void need_between(struct checking *c, unsigned int what, const struct dem
 	if (!missing && !excess)
 		need(c, unsure ? TRI_MAYBE : TRI_YES, what, unsure, 0);
 }
-
-static const struct demand nothing = { .bits = { 0, ~0ull }, .cap = CHECK_NO_CAP };
 
 void need_within(struct checking *c, unsigned int what, struct word may)
 {
@@ -492,7 +473,7 @@ void need_msr_bits(struct checking *c, unsigned int what, u32 msr)
 {
 	struct word may = { 0 };
 
-	reading(c, CHECK_WHAT_CPU);
+	checking_reads(c, CHECK_WHAT_CPU);
 	cpu_facts_msr_bits(c->in->cpu, msr, &may);
 	if (!word_is_known(may))
 		lacking(c, CHECK_WHAT_CPU, ~0ull);

@@ -52,8 +52,21 @@ struct checking {
 
 /* --- What is asked ---------------------------------------------------------------------------- */
 
+static inline void checking_reads(struct checking *c, unsigned int what)
+{
+	if (c->reads)
+		c->reads[what] = 1;
+}
+
 /* The value of a field; bits that its width does not have are 0. */
-struct word get_field(struct checking *c, unsigned int index);
+static inline struct word get_field(struct checking *c, unsigned int index)
+{
+	const u64 width = vmcs_width_mask(vmcs_fields[index].width);
+
+	checking_reads(c, index);
+	return word_partly(c->in->value[index] & width, c->in->known[index] | ~width);
+}
+
 /* Whether any bit of @mask of a field is 1. */
 enum tri field_any(struct checking *c, unsigned int index, u64 mask);
 struct word get_state(struct checking *c, enum check_state state);

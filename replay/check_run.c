@@ -11,22 +11,19 @@ static void (*const predicates[CHECK_COUNT])(struct checking *c) = {
 
 /* --- One row ---------------------------------------------------------------------------------- */
 
-static struct checking begin(const struct check_input *input, struct check_result *result,
-			     u8 *reads)
+static void begin(struct checking *c, const struct check_input *input, struct check_result *result,
+		  u8 *reads)
 {
-	struct checking c;
-
 	if (result)
-		*result = (struct check_result){ 0 };
-	c.in = input;
-	c.result = result;
-	c.reads = reads;
-	c.applies = TRI_YES;
-	c.concerned = TRI_NO;
-	c.holds = TRI_YES;
-	c.depth = 0;
-	c.lacks = 0;
-	return c;
+		result->count = 0;
+	c->in = input;
+	c->result = result;
+	c->reads = reads;
+	c->applies = TRI_YES;
+	c->concerned = TRI_NO;
+	c->holds = TRI_YES;
+	c->depth = 0;
+	c->lacks = 0;
 }
 
 static enum check_verdict end(struct checking *c)
@@ -59,7 +56,9 @@ static const struct {
 
 struct word check_list_size(const struct check_input *input, enum check_stage stage)
 {
-	struct checking c = begin(input, NULL, NULL);
+	struct checking c;
+
+	begin(&c, input, NULL, NULL);
 
 	return get_field(&c, lists[stage].count);
 }
@@ -89,8 +88,9 @@ static void judge_list(struct checking *c, enum check_id id)
 static enum check_verdict judge(const struct check_input *input, enum check_id id,
 				struct check_result *result, u8 *reads)
 {
-	struct checking c = begin(input, result, reads);
+	struct checking c;
 
+	begin(&c, input, result, reads);
 	if (check_stage(id) >= CHECK_STAGE_MSR_LOAD)
 		judge_list(&c, id);
 	else
@@ -221,8 +221,9 @@ void check_run_all(const struct check_input *input, u8 verdicts[CHECK_COUNT])
 enum check_verdict check_run_entry(const struct check_input *input, enum check_id id, u32 number,
 				   struct check_result *result)
 {
-	struct checking c = begin(input, result, NULL);
+	struct checking c;
 
+	begin(&c, input, result, NULL);
 	judge_entry(&c, id, number);
 	return end(&c);
 }

@@ -5,6 +5,9 @@
 struct entry {
 	struct legal_walk walk;
 	const struct check_input *input;
+	const u8 *verdicts;
+	unsigned int count;
+	u16 failing[CHECK_COUNT]; /* rows that fail, or may, in the order of the table */
 };
 
 /* A rule that nobody confirms makes nothing certain. */
@@ -20,29 +23,32 @@ static enum tri fails(enum check_verdict verdict, enum check_id id)
 	}
 }
 
-static enum tri row_fails(const struct entry *entry, enum check_id id)
+static void find_failing(struct entry *entry)
 {
-	return fails(check_run(entry->input, id, NULL), id);
+	entry->count = 0;
+	for (unsigned int id = 0; id < CHECK_COUNT; id++)
+		if (entry->verdicts[id] == CHECK_FAIL || entry->verdicts[id] == CHECK_UNKNOWN)
+			entry->failing[entry->count++] = (u16)id;
 }
 
-/* The ids of @stage are from *@first to below the returned one. */
-static unsigned int stage_range(enum check_stage stage, unsigned int *first)
+/* The next failing row of @stage, of those from number *@n on; *@n is then the one behind it. */
+static bool next_failing(const struct entry *entry, enum check_stage stage, unsigned int *n,
+			 enum check_id *id)
 {
-	unsigned int id = 0;
-
-	while (id < CHECK_COUNT && check_stage((enum check_id)id) < stage)
-		id++;
-	*first = id;
-	while (id < CHECK_COUNT && check_stage((enum check_id)id) == stage)
-		id++;
-	return id;
+	while (*n < entry->count) {
+		*id = (enum check_id)entry->failing[(*n)++];
+		if (check_stage(*id) == stage)
+			return true;
+	}
+	return false;
 }
 
 static void basic_checks(struct entry *entry)
 {
-	unsigned int id, end = stage_range(CHECK_STAGE_BASIC, &id);
+	enum check_id id;
+	unsigned int n;
 
-	for (; id < end; id++) {
+	for (n = 0; next_failing(entry, CHECK_STAGE_BASIC, &n, &id);) {
 		const u8 error = check_rows[id].detail;
 		const struct legal legal = {
 			.kind = error ? LEGAL_FAIL_VALID : LEGAL_FAIL_INVALID,
@@ -50,18 +56,19 @@ static void basic_checks(struct entry *entry)
 			.check = (u16)id,
 		};
 
-		legal_ends_if(&entry->walk, row_fails(entry, (enum check_id)id), legal);
+		legal_ends_if(&entry->walk, fails(entry->verdicts[id], id), legal);
 	}
 }
 
 /* All rows of a stage, in any order: each that fails adds @error. */
 static enum tri any_fails(struct entry *entry, enum check_stage stage, enum vmx_insn_error error)
 {
-	unsigned int id, end = stage_range(stage, &id);
 	enum tri any = TRI_NO;
+	enum check_id id;
+	unsigned int n;
 
-	for (; id < end; id++) {
-		const enum tri fail = row_fails(entry, (enum check_id)id);
+	for (n = 0; next_failing(entry, stage, &n, &id);) {
+		const enum tri fail = fails(entry->verdicts[id], id);
 		const struct legal legal = {
 			.kind = LEGAL_FAIL_VALID,
 			.number = (u16)error,
@@ -86,11 +93,12 @@ static void control_and_host_checks(struct entry *entry)
 
 static void guest_checks(struct entry *entry)
 {
-	unsigned int id, end = stage_range(CHECK_STAGE_GUEST, &id);
 	enum tri any = TRI_NO;
+	enum check_id id;
+	unsigned int n;
 
-	for (; id < end; id++) {
-		const enum tri fail = row_fails(entry, (enum check_id)id);
+	for (n = 0; next_failing(entry, CHECK_STAGE_GUEST, &n, &id);) {
+		const enum tri fail = fails(entry->verdicts[id], id);
 
 		for (u64 q = 0; q < 8; q++) {
 			struct legal legal = legal_failure(EXIT_INVALID_GUEST_STATE, q, q);
@@ -107,28 +115,35 @@ static void guest_checks(struct entry *entry)
 
 static void load_msr(struct entry *entry, u32 number)
 {
-	unsigned int id, end = stage_range(CHECK_STAGE_MSR_LOAD, &id);
+	enum check_id id;
+	unsigned int n;
 
-	for (; id < end; id++) {
-		const enum check_verdict verdict =
-			check_run_entry(entry->input, (enum check_id)id, number, NULL);
+	for (n = 0; next_failing(entry, CHECK_STAGE_MSR_LOAD, &n, &id);) {
+		const enum check_verdict verdict = check_run_entry(entry->input, id, number, NULL);
 		struct legal legal = legal_failure(EXIT_MSR_LOADING, number, number);
 
 		legal.check = (u16)id;
 		if (check_rows[id].level == CHECK_MUST)
-			legal_ends_if(&entry->walk, fails(verdict, (enum check_id)id), legal);
+			legal_ends_if(&entry->walk, fails(verdict, id), legal);
 		else
-			legal_may_end_if(&entry->walk, fails(verdict, (enum check_id)id), legal);
+			legal_may_end_if(&entry->walk, fails(verdict, id), legal);
 	}
 }
 
-/* In order, and up to an entry that fails. Where the count is unknown any further one may. */
+/*
+ * In order, and up to an entry that fails; rows that hold for the whole list are passed over. Where
+ * the count is unknown any further entry may fail.
+ */
 static void load_msrs(struct entry *entry)
 {
 	const u32 most = 4097; /* one more than any processor recommends */
 	const struct word count = check_list_size(entry->input, CHECK_STAGE_MSR_LOAD);
 	const u32 certain = (u32)MIN(word_min(count), (u64)most);
+	enum check_id id;
+	unsigned int n = 0;
 
+	if (!next_failing(entry, CHECK_STAGE_MSR_LOAD, &n, &id))
+		return;
 	for (u32 number = 1; number <= certain && entry->walk.reached != TRI_NO; number++)
 		load_msr(entry, number);
 	if (word_max(count) > certain)
@@ -136,14 +151,16 @@ static void load_msrs(struct entry *entry)
 			      legal_failure(EXIT_MSR_LOADING, certain + 1ull, word_max(count)));
 }
 
-void entry_outcome(const struct check_input *input, struct legal_set *set)
+void entry_outcome_of(const struct check_input *input, const u8 verdicts[CHECK_COUNT],
+		      struct legal_set *set)
 {
-	struct entry entry = {
-		.walk = { .set = set, .reached = TRI_YES },
-		.input = input,
-	};
+	struct entry entry;
 
+	entry.walk = (struct legal_walk){ .set = set, .reached = TRI_YES };
+	entry.input = input;
+	entry.verdicts = verdicts;
 	*set = (struct legal_set){ 0 };
+	find_failing(&entry);
 	insn_prologue(&entry.walk, input->state[CHECK_STATE_MODE]);
 	basic_checks(&entry);
 	control_and_host_checks(&entry);
@@ -151,4 +168,12 @@ void entry_outcome(const struct check_input *input, struct legal_set *set)
 	guest_checks(&entry);
 	load_msrs(&entry);
 	legal_ends_if(&entry.walk, TRI_YES, legal_succeed());
+}
+
+void entry_outcome(const struct check_input *input, struct legal_set *set)
+{
+	u8 verdicts[CHECK_COUNT];
+
+	check_run_all(input, verdicts);
+	entry_outcome_of(input, verdicts, set);
 }

@@ -12,4 +12,8 @@
 /* Whether the instruction is VMRESUME is in @input's CHECK_STATE_LAUNCH. */
 void entry_outcome(const struct check_input *input, struct legal_set *set);
 
+/* The same from @verdicts on all rows, made by check_run_all() or kept in a memo. */
+void entry_outcome_of(const struct check_input *input, const u8 verdicts[CHECK_COUNT],
+		      struct legal_set *set);
+
 #endif

@@ -1,0 +1,41 @@
+/*
+ * replay/check_memo.h - the verdicts on a VMCS, kept from one entry to the next
+ *
+ * Between two entries few fields change, and each row of vmx/checks.def says what it looks at: only
+ * rows that look at a change are judged again. Capability MSRs and CPUID must stay the same while a
+ * memo is valid.
+ */
+#ifndef REPLAY_CHECK_MEMO_H
+#define REPLAY_CHECK_MEMO_H
+
+#include "replay/check_table.h"
+
+#define CHECK_SET_WORDS ((CHECK_COUNT + 63) / 64)
+
+/* A set of rows, a bit each. */
+struct check_set {
+	u64 bits[CHECK_SET_WORDS];
+};
+
+/* Which rows look at what. One for all memos; constant once made. */
+struct check_plan {
+	struct check_set field[VMCS_FIELD_COUNT];
+	struct check_set state[CHECK_STATE_COUNT];
+	struct check_set memory;
+};
+
+void check_plan_init(struct check_plan *plan);
+
+struct check_memo {
+	bool valid; /* false, as in a memo of all zero: everything is judged anew */
+	u8 verdict[CHECK_COUNT];
+	u64 value[VMCS_FIELD_COUNT];
+	u64 known[VMCS_FIELD_COUNT];
+	struct word state[CHECK_STATE_COUNT];
+};
+
+/* Brings the verdicts up to date with @input, and returns how many rows were judged. */
+unsigned int check_memo_update(const struct check_plan *plan, struct check_memo *memo,
+			       const struct check_input *input);
+
+#endif
