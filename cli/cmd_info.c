@@ -127,14 +127,17 @@ static void print_hidden(const struct facts *facts)
 		return;
 	out_format("%-13s", "hidden");
 	for (unsigned i = 0; i < facts->hidden_count; i++) {
-		const size_t length = strlen(facts->hidden[i].name) + 2;
+		const char *const name = facts->hidden[i].name;
 
-		if (column + length > 80 && column > 13) {
-			out_format("\n%13s", "");
+		if (i && column + strlen(name) + 3 > 80) {
+			out_format(",\n%13s", "");
 			column = 13;
+		} else if (i) {
+			out_text(", ");
+			column += 2;
 		}
-		out_format("%s%s", facts->hidden[i].name, i + 1 < facts->hidden_count ? ", " : "");
-		column += length;
+		out_text(name);
+		column += strlen(name);
 	}
 	out_text(facts->hidden_count ? "\n" : "nothing that the processor has\n");
 }
