@@ -119,9 +119,8 @@ static void each_kind_has_its_line(void **state)
 static void l2_is_indented_and_its_exit_decoded(void **state)
 {
 	(void)state;
-	assert_string_equal(
-		text_of(&l2_exit, NULL),
-		"@c1:42        0000000000001004 l2_exit   io in port=0x71 size=1\n");
+	assert_string_equal(text_of(&l2_exit, NULL),
+			    "@c1:42        0000000000001004 l2_exit   io in port=0x71 size=1\n");
 }
 
 static void the_old_value_comes_from_the_model(void **state)
