@@ -372,8 +372,8 @@ static inline u32 missed4(const u64 *a, const u64 *b)
 }
 
 /* Which of the columns from @first on differ from the prediction, by bit. */
-static inline u32 columns_missed(const struct plan *plan, const u64 *columns, const u64 *values,
-				 unsigned first)
+static ALWAYS_INLINE u32 columns_missed(const struct plan *plan, const u64 *columns,
+					const u64 *values, unsigned first)
 {
 	const unsigned count = plan->column_count;
 	unsigned i = first;
@@ -449,8 +449,8 @@ static inline bool mask_serves(u32 mask, u32 missed)
 }
 
 /* Transmits the columns that @mask names and makes @site hold the event's values. */
-static void put_columns(struct trace_encoder *encoder, const struct plan *plan,
-			const struct trace_event *event, struct site *site, u32 mask)
+static ALWAYS_INLINE void put_columns(struct trace_encoder *encoder, const struct plan *plan,
+				      const struct trace_event *event, struct site *site, u32 mask)
 {
 	for (; mask; mask &= mask - 1) {
 		const unsigned i = (unsigned)__builtin_ctz(mask);
@@ -469,8 +469,8 @@ static void set_key_cell(struct trace_encoder *encoder, const struct plan *plan,
 }
 
 /* Brings the values of @site to what is predicted now; returns which columns miss. */
-static u32 predict(struct trace_encoder *encoder, const struct plan *plan,
-		   const struct trace_event *event, struct site *site)
+static ALWAYS_INLINE u32 predict(struct trace_encoder *encoder, const struct plan *plan,
+				 const struct trace_event *event, struct site *site)
 {
 	if (site->version != encoder->version)
 		catch_up(encoder, plan, site);
@@ -485,8 +485,8 @@ static u32 predict(struct trace_encoder *encoder, const struct plan *plan,
  * Transmits what misses, by the bits of @missed: bit 0 of a kind whose key is column 0 stands for
  * RIP. Returns OP_MASK when the mask had to be transmitted too.
  */
-static inline u8 correct(struct trace_encoder *encoder, const struct plan *plan,
-			 const struct trace_event *event, struct site *site, u32 missed)
+static ALWAYS_INLINE u8 correct(struct trace_encoder *encoder, const struct plan *plan,
+				const struct trace_event *event, struct site *site, u32 missed)
 {
 	u8 op = 0;
 
@@ -509,8 +509,8 @@ static inline u8 correct(struct trace_encoder *encoder, const struct plan *plan,
 }
 
 /* For kinds with a key that is not RIP: returns 1, the bit of the mask, when RIP misses. */
-static u32 predict_rip(struct trace_encoder *encoder, const struct plan *plan,
-		       const struct trace_event *event, struct site *site)
+static ALWAYS_INLINE u32 predict_rip(struct trace_encoder *encoder, const struct plan *plan,
+				     const struct trace_event *event, struct site *site)
 {
 	const u16 id = encoder->schema->rip_field;
 
