@@ -28,6 +28,7 @@ $(hvunit-bin): $(O)/tests/%: tests/%.c $(O)/libhvunit.a $(O)/libvmxtape.a Makefi
 
 .PHONY: check-unit
 check-unit: $(unit-bin) $(hvunit-bin)
-	@for t in $^; do echo "== $$t"; $$t || exit 1; done
+	@failed=; for t in $^; do echo "== $$t"; $$t || failed="$$failed $$t"; done; \
+	[ -z "$$failed" ] || { echo "check-unit: these failed:$$failed" >&2; exit 1; }
 
 include tests/bench/files.mk
