@@ -123,17 +123,6 @@ static void nmi_waits_for_its_window_while_something_forbids_it(void **state)
 	}
 }
 
-static void nmi_for_l1_leaves_l2_alone(void **state)
-{
-	(void)state;
-	cpu->nested.mode = NESTED_L2;
-	cpu->nmi_pending = true;
-	inject_nmi_when_possible(cpu);
-	assert_true(cpu->nmi_pending);
-	assert_false(window_is_open());
-	assert_u64(vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO), 0);
-}
-
 /* As the processor does it: the exit takes the NMI off, hv gives it back in the same breath. */
 static void nmi_that_exits_reaches_l1_with_the_next_entry(void **state)
 {
@@ -186,7 +175,6 @@ int main(void)
 		cmocka_unit_test_setup(fault_stands_in_the_event_of_its_instruction, boot),
 		cmocka_unit_test_setup(nmi_is_injected_at_once_when_nothing_forbids_it, boot),
 		cmocka_unit_test_setup(nmi_waits_for_its_window_while_something_forbids_it, boot),
-		cmocka_unit_test_setup(nmi_for_l1_leaves_l2_alone, boot),
 		cmocka_unit_test_setup(nmi_that_exits_reaches_l1_with_the_next_entry, boot),
 		cmocka_unit_test_setup(nmi_that_had_to_wait_comes_with_the_window, boot),
 		cmocka_unit_test_setup(exception_that_should_not_exit_stops_the_tape, boot),
