@@ -270,7 +270,7 @@ PREDICATE(EPTP_SHADOW_STACK)
 PREDICATE(EPTP_RESERVED)
 {
 	when_on(c, CTL(SECONDARY, EPT));
-	need_within(c, F(EPT_POINTER), word_and(physical_bits(c, true), ~MASK(11, 8)));
+	need_within(c, F(EPT_POINTER), word_and(vmx_address_bits(c), ~MASK(11, 8)));
 }
 
 PREDICATE(UNRESTRICTED_NEEDS_EPT)
@@ -324,8 +324,7 @@ PREDICATE(HLAT_NEEDS_EPT)
 PREDICATE(HLAT_POINTER)
 {
 	when_on(c, CTL(TERTIARY, HLAT));
-	need_within(c, F(HLAT_POINTER),
-		    word_and(physical_bits(c, true), ~(MASK(11, 5) | MASK(2, 0))));
+	need_within(c, F(HLAT_POINTER), word_and(vmx_address_bits(c), ~(MASK(11, 5) | MASK(2, 0))));
 }
 
 PREDICATE(PAGING_WRITE_NEEDS_EPT)

@@ -101,9 +101,14 @@ static struct word vector(struct checking *c)
 	return field_bits(c, EVENT, 7, 0);
 }
 
-static enum tri fred(struct checking *c)
+static enum tri supports_mtf(struct checking *c)
 {
-	return field_any(c, F(GUEST_CR4), CR4_FRED);
+	return can_be_on(c, CTL(PRIMARY, MONITOR_TRAP_FLAG));
+}
+
+static enum tri supports_fred(struct checking *c)
+{
+	return word_any(get_cap(c, VMX_CAP_CR4_FIXED1), CR4_FRED);
 }
 
 /* SYSCALL and SYSENTER are events of type 7 with FRED. */
@@ -126,14 +131,14 @@ PREDICATE(INJECT_TYPE)
 	when_injecting(c);
 	need(c, tri_not(type_in(c, reserved)), EVENT, VMX_EVENT_TYPE, 0);
 	when_type_in(c, TYPE(OTHER));
-	need(c, tri_or(can_be_on(c, CTL(PRIMARY, MONITOR_TRAP_FLAG)), fred(c)), EVENT,
-	     VMX_EVENT_TYPE, 0);
+	need(c, tri_or(supports_mtf(c), supports_fred(c)), EVENT, VMX_EVENT_TYPE, 0);
 }
 
 PREDICATE(INJECT_VECTOR)
 {
 	const struct word number = vector(c);
 	struct checking_mark any_type;
+	enum tri mtf, syscall;
 
 	when_injecting(c);
 	is_concerned(c);
@@ -145,8 +150,9 @@ PREDICATE(INJECT_VECTOR)
 	need(c, word_at_most(number, word_of(31)), EVENT, VMX_EVENT_VECTOR, 0);
 	checking_back(c, any_type);
 	when_type_in(c, TYPE(OTHER));
-	need(c, tri_or(word_is(number, 0), tri_and(fred(c), is_syscall(c))), EVENT,
-	     VMX_EVENT_VECTOR, 0);
+	mtf = tri_and(word_is(number, 0), supports_mtf(c));
+	syscall = tri_and(is_syscall(c), field_any(c, F(GUEST_CR4), CR4_FRED));
+	need(c, tri_or(mtf, syscall), EVENT, VMX_EVENT_VECTOR, supports_mtf(c) == TRI_NO ? 1 : 0);
 }
 
 PREDICATE(INJECT_ERROR_CODE_MODE)

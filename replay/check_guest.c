@@ -257,6 +257,11 @@ PREDICATE(GUEST_SSP_WIDTH)
 {
 	when_on(c, CTL(ENTRY, LOAD_CET));
 	need_sign_extended(c, F(GUEST_SSP));
+}
+
+PREDICATE(GUEST_SSP_32)
+{
+	when_on(c, CTL(ENTRY, LOAD_CET));
 	when_64bit_mode(c, false);
 	need_zero(c, F(GUEST_SSP), MASK(63, 32));
 }

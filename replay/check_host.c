@@ -28,7 +28,7 @@ PREDICATE(HOST_CET_WP)
 
 PREDICATE(HOST_CR3)
 {
-	need_cr3(c, F(HOST_CR3), physical_bits(c, true));
+	need_cr3(c, F(HOST_CR3), vmx_address_bits(c));
 }
 
 PREDICATE(HOST_SYSENTER)

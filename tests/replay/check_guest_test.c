@@ -197,11 +197,18 @@ static const struct check_case rip[] = {
 	UNKNOWN(GUEST_SSP_ALIGNED, "not known", LOADS(CET), FORGET(GUEST_SSP, 2)),
 	PASSES(GUEST_SSP_WIDTH, "one bit from canonical", LOADS(CET), SET(GUEST_SSP, BIT(47))),
 	FAILS(GUEST_SSP_WIDTH, "two bits", LOADS(CET), SET(GUEST_SSP, BIT(48))),
-	FAILS(GUEST_SSP_WIDTH, "33 bits in a 32-bit guest", LOADS(CET), GUEST_32,
+	PASSES(GUEST_SSP_WIDTH, "57 bits", LOADS(CET), SET(GUEST_SSP, BIT(56)), LINEAR_WIDTH(57)),
+	SKIPS(GUEST_SSP_WIDTH, "not loaded", SET(GUEST_SSP, BIT(63))),
+	UNKNOWN(GUEST_SSP_WIDTH, "two bits, width not known", LOADS(CET), SET(GUEST_SSP, BIT(48)),
+		LINEAR_WIDTH(0)),
+	FAILS(GUEST_SSP_32, "33 bits in a 32-bit guest", LOADS(CET), GUEST_32,
 	      SET(GUEST_SSP, BIT(32))),
-	PASSES(GUEST_SSP_WIDTH, "32 bits in a 32-bit guest", LOADS(CET), GUEST_32,
+	FAILS(GUEST_SSP_32, "33 bits in compatibility mode", LOADS(CET), COMPAT,
+	      SET(GUEST_SSP, BIT(32))),
+	PASSES(GUEST_SSP_32, "32 bits in a 32-bit guest", LOADS(CET), GUEST_32,
 	       SET(GUEST_SSP, BIT(31))),
-	UNKNOWN(GUEST_SSP_WIDTH, "33 bits, mode not known", LOADS(CET), SET(GUEST_SSP, BIT(32)),
+	SKIPS(GUEST_SSP_32, "33 bits in 64-bit mode", LOADS(CET), SET(GUEST_SSP, BIT(32))),
+	UNKNOWN(GUEST_SSP_32, "33 bits, mode not known", LOADS(CET), SET(GUEST_SSP, BIT(32)),
 		FORGET(VM_ENTRY_CONTROLS, ENTRY_IA32E_MODE_GUEST)),
 };
 
@@ -269,7 +276,7 @@ static void every_check_has_cases(void **state)
 {
 	(void)state;
 	every_row_has_cases(all, count, CHECK_GUEST_CR0, CHECK_GUEST_SPEC_CTRL);
-	every_row_has_cases(all, count, CHECK_GUEST_TABLE_BASES, CHECK_GUEST_SSP_WIDTH);
+	every_row_has_cases(all, count, CHECK_GUEST_TABLE_BASES, CHECK_GUEST_SSP_32);
 	every_row_has_cases(all, count, CHECK_PDPTE_FIELDS, CHECK_PDPTE_MEMORY_KEPT);
 }
 

@@ -24,6 +24,8 @@ static const struct check_case all[] = {
 	UNKNOWN(HOST_CET_WP, "WP not known", ON(HOST_CR4, BIT(23)), FORGET(HOST_CR0, BIT(16))),
 	PASSES(HOST_CR3, "highest address, low bits", SET(HOST_CR3, MASK(39, 0))),
 	FAILS(HOST_CR3, "beyond the width", SET(HOST_CR3, BIT(40))),
+	FAILS(HOST_CR3, "above 4 GiB where that is too much", SET(HOST_CR3, BIT(32)),
+	      CAP_ON(BASIC, CAP_ADDRESSES_32BIT)),
 	FAILS(HOST_CR3, "bit 63, the hint of MOV", SET(HOST_CR3, BIT(63) | 0x1000)),
 	FAILS(HOST_CR3, "LAM without LAM", SET(HOST_CR3, BIT(61))),
 	PASSES(HOST_CR3, "LAM with LAM", SET(HOST_CR3, BIT(61) | BIT(62)), HAS(LAM)),
@@ -180,7 +182,7 @@ static void every_case_gives_its_verdict(void **state)
 static void every_check_has_cases(void **state)
 {
 	(void)state;
-	every_row_has_cases(all, ARRAY_SIZE(all), CHECK_HOST_CR0, CHECK_HOST_RIP);
+	every_row_has_cases(all, ARRAY_SIZE(all), CHECK_HOST_CR0, CHECK_HOST_SSP_TABLE);
 }
 
 int main(void)
