@@ -1,0 +1,146 @@
+/*
+ * trace/encoder.h - what an encoder is made of, for its own sources
+ *
+ * encoder.c keeps the tables: kinds, sites, shapes. encode.c puts events into the block.
+ */
+#ifndef TRACE_ENCODER_H
+#define TRACE_ENCODER_H
+
+#include "trace/encode.h"
+#include "trace/streams.h"
+
+/*
+ * Bytes that a block needs at most for its stream table, and for an event without items and bytes:
+ * op, site, mask, tsc, shape, length, rip, a new site with its code, a new shape's count, columns.
+ */
+#define BOUND		  (STREAMS_MAX_TABLE + 96 + TRACE_MAX_COLUMNS * NUMBER_SIZE)
+#define ITEM_BOUND	  (NUMBER_SIZE + 3)
+
+/* A block is full when the next event might not fit; hv's memory sets these, not the format. */
+#define MAX_SITES	  512
+#define MAX_VALUES	  (MAX_SITES * 16)
+#define MAX_SHAPES	  512
+
+#define ALWAYS_INLINE	  inline __attribute__((always_inline))
+#define NOINLINE	  __attribute__((noinline))
+
+#define INSN_COLUMN_COUNT (sizeof(struct ev_insn) / sizeof(u64))
+#define MAX_PLAIN_COLUMNS 30 /* the other two bits of what misses have meanings of their own */
+#define FIELD_TAIL_VALUE  (INSN_COLUMN_COUNT + 3)
+
+/* What encoding needs of a kind, close together. */
+struct plan {
+	const struct trace_column *columns; /* NULL where the schema has no such kind */
+	u8 counted;
+	u8 column_count;
+	u8 first; /* column that comparing begins with: behind the key, where that is one */
+	u8 flags;
+	u8 value_column;
+	u8 value_stream;
+	u8 field_column;
+	u8 vmcs_column; /* which VMCS the fields of this event are of, SCHEMA_NONE: as before */
+	u8 key_cell;
+	u8 last_count;
+	u8 last[SCHEMA_MAX_LAST];
+	u8 last_cell[SCHEMA_MAX_LAST];
+	u16 other;	 /* OTHER or 0 */
+	bool field_tail; /* INSN_COLUMNS, two more, the field and its value: VMREAD and VMWRITE */
+	u32 last_mask;
+};
+
+struct site {
+	u64 key;
+	const struct plan *plan;
+	u64 delta;   /* TSC ticks between the last event here and the one before it */
+	u64 rip;     /* where it is not the key: of the last event here, or predicted */
+	u64 *values; /* of the columns, at the last event here */
+	u64 *field;  /* last value of field @field_id of VMCS @vmcs */
+	u64 field_id;
+	struct site *next[CODEC_TURNS]; /* what followed last time; at first encoder->start */
+	u32 vmcs;
+	u32 mask;
+	u32 version; /* of the cells that @values has */
+	u16 chain;   /* next in the hash chain */
+	u16 shape;
+	u16 identity; /* kind and level, and OTHER */
+};
+
+/*
+ * In the identity of a site whose kind is not one of those that begin with INSN_COLUMNS and have
+ * nothing else than columns: most events are of such a kind.
+ */
+#define OTHER 0x8000
+
+struct shape {
+	u32 hash;
+	u32 vmcs;  /* that @fields are of; CODEC_MAX_VMCSS: none yet */
+	u16 first; /* in shape_ids and shape_fields */
+	u16 count;
+	u16 chain;
+};
+
+struct trace_encoder {
+	struct trace_encoder_state state;
+	const struct trace_schema *schema;
+	trace_read_code read_code;
+	void *owner;
+	struct site *previous;
+	u32 turn;
+	u32 run; /* events since the last one that was not as expected */
+	u64 cells[SCHEMA_MAX_CELLS];
+	u32 version; /* grows when a cell changes */
+	u32 limit;   /* of streams.used, beyond which an event might not fit; 0: a table is full */
+	u16 site_count;
+	u16 shape_count;
+	u16 id_count;
+	u32 value_count;
+	u64 last_key;
+	struct plan plans[256];
+	struct site start; /* what the first event of the block follows */
+	struct site sites[MAX_SITES];
+	u16 site_hash[2 * MAX_SITES];
+	struct shape shapes[MAX_SHAPES];
+	u16 shape_hash[MAX_SHAPES];
+	u16 shape_ids[CODEC_MAX_SHAPE_IDS];
+	u64 *shape_fields[CODEC_MAX_SHAPE_IDS]; /* where their last values are */
+	u64 values[MAX_VALUES];
+	struct codec_fields fields;
+	struct streams streams;
+};
+
+/* Appends a number to a stream. */
+static inline void encoder_put(struct trace_encoder *encoder, unsigned stream, u64 number)
+{
+	streams_put_number(&encoder->streams, stream, number);
+}
+
+/* Kind and level. */
+static inline u16 encoder_identity(const struct trace_event *event)
+{
+	u16 identity;
+
+	_Static_assert(offsetof(struct trace_event, level) ==
+			       offsetof(struct trace_event, kind) + 1,
+		       "the two bytes are read as one number");
+	memcpy(&identity, &event->kind, sizeof(identity));
+	return identity;
+}
+
+/* What sites of the event's kind and level have. */
+static inline u16 encoder_site_identity(const struct plan *plan, const struct trace_event *event)
+{
+	return encoder_identity(event) | plan->other;
+}
+
+/* The site of an event that did not come where it was expected; transmits which it is. */
+struct site *encoder_find_site(struct trace_encoder *encoder, const struct plan *plan,
+			       const struct trace_event *event, u64 key);
+
+/* Whether @shape is the list of the ids of @items. */
+bool encoder_shape_is(const struct trace_encoder *encoder, const struct shape *shape,
+		      const struct trace_item *items, u32 count);
+
+/* The number of the shape of @items, which is not the one that was expected. */
+u16 encoder_find_shape(struct trace_encoder *encoder, const struct trace_item *items, u32 count);
+
+#endif
