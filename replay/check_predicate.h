@@ -58,6 +58,9 @@ static inline void checking_reads(struct checking *c, unsigned int what)
 		c->reads[what] = 1;
 }
 
+/* Bits @mask of @what that an unknown answer rested on, besides those that a predicate names. */
+void checking_lacks(struct checking *c, unsigned int what, u64 mask);
+
 /* The value of a field; bits that its width does not have are 0. */
 static inline struct word get_field(struct checking *c, unsigned int index)
 {
@@ -78,6 +81,10 @@ struct word get_cap(struct checking *c, enum vmx_cap cap);
 /* A control word as it counts. */
 struct word get_control(struct checking *c, enum vmx_word word);
 enum tri is_on(struct checking *c, enum vmx_word word, u64 mask);
+/* Whether the TRUE capability MSR of @word rules; no where there is none. */
+enum tri true_msr_rules(struct checking *c, enum vmx_word word);
+/* The capability MSR that rules @word; where it is unknown which of two does, what both say. */
+struct word get_ruling_cap(struct checking *c, enum vmx_word word);
 /* Whether the processor supports the 1-setting of all controls of @mask. */
 enum tri can_be_on(struct checking *c, enum vmx_word word, u64 mask);
 enum tri cpu_has(struct checking *c, enum cpu_feature feature);

@@ -59,7 +59,6 @@ struct word check_list_size(const struct check_input *input, enum check_stage st
 	struct checking c;
 
 	begin(&c, input, NULL, NULL);
-
 	return get_field(&c, lists[stage].count);
 }
 

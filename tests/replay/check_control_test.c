@@ -4,7 +4,7 @@
 #define CTL2_APIC   SECONDARY_VIRTUALIZE_APIC_ACCESSES
 #define CTL2_X2APIC SECONDARY_VIRTUALIZE_X2APIC_MODE
 
-#define EPT_OFF OFF(SECONDARY_PROC_BASED_CONTROLS, SECONDARY_EPT)
+#define EPT_OFF	    OFF(SECONDARY_PROC_BASED_CONTROLS, SECONDARY_EPT)
 
 static const struct check_case basic[] = {
 	PASSES(ENTRY_VMCS_CURRENT, "a pointer"),
@@ -85,29 +85,30 @@ static const struct check_case words[] = {
 	FAILS(ENTRY_ALLOWED, "a bit that must be 1", OFF(VM_ENTRY_CONTROLS, BIT(12))),
 	FAILS(ENTRY_ALLOWED, "a bit that must be 0", ON(VM_ENTRY_CONTROLS, BIT(26))),
 	FAILS(ENTRY_ALLOWED, "bit 2 is 0 without TRUE MSRs", CAP_OFF(BASIC, CAP_TRUE_CTLS)),
-	UNKNOWN(ENTRY_ALLOWED, "a bit that must be 0 not known", FORGET(VM_ENTRY_CONTROLS, BIT(26))),
+	UNKNOWN(ENTRY_ALLOWED, "a bit that must be 0 not known",
+		FORGET(VM_ENTRY_CONTROLS, BIT(26))),
 };
 
 /* Every address: within, at the last page, beyond, misaligned, unused and all ones, not known. */
-#define ADDRESS(ID, FIELD, low, ...)                                                             \
-	PASSES(ID, #FIELD " is aligned", __VA_ARGS__, SET(FIELD, 0x7000)),                       \
-	PASSES(ID, #FIELD " is the last one", __VA_ARGS__, SET(FIELD, BIT(40) - (low) - 1)),     \
-	FAILS(ID, #FIELD " is beyond the width", __VA_ARGS__, SET(FIELD, BIT(40))),              \
-	PASSES(ID, #FIELD " fits a wider processor", __VA_ARGS__, SET(FIELD, BIT(40)),           \
-	       PHYSICAL_WIDTH(41)),                                                              \
-	UNKNOWN(ID, #FIELD " where the width is not known", __VA_ARGS__, SET(FIELD, BIT(40)),    \
-		PHYSICAL_WIDTH(0)),                                                              \
-	FAILS(ID, #FIELD " is beyond any width", __VA_ARGS__, SET(FIELD, BIT(52)),               \
-	      PHYSICAL_WIDTH(0)),                                                                \
-	FAILS(ID, #FIELD " is above 4 GiB where that is too much", __VA_ARGS__,                  \
-	      SET(FIELD, BIT(32)), CAP_ON(BASIC, CAP_ADDRESSES_32BIT)),                          \
-	UNKNOWN(ID, #FIELD " where that is not known", __VA_ARGS__, SET(FIELD, BIT(32)),         \
-		CAP_FORGET(BASIC)),                                                              \
-	FAILS(ID, #FIELD " has the highest low bit set", __VA_ARGS__,                            \
-	      SET(FIELD, ((low) + 1) / 2)),                                                      \
-	FAILS(ID, #FIELD " has bit 0 set", __VA_ARGS__, SET(FIELD, 0x7001)),                     \
-	UNKNOWN(ID, #FIELD " is not known", __VA_ARGS__, FORGET(FIELD, ~0ull)),                  \
-	SKIPS(ID, #FIELD " is all ones and unused", SET(FIELD, ~0ull))
+#define ADDRESS(ID, FIELD, low, ...)                                                               \
+	PASSES(ID, #FIELD " is aligned", __VA_ARGS__, SET(FIELD, 0x7000)),                         \
+		PASSES(ID, #FIELD " is the last one", __VA_ARGS__, SET(FIELD, BIT(40) - (low)-1)), \
+		FAILS(ID, #FIELD " is beyond the width", __VA_ARGS__, SET(FIELD, BIT(40))),        \
+		PASSES(ID, #FIELD " fits a wider processor", __VA_ARGS__, SET(FIELD, BIT(40)),     \
+		       PHYSICAL_WIDTH(41)),                                                        \
+		UNKNOWN(ID, #FIELD " where the width is not known", __VA_ARGS__,                   \
+			SET(FIELD, BIT(40)), PHYSICAL_WIDTH(0)),                                   \
+		FAILS(ID, #FIELD " is beyond any width", __VA_ARGS__, SET(FIELD, BIT(52)),         \
+		      PHYSICAL_WIDTH(0)),                                                          \
+		FAILS(ID, #FIELD " is above 4 GiB where that is too much", __VA_ARGS__,            \
+		      SET(FIELD, BIT(32)), CAP_ON(BASIC, CAP_ADDRESSES_32BIT)),                    \
+		UNKNOWN(ID, #FIELD " where that is not known", __VA_ARGS__, SET(FIELD, BIT(32)),   \
+			CAP_FORGET(BASIC)),                                                        \
+		FAILS(ID, #FIELD " has the highest low bit set", __VA_ARGS__,                      \
+		      SET(FIELD, ((low) + 1) / 2)),                                                \
+		FAILS(ID, #FIELD " has bit 0 set", __VA_ARGS__, SET(FIELD, 0x7001)),               \
+		UNKNOWN(ID, #FIELD " is not known", __VA_ARGS__, FORGET(FIELD, ~0ull)),            \
+		SKIPS(ID, #FIELD " is all ones and unused", SET(FIELD, ~0ull))
 
 static const struct check_case addresses[] = {
 	ADDRESS(IO_BITMAPS, IO_BITMAP_A, 0xfff,
@@ -136,11 +137,11 @@ static const struct check_case addresses[] = {
 		SECONDARY(SECONDARY_PASID_TRANSLATION)),
 	ADDRESS(PID_POINTER_TABLE, PID_POINTER_TABLE_ADDRESS, 0x7,
 		TERTIARY(TERTIARY_IPI_VIRTUALIZATION)),
-	PASSES(PID_POINTER_TABLE_END, "ends at the width",
-	       TERTIARY(TERTIARY_IPI_VIRTUALIZATION), SET(LAST_PID_POINTER_INDEX, 0xffff),
+	PASSES(PID_POINTER_TABLE_END, "ends at the width", TERTIARY(TERTIARY_IPI_VIRTUALIZATION),
+	       SET(LAST_PID_POINTER_INDEX, 0xffff),
 	       SET(PID_POINTER_TABLE_ADDRESS, BIT(40) - 0x80000)),
-	FAILS(PID_POINTER_TABLE_END, "ends beyond the width",
-	      TERTIARY(TERTIARY_IPI_VIRTUALIZATION), SET(LAST_PID_POINTER_INDEX, 0xffff),
+	FAILS(PID_POINTER_TABLE_END, "ends beyond the width", TERTIARY(TERTIARY_IPI_VIRTUALIZATION),
+	      SET(LAST_PID_POINTER_INDEX, 0xffff),
 	      SET(PID_POINTER_TABLE_ADDRESS, BIT(40) - 0x80000 + 8)),
 	SKIPS(PID_POINTER_TABLE_END, "unused", SET(PID_POINTER_TABLE_ADDRESS, ~0ull)),
 	UNKNOWN(PID_POINTER_TABLE_END, "last index not known",
@@ -148,31 +149,33 @@ static const struct check_case addresses[] = {
 		SET(PID_POINTER_TABLE_ADDRESS, BIT(40) - 0x40000)),
 	PASSES(PID_POINTER_TABLE_END, "fits whatever the last index is",
 	       TERTIARY(TERTIARY_IPI_VIRTUALIZATION), FORGET(LAST_PID_POINTER_INDEX, 0xffff)),
-	PASSES(PID_POINTER_TABLE_END, "32-bit addresses",
-	       TERTIARY(TERTIARY_IPI_VIRTUALIZATION), SET(PID_POINTER_TABLE_ADDRESS, 0xfffffff8),
-	       CAP_ON(BASIC, CAP_ADDRESSES_32BIT)),
+	PASSES(PID_POINTER_TABLE_END, "32-bit addresses", TERTIARY(TERTIARY_IPI_VIRTUALIZATION),
+	       SET(PID_POINTER_TABLE_ADDRESS, 0xfffffff8), CAP_ON(BASIC, CAP_ADDRESSES_32BIT)),
 };
 
 /* A list of MSRs of 2 entries ends at the width, one byte beyond, wraps, is empty. */
-#define AREA(ID, LIST)                                                                           \
-	ADDRESS_OF_LIST(ID, LIST),                                                               \
-	PASSES(ID, "ends at the width", SET(LIST##_COUNT, 2), SET(LIST##_ADDRESS, BIT(40) - 32)),  \
-	FAILS(ID, "ends beyond the width", SET(LIST##_COUNT, 3),                                 \
-	      SET(LIST##_ADDRESS, BIT(40) - 32)),                                                \
-	FAILS(ID, "wraps", SET(LIST##_COUNT, 2), SET(LIST##_ADDRESS, ~0ull - 15)),                \
-	FAILS(ID, "very many entries", SET(LIST##_COUNT, 0xffffffff),                            \
-	      SET(LIST##_ADDRESS, BIT(40) - 32)),                                                \
-	SKIPS(ID, "no entries at all ones", SET(LIST##_ADDRESS, ~0ull)),                         \
-	UNKNOWN(ID, "empty or not", SET(LIST##_ADDRESS, ~0ull), FORGET(LIST##_COUNT, BIT(3)))
+#define AREA(ID, LIST)                                                                     \
+	ADDRESS_OF_LIST(ID, LIST),                                                         \
+		PASSES(ID, "ends at the width", SET(LIST##_COUNT, 2),                      \
+		       SET(LIST##_ADDRESS, BIT(40) - 32)),                                 \
+		FAILS(ID, "ends beyond the width", SET(LIST##_COUNT, 3),                   \
+		      SET(LIST##_ADDRESS, BIT(40) - 32)),                                  \
+		FAILS(ID, "wraps", SET(LIST##_COUNT, 2), SET(LIST##_ADDRESS, ~0ull - 15)), \
+		FAILS(ID, "very many entries", SET(LIST##_COUNT, 0xffffffff),              \
+		      SET(LIST##_ADDRESS, BIT(40) - 32)),                                  \
+		SKIPS(ID, "no entries at all ones", SET(LIST##_ADDRESS, ~0ull)),           \
+		UNKNOWN(ID, "empty or not", SET(LIST##_ADDRESS, ~0ull),                    \
+			FORGET(LIST##_COUNT, BIT(3)))
 
-#define ADDRESS_OF_LIST(ID, LIST)                                                                \
-	PASSES(ID, "16-byte aligned", SET(LIST##_COUNT, 1), SET(LIST##_ADDRESS, 0x7010)),        \
-	FAILS(ID, "8-byte aligned", SET(LIST##_COUNT, 1), SET(LIST##_ADDRESS, 0x7008)),          \
-	FAILS(ID, "bit 0 set", SET(LIST##_COUNT, 1), SET(LIST##_ADDRESS, 0x7001)),               \
-	FAILS(ID, "beyond the width", SET(LIST##_COUNT, 1), SET(LIST##_ADDRESS, BIT(63))),       \
-	FAILS(ID, "above 4 GiB where that is too much", SET(LIST##_COUNT, 1),                    \
-	      SET(LIST##_ADDRESS, BIT(32)), CAP_ON(BASIC, CAP_ADDRESSES_32BIT)),                 \
-	UNKNOWN(ID, "address not known", SET(LIST##_COUNT, 1), FORGET(LIST##_ADDRESS, ~0ull))
+#define ADDRESS_OF_LIST(ID, LIST)                                                                  \
+	PASSES(ID, "16-byte aligned", SET(LIST##_COUNT, 1), SET(LIST##_ADDRESS, 0x7010)),          \
+		FAILS(ID, "8-byte aligned", SET(LIST##_COUNT, 1), SET(LIST##_ADDRESS, 0x7008)),    \
+		FAILS(ID, "bit 0 set", SET(LIST##_COUNT, 1), SET(LIST##_ADDRESS, 0x7001)),         \
+		FAILS(ID, "beyond the width", SET(LIST##_COUNT, 1), SET(LIST##_ADDRESS, BIT(63))), \
+		FAILS(ID, "above 4 GiB where that is too much", SET(LIST##_COUNT, 1),              \
+		      SET(LIST##_ADDRESS, BIT(32)), CAP_ON(BASIC, CAP_ADDRESSES_32BIT)),           \
+		UNKNOWN(ID, "address not known", SET(LIST##_COUNT, 1),                             \
+			FORGET(LIST##_ADDRESS, ~0ull))
 
 static const struct check_case lists[] = {
 	AREA(MSR_STORE_AREA, VM_EXIT_MSR_STORE),
@@ -212,7 +215,8 @@ static const struct check_case apic[] = {
 	SKIPS(APIC_NEEDS_TPR_SHADOW, "all of them with it", TPR_ON,
 	      SECONDARY(CTL2_VID | CTL2_X2APIC | SECONDARY_APIC_REGISTER_VIRTUALIZATION)),
 	FAILS(APIC_NEEDS_TPR_SHADOW, "x2APIC mode", SECONDARY(CTL2_X2APIC)),
-	FAILS(APIC_NEEDS_TPR_SHADOW, "registers", SECONDARY(SECONDARY_APIC_REGISTER_VIRTUALIZATION)),
+	FAILS(APIC_NEEDS_TPR_SHADOW, "registers",
+	      SECONDARY(SECONDARY_APIC_REGISTER_VIRTUALIZATION)),
 	FAILS(APIC_NEEDS_TPR_SHADOW, "interrupt delivery", SECONDARY(CTL2_VID)),
 	PASSES(APIC_NEEDS_TPR_SHADOW, "not activated",
 	       ON(SECONDARY_PROC_BASED_CONTROLS, CTL2_X2APIC | CTL2_VID),
@@ -247,8 +251,7 @@ static const struct check_case apic[] = {
 	       SET(POSTED_INTERRUPT_NOTIFICATION_VECTOR, 0xff)),
 	FAILS(POSTED_INTERRUPT_VECTOR, "256", ON(PIN_BASED_CONTROLS, PIN_POSTED_INTERRUPTS),
 	      SET(POSTED_INTERRUPT_NOTIFICATION_VECTOR, 0x100)),
-	SKIPS(POSTED_INTERRUPT_VECTOR, "unused",
-	      SET(POSTED_INTERRUPT_NOTIFICATION_VECTOR, 0xffff)),
+	SKIPS(POSTED_INTERRUPT_VECTOR, "unused", SET(POSTED_INTERRUPT_NOTIFICATION_VECTOR, 0xffff)),
 	UNKNOWN(POSTED_INTERRUPT_VECTOR, "not known", ON(PIN_BASED_CONTROLS, PIN_POSTED_INTERRUPTS),
 		FORGET(POSTED_INTERRUPT_NOTIFICATION_VECTOR, 0xff00)),
 	PASSES(APIC_TIMER_NEEDS, "as it should be", TERTIARY(TERTIARY_APIC_TIMER_VIRTUALIZATION),
@@ -305,11 +308,11 @@ static const struct check_case nmis[] = {
 		ON(VM_ENTRY_CONTROLS, ENTRY_LOAD_RTIT_CTL)),
 };
 
-#define NEEDS_EPT(ID, WORD, BITS)                                                                \
-	PASSES(ID, "with EPT", WORD(BITS)),                                                      \
-	FAILS(ID, "without EPT", WORD(BITS), EPT_OFF),                                           \
-	SKIPS(ID, "off without EPT", EPT_OFF),                                                   \
-	UNKNOWN(ID, "EPT not known", WORD(BITS), FORGET(SECONDARY_PROC_BASED_CONTROLS, SECONDARY_EPT))
+#define NEEDS_EPT(ID, WORD, BITS)                                                          \
+	PASSES(ID, "with EPT", WORD(BITS)), FAILS(ID, "without EPT", WORD(BITS), EPT_OFF), \
+		SKIPS(ID, "off without EPT", EPT_OFF),                                     \
+		UNKNOWN(ID, "EPT not known", WORD(BITS),                                   \
+			FORGET(SECONDARY_PROC_BASED_CONTROLS, SECONDARY_EPT))
 
 static const struct check_case translation[] = {
 	PASSES(VPID_ZERO, "1"),
@@ -406,12 +409,13 @@ static const struct check_case translation[] = {
 #define INJECT(type, vector) \
 	SET(VM_ENTRY_INTERRUPTION_INFO, VMX_EVENT_VALID | (u64)VMX_EVENT_##type << 8 | (vector))
 #define INJECT_WITH(type, vector, bits) \
-	SET(VM_ENTRY_INTERRUPTION_INFO, VMX_EVENT_VALID | (u64)VMX_EVENT_##type << 8 | (vector) | (bits))
-#define CODE	 VMX_EVENT_ERROR_CODE
-#define FRED_ON	 ON(GUEST_CR4, BIT(32))
-#define NO_MTF	 CAP_OFF(TRUE_PROCBASED_CTLS, (u64)PRIMARY_MONITOR_TRAP_FLAG << 32)
-#define NO_FRED	 CAP_OFF(CR4_FIXED1, BIT(32))
-#define REAL	 SECONDARY(SECONDARY_UNRESTRICTED_GUEST), OFF(GUEST_CR0, BIT(0) | BIT(31))
+	SET(VM_ENTRY_INTERRUPTION_INFO, \
+	    VMX_EVENT_VALID | (u64)VMX_EVENT_##type << 8 | (vector) | (bits))
+#define CODE	  VMX_EVENT_ERROR_CODE
+#define FRED_ON	  ON(GUEST_CR4, BIT(32))
+#define NO_MTF	  CAP_OFF(TRUE_PROCBASED_CTLS, (u64)PRIMARY_MONITOR_TRAP_FLAG << 32)
+#define NO_FRED	  CAP_OFF(CR4_FIXED1, BIT(32))
+#define REAL	  SECONDARY(SECONDARY_UNRESTRICTED_GUEST), OFF(GUEST_CR0, BIT(0) | BIT(31))
 #define LENGTH(n) SET(VM_ENTRY_INSTRUCTION_LENGTH, n)
 
 static const struct check_case injection[] = {
@@ -427,8 +431,7 @@ static const struct check_case injection[] = {
 	FAILS(INJECT_TYPE, "MTF, default1 MSR rules", INJECT(OTHER, 0), NO_FRED,
 	      CAP_OFF(BASIC, CAP_TRUE_CTLS),
 	      CAP_OFF(PROCBASED_CTLS, (u64)PRIMARY_MONITOR_TRAP_FLAG << 32)),
-	UNKNOWN(INJECT_TYPE, "valid not known",
-		SET(VM_ENTRY_INTERRUPTION_INFO, 0x100),
+	UNKNOWN(INJECT_TYPE, "valid not known", SET(VM_ENTRY_INTERRUPTION_INFO, 0x100),
 		FORGET(VM_ENTRY_INTERRUPTION_INFO, VMX_EVENT_VALID)),
 	PASSES(INJECT_VECTOR, "NMI 2", INJECT(NMI, 2)),
 	FAILS(INJECT_VECTOR, "NMI 3", INJECT(NMI, 3)),
@@ -457,8 +460,8 @@ static const struct check_case injection[] = {
 	PASSES(INJECT_ERROR_CODE_MODE, "#GP without, real mode", INJECT(HARDWARE_EXCEPTION, 13),
 	       REAL),
 	UNKNOWN(INJECT_ERROR_CODE_MODE, "#GP with, PE not known",
-		INJECT_WITH(HARDWARE_EXCEPTION, 13, CODE),
-		SECONDARY(SECONDARY_UNRESTRICTED_GUEST), FORGET(GUEST_CR0, BIT(0))),
+		INJECT_WITH(HARDWARE_EXCEPTION, 13, CODE), SECONDARY(SECONDARY_UNRESTRICTED_GUEST),
+		FORGET(GUEST_CR0, BIT(0))),
 	PASSES(INJECT_ERROR_CODE_VECTOR, "#GP with", INJECT_WITH(HARDWARE_EXCEPTION, 13, CODE)),
 	FAILS(INJECT_ERROR_CODE_VECTOR, "#GP without", INJECT(HARDWARE_EXCEPTION, 13)),
 	SKIPS(INJECT_ERROR_CODE_VECTOR, "#GP without, free", INJECT(HARDWARE_EXCEPTION, 13),
@@ -508,8 +511,8 @@ static const struct check_case injection[] = {
 	FAILS(INJECT_LENGTH_ZERO, "0", INJECT(SOFTWARE_EXCEPTION, 3), LENGTH(0)),
 	SKIPS(INJECT_LENGTH_ZERO, "0 with support", INJECT(SOFTWARE_EXCEPTION, 3), LENGTH(0),
 	      CAP_ON(MISC, CAP_ZERO_LENGTH_INJECTION)),
-	UNKNOWN(INJECT_LENGTH_ZERO, "0, support not known", INJECT(SOFTWARE_EXCEPTION, 3), LENGTH(0),
-		CAP_FORGET(MISC)),
+	UNKNOWN(INJECT_LENGTH_ZERO, "0, support not known", INJECT(SOFTWARE_EXCEPTION, 3),
+		LENGTH(0), CAP_FORGET(MISC)),
 };
 
 static const struct {

@@ -1,15 +1,15 @@
 #include "tests/replay/check_fixture.h"
 
-#define LIST(FIELD, n)	 SET(FIELD##_ADDRESS, 0x8000), SET(FIELD##_COUNT, n)
+#define LIST(FIELD, n) SET(FIELD##_ADDRESS, 0x8000), SET(FIELD##_COUNT, n)
 #define ENTRY(n, index, data) \
 	MEMORY(8, 0x7ff0 + 16 * (n), index), MEMORY(8, 0x7ff8 + 16 * (n), data)
 
-#define LOAD(index, data)  LIST(VM_ENTRY_MSR_LOAD, 1), ENTRY(1, index, data)
-#define STORE(index)	   LIST(VM_EXIT_MSR_STORE, 1), ENTRY(1, index, 0)
-#define HOST(index, data)  LIST(VM_EXIT_MSR_LOAD, 1), ENTRY(1, index, data)
+#define LOAD(index, data) LIST(VM_ENTRY_MSR_LOAD, 1), ENTRY(1, index, data)
+#define STORE(index)	  LIST(VM_EXIT_MSR_STORE, 1), ENTRY(1, index, 0)
+#define HOST(index, data) LIST(VM_EXIT_MSR_LOAD, 1), ENTRY(1, index, data)
 
-#define GUEST_32 OFF(VM_ENTRY_CONTROLS, ENTRY_IA32E_MODE_GUEST)
-#define HOST_32	 OFF(VM_EXIT_CONTROLS, EXIT_HOST_ADDRESS_SPACE_SIZE)
+#define GUEST_32	  OFF(VM_ENTRY_CONTROLS, ENTRY_IA32E_MODE_GUEST)
+#define HOST_32		  OFF(VM_EXIT_CONTROLS, EXIT_HOST_ADDRESS_SPACE_SIZE)
 
 static const struct check_case which[] = {
 	SKIPS(MSR_LOAD_RESERVED, "an empty list"),
@@ -102,8 +102,8 @@ static const struct check_case values[] = {
 	FAILS(MSR_LOAD_VALUE, "PL0_SSP not aligned", LOAD(MSR_PL0_SSP, 2)),
 	UNKNOWN(MSR_LOAD_VALUE, "an MSR in no table", LOAD(0x12345, 0)),
 	UNKNOWN(MSR_LOAD_VALUE, "memory not known", LIST(VM_ENTRY_MSR_LOAD, 1)),
-	FAILS(MSR_LOAD_VALUE, "the second entry", LIST(VM_ENTRY_MSR_LOAD, 2), ENTRY(1, MSR_KERNEL_GS_BASE, 0),
-	      ENTRY(2, MSR_LSTAR, BIT(63))),
+	FAILS(MSR_LOAD_VALUE, "the second entry", LIST(VM_ENTRY_MSR_LOAD, 2),
+	      ENTRY(1, MSR_KERNEL_GS_BASE, 0), ENTRY(2, MSR_LSTAR, BIT(63))),
 	PASSES(MSR_HOST_VALUE, "any for STAR", HOST(MSR_STAR, ~0ull)),
 	FAILS(MSR_HOST_VALUE, "not canonical for CSTAR", HOST(MSR_CSTAR, BIT(62))),
 	FAILS(MSR_HOST_VALUE, "TSC_AUX without RDTSCP", HOST(MSR_TSC_AUX, 7), HAS_NOT(RDTSCP)),
@@ -140,9 +140,10 @@ static void every_check_has_cases(void **state)
 
 static void single_entries_can_be_judged(void **state)
 {
-	static const struct check_case row = FAILS(MSR_LOAD_BASE, "the second of three",
-						   LIST(VM_ENTRY_MSR_LOAD, 3), ENTRY(1, MSR_KERNEL_GS_BASE, 0),
-						   ENTRY(2, MSR_FS_BASE, 0), ENTRY(3, MSR_KERNEL_GS_BASE, 0));
+	static const struct check_case row =
+		FAILS(MSR_LOAD_BASE, "the second of three", LIST(VM_ENTRY_MSR_LOAD, 3),
+		      ENTRY(1, MSR_KERNEL_GS_BASE, 0), ENTRY(2, MSR_FS_BASE, 0),
+		      ENTRY(3, MSR_KERNEL_GS_BASE, 0));
 	struct machine m;
 
 	(void)state;

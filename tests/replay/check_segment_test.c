@@ -6,14 +6,14 @@
 #define UNUSABLE     BIT(16)
 
 /* Access rights of usable segments; limits to go with them are FFFFFFFFh with G, 67h without. */
-#define DATA	  0xc093
-#define DS_IS(ar) SET(GUEST_DS_ACCESS_RIGHTS, ar), SET(GUEST_DS_LIMIT, 0xffffffff)
-#define FS_IS(ar) SET(GUEST_FS_ACCESS_RIGHTS, ar), SET(GUEST_FS_LIMIT, 0xffffffff)
-#define LDTR_IS(ar) SET(GUEST_LDTR_ACCESS_RIGHTS, ar)
+#define DATA	     0xc093
+#define DS_IS(ar)    SET(GUEST_DS_ACCESS_RIGHTS, ar), SET(GUEST_DS_LIMIT, 0xffffffff)
+#define FS_IS(ar)    SET(GUEST_FS_ACCESS_RIGHTS, ar), SET(GUEST_FS_LIMIT, 0xffffffff)
+#define LDTR_IS(ar)  SET(GUEST_LDTR_ACCESS_RIGHTS, ar)
 
-#define V86_ALL(FIELD, n) SET(GUEST_ES_##FIELD, n), SET(GUEST_CS_##FIELD, n), \
-	SET(GUEST_SS_##FIELD, n), SET(GUEST_DS_##FIELD, n), SET(GUEST_FS_##FIELD, n), \
-	SET(GUEST_GS_##FIELD, n)
+#define V86_ALL(FIELD, n)                                                             \
+	SET(GUEST_ES_##FIELD, n), SET(GUEST_CS_##FIELD, n), SET(GUEST_SS_##FIELD, n), \
+		SET(GUEST_DS_##FIELD, n), SET(GUEST_FS_##FIELD, n), SET(GUEST_GS_##FIELD, n)
 
 static const struct check_case selectors[] = {
 	PASSES(TR_SELECTOR, "in the GDT"),
@@ -57,8 +57,7 @@ static const struct check_case selectors[] = {
 	PASSES(V86_LIMITS, "FFFFh", V86, V86_ALL(LIMIT, 0xffff)),
 	FAILS(V86_LIMITS, "one more", V86, V86_ALL(LIMIT, 0x10000)),
 	FAILS(V86_LIMITS, "one less", V86, V86_ALL(LIMIT, 0xfffe)),
-	UNKNOWN(V86_LIMITS, "GS not known", V86, V86_ALL(LIMIT, 0xffff),
-		FORGET(GUEST_GS_LIMIT, 1)),
+	UNKNOWN(V86_LIMITS, "GS not known", V86, V86_ALL(LIMIT, 0xffff), FORGET(GUEST_GS_LIMIT, 1)),
 	PASSES(V86_ACCESS_RIGHTS, "F3h", V86, V86_ALL(ACCESS_RIGHTS, 0xf3)),
 	FAILS(V86_ACCESS_RIGHTS, "93h", V86, V86_ALL(ACCESS_RIGHTS, 0x93)),
 	FAILS(V86_ACCESS_RIGHTS, "unusable", V86, V86_ALL(ACCESS_RIGHTS, 0x100f3)),
@@ -129,7 +128,8 @@ static const struct check_case dpls[] = {
 	UNKNOWN(CS_DPL, "SS not known", FORGET(GUEST_SS_ACCESS_RIGHTS, 0x60)),
 	FAILS(CS_DPL, "above SS, conforming or not", CS_IS(0xa0bf),
 	      FORGET(GUEST_CS_ACCESS_RIGHTS, BIT(2))),
-	UNKNOWN(CS_DPL, "below SS, conforming or not", USER, FORGET(GUEST_CS_ACCESS_RIGHTS, BIT(2))),
+	UNKNOWN(CS_DPL, "below SS, conforming or not", USER,
+		FORGET(GUEST_CS_ACCESS_RIGHTS, BIT(2))),
 	PASSES(SS_DPL_RPL, "same"),
 	FAILS(SS_DPL_RPL, "not the same", ON(GUEST_SS_SELECTOR, 3)),
 	FAILS(SS_DPL_RPL, "not the same, unusable", ON(GUEST_SS_SELECTOR, 3),
@@ -201,7 +201,8 @@ static const struct check_case rights[] = {
 	SKIPS(CS_DB, "L and D in a 32-bit guest", ON(GUEST_CS_ACCESS_RIGHTS, BIT(14)), GUEST_32),
 	UNKNOWN(CS_DB, "D not known", FORGET(GUEST_CS_ACCESS_RIGHTS, BIT(14))),
 	PASSES(SEGMENT_GRANULARITY, "pages"),
-	FAILS(SEGMENT_GRANULARITY, "CS: pages, low bits not all 1", SET(GUEST_CS_LIMIT, 0xfffffffe)),
+	FAILS(SEGMENT_GRANULARITY, "CS: pages, low bits not all 1",
+	      SET(GUEST_CS_LIMIT, 0xfffffffe)),
 	FAILS(SEGMENT_GRANULARITY, "SS: bytes, high bits", OFF(GUEST_SS_ACCESS_RIGHTS, BIT(15))),
 	PASSES(SEGMENT_GRANULARITY, "bytes, the greatest", OFF(GUEST_SS_ACCESS_RIGHTS, BIT(15)),
 	       SET(GUEST_SS_LIMIT, 0xfffff)),

@@ -2,19 +2,20 @@
 #include "replay/entry_outcome.h"
 
 /* One violation of each kind. */
-#define NO_VMCS	   L1_SET(CURRENT, ~0ull)
-#define SHADOW	   L1_ON(REVISION, BIT(31))
-#define BY_MOV_SS  L1_ON(MODE, BIT(MODE_MOV_SS))
-#define LAUNCHED   L1_ON(LAUNCH, CHECK_LAUNCHED)
+#define NO_VMCS	    L1_SET(CURRENT, ~0ull)
+#define SHADOW	    L1_ON(REVISION, BIT(31))
+#define BY_MOV_SS   L1_ON(MODE, BIT(MODE_MOV_SS))
+#define LAUNCHED    L1_ON(LAUNCH, CHECK_LAUNCHED)
 #define BAD_CONTROL SET(VPID, 0)
-#define BAD_HOST   SET(HOST_TR_SELECTOR, 0)
-#define BAD_GUEST  SET(GUEST_RFLAGS, 0)
-#define BAD_LINK   SET(VMCS_LINK_POINTER, 1)
-#define BAD_LIST   SET(VM_ENTRY_MSR_LOAD_ADDRESS, 0x8000), SET(VM_ENTRY_MSR_LOAD_COUNT, 1), \
-		   MEMORY(8, 0x8000, MSR_FS_BASE), MEMORY(8, 0x8008, 0)
-#define OUTSIDE	   L1_OFF(MODE, BIT(MODE_VMX_ROOT))
-#define COMPAT	   L1_OFF(MODE, BIT(MODE_CS_L))
-#define CPL_3	   L1_ON(MODE, 3)
+#define BAD_HOST    SET(HOST_TR_SELECTOR, 0)
+#define BAD_GUEST   SET(GUEST_RFLAGS, 0)
+#define BAD_LINK    SET(VMCS_LINK_POINTER, 1)
+#define BAD_LIST                                                                 \
+	SET(VM_ENTRY_MSR_LOAD_ADDRESS, 0x8000), SET(VM_ENTRY_MSR_LOAD_COUNT, 1), \
+		MEMORY(8, 0x8000, MSR_FS_BASE), MEMORY(8, 0x8008, 0)
+#define OUTSIDE L1_OFF(MODE, BIT(MODE_VMX_ROOT))
+#define COMPAT	L1_OFF(MODE, BIT(MODE_CS_L))
+#define CPL_3	L1_ON(MODE, 3)
 
 struct row {
 	const char *name;
@@ -22,7 +23,13 @@ struct row {
 	struct change changes[MAX_CHANGES];
 };
 
-#define ENDS(name, expected, ...) { name, expected, { __VA_ARGS__ } }
+#define ENDS(name, expected, ...)   \
+	{                           \
+		name, expected,     \
+		{                   \
+			__VA_ARGS__ \
+		}                   \
+	}
 
 static const struct row in_order[] = {
 	ENDS("all is well", "VMsucceed", { 0 }),
@@ -163,7 +170,8 @@ static void each_stage_comes_before_the_next(void **state)
 
 			for (size_t i = 0; i < 4 && stages[first].changes[i].op; i++)
 				row.changes[n++] = stages[first].changes[i];
-			for (size_t i = 0; i < 4 && stages[second].changes[i].op && second != first; i++)
+			for (size_t i = 0; i < 4 && stages[second].changes[i].op && second != first;
+			     i++)
 				row.changes[n++] = stages[second].changes[i];
 			check_rows_of(&row, 1);
 		}

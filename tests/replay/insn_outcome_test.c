@@ -5,8 +5,23 @@
 
 /* --- Situations ------------------------------------------------------------------------------- */
 
-enum part { P_NONE, P_MODE, P_CURRENT, P_VMXON, P_OPERAND, P_REVISION, P_LOW, P_HIGH, P_CR0, P_CR4,
-	    P_FEATURE, P_CAP, P_FORGET_CAP, P_REGISTER, P_FAULTS };
+enum part {
+	P_NONE,
+	P_MODE,
+	P_CURRENT,
+	P_VMXON,
+	P_OPERAND,
+	P_REVISION,
+	P_LOW,
+	P_HIGH,
+	P_CR0,
+	P_CR4,
+	P_FEATURE,
+	P_CAP,
+	P_FORGET_CAP,
+	P_REGISTER,
+	P_FAULTS
+};
 
 struct edit {
 	u8 part;
@@ -15,13 +30,34 @@ struct edit {
 	u64 known;
 };
 
-#define TO(part, value)		{ P_##part, 0, value, ~0ull }
-#define PARTLY(part, value, known) { P_##part, 0, value, known }
-#define FORGOTTEN(part)		{ P_##part, 0, 0, 0 }
-#define CAP(NAME, value)	{ P_CAP, VMX_CAP_##NAME, value, ~0ull }
-#define CAP_GONE(NAME)		{ P_FORGET_CAP, VMX_CAP_##NAME, 0, 0 }
-#define IS(part)		{ P_##part, 0, TRI_YES, 0 }
-#define MAYBE(part)		{ P_##part, 0, TRI_MAYBE, 0 }
+#define TO(part, value)                   \
+	{                                 \
+		P_##part, 0, value, ~0ull \
+	}
+#define PARTLY(part, value, known)        \
+	{                                 \
+		P_##part, 0, value, known \
+	}
+#define FORGOTTEN(part)           \
+	{                         \
+		P_##part, 0, 0, 0 \
+	}
+#define CAP(NAME, value)                            \
+	{                                           \
+		P_CAP, VMX_CAP_##NAME, value, ~0ull \
+	}
+#define CAP_GONE(NAME)                             \
+	{                                          \
+		P_FORGET_CAP, VMX_CAP_##NAME, 0, 0 \
+	}
+#define IS(part)                        \
+	{                               \
+		P_##part, 0, TRI_YES, 0 \
+	}
+#define MAYBE(part)                       \
+	{                                 \
+		P_##part, 0, TRI_MAYBE, 0 \
+	}
 
 #define LONG_MODE (BIT(MODE_PE) | BIT(MODE_PG) | BIT(MODE_LMA) | BIT(MODE_CS_L) | BIT(MODE_VMXE))
 #define ROOT	  (LONG_MODE | BIT(MODE_VMX_ROOT))
@@ -33,24 +69,31 @@ struct row {
 	struct edit edits[6];
 };
 
-#define ENDS(KIND, name, expected, ...) { name, expected, EV_##KIND, { __VA_ARGS__ } }
+#define ENDS(KIND, name, expected, ...)    \
+	{                                  \
+		name, expected, EV_##KIND, \
+		{                          \
+			__VA_ARGS__        \
+		}                          \
+	}
 
 /* What every VMX instruction but VMXON begins with, at address-free operands that are fine. */
-#define PROLOGUE(KIND)                                                                            \
-	ENDS(KIND, "outside VMX operation", "#UD", TO(MODE, LONG_MODE)),                          \
-	ENDS(KIND, "CPL 3 outside VMX operation", "#UD", TO(MODE, LONG_MODE | 3)),                \
-	ENDS(KIND, "real mode", "#UD", TO(MODE, ROOT & ~BIT(MODE_PE))),                           \
-	ENDS(KIND, "virtual-8086 mode", "#UD", TO(MODE, ROOT | BIT(MODE_VM))),                    \
-	ENDS(KIND, "compatibility mode at CPL 3", "#UD", TO(MODE, (ROOT | 3) & ~BIT(MODE_CS_L))),  \
-	ENDS(KIND, "CPL 1", "#GP", TO(MODE, ROOT | 1)),                                           \
-	ENDS(KIND, "CPL 3", "#GP", TO(MODE, ROOT | 3))
+#define PROLOGUE(KIND)                                                                     \
+	ENDS(KIND, "outside VMX operation", "#UD", TO(MODE, LONG_MODE)),                   \
+		ENDS(KIND, "CPL 3 outside VMX operation", "#UD", TO(MODE, LONG_MODE | 3)), \
+		ENDS(KIND, "real mode", "#UD", TO(MODE, ROOT & ~BIT(MODE_PE))),            \
+		ENDS(KIND, "virtual-8086 mode", "#UD", TO(MODE, ROOT | BIT(MODE_VM))),     \
+		ENDS(KIND, "compatibility mode at CPL 3", "#UD",                           \
+		     TO(MODE, (ROOT | 3) & ~BIT(MODE_CS_L))),                              \
+		ENDS(KIND, "CPL 1", "#GP", TO(MODE, ROOT | 1)),                            \
+		ENDS(KIND, "CPL 3", "#GP", TO(MODE, ROOT | 3))
 
 /* A memory operand. */
 #define OPERAND(KIND)                                                                             \
 	ENDS(KIND, "register operand", "#UD", IS(REGISTER)),                                      \
-	ENDS(KIND, "register operand at CPL 3", "#UD", IS(REGISTER), TO(MODE, ROOT | 3)),         \
-	ENDS(KIND, "operand faults", "a fault of the operand", IS(FAULTS)),                       \
-	ENDS(KIND, "operand faults at CPL 3", "#GP", IS(FAULTS), TO(MODE, ROOT | 3))
+		ENDS(KIND, "register operand at CPL 3", "#UD", IS(REGISTER), TO(MODE, ROOT | 3)), \
+		ENDS(KIND, "operand faults", "a fault of the operand", IS(FAULTS)),               \
+		ENDS(KIND, "operand faults at CPL 3", "#GP", IS(FAULTS), TO(MODE, ROOT | 3))
 
 static const struct row vmxon[] = {
 	ENDS(VMXON, "all is well", "VMsucceed", TO(MODE, LONG_MODE)),
@@ -195,7 +238,8 @@ static const struct row translations[] = {
 	ENDS(INVEPT, "single context not reported", "VMfailValid(28)", TO(OPERAND, 1),
 	     TO(LOW, EPTP), CAP(EPT_VPID_CAP, CAP_INVEPT | CAP_INVEPT_ALL)),
 	ENDS(INVEPT, "memory type 5", "VMfailValid(28)", TO(OPERAND, 1), TO(LOW, 0x101d)),
-	ENDS(INVEPT, "beyond the width", "VMfailValid(28)", TO(OPERAND, 1), TO(LOW, BIT(40) | EPTP)),
+	ENDS(INVEPT, "beyond the width", "VMfailValid(28)", TO(OPERAND, 1),
+	     TO(LOW, BIT(40) | EPTP)),
 	ENDS(INVEPT, "descriptor not known", "VMfailValid(28)? | VMsucceed?", TO(OPERAND, 1),
 	     FORGOTTEN(LOW)),
 	ENDS(INVEPT, "type not known", "VMfailValid(28)? | VMsucceed?", FORGOTTEN(OPERAND),
