@@ -13,3 +13,4 @@ host-src += replay/check_table.c replay/check_run.c replay/check_predicate.c rep
 	    replay/entry_outcome.c replay/insn_outcome.c replay/check_memo.c
 host-src += replay/stat.c
 host-src += replay/moment.c replay/history.c
+host-src += replay/why.c

@@ -1,0 +1,29 @@
+/*
+ * cli/why_check.h - what why and whatif print about checks of VM entry
+ */
+#ifndef CLI_WHY_CHECK_H
+#define CLI_WHY_CHECK_H
+
+#include "replay/why.h"
+
+/* Where these come from. */
+struct why_print {
+	struct reader *reader;
+	const struct why *why;
+	bool json;
+	bool writers; /* with the event that wrote the bad bits */
+};
+
+/* A failing row: what it demands, the bad bits, who demands it, who wrote them. */
+void why_print_check(const struct why_print *print, enum check_id id);
+
+/* A row that the tape does not decide, and what it lacks. */
+void why_print_unknown(const struct why_print *print, enum check_id id);
+
+/* "VMfailValid(7)" or, of several, "VMfailValid(7) or VMsucceed"; into @text of @size bytes. */
+char *why_legal_text(const struct legal_set *set, char *text, size_t size);
+
+/* "agree", "diverge", "unknown". */
+const char *why_verdict_name(enum legal_verdict verdict);
+
+#endif
