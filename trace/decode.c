@@ -1,6 +1,10 @@
 #include "trace/decode.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+#define NOINLINE      __attribute__((noinline))
+
+/* Of a site that always takes decode_other(). */
+#define NO_VERSION    0
 
 struct stream {
 	const u8 *at;
@@ -18,7 +22,7 @@ struct site {
 	struct site *next[CODEC_TURNS]; /* what followed last time; at first decoder->start */
 	u32 vmcs;
 	u32 mask;
-	u32 version; /* of the cells that @values has */
+	u32 version; /* of the cells that @values has; NO_VERSION: decode_other() alone */
 	u16 shape;
 	bool other; /* the kind has more than columns, or its key is one */
 	u8 value;   /* of a kind without more: the column with the value of a field ... */
@@ -65,14 +69,23 @@ size_t trace_decoder_size(void)
 	return sizeof(struct trace_decoder);
 }
 
+static void reset_turns(struct trace_decoder *decoder, struct site *site)
+{
+	for (unsigned i = 0; i < CODEC_TURNS; i++)
+		site->next[i] = &decoder->start;
+}
+
 struct trace_decoder *trace_decoder_init(void *memory, const struct trace_schema *schema)
 {
 	struct trace_decoder *decoder = memory;
 
 	decoder->schema = schema;
-	decoder->left = 0;
+	decoder->left = decoder->turn = 0;
 	decoder->bad = false;
 	memset(decoder->streams, 0, sizeof(decoder->streams));
+	decoder->start = (struct site){ .version = NO_VERSION };
+	decoder->previous = &decoder->start;
+	reset_turns(decoder, &decoder->start);
 	return decoder;
 }
 
@@ -170,12 +183,6 @@ static void take_run(struct trace_decoder *decoder)
 	decoder->op = number & OP_ALL;
 	if (!decoder->op)
 		decoder->bad = true;
-}
-
-static void reset_turns(struct trace_decoder *decoder, struct site *site)
-{
-	for (unsigned i = 0; i < CODEC_TURNS; i++)
-		site->next[i] = &decoder->start;
 }
 
 enum status trace_decoder_open(struct trace_decoder *decoder, const void *payload, size_t size,
@@ -381,19 +388,8 @@ static bool take_columns(struct trace_decoder *decoder, struct site *site)
 		if (unlikely(mask & kind->last_mask))
 			update_cells(decoder, site);
 	}
-	site->version = decoder->version;
+	site->version = site->other ? NO_VERSION : decoder->version;
 	return true;
-}
-
-/* The only column that misses, if at all, is the value of the field that it was last time. */
-static ALWAYS_INLINE void take_value(struct trace_decoder *decoder, struct site *site)
-{
-	u64 value = *site->field;
-
-	if (site->mask)
-		value += unzigzag(take_number(decoder, site->value_stream));
-	site->values[site->value] = value;
-	*site->field = value;
 }
 
 /* --- events ------------------------------------------------------------------------------------
@@ -489,16 +485,18 @@ static enum status end(struct trace_decoder *decoder)
 	return decoder->bad ? ST_CORRUPT : ST_END;
 }
 
-enum status trace_decode_event(struct trace_decoder *decoder, const struct trace_event **event)
+/* An event of any kind at any site. */
+static NOINLINE enum status decode_other(struct trace_decoder *decoder,
+					 const struct trace_event **event)
 {
 	struct site *site;
 	unsigned op = 0;
 
-	if (unlikely(!decoder->left))
+	if (!decoder->left)
 		return end(decoder);
 	decoder->left--;
 	site = decoder->previous->next[decoder->turn];
-	if (likely(decoder->run)) {
+	if (decoder->run) {
 		decoder->run--;
 	} else {
 		op = decoder->op;
@@ -506,27 +504,71 @@ enum status trace_decode_event(struct trace_decoder *decoder, const struct trace
 		if (op & OP_SITE)
 			site = take_site(decoder);
 	}
-	if (unlikely(!site || site == &decoder->start))
+	if (!site || site == &decoder->start)
 		return fail(decoder);
 	decoder->previous = site;
 	site->delta += unzigzag(take_number(decoder, STREAM_TSC));
 	decoder->tsc += site->delta;
 	site->event.tsc = decoder->tsc;
 	site->event.seq = decoder->seq++;
-	if (unlikely(op & OP_MASK) && !take_mask(decoder, site))
+	if ((op & OP_MASK && !take_mask(decoder, site)) || !take_columns(decoder, site) ||
+	    !take_others(decoder, site, op) || decoder->bad)
 		return fail(decoder);
-	if (likely(!site->other && site->version == decoder->version &&
-		   !(site->mask & ~site->value_bit))) {
-		/* Cells are as at the last event here, so the field's place is still the same. */
-		if (site->value_bit)
-			take_value(decoder, site);
-		if (unlikely(op & OP_SHAPE))
-			return fail(decoder);
-	} else if (!take_columns(decoder, site) || !take_others(decoder, site, op)) {
-		return fail(decoder);
+	*event = &site->event;
+	return ST_OK;
+}
+
+/* A number of one or two bytes; false when there is none, or it is longer. */
+static ALWAYS_INLINE bool take_short(struct stream *stream, u64 *number)
+{
+	const u8 *const at = stream->at;
+	const unsigned low = at[0];
+
+	if (low < 0x80) {
+		*number = low;
+		stream->at = at + 1;
+		return true;
 	}
-	if (unlikely(decoder->bad))
-		return fail(decoder);
+	if (at[1] >= 0x80)
+		return false;
+	*number = low + ((unsigned)at[1] << 7) - 0x80;
+	stream->at = at + 2;
+	return true;
+}
+
+/*
+ * What most events are: as expected, but perhaps for the value of a field, which is all that misses
+ * here. Nothing is taken before it is certain that all of it can be.
+ */
+enum status trace_decode_event(struct trace_decoder *decoder, const struct trace_event **event)
+{
+	struct site *const site = decoder->previous->next[decoder->turn];
+	struct stream *const tsc = &decoder->streams[STREAM_TSC];
+	struct stream *const values = &decoder->streams[site->value_stream];
+	const u8 *const value_at = values->at;
+	u64 delta, change = 0;
+
+	if (unlikely(!decoder->left || !decoder->run || site->version != decoder->version ||
+		     site->mask & ~site->value_bit || tsc->end - tsc->at < 2))
+		return decode_other(decoder, event);
+	if (site->mask && (values->end - value_at < 2 || !take_short(values, &change)))
+		return decode_other(decoder, event);
+	if (unlikely(!take_short(tsc, &delta))) {
+		values->at = value_at;
+		return decode_other(decoder, event);
+	}
+	/* Cells are as at the last event here, so the field's place is still the same. */
+	if (site->value_bit) {
+		*site->field += unzigzag(change);
+		site->values[site->value] = *site->field;
+	}
+	decoder->left--;
+	decoder->run--;
+	decoder->previous = site;
+	site->delta += unzigzag(delta);
+	decoder->tsc += site->delta;
+	site->event.tsc = decoder->tsc;
+	site->event.seq = decoder->seq++;
 	*event = &site->event;
 	return ST_OK;
 }
