@@ -74,12 +74,13 @@ static void apply(struct why *why, const char *edit)
 	snprintf(name, sizeof(name), "%.*s", (int)length, edit);
 	index = vmcs_field_find(name);
 	control = find_control(name);
-	if (index < 0 && control && !sign) {
-		edit_control(why, edit, control, value);
+	if (index < 0) {
+		if (control && !sign)
+			edit_control(why, edit, control, value);
+		else
+			die("'%s': no VMCS field and no control is called '%s'", edit, name);
 		return;
 	}
-	if (index < 0)
-		die("'%s': no VMCS field and no control is called '%s'", edit, name);
 	if (value & ~vmcs_width_mask(vmcs_fields[index].width))
 		die("'%s' has %u bits", name, vmcs_width_bits(vmcs_fields[index].width));
 	if (sign == '+')

@@ -14,6 +14,8 @@
 #ifndef TESTS_CLI_QUERY_TAPE_H
 #define TESTS_CLI_QUERY_TAPE_H
 
+#include <unistd.h>
+
 #include "tests/test.h"
 #include "trace/encode.h"
 #include "trace/file.h"
