@@ -28,6 +28,8 @@ static char *path_in(const char *folder, const char *name)
 
 /*
  * rfb is the one display that neither needs a screen nor writes to stdout, where the frames are.
+ * realtime=0: the VGA timer follows the machine's clock, not the host's. Otherwise a halted guest
+ * wakes at other ticks in each run, and two recordings differ.
  * ignore_bad_msrs=1: an MSR that Bochs lacks reads as 0. Linux's first instructions read
  * IA32_MISC_ENABLE, which every Intel processor has and Bochs has not, and would not survive a
  * fault. Each such access is an error to Bochs's log: 30,000 lines a minute under KVM.
@@ -43,6 +45,7 @@ static void write_config(const struct bochs_setup *setup, const char *path, cons
 		"display_library: rfb, options=\"timeout=0\"\n"
 		"config_interface: textconfig\n"
 		"romimage: file=" BIOS ", options=fastboot\n"
+		"vga: extension=vbe, update_freq=5, realtime=0\n"
 		"vgaromimage: file=" VGA_BIOS "\n"
 		"cpu: model=%s, count=%llu, ips=%llu, reset_on_triple_fault=0, ignore_bad_msrs=1\n"
 		"memory: guest=%llu, host=%llu\n"
