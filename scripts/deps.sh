@@ -3,6 +3,7 @@
 #
 #   build   to compile        run   to record in Bochs
 #   test    make check        long  make check-long
+#   bench   make bench
 #
 # Uses apt-get, with sudo when not root. When neither can be used it prints the list and fails.
 set -eu
@@ -11,6 +12,7 @@ build='gcc make libc6-dev binutils libzstd-dev liblzma-dev libcapstone-dev libnc
 run='bochs bochs-term bochsbios vgabios grub-pc-bin grub-common xorriso mtools'
 test='libcmocka-dev clang clang-format cppcheck linux-headers-amd64 python3 busybox-static cpio xz-utils gdb tmux zstd'
 long='debootstrap'
+bench='babeltrace2 valgrind python3'
 
 wanted=
 for group in "$@"; do
@@ -19,7 +21,8 @@ for group in "$@"; do
 	run) wanted="$wanted $run" ;;
 	test) wanted="$wanted $test" ;;
 	long) wanted="$wanted $long" ;;
-	*) echo "deps.sh: unknown group '$group'; use build, run, test or long" >&2; exit 2 ;;
+	bench) wanted="$wanted $bench" ;;
+	*) echo "deps.sh: unknown group '$group'; use build, run, test, long or bench" >&2; exit 2 ;;
 	esac
 done
 

@@ -1,6 +1,7 @@
 # What is measured, and what is fuzzed for long. bench prints figures and fails nothing by time.
 #
-#	make bench [TAPE=x.vxt]		over a simulated KVM, and over a real tape
+#	make bench [TAPE=x.vxt]		over a tape of KVM, recorded if none is given (minutes)
+#	make bench-sim			over a simulated KVM (seconds)
 #	make fuzz [STEPS=200000]	see tests/fuzz/driver.c; SAN=address,undefined is wise
 
 STEPS ?= 200000
@@ -20,10 +21,12 @@ $(fuzz-bin): $(O)/tests/fuzz/%: $(O)/host/tests/fuzz/%.o $(O)/host/tests/fuzz/dr
 $(O)/tests/golden/make_future: $(O)/host/tests/golden/make_future.o $(O)/libvmxtape.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
 
-.PHONY: bench-tape fuzz
-bench: bench-tape
-bench-tape: $(O)/tests/bench/bench_tape
-	$< $(if $(TAPE),-r $(TAPE))
+.PHONY: bench bench-sim fuzz
+bench: all guests-kvm $(O)/tests/bench/bench_tape $(O)/.deps-run $(O)/.deps-bench
+	tests/bench/run $(O) $(if $(TAPE),--tape $(TAPE))
+
+bench-sim: $(O)/tests/bench/bench_tape
+	$<
 
 fuzz: $(fuzz-bin)
 	@for t in $^; do echo "== $$t"; $$t -n $(STEPS) tests/golden/*/*.vxt || exit 1; done
