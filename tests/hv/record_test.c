@@ -48,7 +48,8 @@ static void on_event(void *owner, const struct trace_schema *schema,
 	seen.events[seen.count].kind = event->kind;
 	seen.events[seen.count].level = event->level;
 	memcpy(seen.events[seen.count].col, event->col, 4 * sizeof(u64));
-	memcpy(seen.events[seen.count].text, event->bytes, length);
+	if (length)
+		memcpy(seen.events[seen.count].text, event->bytes, length);
 	seen.count++;
 }
 
