@@ -94,18 +94,6 @@ static inline void predict_field(struct trace_encoder *encoder, const struct pla
 	*site->field = event->col[plan->value_column];
 }
 
-/* At most two columns more than needed are cheaper than a new mask now and the old one later. */
-static inline bool mask_serves(u32 mask, u32 missed)
-{
-	u32 more = mask & ~missed;
-
-	if (missed & ~mask)
-		return false;
-	more &= more - 1;
-	more &= more - 1;
-	return more == 0;
-}
-
 /* Transmits the columns that @mask names and makes @site hold the event's values. */
 static ALWAYS_INLINE void put_columns(struct trace_encoder *encoder, const struct plan *plan,
 				      const struct trace_event *event, struct site *site, u32 mask)
@@ -149,7 +137,8 @@ static ALWAYS_INLINE u8 correct(struct trace_encoder *encoder, const struct plan
 {
 	u8 op = 0;
 
-	if (missed != site->mask && !mask_serves(site->mask, missed)) {
+	/* A mask that transmits more than misses was tried, and costs more than a new one. */
+	if (missed != site->mask) {
 		op = OP_MASK;
 		encoder_put(encoder, STREAM_MASK, missed);
 		site->mask = missed;
