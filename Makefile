@@ -103,7 +103,7 @@ step = @$(MAKE) --no-print-directory -j$(shell nproc)
 check: $(O)/.deps $(O)/.deps-run $(O)/.deps-test
 	$(step) O=$(O) CC=gcc all check-unit
 	$(step) O=$(O)/clang CC=clang all check-unit
-	$(step) O=$(O)/san CC=gcc SAN=address,undefined check-unit fuzz
+	$(step) O=$(O)/san CC=gcc SAN=address,undefined STEPS=100000 check-unit fuzz
 	$(step) O=$(O) CC=gcc check-static check-guests
 	$(step) O=$(O) CC=gcc check-e2e
 	@echo 'make check: everything passed'
