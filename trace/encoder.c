@@ -154,19 +154,6 @@ struct site *encoder_find_site(struct trace_encoder *encoder, const struct plan 
 	return add_site(encoder, plan, event, key, slot);
 }
 
-bool encoder_shape_is(const struct trace_encoder *encoder, const struct shape *shape,
-		      const struct trace_item *items, u32 count)
-{
-	const u16 *const ids = &encoder->shape_ids[shape->first];
-
-	if (shape->count != count)
-		return false;
-	for (u32 i = 0; i < count; i++)
-		if (ids[i] != (u16)items[i].id)
-			return false;
-	return true;
-}
-
 static u16 add_shape(struct trace_encoder *encoder, const struct trace_item *items, u32 count,
 		     u32 hash)
 {

@@ -137,8 +137,18 @@ struct site *encoder_find_site(struct trace_encoder *encoder, const struct plan 
 			       const struct trace_event *event, u64 key);
 
 /* Whether @shape is the list of the ids of @items. */
-bool encoder_shape_is(const struct trace_encoder *encoder, const struct shape *shape,
-		      const struct trace_item *items, u32 count);
+static inline bool encoder_shape_is(const struct trace_encoder *encoder, const struct shape *shape,
+				    const struct trace_item *items, u32 count)
+{
+	const u16 *const ids = &encoder->shape_ids[shape->first];
+	u16 differ = 0;
+
+	if (shape->count != count)
+		return false;
+	for (u32 i = 0; i < count; i++)
+		differ |= ids[i] ^ (u16)items[i].id;
+	return !differ;
+}
 
 /* The number of the shape of @items, which is not the one that was expected. */
 u16 encoder_find_shape(struct trace_encoder *encoder, const struct trace_item *items, u32 count);

@@ -11,7 +11,7 @@
 
 /*
  * Bytes of input that trace_pack_slice() takes at most: the worst that was found for it needs some
- * 144,000 instructions, a block of a KVM recording 80,000.
+ * 133,000 instructions, blocks of a KVM recording 83,000.
  */
 #define PACK_SLICE     3840
 
