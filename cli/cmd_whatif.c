@@ -161,7 +161,7 @@ int cmd_whatif(int argc, char **argv)
 	const char *edits[MOMENT_MAX_WORDS], *path;
 	u8 before[CHECK_COUNT], after[CHECK_COUNT];
 	static struct why why;
-	struct why_print print = { .why = &why, .json = opt.json };
+	static struct why_print print;
 	struct legal_set was, is;
 	struct moment_args args;
 	unsigned count, fails;
@@ -171,6 +171,8 @@ int cmd_whatif(int argc, char **argv)
 	path = sort_words(&args, edits, &count);
 	if (!args.place || !count)
 		die("what if what? give a position such as @c0:123 and an edit such as vpid=1");
+	print.why = &why;
+	print.json = opt.json;
 	print.reader = moment_open_tape(path);
 	status = why_open(print.reader, moment_position(print.reader, args.place), &why);
 	if (status != ST_OK || !why.entry)
@@ -181,6 +183,8 @@ int cmd_whatif(int argc, char **argv)
 		apply(&why, edits[i]);
 	why_judge(&why, &is);
 	fails = why_check(&why, after);
+	if (why_find_evidence(&print, after) == ST_NO_MEMORY)
+		die("out of memory");
 	if (opt.json) {
 		json_open(NULL, '{');
 		json_number("schema", 1);

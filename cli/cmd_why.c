@@ -130,16 +130,16 @@ static void print_undecided(const struct why_print *print, const u8 *verdicts)
 
 static void explain_entry(struct reader *reader, struct why *why)
 {
-	const struct why_print print = {
-		.reader = reader,
-		.why = why,
-		.json = opt.json,
-		.writers = true,
-	};
+	static struct why_print print;
 	struct why_change changes[WHY_MAX_CHANGES];
 	u8 verdicts[CHECK_COUNT];
 	const unsigned fails = why_check(why, verdicts);
 
+	print.reader = reader;
+	print.why = why;
+	print.json = opt.json;
+	if (why_find_evidence(&print, verdicts) == ST_NO_MEMORY)
+		die("out of memory");
 	if (!opt.json)
 		out_format("  checks         %u of %u %s\n", fails, (unsigned)CHECK_COUNT,
 			   fails == 1 ? "fails" : "fail");

@@ -8,7 +8,6 @@
 #include "cli/moment_arg.h"
 #include "cli/out.h"
 #include "cli/out_json.h"
-#include "replay/history.h"
 #include "vmx/bits.h"
 
 #define DECODED 512
@@ -127,24 +126,6 @@ static void print_bits(unsigned what, u64 value, u64 mask, u64 want)
 
 /* --- who demands it --------------------------------------------------------------------------- */
 
-/* The last RDMSR of @msr before the entry, where the model did not take all events. */
-static struct model_place find_read(const struct why_print *print, u32 msr)
-{
-	const struct moment *const moment = &print->why->moment;
-	struct model_place place = moment->model->cap_read[msr - MSR_VMX_BASIC];
-	const struct trace_event *event;
-	u64 n;
-
-	if (model_place_is(&place) || moment->whole || reader_seek(print->reader, 0) != ST_OK)
-		return place;
-	while ((n = reader_tell(print->reader)) < moment->n &&
-	       reader_next(print->reader, &event) == ST_OK)
-		if (event->kind == EV_MSR_READ &&
-		    ((const struct ev_msr_read *)event->col)->msr == msr)
-			place = model_place_of(event, n);
-	return place;
-}
-
 static bool read_value(const struct why_print *print, const struct model_place *place, u64 *value)
 {
 	const struct trace_event *event;
@@ -160,7 +141,7 @@ static void print_demand(const struct why_print *print, const struct check_item 
 {
 	const u32 msr = MSR_VMX_BASIC + item->cap;
 	const u64 value = print->why->input.caps->msr[item->cap];
-	const struct model_place place = find_read(print, msr);
+	const struct model_place place = print->reads[item->cap];
 	u64 seen = 0;
 	const bool read = read_value(print, &place, &seen);
 
@@ -187,35 +168,113 @@ static void print_demand(const struct why_print *print, const struct check_item 
 
 /* --- who wrote it ----------------------------------------------------------------------------- */
 
-static void print_writer(const struct why_print *print, unsigned index, u64 mask)
+/* The bits of @item that are wrong: of two operands that contradict each other all. */
+static u64 wrong_bits(const struct why *why, const struct check_item *item)
+{
+	u64 value;
+
+	if (!value_of(why, item->what, &value) || !((value ^ item->want) & item->mask))
+		return item->mask;
+	return (value ^ item->want) & item->mask;
+}
+
+/* Where the model did not take all events, the others are looked at for what L1 read. */
+static void find_reads(struct why_print *print)
 {
 	const struct moment *const moment = &print->why->moment;
-	struct history_write write;
-	const enum status status = history_last(print->reader, print->why->insn->vmcs, (int)index,
-						mask, moment->n, &write);
+	const struct trace_event *event;
+	u64 n;
 
-	if (status == ST_NO_MEMORY)
-		die("out of memory");
-	if (print->json) {
-		json_open("writer", '{');
-		json_text("origin", status == ST_OK ? history_origin_name(write.origin) : NULL);
-		if (status == ST_OK) {
-			json_place("at", &write.place);
-			json_hex("rip", write.place.rip);
-			json_hex("value", write.value);
-		}
-		json_close('}');
+	memcpy(print->reads, moment->model->cap_read, sizeof(print->reads));
+	if (moment->whole || reader_seek(print->reader, 0) != ST_OK)
 		return;
+	while ((n = reader_tell(print->reader)) < moment->n &&
+	       reader_next(print->reader, &event) == ST_OK) {
+		const u64 msr = ((const struct ev_msr_read *)event->col)->msr;
+
+		if (event->kind == EV_MSR_READ && MSR_IS_VMX_CAP(msr))
+			print->reads[msr - MSR_VMX_BASIC] = model_place_of(event, n);
 	}
-	if (status != ST_OK)
+}
+
+/* Whether @what is a field that no edit changed. */
+static bool is_of_tape(const struct why *why, unsigned what)
+{
+	const struct model_region *const region = model_region(why->moment.model, why->insn->vmcs);
+
+	return what < VMCS_FIELD_COUNT && region &&
+	       why->value[what] == (region->value[what] & region->known[what]);
+}
+
+enum status why_find_evidence(struct why_print *print, const u8 verdicts[CHECK_COUNT])
+{
+	struct check_result result;
+	bool demanded = false;
+
+	for (unsigned id = 0; id < CHECK_COUNT; id++) {
+		if (verdicts[id] != CHECK_FAIL)
+			continue;
+		check_run(&print->why->input, (enum check_id)id, &result);
+		for (unsigned i = 0; i < result.count; i++) {
+			const struct check_item *const item = &result.item[i];
+
+			demanded |= item->role == CHECK_BAD && item->cap != CHECK_NO_CAP;
+			if (item->role == CHECK_BAD && is_of_tape(print->why, item->what) &&
+			    print->writer_count < WHY_MAX_WRITERS)
+				print->writers[print->writer_count++] = (struct history_question){
+					.index = item->what,
+					.mask = wrong_bits(print->why, item),
+				};
+		}
+	}
+	if (demanded)
+		find_reads(print);
+	return history_answer(print->reader, print->why->insn->vmcs, print->why->moment.n,
+			      print->writers, print->writer_count);
+}
+
+static void writer_json(const struct history_question *question)
+{
+	const struct history_write *const write = &question->write;
+
+	json_open("writer", '{');
+	json_text("origin", question->found ? history_origin_name(write->origin) : NULL);
+	if (question->found) {
+		json_place("at", &write->place);
+		json_hex("rip", write->place.rip);
+		json_hex("value", write->value);
+	}
+	json_close('}');
+}
+
+static void writer_text(const struct history_question *question)
+{
+	const struct history_write *const write = &question->write;
+
+	if (!question->found)
 		out_text("      no event of the tape wrote it\n");
-	else if (write.origin == HISTORY_GAP)
+	else if (write->origin == HISTORY_GAP)
 		out_format("      who wrote it is lost: events are missing at %s\n",
-			   moment_place(&write.place));
+			   moment_place(&write->place));
 	else
 		out_format("      made so by %s (%s), rip %016llx, which wrote 0x%llx\n",
-			   moment_place(&write.place), history_origin_name(write.origin),
-			   (unsigned long long)write.place.rip, (unsigned long long)write.value);
+			   moment_place(&write->place), history_origin_name(write->origin),
+			   (unsigned long long)write->place.rip, (unsigned long long)write->value);
+}
+
+static void print_writer(const struct why_print *print, unsigned index, u64 mask)
+{
+	for (unsigned i = 0; i < print->writer_count; i++) {
+		const struct history_question *const question = &print->writers[i];
+
+		if (question->index != (int)index || question->mask != mask)
+			continue;
+		if (print->json)
+			writer_json(question);
+		else
+			writer_text(question);
+		return;
+	}
 }
 
 /* --- items ------------------------------------------------------------------------------------ */
@@ -233,14 +292,13 @@ static void print_launch(const struct why_print *print)
 
 static void print_bad(const struct why_print *print, const struct check_item *item)
 {
-	u64 value = 0, wrong = item->mask;
+	const u64 wrong = wrong_bits(print->why, item);
+	u64 value = 0;
 	const struct model_region *const region =
 		model_region(print->why->moment.model, print->why->insn->vmcs);
 	char decoded[DECODED] = "";
 
-	if (value_of(print->why, item->what, &value))
-		wrong = (value ^ item->want) & item->mask ? (value ^ item->want) & item->mask
-							  : item->mask;
+	value_of(print->why, item->what, &value);
 	if (print->json) {
 		json_open(NULL, '{');
 		json_text("what", what_name(item->what));
@@ -249,7 +307,7 @@ static void print_bad(const struct why_print *print, const struct check_item *it
 		json_hex("want", item->want & wrong);
 		if (item->cap != CHECK_NO_CAP)
 			print_demand(print, item);
-		if (print->writers && item->what < VMCS_FIELD_COUNT)
+		if (item->what < VMCS_FIELD_COUNT)
 			print_writer(print, item->what, wrong);
 		json_close('}');
 		return;
@@ -267,7 +325,7 @@ static void print_bad(const struct why_print *print, const struct check_item *it
 	print_bits(item->what, value, wrong, item->want);
 	if (item->cap != CHECK_NO_CAP)
 		print_demand(print, item);
-	if (print->writers && item->what < VMCS_FIELD_COUNT)
+	if (item->what < VMCS_FIELD_COUNT)
 		print_writer(print, item->what, wrong);
 }
 

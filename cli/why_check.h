@@ -4,15 +4,27 @@
 #ifndef CLI_WHY_CHECK_H
 #define CLI_WHY_CHECK_H
 
+#include "replay/history.h"
 #include "replay/why.h"
+
+#define WHY_MAX_WRITERS 512
 
 /* Where these come from. */
 struct why_print {
 	struct reader *reader;
 	const struct why *why;
 	bool json;
-	bool writers; /* with the event that wrote the bad bits */
+	/* The bad bits and who made them so, by why_find_evidence(); none: not asked for. */
+	struct history_question writers[WHY_MAX_WRITERS];
+	unsigned writer_count;
+	/* The last RDMSR of each capability MSR before the instruction, by the same function. */
+	struct model_place reads[VMX_CAP_COUNT];
 };
+
+/* Finds who made so the bad bits of the rows that fail by @verdicts, and what L1 read.
+ * ST_NO_MEMORY.
+ */
+enum status why_find_evidence(struct why_print *print, const u8 verdicts[CHECK_COUNT]);
 
 /* A failing row: what it demands, the bad bits, who demands it, who wrote them. */
 void why_print_check(const struct why_print *print, enum check_id id);

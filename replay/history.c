@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-#define CHUNK	  100000 /* events that are read at a time, forwards */
-#define MAX_STEPS (1u << 20)
+#define CHUNK 100000 /* events that are read at a time, forwards */
 
 struct history {
 	struct reader *reader;
@@ -191,36 +190,102 @@ enum status history_next(struct history *history, struct history_write *write)
 	return status;
 }
 
-enum status history_last(struct reader *reader, u64 vmcs, int index, u64 mask, u64 n,
-			 struct history_write *write)
-{
-	struct history *const history = history_new(reader, vmcs, index, n);
-	struct history_write older;
-	bool found = false;
-	enum status status;
+/* --- which write ------------------------------------------------------------------------------ */
 
-	if (!history)
-		return ST_NO_MEMORY;
-	mask &= vmcs_width_mask(vmcs_fields[index].width);
-	for (unsigned step = 0; step < MAX_STEPS; step++) {
-		status = history_next(history, &older);
-		if (status != ST_OK)
-			break;
-		/* The bits have been what they are since the oldest of a run of writes. */
-		if (found && (older.origin == HISTORY_GAP || (older.mask & mask) != mask ||
-			      ((older.value ^ write->value) & mask)))
-			break;
-		if (older.origin != HISTORY_GAP && !(older.mask & mask))
-			continue;
-		*write = older;
-		found = true;
-		if (older.origin == HISTORY_GAP)
-			break;
+#define NEAR 300000 /* events before the moment that are looked at first */
+
+/* What is known of the bits of a question while events go by. */
+struct track {
+	u64 value;
+	u64 known;
+	bool changed; /* the write of the question changed a known value */
+};
+
+static void track_write(struct history_question *question, struct track *track,
+			const struct history_write *write)
+{
+	const u64 bits = write->mask & question->mask;
+	const u64 differs = (write->value ^ track->value) & bits & track->known;
+
+	if (write->origin == HISTORY_GAP) {
+		*track = (struct track){ 0 };
+	} else if (!bits || (!differs && (question->mask & ~track->known) == 0)) {
+		return;
+	} else {
+		track->changed = differs;
+		track->value = (track->value & ~bits) | (write->value & bits);
+		track->known |= bits;
 	}
-	history_free(history);
-	if (found)
-		return ST_OK;
-	return status == ST_NO_MEMORY ? status : ST_NOT_FOUND;
+	question->found = true;
+	question->write = *write;
+}
+
+/* Follows the questions that are not settled through events @first to @n. */
+static enum status track_all(struct reader *reader, u64 vmcs, u64 first, u64 n,
+			     struct history_question *questions, struct track *tracks,
+			     unsigned count)
+{
+	struct history history = { .vmcs = vmcs };
+	const struct trace_event *event;
+	u64 at;
+
+	if (reader_seek(reader, first) != ST_OK)
+		return ST_RANGE;
+	while ((at = reader_tell(reader)) < n && reader_next(reader, &event) == ST_OK) {
+		/* The most frequent kinds first: they write nothing. */
+		if (event->kind == EV_VMREAD || event->kind == EV_VMRESUME)
+			continue;
+		for (unsigned i = 0; i < count; i++) {
+			struct history_write write = {
+				.mask = vmcs_width_mask(vmcs_fields[questions[i].index].width),
+			};
+
+			history.index = questions[i].index;
+			if (!take(&history, event, &write))
+				continue;
+			write.place = model_place_of(event, at);
+			write.value &= write.mask;
+			track_write(&questions[i], &tracks[i], &write);
+		}
+	}
+	return ST_OK;
+}
+
+enum status history_answer(struct reader *reader, u64 vmcs, u64 n,
+			   struct history_question *questions, unsigned count)
+{
+	struct track *const tracks = calloc(MAX(count, 1u), sizeof(*tracks));
+	enum status status = ST_OK;
+	unsigned left = 0;
+
+	if (!tracks)
+		return ST_NO_MEMORY;
+	for (unsigned i = 0; i < count; i++)
+		questions[i].found = false;
+	if (n > NEAR)
+		status = track_all(reader, vmcs, n - NEAR, n, questions, tracks, count);
+	/* What was seen to change has its answer. */
+	for (unsigned i = 0; i < count; i++) {
+		questions[i].found = tracks[i].changed;
+		left += !tracks[i].changed;
+	}
+	if (status == ST_OK && left) {
+		struct history_question *const rest = calloc(left, sizeof(*rest));
+		unsigned at = 0;
+
+		for (unsigned i = 0; rest && i < count; i++)
+			if (!questions[i].found)
+				rest[at++] = questions[i];
+		memset(tracks, 0, count * sizeof(*tracks));
+		status = rest ? track_all(reader, vmcs, 0, n, rest, tracks, left) : ST_NO_MEMORY;
+		at = 0;
+		for (unsigned i = 0; rest && i < count; i++)
+			if (!questions[i].found)
+				questions[i] = rest[at++];
+		free(rest);
+	}
+	free(tracks);
+	return status;
 }
 
 const char *history_origin_name(unsigned origin)

@@ -41,14 +41,23 @@ void history_free(struct history *history);
 /* The next older one, ST_END before the first, ST_NO_MEMORY. */
 enum status history_next(struct history *history, struct history_write *write);
 
-/*
- * The last write of @index of @vmcs before event @n that changed a bit of @mask to what it was
- * then; gaps count. ST_NOT_FOUND when there was none. ST_NO_MEMORY.
- */
-enum status history_last(struct reader *reader, u64 vmcs, int index, u64 mask, u64 n,
-			 struct history_write *write);
+/* Which write made bits of a field what they are. */
+struct history_question {
+	int index; /* enum vmcs_index */
+	u64 mask;  /* the bits, in the field */
+	bool found;
+	struct history_write write; /* the answer; a gap: it is lost there */
+};
 
-/* "VMWRITE", "VM exit" ... */
+/*
+ * Answers @count questions about the VMCS at @vmcs before event @n: the last write that changed one
+ * of the bits, or, without a change, the first that wrote them. The events just before @n are
+ * looked at first, then all of the tape up to there, once for all questions. ST_NO_MEMORY.
+ */
+enum status history_answer(struct reader *reader, u64 vmcs, u64 n,
+			   struct history_question *questions, unsigned count);
+
+/* "vmwrite", "exit" ... */
 const char *history_origin_name(unsigned origin);
 
 #endif

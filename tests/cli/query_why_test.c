@@ -91,6 +91,8 @@ static void an_edit_that_breaks_another_rule_says_which(void **state)
 	assert_printed("\"check\":\"VIRTUAL_NMIS\"");
 	assert_printed("\"passes_now\":[\"PIN_ALLOWED\"");
 	assert_printed("\"fails\":1,");
+	/* Nobody on the tape wrote what the edit put there. */
+	assert_not_printed("\"writer\"");
 }
 
 /* Two rules at once, in two words: each part of the remedy is needed. */
