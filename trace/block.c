@@ -113,8 +113,11 @@ void block_write(const struct block *block, u8 *to)
 
 enum status block_read(const struct chunk *chunk, struct block *block)
 {
-	struct cursor in = cursor_over(chunk->extra, chunk->extra_size);
+	struct cursor in;
 
+	if (chunk->type != CHUNK_BLOCK || chunk->extra_size < BLOCK_HEADER)
+		return ST_CORRUPT;
+	in = cursor_over(chunk->extra, chunk->extra_size);
 	block->number = cursor_u64(&in);
 	block->first_seq = cursor_u64(&in);
 	block->first_tsc = cursor_u64(&in);
@@ -125,8 +128,6 @@ enum status block_read(const struct chunk *chunk, struct block *block)
 	block->schema_id = cursor_u32(&in);
 	block->raw_size = cursor_u32(&in);
 	block->codec = cursor_u8(&in);
-	if (chunk->type != CHUNK_BLOCK || in.status != ST_OK)
-		return ST_CORRUPT;
 	if (!block->events || block->counted > block->events || block->events > block->raw_size ||
 	    block->raw_size > CODEC_MAX_RAW || block->first_seq > BLOCK_MAX_SEQ)
 		return ST_CORRUPT;
@@ -146,13 +147,14 @@ void loss_write(const struct loss *loss, u8 *to)
 
 enum status loss_read(const struct chunk *chunk, struct loss *loss)
 {
-	struct cursor in = cursor_over(chunk->extra, chunk->extra_size);
+	struct cursor in;
 
+	if (chunk->type != CHUNK_LOSS || chunk->extra_size < LOSS_HEADER)
+		return ST_CORRUPT;
+	in = cursor_over(chunk->extra, chunk->extra_size);
 	loss->first_seq = cursor_u64(&in);
 	loss->events = cursor_u32(&in);
 	loss->frames = cursor_u32(&in);
 	loss->why = cursor_u32(&in);
-	if (chunk->type != CHUNK_LOSS || in.status != ST_OK || loss->first_seq > BLOCK_MAX_SEQ)
-		return ST_CORRUPT;
-	return ST_OK;
+	return loss->first_seq > BLOCK_MAX_SEQ ? ST_CORRUPT : ST_OK;
 }
