@@ -86,16 +86,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct reader *reader;
 	char error[256] = "";
 
+	/* One in eight stays as it is. */
 	memcpy(bytes, data, size);
-	for (unsigned repaired = 0; repaired < 2; repaired++) {
-		if (repaired)
-			repair(bytes, size);
-		if (reader_open_memory("it", bytes, size, &reader, error, sizeof(error)) == ST_OK) {
-			read_all(reader);
-			reader_close(reader);
-		} else {
-			fuzz_demand(!reader && strstr(error, "'it'"));
-		}
+	if (crc32c(0, data, size) % 8)
+		repair(bytes, size);
+	if (reader_open_memory("it", bytes, size, &reader, error, sizeof(error)) == ST_OK) {
+		read_all(reader);
+		reader_close(reader);
+	} else {
+		fuzz_demand(!reader && strstr(error, "'it'"));
 	}
 	free(bytes);
 	return 0;
