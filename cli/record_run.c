@@ -39,7 +39,7 @@ struct state {
 	char line[MAX_LINE]; /* of the console, so far */
 	size_t line_length;
 	char last_line[MAX_LINE]; /* of L1 */
-	char last_hv_line[MAX_LINE];
+	char last_hv_line[MAX_LINE], hv_line_before[MAX_LINE];
 	u64 lines;
 	double started, stopped; /* stopped: when the end was asked for, 0: not yet */
 	u64 stop_word;		 /* physical address of hv's word, 0: it has none */
@@ -83,6 +83,7 @@ static void end_hv_line(struct state *state, const char *line)
 		state->stop_word = strtoull(line + sizeof(stop_word) - 1, NULL, 16);
 		return;
 	}
+	memcpy(state->hv_line_before, state->last_hv_line, sizeof(state->hv_line_before));
 	snprintf(state->last_hv_line, sizeof(state->last_hv_line), "%s", line);
 	if (!state->run->console && !state->run->quiet)
 		message("%s", line);
@@ -337,6 +338,9 @@ static int finish(struct state *state)
 		result = EXIT_DAMAGED;
 	}
 	if (!stats->head) {
+		/* hv says what is wrong, then what follows; who is not quiet has read the first. */
+		if (!state->failed && state->run->quiet && state->hv_line_before[0])
+			message("%s", state->hv_line_before);
 		if (!state->failed)
 			message("nothing was recorded: %s",
 				state->last_hv_line[0] ? state->last_hv_line
