@@ -31,6 +31,10 @@ if ! command -v dpkg-query >/dev/null; then
 	exit 0
 fi
 
+# Two groups may be asked for at once, and apt-get has one lock.
+exec 9<"$0"
+flock 9
+
 missing=
 for package in $wanted; do
 	state=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || :)
@@ -49,7 +53,7 @@ else
 fi
 
 echo "deps.sh: installing$missing" >&2
-export DEBIAN_FRONTEND=noninteractive
+as_root="$as_root env DEBIAN_FRONTEND=noninteractive"
 $as_root apt-get update -q >/dev/null || echo 'deps.sh: apt-get update failed, trying with the lists at hand' >&2
 # shellcheck disable=SC2086
 $as_root apt-get install -q -y --no-install-recommends $missing >/dev/null || {
