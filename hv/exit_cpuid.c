@@ -2,8 +2,10 @@
  * hv/exit_cpuid.c - CPUID as L1 sees it, and hv's own leaf
  */
 #include "hv/exit_l1.h"
+#include "hv/guestmem.h"
 #include "hv/hv_options.h"
 #include "hv/insn.h"
+#include "hv/mem.h"
 #include "hv/processor.h"
 #include "hv/record.h"
 #include "hv/vmcs01.h"
@@ -14,10 +16,14 @@
  * hv's leaf, for programs of L1 at any level: CPUID always exits. ECX chooses:
  *	0	is hv there? EAX = HV_CPUID_LEAF, EBX = "vmxt"
  *	1	a mark: up to 32 bytes of text in RBX, RDX, RSI, RDI
+ *	2	a part of a file, from L1 only: EDX bytes at the linear address RBX belong at offset
+ *		RDI of file RSI (enum trace_file). EAX = how many were taken: none behind the end of
+ *		the page, 0 where L1 may not read
  */
 #define HV_PRESENT	  0x74786d76u
 #define HV_DETECT	  0
 #define HV_MARK		  1
+#define HV_FILE		  2
 #define MARK_MAX	  32
 
 #define EXTENDED_LEAVES	  0x80000000u
@@ -90,6 +96,24 @@ static void mark(struct percpu *cpu)
 	record_mark(cpu, text, length);
 }
 
+static u32 send_file(struct percpu *cpu)
+{
+	const u64 linear = cpu->regs[REG_RBX];
+	const u32 length = MIN((u32)cpu->regs[REG_RDX], (u32)(PAGE_SIZE - linear % PAGE_SIZE));
+	struct guest_fault fault;
+	const void *bytes;
+	u64 gpa1;
+
+	if (exit_level(cpu) != 1 || !length ||
+	    guest_translate(cpu, linear, GUEST_READ, &gpa1, &fault) != ST_OK)
+		return 0;
+	bytes = guest_ram(gpa1, length);
+	if (!bytes)
+		return 0;
+	record_file(cpu, cpu->regs[REG_RSI], cpu->regs[REG_RDI], bytes, length);
+	return length;
+}
+
 enum exit_action l1_handle_cpuid(struct percpu *cpu)
 {
 	const u32 leaf = (u32)cpu->regs[REG_RAX], subleaf = (u32)cpu->regs[REG_RCX];
@@ -97,6 +121,10 @@ enum exit_action l1_handle_cpuid(struct percpu *cpu)
 
 	if (leaf == HV_CPUID_LEAF && subleaf == HV_MARK) {
 		mark(cpu);
+		return EXIT_SKIP;
+	}
+	if (leaf == HV_CPUID_LEAF && subleaf == HV_FILE) {
+		cpu->regs[REG_RAX] = send_file(cpu);
 		return EXIT_SKIP;
 	}
 	if (leaf == HV_CPUID_LEAF && subleaf == HV_DETECT)

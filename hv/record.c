@@ -211,6 +211,14 @@ void record_mark(struct percpu *cpu, const void *text, u32 length)
 		emit(cpu, EV_MARK, &columns, text, length);
 }
 
+void record_file(struct percpu *cpu, u64 what, u64 offset, const void *bytes, u32 length)
+{
+	const struct ev_file columns = { .what = what, .offset = offset };
+
+	if (cpu->rec)
+		emit(cpu, EV_FILE, &columns, bytes, length);
+}
+
 /* Bochs and QEMU's firmware end at this; a machine without such a port stays halted. */
 _Noreturn void record_power_off(void)
 {

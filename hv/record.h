@@ -24,6 +24,10 @@ void record_idle(struct percpu *cpu);
 /* Record a mark with @length bytes of text at the guest's RIP. */
 void record_mark(struct percpu *cpu, const void *text, u32 length);
 
+/* Record @length bytes that belong at @offset of file @what: enum trace_file, or what L1 made of
+ * it. */
+void record_file(struct percpu *cpu, u64 what, u64 offset, const void *bytes, u32 length);
+
 /* End the tape with END event @why and @text, drain all of it, and power the machine off. */
 _Noreturn void record_stop(struct percpu *cpu, enum trace_end why, const char *text);
 

@@ -2,9 +2,11 @@
 
 #include "hv/console.h"
 #include "hv/exit.h"
+#include "hv/exit_l1.h"
 #include "hv/hv_options.h"
 #include "hv/multiboot.h"
 #include "hv/record.h"
+#include "hv/vmcs01.h"
 #include "recorder/capture.h"
 #include "tests/stubs/stub_cpu.h"
 #include "tests/test.h"
@@ -171,6 +173,41 @@ static void marks_tell_the_level_of_who_made_them(void **state)
 	assert_u64(seen.events[find(EV_MARK, 1)].col[0], 2);
 }
 
+#define SEND_FILE 2
+
+static u64 l1_sends(u64 linear, u64 length)
+{
+	cpu->regs[REG_RAX] = HV_CPUID_LEAF;
+	cpu->regs[REG_RCX] = SEND_FILE;
+	cpu->regs[REG_RBX] = linear;
+	cpu->regs[REG_RDX] = length;
+	cpu->regs[REG_RSI] = FILE_MODULES;
+	cpu->regs[REG_RDI] = 0x3000;
+	stub_exit(cpu, EXIT_CPUID, 0);
+	return cpu->regs[REG_RAX];
+}
+
+static void parts_of_files_are_taken_up_to_the_end_of_their_page(void **state)
+{
+	(void)state;
+	vmwrite(VMCS_GUEST_CR0, vmread(VMCS_GUEST_CR0) & ~CR0_PG);
+	memcpy(stub_at(0x100ff0), "0123456789abcdefghij", 20);
+	assert_u64(l1_sends(0x100ff0, 5), 5);
+	assert_u64(l1_sends(0x100ff0, 20), 16);
+	assert_u64(l1_sends(0x100ff0, 0), 0);
+	assert_u64(l1_sends(MEMORY - 0x1000, 16), 0); /* hv's */
+	cpu->nested.mode = NESTED_L2;
+	assert_u64(l1_sends(0x100ff0, 5), 0);
+	cpu->nested.mode = NESTED_OFF;
+	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "")));
+	capture();
+	assert_int_equal(count(EV_FILE), 2);
+	assert_string_equal(seen.events[find(EV_FILE, 0)].text, "01234");
+	assert_string_equal(seen.events[find(EV_FILE, 1)].text, "0123456789abcdef");
+	assert_u64(seen.events[find(EV_FILE, 1)].col[EV_COLUMN(file, what)], FILE_MODULES);
+	assert_u64(seen.events[find(EV_FILE, 1)].col[EV_COLUMN(file, offset)], 0x3000);
+}
+
 static void panic_is_on_the_tape_with_where_and_why(void **state)
 {
 	(void)state;
@@ -226,6 +263,7 @@ int main(void)
 				       boot),
 		cmocka_unit_test_setup(lines_of_l1_are_events_without_their_ends, boot),
 		cmocka_unit_test_setup(marks_tell_the_level_of_who_made_them, boot),
+		cmocka_unit_test_setup(parts_of_files_are_taken_up_to_the_end_of_their_page, boot),
 		cmocka_unit_test_setup(panic_is_on_the_tape_with_where_and_why, boot),
 		cmocka_unit_test_setup(event_in_hand_is_on_the_tape_before_the_end, boot),
 		cmocka_unit_test_setup(ring_keeps_its_own_counsel_without_a_drain, boot),
