@@ -56,7 +56,7 @@ static char *event_line(void *owner, const struct model_place *place, char *to)
 
 	if (reader_seek(reader, place->n) != ST_OK || reader_next(reader, &event) != ST_OK)
 		return to;
-	return event_text(to, reader_schema(reader), event, NULL);
+	return event_text(to, reader_names(reader), event, NULL);
 }
 
 static unsigned severity_find(const char *name)

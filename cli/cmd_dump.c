@@ -47,7 +47,6 @@ static const struct option_spec spec = {
 
 struct dump {
 	struct reader *reader;
-	const struct trace_schema *schema;
 	struct query *query;
 	struct model *model; /* NULL: nobody needs it */
 	u64 matches;
@@ -84,8 +83,8 @@ static void print_event(const struct dump *dump, const struct trace_event *event
 		return;
 	}
 	to = out_room(EVENT_JSON_MAX);
-	out_took(opt.json ? event_json(to, dump->schema, event, n, dump->model)
-			  : event_text(to, dump->schema, event, dump->model));
+	out_took(opt.json ? event_json(to, reader_names(dump->reader), event, n, dump->model)
+			  : event_text(to, reader_names(dump->reader), event, dump->model));
 	if (opt.expand)
 		print_items(dump, event, n);
 }
@@ -129,9 +128,8 @@ int cmd_dump(int argc, char **argv)
 	if (opt.console && (opt.json || opt.expand))
 		die("--console goes alone; for JSON use --json -f kind==console");
 	dump.reader = tape_arg_open(count, argv + 1, &range);
-	dump.schema = reader_schema(dump.reader);
-	if (opt.filter &&
-	    query_compile(opt.filter, dump.schema, &dump.query, error, sizeof(error)) != ST_OK)
+	if (opt.filter && query_compile(opt.filter, reader_schema(dump.reader), &dump.query, error,
+					sizeof(error)) != ST_OK)
 		die("%s", error);
 	if (wants_model(&dump)) {
 		dump.model = model_new();

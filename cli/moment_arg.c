@@ -119,7 +119,7 @@ const char *moment_event_line(struct reader *reader, u64 n)
 
 	if (reader_seek(reader, n) != ST_OK || reader_next(reader, &event) != ST_OK)
 		return "";
-	end = event_text(line, reader_schema(reader), event, NULL);
+	end = event_text(line, reader_names(reader), event, NULL);
 	end[-1] = 0;
 	return line;
 }

@@ -2,6 +2,7 @@
 
 #include "replay/names.h"
 #include "replay/put.h"
+#include "replay/symbols.h"
 #include "trace/text.h"
 
 char *json_string(char *to, const void *text, size_t count)
@@ -52,6 +53,22 @@ static char *put_start(char *to, const struct trace_event *event, u64 n, const c
 	to = put_dec(put_text(to, ",\"level\":"), event->level);
 	to = put_name(put_key(to, "kind"), kind, event->kind);
 	return event->rip ? put_hex_string(put_key(to, "rip"), event->rip) : to;
+}
+
+static char *put_symbol(char *to, const struct symbols *symbols, const struct trace_event *event)
+{
+	const struct symbol *const symbol =
+		event->rip ? symbols_find(symbols, event->level, event->rip) : NULL;
+	char text[SYMBOLS_MAX_NAME];
+	size_t length;
+
+	if (!symbol)
+		return to;
+	length = symbols_text(symbols, event->level, event->rip, text);
+	to = json_string(put_key(to, "symbol"), text, length);
+	if (symbol->module)
+		to = json_string(put_key(to, "module"), symbol->module, strlen(symbol->module));
+	return to;
 }
 
 static char *put_field_name(char *to, u64 encoding)
@@ -199,21 +216,22 @@ static char *put_hex_bytes(char *to, const u8 *bytes, u32 count)
 	return put_char(to, '"');
 }
 
-char *event_json(char *to, const struct trace_schema *schema, const struct trace_event *event,
-		 u64 n, const struct model *model)
+char *event_json(char *to, const struct event_names *names, const struct trace_event *event, u64 n,
+		 const struct model *model)
 {
-	const struct trace_kind_info *const kind = trace_schema_kind(schema, event->kind);
+	const struct trace_kind_info *const kind = trace_schema_kind(names->schema, event->kind);
 
 	to = put_start(to, event, n, kind ? kind->name : NULL);
+	to = put_symbol(to, names->symbols, event);
 	if (kind)
 		to = put_columns(to, kind, event);
 	if (event->kind == EV_VMWRITE)
 		to = put_old(to, model, ((const struct ev_vmwrite *)event->col)->vmcs,
 			     ((const struct ev_vmwrite *)event->col)->field);
 	if (event->item_count) {
-		to = put_items(to, schema, event, ITEMS_FIELDS, "fields");
-		to = put_items(to, schema, event, ITEMS_REGS, "regs");
-		to = put_items(to, schema, event, ITEMS_CONSULTED, "consulted");
+		to = put_items(to, names->schema, event, ITEMS_FIELDS, "fields");
+		to = put_items(to, names->schema, event, ITEMS_REGS, "regs");
+		to = put_items(to, names->schema, event, ITEMS_CONSULTED, "consulted");
 	}
 	if (event->byte_count && event->kind == EV_PAGE)
 		to = put_hex_bytes(put_key(to, "bytes"), event->bytes, event->byte_count);

@@ -11,14 +11,14 @@
 #ifndef REPLAY_EVENT_JSON_H
 #define REPLAY_EVENT_JSON_H
 
+#include "replay/event_names.h"
 #include "replay/model.h"
-#include "trace/schema.h"
 
 #define EVENT_JSON_MAX KIB(64)
 
 /* Like event_text(); a line of at most EVENT_JSON_MAX bytes for event number @n. */
-char *event_json(char *to, const struct trace_schema *schema, const struct trace_event *event,
-		 u64 n, const struct model *model);
+char *event_json(char *to, const struct event_names *names, const struct trace_event *event, u64 n,
+		 const struct model *model);
 
 /* The line of kind vmcs12_write for item @index; nothing (@to) when it is no VMCS field. */
 char *event_json_item(char *to, const struct trace_event *event, u64 n, u32 index,

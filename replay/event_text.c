@@ -2,21 +2,24 @@
 
 #include "replay/names.h"
 #include "replay/put.h"
+#include "replay/symbols.h"
 #include "trace/text.h"
 #include "vmx/qual.h"
 
-#define RIP_COLUMN 12
-#define NAME_WIDTH 10
-#define INDENT	   2 /* of L2 */
+#define RIP_COLUMN   12
+#define RIP_WIDTH    17
+#define SYMBOL_WIDTH 34
+#define NAME_WIDTH   10
+#define INDENT	     2 /* of L2 */
 
-#define DECODED	   512
+#define DECODED	     512
 
-#define VECTOR_PF  14
+#define VECTOR_PF    14
 
 /* A line while it is written. */
 struct line {
 	char *start;
-	const struct trace_schema *schema;
+	const struct event_names *names;
 	const struct trace_kind_info *kind;
 	const struct trace_event *event;
 	const struct model *model;
@@ -449,13 +452,29 @@ static size_t indent(u8 level)
 	return RIP_COLUMN + (level > 1 ? (size_t)(MIN(level, (u8)3) - 1) * INDENT : 0);
 }
 
-char *event_text(char *to, const struct trace_schema *schema, const struct trace_event *event,
+/* The RIP of the event: its name where it has one, padded so that what follows is in a column. */
+static char *put_rip(const struct line *line, char *to)
+{
+	const size_t width = line->names->symbols ? SYMBOL_WIDTH : RIP_WIDTH;
+	char *const start = to;
+	size_t length = 0;
+
+	if (line->event->rip)
+		length = symbols_text(line->names->symbols, line->event->level, line->event->rip,
+				      to);
+	to += length;
+	if (line->event->rip && !length)
+		to = put_hex_digits(to, line->event->rip, 16);
+	return put_pad(to, start, width, 1);
+}
+
+char *event_text(char *to, const struct event_names *names, const struct trace_event *event,
 		 const struct model *model)
 {
 	struct line line = {
 		.start = to,
-		.schema = schema,
-		.kind = trace_schema_kind(schema, event->kind),
+		.names = names,
+		.kind = trace_schema_kind(names->schema, event->kind),
 		.event = event,
 		.model = model,
 	};
@@ -463,9 +482,7 @@ char *event_text(char *to, const struct trace_schema *schema, const struct trace
 
 	to = event_text_position(to, event->cpu, event->seq);
 	to = put_pad(to, line.start, indent(event->level), 1);
-	if (event->rip)
-		to = put_hex_digits(to, event->rip, 16);
-	to = put_pad(to, line.start, indent(event->level) + 17, 1);
+	to = put_rip(&line, to);
 	if (!line.kind) {
 		to = put_dec(put_text(to, "kind "), event->kind);
 		return put_char(to, '\n');
@@ -494,7 +511,7 @@ char *event_text_item(char *to, const struct trace_event *event, u32 index,
 	vmcs = event->kind == EV_L2_EXIT ? ((const struct ev_l2_exit *)event->col)->vmcs
 					 : ((const struct ev_l2_entry *)event->col)->vmcs;
 	to = event_text_position(to, event->cpu, event->seq);
-	to = put_pad(to, start, indent(1) + 17, 1);
+	to = put_pad(to, start, indent(1) + RIP_WIDTH, 1);
 	to = put_text(to, "  vmcs12_write ");
 	to = put_char(put_field_name(to, item->id), ' ');
 	to = put_hex(put_old(to, model, vmcs, item->id), item->value);

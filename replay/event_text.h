@@ -4,24 +4,25 @@
  *	@c0:1850  ffffffffc05d4f88  vmwrite   guest_cr4 0x0 -> 0x2668
  *	@c0:1853    0000000000001004  l2_exit   cpuid
  *
- * What L2 executed is indented. The position pastes back into every command. An outcome is named
- * when it is not success.
+ * What L2 executed is indented. The position pastes back into every command. Where there are
+ * symbols, "function+0x12" stands for an address that has a name. An outcome is named when it is
+ *not success.
  */
 #ifndef REPLAY_EVENT_TEXT_H
 #define REPLAY_EVENT_TEXT_H
 
+#include "replay/event_names.h"
 #include "replay/model.h"
-#include "trace/schema.h"
 
 /* Bytes that any line can take. */
 #define EVENT_TEXT_MAX KIB(32)
 
 /*
- * Writes @event, of a tape with @schema, at @to (EVENT_TEXT_MAX bytes), with a newline behind it
+ * Writes @event, of a tape with @names, at @to (EVENT_TEXT_MAX bytes), with a newline behind it
  * and no 0, and returns the byte behind that. @model is in the state before the event and tells old
  * values of fields; NULL: they are left out.
  */
-char *event_text(char *to, const struct trace_schema *schema, const struct trace_event *event,
+char *event_text(char *to, const struct event_names *names, const struct trace_event *event,
 		 const struct model *model);
 
 /* A line for item @index of @event when it is a VMCS field, nothing (@to) otherwise. */

@@ -33,7 +33,8 @@ struct reader {
 	struct tape tape;
 	bool mapped;
 	struct trace_schema schema;
-	char names[SCHEMA_MAX_SIZE];
+	char schema_text[SCHEMA_MAX_SIZE];
+	struct event_names names;
 	char *path;
 	struct reader_info info;
 	struct track *tracks;
@@ -78,7 +79,7 @@ static enum status take_schema(struct reader *reader, char *error, size_t size)
 		needed |= chunk->type == CHUNK_BLOCK;
 		if (chunk->type != CHUNK_SCHEMA || chunk_read_payload(&in, chunk) != ST_OK)
 			continue;
-		status = trace_schema_parse(&reader->schema, reader->names, chunk->payload,
+		status = trace_schema_parse(&reader->schema, reader->schema_text, chunk->payload,
 					    chunk->size);
 		if (status == ST_OK)
 			return ST_OK;
@@ -242,6 +243,8 @@ static struct reader *new_reader(const char *path, char *error, size_t size)
 
 	if (!reader)
 		snprintf(error, size, "'%s': %s", path, status_text(ST_NO_MEMORY));
+	else
+		reader->names.schema = &reader->schema;
 	return reader;
 }
 
@@ -461,6 +464,16 @@ enum status reader_find(struct reader *reader, u16 cpu, u64 seq, u64 *n)
 const struct trace_schema *reader_schema(const struct reader *reader)
 {
 	return &reader->schema;
+}
+
+const struct event_names *reader_names(const struct reader *reader)
+{
+	return &reader->names;
+}
+
+void reader_set_symbols(struct reader *reader, const struct symbols *symbols)
+{
+	reader->names.symbols = symbols;
 }
 
 const struct reader_info *reader_info(const struct reader *reader)

@@ -12,8 +12,8 @@
 #ifndef REPLAY_READER_H
 #define REPLAY_READER_H
 
+#include "replay/event_names.h"
 #include "trace/event.h"
-#include "trace/schema.h"
 
 struct reader;
 
@@ -49,6 +49,11 @@ enum status reader_seek(struct reader *reader, u64 n);
 enum status reader_find(struct reader *reader, u16 cpu, u64 seq, u64 *n);
 
 const struct trace_schema *reader_schema(const struct reader *reader);
+
+/* What names the numbers of this tape: its schema, and the symbols that were set, which stay the
+ * caller's. */
+const struct event_names *reader_names(const struct reader *reader);
+void reader_set_symbols(struct reader *reader, const struct symbols *symbols);
 
 /* What is known without reading the blocks. Damage inside blocks is added as it is met. */
 struct reader_info {

@@ -1,6 +1,7 @@
 #include "replay/event_json.h"
 #include "replay/event_text.h"
 #include "replay/put.h"
+#include "replay/symbols.h"
 #include "tests/test.h"
 #include "vmx/tables.h"
 
@@ -24,11 +25,20 @@ static const struct trace_event l2_exit =
 	EVENT_OF(L2_EXIT, (&(struct ev_l2_exit){ .reason = EXIT_IO, .vmcs = 0x2000 }), .level = 2,
 		 .rip = 0x1004, .items = exit_items, .item_count = ARRAY_SIZE(exit_items));
 
+static struct event_names names;
+
+static int set_names(void **state)
+{
+	(void)state;
+	names = (struct event_names){ .schema = trace_schema_builtin() };
+	return 0;
+}
+
 static const char *text_of(const struct trace_event *event, const struct model *model)
 {
 	static char line[EVENT_TEXT_MAX];
 
-	*event_text(line, trace_schema_builtin(), event, model) = 0;
+	*event_text(line, &names, event, model) = 0;
 	return line;
 }
 
@@ -36,7 +46,7 @@ static const char *json_of(const struct trace_event *event, const struct model *
 {
 	static char line[EVENT_JSON_MAX];
 
-	*event_json(line, trace_schema_builtin(), event, 100, model) = 0;
+	*event_json(line, &names, event, 100, model) = 0;
 	return line;
 }
 
@@ -154,11 +164,33 @@ static void a_kind_of_another_version_is_shown_by_its_columns(void **state)
 	trace_schema_add_kind(schema, "novelty", 120, KEY_COL0, 0);
 	trace_schema_add_column(schema, "count", TYPE_NUM, PREDICTOR_SITE);
 	trace_schema_add_column(schema, "where", 99, PREDICTOR_SITE);
-	*event_text(line, schema, &event, NULL) = 0;
+	*event_text(line, &(struct event_names){ .schema = schema }, &event, NULL) = 0;
 	assert_string_equal(line, "@c0:0                        novelty   count=5 where=0x1000\n");
-	*event_text(line, trace_schema_builtin(), &event, NULL) = 0;
+	*event_text(line, &names, &event, NULL) = 0;
 	assert_string_equal(line, "@c0:0                        kind 120\n");
 	free(schema);
+}
+
+static void addresses_with_a_name_are_shown_by_it(void **state)
+{
+	static const struct symbol vmx = { 0xffffffffc05d4f00, 0x100, "vmx_set_cr4", "kvm_intel" };
+	struct symbols *const symbols = symbols_new();
+
+	(void)state;
+	assert_int_equal(symbols_add(symbols, 1, &vmx, true), ST_OK);
+	symbols_seal(symbols);
+	names.symbols = symbols;
+	assert_string_equal(
+		text_of(&vmwrite, NULL),
+		"@c1:42      vmx_set_cr4+0x88                  vmwrite   guest_cr4 0x2668\n");
+	assert_non_null(strstr(json_of(&vmwrite, NULL), "\"rip\":\"0xffffffffc05d4f88\","
+							"\"symbol\":\"vmx_set_cr4+0x88\","
+							"\"module\":\"kvm_intel\","));
+	/* L2 has none. */
+	assert_non_null(strstr(text_of(&l2_exit, NULL), "  0000000000001004  "));
+	assert_null(strstr(json_of(&l2_exit, NULL), "symbol"));
+	names.symbols = NULL;
+	symbols_free(symbols);
 }
 
 static void items_become_lines_of_their_own(void **state)
@@ -251,6 +283,7 @@ int main(void)
 		cmocka_unit_test(l2_is_indented_and_its_exit_decoded),
 		cmocka_unit_test(the_old_value_comes_from_the_model),
 		cmocka_unit_test(a_kind_of_another_version_is_shown_by_its_columns),
+		cmocka_unit_test(addresses_with_a_name_are_shown_by_it),
 		cmocka_unit_test(items_become_lines_of_their_own),
 		cmocka_unit_test(json_has_the_columns_by_name),
 		cmocka_unit_test(json_says_how_an_instruction_failed),
@@ -258,5 +291,5 @@ int main(void)
 		cmocka_unit_test(numbers_are_written_without_libc),
 	};
 
-	return cmocka_run_group_tests_name("replay/event_text", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("replay/event_text", tests, set_names, NULL);
 }

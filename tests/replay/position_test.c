@@ -165,7 +165,7 @@ static void check_line(const char *line, const char *end, size_t room)
 static void any_event_becomes_a_line_of_text_and_of_json(void **state)
 {
 	struct reader *const reader = open_tape();
-	const struct trace_schema *const schema = reader_schema(reader);
+	const struct event_names *const names = reader_names(reader);
 	struct model *const model = model_new();
 	char *const line = malloc(EVENT_JSON_MAX);
 	const struct trace_event *event;
@@ -173,8 +173,8 @@ static void any_event_becomes_a_line_of_text_and_of_json(void **state)
 
 	(void)state;
 	for (; reader_next(reader, &event) == ST_OK; n++) {
-		check_line(line, event_text(line, schema, event, model), EVENT_TEXT_MAX);
-		check_line(line, event_json(line, schema, event, n, model), EVENT_JSON_MAX);
+		check_line(line, event_text(line, names, event, model), EVENT_TEXT_MAX);
+		check_line(line, event_json(line, names, event, n, model), EVENT_JSON_MAX);
 		for (u32 i = 0; i < event->item_count; i++)
 			if (event->items[i].id < ITEM_REG && event->kind == EV_L2_EXIT) {
 				check_line(line, event_text_item(line, event, i, model),

@@ -1,0 +1,259 @@
+#include "replay/symbols.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEVELS	   2
+#define TEXT_CHUNK KIB(256)
+
+struct entry {
+	struct symbol symbol;
+	u64 end;      /* of what belongs to it */
+	size_t order; /* of those at one address, the lowest counts */
+};
+
+struct level {
+	struct entry *entries; /* sealed: by address, one for each address */
+	size_t count;
+	size_t room;
+	const struct entry **by_name;
+};
+
+/* Texts never move, so that symbols can point to them. */
+struct text {
+	struct text *next;
+	size_t used, room;
+	char bytes[];
+};
+
+struct symbols {
+	struct level levels[LEVELS];
+	struct text *texts;
+	const char *last_module; /* modules come in long runs */
+	size_t added;
+	bool sealed;
+};
+
+struct symbols *symbols_new(void)
+{
+	return calloc(1, sizeof(struct symbols));
+}
+
+void symbols_free(struct symbols *symbols)
+{
+	if (!symbols)
+		return;
+	for (unsigned i = 0; i < LEVELS; i++) {
+		free(symbols->levels[i].entries);
+		free(symbols->levels[i].by_name);
+	}
+	while (symbols->texts) {
+		struct text *const next = symbols->texts->next;
+
+		free(symbols->texts);
+		symbols->texts = next;
+	}
+	free(symbols);
+}
+
+/* --- filling ---------------------------------------------------------------------------------- */
+
+static const char *keep(struct symbols *symbols, const char *text)
+{
+	const size_t size = strlen(text) + 1;
+	struct text *last = symbols->texts;
+	char *to;
+
+	if (!last || last->room - last->used < size) {
+		const size_t room = MAX(size, (size_t)TEXT_CHUNK);
+
+		last = malloc(sizeof(*last) + room);
+		if (!last)
+			return NULL;
+		*last = (struct text){ .next = symbols->texts, .room = room };
+		symbols->texts = last;
+	}
+	to = last->bytes + last->used;
+	last->used += size;
+	return memcpy(to, text, size);
+}
+
+static struct entry *new_entry(struct level *level)
+{
+	if (level->count == level->room) {
+		const size_t room = MAX(2 * level->room, (size_t)1024);
+		void *const entries = realloc(level->entries, room * sizeof(*level->entries));
+
+		if (!entries)
+			return NULL;
+		level->entries = entries;
+		level->room = room;
+	}
+	return &level->entries[level->count++];
+}
+
+enum status symbols_add(struct symbols *symbols, unsigned level, const struct symbol *symbol,
+			bool global)
+{
+	struct symbol kept = *symbol;
+	struct entry *entry;
+
+	if (symbol->module &&
+	    (!symbols->last_module || strcmp(symbol->module, symbols->last_module))) {
+		symbols->last_module = keep(symbols, symbol->module);
+		if (!symbols->last_module)
+			return ST_NO_MEMORY;
+	}
+	kept.module = symbol->module ? symbols->last_module : NULL;
+	kept.name = keep(symbols, symbol->name);
+	entry = new_entry(&symbols->levels[level - 1]);
+	if (!kept.name || !entry)
+		return ST_NO_MEMORY;
+	*entry = (struct entry){ .symbol = kept, .order = symbols->added++ };
+	if (!global)
+		entry->order |= BIT(63);
+	symbols->sealed = false;
+	return ST_OK;
+}
+
+/* --- sealing ---------------------------------------------------------------------------------- */
+
+static int by_address(const void *a, const void *b)
+{
+	const struct entry *const x = a, *const y = b;
+
+	if (x->symbol.address != y->symbol.address)
+		return x->symbol.address < y->symbol.address ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct entry *const *const x = a, *const *const y = b;
+	const int order = strcmp((*x)->symbol.name, (*y)->symbol.name);
+
+	return order ? order : by_address(*x, *y);
+}
+
+/* The end of what belongs to entry @i: by its size, else where the next of its module begins. */
+static u64 end_of(const struct level *level, size_t i)
+{
+	const struct symbol *const symbol = &level->entries[i].symbol;
+	u64 end;
+
+	if (!__builtin_add_overflow(symbol->address, symbol->size, &end) && symbol->size)
+		return end;
+	if (i + 1 == level->count || level->entries[i + 1].symbol.module != symbol->module)
+		return symbol->address + 1;
+	return level->entries[i + 1].symbol.address;
+}
+
+static void seal_level(struct level *level)
+{
+	size_t kept = 0;
+
+	if (!level->count)
+		return;
+	qsort(level->entries, level->count, sizeof(*level->entries), by_address);
+	for (size_t i = 0; i < level->count; i++)
+		if (!kept ||
+		    level->entries[i].symbol.address != level->entries[kept - 1].symbol.address)
+			level->entries[kept++] = level->entries[i];
+	level->count = kept;
+	for (size_t i = 0; i < kept; i++)
+		level->entries[i].end = end_of(level, i);
+
+	free(level->by_name);
+	/* Without memory for it, names are searched one by one. */
+	level->by_name = malloc(kept * sizeof(const struct entry *));
+	if (!level->by_name)
+		return;
+	for (size_t i = 0; i < kept; i++)
+		level->by_name[i] = &level->entries[i];
+	qsort(level->by_name, kept, sizeof(const struct entry *), by_name);
+}
+
+void symbols_seal(struct symbols *symbols)
+{
+	if (symbols->sealed)
+		return;
+	for (unsigned i = 0; i < LEVELS; i++)
+		seal_level(&symbols->levels[i]);
+	symbols->sealed = true;
+}
+
+/* --- looking up ------------------------------------------------------------------------------- */
+
+static const struct level *level_of(const struct symbols *symbols, unsigned level)
+{
+	return symbols && level >= 1 && level <= LEVELS ? &symbols->levels[level - 1] : NULL;
+}
+
+size_t symbols_count(const struct symbols *symbols, unsigned level)
+{
+	const struct level *const in = level_of(symbols, level);
+
+	return in ? in->count : 0;
+}
+
+const struct symbol *symbols_find(const struct symbols *symbols, unsigned level, u64 address)
+{
+	const struct level *const in = level_of(symbols, level);
+	size_t low = 0, high;
+
+	if (!in)
+		return NULL;
+	for (high = in->count; low < high;) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (in->entries[middle].symbol.address <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!low || address >= in->entries[low - 1].end)
+		return NULL;
+	return &in->entries[low - 1].symbol;
+}
+
+const struct symbol *symbols_named(const struct symbols *symbols, unsigned level, const char *name)
+{
+	const struct level *const in = level_of(symbols, level);
+	size_t low = 0, high;
+
+	if (!in)
+		return NULL;
+	if (!in->by_name) {
+		for (size_t i = 0; i < in->count; i++)
+			if (!strcmp(in->entries[i].symbol.name, name))
+				return &in->entries[i].symbol;
+		return NULL;
+	}
+	for (high = in->count; low < high;) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (strcmp(in->by_name[middle]->symbol.name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == in->count || strcmp(in->by_name[low]->symbol.name, name))
+		return NULL;
+	return &in->by_name[low]->symbol;
+}
+
+size_t symbols_text(const struct symbols *symbols, unsigned level, u64 address, char *to)
+{
+	const struct symbol *const symbol = symbols_find(symbols, level, address);
+	int length;
+
+	if (!symbol)
+		return 0;
+	if (symbol->address == address)
+		length = snprintf(to, SYMBOLS_MAX_NAME, "%s", symbol->name);
+	else
+		length = snprintf(to, SYMBOLS_MAX_NAME, "%.*s+0x%llx", SYMBOLS_MAX_NAME - 20,
+				  symbol->name, (unsigned long long)(address - symbol->address));
+	return MIN((size_t)length, (size_t)SYMBOLS_MAX_NAME - 1);
+}
