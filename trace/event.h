@@ -70,6 +70,21 @@ enum trace_item_id {
 #undef ITEM
 };
 
+/*
+ * Fields of VMCSs that are not L1's have ids of their own behind ITEM_VMCS02 and ITEM_VMCS01, from
+ * their encodings without bit 0 (full or high half) and bit 12 (reserved).
+ */
+static inline u32 trace_item_id(u32 first, u32 encoding)
+{
+	return first + (u32)(BITS(encoding, 11, 1) | BITS(encoding, 14, 13) << 11);
+}
+
+/* The encoding of the field that @id, an id of ITEM_VMCS02 or ITEM_VMCS01, names. */
+static inline u32 trace_item_field(u32 id)
+{
+	return (u32)(BITS(id, 10, 0) << 1 | BITS(id, 12, 11) << 13);
+}
+
 struct trace_item {
 	u32 id; /* trace/items.def */
 	u64 value;

@@ -107,6 +107,7 @@ size_t trace_text_outcome(char *to, size_t size, u64 outcome, u64 error)
 size_t trace_text_item(char *to, size_t size, const struct trace_schema *schema, u32 id)
 {
 	const struct trace_item_range *const range = trace_schema_range(schema, id);
+	size_t length;
 
 	if (!range)
 		return put_hex(to, size, id);
@@ -116,6 +117,11 @@ size_t trace_text_item(char *to, size_t size, const struct trace_schema *schema,
 		return fmt(to, size, "%s", vmx_reg_name(id - ITEM_REG));
 	if (range->count == 1)
 		return fmt(to, size, "%s", range->name);
+	if (range->first == ITEM_VMCS02 || range->first == ITEM_VMCS01) {
+		length = fmt(to, size, "%s:", range->name);
+		return length + put_field(to + MIN(length, size), size - MIN(length, size),
+					  trace_item_field(id));
+	}
 	return fmt(to, size, "%s:%u", range->name, id - range->first);
 }
 

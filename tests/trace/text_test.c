@@ -1,5 +1,6 @@
 #include "tests/test.h"
 #include "trace/text.h"
+#include "vmx/tables.h"
 
 static void values_read_as_their_type_says(void **state)
 {
@@ -79,6 +80,7 @@ static void items_are_named_by_their_range(void **state)
 		{ 0x4402, "exit_reason" },	     { ITEM_REG + 8, "r8" },
 		{ ITEM_EPT12 + 4, "ept12:4" },	     { ITEM_VTPR, "vtpr" },
 		{ ITEM_MSR_LOAD + 3, "msr_load:3" }, { 0xffff, "0xffff" },
+		{ ITEM_VMCS02, "vmcs02:vpid" },	     { ITEM_EPT02 + 1, "ept02:1" },
 	};
 	char text[TRACE_TEXT_SIZE];
 
@@ -86,6 +88,23 @@ static void items_are_named_by_their_range(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		trace_text_item(text, sizeof(text), trace_schema_builtin(), rows[i].id);
 		assert_string_equal(text, rows[i].text);
+	}
+}
+
+static void every_field_has_an_item_of_vmcs01_and_of_vmcs02(void **state)
+{
+	char text[TRACE_TEXT_SIZE], name[TRACE_TEXT_SIZE];
+
+	(void)state;
+	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
+		const u32 encoding = vmcs_fields[ix].encoding;
+
+		assert_int_equal(trace_item_field(trace_item_id(ITEM_VMCS02, encoding)), encoding);
+		assert_int_equal(trace_item_field(trace_item_id(ITEM_VMCS01, encoding)), encoding);
+		trace_text_item(text, sizeof(text), trace_schema_builtin(),
+				trace_item_id(ITEM_VMCS01, encoding));
+		snprintf(name, sizeof(name), "vmcs01:%s", vmcs_fields[ix].name);
+		assert_string_equal(text, name);
 	}
 }
 
@@ -124,6 +143,7 @@ int main(void)
 		cmocka_unit_test(the_longest_mode_has_room),
 		cmocka_unit_test(outcomes_name_their_error),
 		cmocka_unit_test(items_are_named_by_their_range),
+		cmocka_unit_test(every_field_has_an_item_of_vmcs01_and_of_vmcs02),
 		cmocka_unit_test(a_whole_event_is_one_line),
 	};
 	return cmocka_run_group_tests_name("trace/text", tests, NULL, NULL);
