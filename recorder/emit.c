@@ -139,6 +139,7 @@ static void seal_to(struct rec *rec, struct sealed *sealed)
 		.schema_id = trace_schema_builtin()->id,
 		.raw_size = (u32)trace_encoder_finish(rec->encoder, sealed->raw),
 		.codec = BLOCK_RAW,
+		.kinds = state->kinds,
 	};
 	rec->dropped = 0;
 }

@@ -108,7 +108,8 @@ void block_write(const struct block *block, u8 *to)
 	to = put32(to, block->dropped);
 	to = put32(to, block->schema_id);
 	to = put32(to, block->raw_size);
-	put32(to, block->codec); /* and three unused bytes */
+	to = put32(to, block->codec); /* and three unused bytes */
+	put64(to, block->kinds);
 }
 
 enum status block_read(const struct chunk *chunk, struct block *block)
@@ -128,6 +129,8 @@ enum status block_read(const struct chunk *chunk, struct block *block)
 	block->schema_id = cursor_u32(&in);
 	block->raw_size = cursor_u32(&in);
 	block->codec = cursor_u8(&in);
+	cursor_take(&in, 3);
+	block->kinds = cursor_u64(&in);
 	if (!block->events || block->counted > block->events || block->events > block->raw_size ||
 	    block->raw_size > CODEC_MAX_RAW || block->first_seq > BLOCK_MAX_SEQ)
 		return ST_CORRUPT;

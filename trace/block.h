@@ -62,7 +62,7 @@ void chunk_find(struct cursor *in);
 enum block_codec { BLOCK_RAW, BLOCK_ZSTD };
 
 /* What the header of a BLCK chunk adds. */
-#define BLOCK_HEADER  56
+#define BLOCK_HEADER  64
 #define BLOCK_MAX_SEQ (~0ull >> 2) /* so that sums of counts do not overflow */
 
 struct block {
@@ -76,7 +76,14 @@ struct block {
 	u32 schema_id; /* struct trace_schema */
 	u32 raw_size;  /* of the payload before packing, at most CODEC_MAX_RAW */
 	u8 codec;      /* enum block_codec */
+	u64 kinds;     /* block_kind() of each kind that it has events of */
 };
+
+/* The bit of kind @id in block->kinds; kinds from 63 on share one. */
+static inline u64 block_kind(unsigned id)
+{
+	return BIT(MIN(id, 63u));
+}
 
 void block_write(const struct block *block, u8 *to);
 

@@ -249,6 +249,7 @@ static ALWAYS_INLINE void end_event(struct trace_encoder *encoder, const struct 
 	put_op(encoder, op);
 	encoder->state.events++;
 	encoder->state.counted += plan->counted;
+	encoder->state.kinds |= plan->kinds;
 }
 
 static ALWAYS_INLINE u64 take_delta(struct trace_encoder *encoder, const struct trace_event *event,

@@ -45,6 +45,7 @@ bool trace_encoder_has_room(const struct trace_encoder *encoder);
 struct trace_encoder_state {
 	u32 events;
 	u32 counted;
+	u64 kinds; /* block_kind() of each kind that was encoded */
 	u64 first_tsc;
 	u64 last_tsc;
 };

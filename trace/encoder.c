@@ -19,6 +19,7 @@ static struct plan make_plan(const struct trace_schema *schema, const struct tra
 		.last_count = kind->last_count,
 		.last_mask = kind->last_mask,
 		.counted = kind->flags & KIND_COUNTED,
+		.kinds = block_kind(kind->id),
 	};
 
 	if (kind->key_cell != SCHEMA_NONE && kind->key_cell == schema->vmcs_cell)

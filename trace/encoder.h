@@ -6,6 +6,7 @@
 #ifndef TRACE_ENCODER_H
 #define TRACE_ENCODER_H
 
+#include "trace/block.h"
 #include "trace/encode.h"
 #include "trace/streams.h"
 
@@ -32,6 +33,7 @@
 struct plan {
 	const struct trace_column *columns; /* NULL where the schema has no such kind */
 	u8 counted;
+	u64 kinds; /* block_kind() */
 	u8 column_count;
 	u8 first; /* column that comparing begins with: behind the key, where that is one */
 	u8 flags;

@@ -26,6 +26,7 @@ struct blocks {
 	unsigned count;
 	unsigned packed;
 	unsigned pinned;
+	unsigned framed; /* say that they have key frames */
 	unsigned losses;
 	struct loss loss;
 	u64 next_seq; /* of the last block, and what follows it */
@@ -53,6 +54,7 @@ static void take(void *owner, const struct chunk *chunk)
 	blocks->next_seq = block.first_seq + block.events;
 	blocks->next_number = block.number + 1;
 	blocks->count++;
+	blocks->framed += block.kinds & block_kind(EV_VMX_STATE) ? 1 : 0;
 	blocks->packed += block.codec == BLOCK_ZSTD;
 	blocks->pinned += chunk->flags & CHUNK_PINNED;
 }
@@ -88,6 +90,7 @@ static void key_frames_begin_every_block(void **state)
 	rec_flush(recording.rec);
 	chunks_of(&recording, take, &blocks);
 	assert_true(blocks.count > 5);
+	assert_int_equal(blocks.framed, blocks.count - blocks.pinned);
 	/* Of the block that stayed empty nothing was written. */
 	assert_int_equal(recording.key_frames, blocks.count - blocks.pinned + 1);
 	assert_u64(blocks.next_seq, 8 + 10000 + recording.key_frames - 1);

@@ -125,7 +125,8 @@ static const struct block good = { .number = 3,
 				   .dropped = 7,
 				   .schema_id = 0x12345678,
 				   .raw_size = sizeof(payload) + 10,
-				   .codec = BLOCK_ZSTD };
+				   .codec = BLOCK_ZSTD,
+				   .kinds = BIT(1) | BIT(63) };
 
 static enum status read_block(const struct block *block, u32 type, u16 extra_size,
 			      struct block *back)
@@ -158,6 +159,7 @@ static void a_block_header_comes_back(void **state)
 		assert_int_equal(back.dropped, good.dropped);
 		assert_int_equal(back.schema_id, good.schema_id);
 		assert_int_equal(back.raw_size, good.raw_size);
+		assert_u64(back.kinds, good.kinds);
 		assert_int_equal(back.codec, good.codec);
 	}
 }
