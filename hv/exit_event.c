@@ -32,9 +32,9 @@ static u64 processor_mode(const struct percpu *cpu, u64 rflags)
 _Static_assert(MODE_CS_D == MODE_CS_L + 1, "bits 14:13 of access rights");
 _Static_assert(MODE_MOV_SS == MODE_STI + 1, "bits 1:0 of interruptibility");
 
-/* The kind with the most columns that a handler fills. */
+/* The kind with the most columns that a handler fills; none fills regs. */
 #define EVENT(KIND, name, id, key, flags, title, columns) \
-	_Static_assert(sizeof(struct ev_##name) <= sizeof(struct ev_vmxon), #name);
+	_Static_assert(id == EV_REGS || sizeof(struct ev_##name) <= sizeof(struct ev_vmxon), #name);
 #include "trace/events.def"
 #undef EVENT
 

@@ -147,7 +147,10 @@ static s32 compile_comparison(struct query *query, const struct query_node *node
 		step.value = node->value;
 		break;
 	case SOURCE_ITEM:
-		if (!(kind->flags & KIND_ITEMS))
+		step.column = column_of(kind, node->column);
+		if (step.column != SCHEMA_NONE)
+			step.source = SOURCE_COLUMN;
+		else if (!(kind->flags & KIND_ITEMS))
 			return no;
 		break;
 	default:

@@ -24,7 +24,7 @@ enum query_source {
 	SOURCE_TEXT,
 	SOURCE_COLUMN, /* of the name @column */
 	SOURCE_FIELD,  /* the VMCS field with index @id, wherever the event has it */
-	SOURCE_ITEM,   /* the item @id */
+	SOURCE_ITEM,   /* the column @column of kinds that have it, else the item @id */
 };
 
 enum query_op { QOP_EQ, QOP_NE, QOP_LT, QOP_LE, QOP_GT, QOP_GE, QOP_CONTAINS };

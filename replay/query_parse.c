@@ -131,14 +131,15 @@ static bool find_variable(struct parser *parser, struct variable *variable)
 			variable->source = fixed_variables[i].source;
 			return true;
 		}
-	if (column) {
-		variable->source = SOURCE_COLUMN;
+	if (column)
 		variable->type = column->type;
+	if (find_item(parser->schema, variable->name, &variable->id)) {
+		variable->source = SOURCE_ITEM;
+	} else if (column) {
+		variable->source = SOURCE_COLUMN;
 	} else if (field >= 0) {
 		variable->source = SOURCE_FIELD;
 		variable->id = (u32)field;
-	} else if (find_item(parser->schema, variable->name, &variable->id)) {
-		variable->source = SOURCE_ITEM;
 	} else {
 		fail(parser, "nothing is called", variable->name);
 		return false;

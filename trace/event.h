@@ -56,6 +56,8 @@ enum trace_end {
 };
 enum trace_gap { GAP_RING_FULL, GAP_LOST_BLOCK, GAP_DAMAGED_BLOCK, GAP_CUT };
 enum trace_file { FILE_KALLSYMS, FILE_MODULES }; /* of Linux: /proc/kallsyms, /proc/modules */
+/* Column `walked` of regs: which paging structures the tape holds as they are now. */
+enum trace_walked { WALKED_RIP = 1, WALKED_RSP = 2 };
 enum trace_text { TEXT_HV_OPTIONS, TEXT_L1_COMMAND_LINE, TEXT_L1_NAME };
 
 enum trace_mode_bit {
@@ -71,15 +73,15 @@ enum trace_item_id {
 };
 
 /*
- * Fields of VMCSs that are not L1's have ids of their own behind ITEM_VMCS02 and ITEM_VMCS01, from
- * their encodings without bit 0 (full or high half) and bit 12 (reserved).
+ * Fields of VMCSs that are not L1's have ids of their own behind ITEM_VMCS02, ITEM_VMCS01 and
+ * ITEM_STATE, from their encodings without bit 0 (full or high half) and bit 12 (reserved).
  */
 static inline u32 trace_item_id(u32 first, u32 encoding)
 {
 	return first + (u32)(BITS(encoding, 11, 1) | BITS(encoding, 14, 13) << 11);
 }
 
-/* The encoding of the field that @id, an id of ITEM_VMCS02 or ITEM_VMCS01, names. */
+/* The encoding of the field that @id, an id of ITEM_VMCS02, ITEM_VMCS01 or ITEM_STATE, names. */
 static inline u32 trace_item_field(u32 id)
 {
 	return (u32)(BITS(id, 10, 0) << 1 | BITS(id, 12, 11) << 13);

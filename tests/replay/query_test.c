@@ -34,6 +34,7 @@ static const struct ev_l2_exit failed_entry = {
 };
 static const struct ev_msr_read msr_read = { .msr = MSR_VMX_MISC, .value = 1 };
 static const struct ev_console console = { .port = 0x3f8 };
+static const struct ev_regs regs = { .known = BIT(REG_RCX), .rcx = 5 };
 static const struct trace_item items[] = {
 	{ VMCS_GUEST_RIP, 0x7000 },
 	{ ITEM_REG + REG_RCX, 5 },
@@ -54,9 +55,10 @@ static const struct trace_event events[] = {
 	ROW_EVENT(MSR_READ, msr_read, .level = 1),
 	ROW_EVENT(CONSOLE, console, .level = 1, .bytes = (const u8 *)"Hello, world",
 		  .byte_count = 12),
+	ROW_EVENT(REGS, regs, .level = 1),
 };
 
-enum { VMREAD, VMLAUNCH, L2_EXIT, FAILED_ENTRY, MSR_READ, CONSOLE };
+enum { VMREAD, VMLAUNCH, L2_EXIT, FAILED_ENTRY, MSR_READ, CONSOLE, REGS };
 
 static void a_query_matches_what_it_says(void **state)
 {
@@ -72,8 +74,7 @@ static void a_query_matches_what_it_says(void **state)
 		{ "field~host_", 0 },
 		{ "field~CR4", BIT(VMREAD) },
 		{ "kind~read", BIT(VMREAD) | BIT(MSR_READ) },
-		{ "kind!=vmread",
-		  BIT(VMLAUNCH) | BIT(L2_EXIT) | BIT(FAILED_ENTRY) | BIT(MSR_READ) | BIT(CONSOLE) },
+		{ "kind!=vmread", MASK(REGS, VMLAUNCH) },
 		{ "rip>=0xffffffff81000000", BIT(VMREAD) },
 		{ "rip<0xffffffff81000000 && kind==vmlaunch", BIT(VMLAUNCH) },
 		{ "outcome==succeed", BIT(VMREAD) | BIT(MSR_READ) },
@@ -94,7 +95,7 @@ static void a_query_matches_what_it_says(void **state)
 		{ "guest_cr4 & 0x2000 == 0x2000", BIT(VMREAD) },
 		{ "guest_cr4 & 0x10", 0 },
 		{ "guest_rip==0x7000", BIT(L2_EXIT) },
-		{ "rcx==5", BIT(L2_EXIT) },
+		{ "rcx==5", BIT(L2_EXIT) | BIT(REGS) },
 		{ "io_bitmap", BIT(L2_EXIT) },
 		{ "hidden_exits", BIT(L2_EXIT) },
 		{ "hidden_exits>2", BIT(L2_EXIT) },
@@ -104,11 +105,10 @@ static void a_query_matches_what_it_says(void **state)
 		{ "text!=\"Hello, world\"", 0 },
 		{ "level==2", BIT(L2_EXIT) | BIT(FAILED_ENTRY) },
 		{ "cpu==2 && seq==99 && tsc==1000", BIT(VMREAD) },
-		{ "n==4711", MASK(CONSOLE, VMREAD) },
+		{ "n==4711", MASK(REGS, VMREAD) },
 		{ "n<4711", 0 },
-		{ "!(kind==vmread || kind==console)",
-		  BIT(VMLAUNCH) | BIT(L2_EXIT) | BIT(FAILED_ENTRY) | BIT(MSR_READ) },
-		{ "!field==guest_cr4", MASK(CONSOLE, VMLAUNCH) },
+		{ "!(kind==vmread || kind==console)", MASK(MSR_READ, VMLAUNCH) | BIT(REGS) },
+		{ "!field==guest_cr4", MASK(REGS, VMLAUNCH) },
 		{ "kind==vmread || kind==vmlaunch && error==7", BIT(VMREAD) | BIT(VMLAUNCH) },
 		{ "(kind==vmread || kind==vmlaunch) && error==7", BIT(VMLAUNCH) },
 		{ "port==0x3f8", BIT(CONSOLE) },

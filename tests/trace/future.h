@@ -39,7 +39,7 @@ static inline const struct trace_schema *future_schema(void)
 	for (unsigned i = 0; i < ours->range_count; i++)
 		trace_schema_add_range(&schema, ours->ranges[i].name, ours->ranges[i].first,
 				       ours->ranges[i].count);
-	trace_schema_add_range(&schema, "future_range", 0xf000, 16);
+	trace_schema_add_range(&schema, "future_range", 0xff00, 16);
 	trace_schema_finish(&schema, scratch);
 	return &schema;
 }
