@@ -27,6 +27,7 @@ static const struct {
 	const size_t *count;
 } tables[] = {
 	{ l1_rules_life_cases, &l1_rules_life_count },
+	{ l1_rules_misuse_cases, &l1_rules_misuse_count },
 	{ l1_rules_entry_cases, &l1_rules_entry_count },
 };
 

@@ -22,6 +22,10 @@ struct rule_case {
 extern const struct rule_case l1_rules_life_cases[];
 extern const size_t l1_rules_life_count;
 
+/* What VMXON and VMCSs are given that they do not take. */
+extern const struct rule_case l1_rules_misuse_cases[];
+extern const size_t l1_rules_misuse_count;
+
 /* VM entries, and rules about whole tapes. */
 extern const struct rule_case l1_rules_entry_cases[];
 extern const size_t l1_rules_entry_count;
