@@ -3,6 +3,7 @@
 #include "hv/exit_l1.h"
 #include "hv/inject.h"
 #include "hv/insn.h"
+#include "hv/nested/l0_record.h"
 #include "hv/nested/nested.h"
 #include "hv/panic.h"
 #include "hv/record.h"
@@ -107,6 +108,7 @@ bool exit_dispatch(struct percpu *cpu)
 		skip_instruction(cpu);
 	if (unlikely(cpu->nmi_pending))
 		inject_nmi_when_possible(cpu);
+	l0_record_turn(cpu);
 	record_idle(cpu);
 	cpu->nested.hv_ticks += rdtsc() - cpu->exit.tsc;
 	return cpu->hw->launched;

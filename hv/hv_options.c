@@ -60,10 +60,16 @@ static bool set_drain(const char *value)
 	return true;
 }
 
-/* Only the lean profile exists; the name is taken so that command lines stay valid. */
+/* A profile, then what is captured besides. Only the lean profile exists. */
 static bool set_capture(const char *value)
 {
-	return !strcmp(value, "lean");
+	static const char profile[] = "lean";
+	const char *more = value + sizeof(profile) - 1;
+
+	if (strncmp(value, profile, sizeof(profile) - 1) || (*more && strcmp(more, "+l0")))
+		return false;
+	options.capture_l0 = *more;
+	return true;
 }
 
 static bool set_cpuid(const char *value)

@@ -16,6 +16,7 @@ struct options {
 	enum drain_port drain;
 	bool hypervisor_bit; /* cpuid=hypervisor: L1 sees CPUID.1:ECX[31] */
 	bool quiet;	     /* log=quiet */
+	bool capture_l0;     /* capture=...+l0 */
 };
 
 extern struct options options;

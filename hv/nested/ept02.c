@@ -261,3 +261,29 @@ void ept02_map(struct nested *nested, u64 eptp, u64 gpa2, const struct ept12_wal
 		zap(ept02, i);
 	map_page(ept02, root, gpa2, level, leaf);
 }
+
+bool ept02_find(const struct nested *nested, u64 eptp, u64 gpa2, unsigned *level, u64 *entry)
+{
+	const unsigned root = root_of(&nested->ept02, eptp);
+	const u64 *table;
+
+	if (root == NO_ROOT)
+		return false;
+	table = nested->ept02.root[root].table;
+	for (*level = EPT12_LEVELS;; --*level) {
+		*entry = table[index_at(gpa2, *level)];
+		if (!*entry || is_leaf(*level, *entry))
+			return *entry;
+		table = phys_to_virt(*entry & EPT_ADDRESS);
+	}
+}
+
+unsigned ept02_tables(const struct nested *nested, u64 eptp)
+{
+	const unsigned root = root_of(&nested->ept02, eptp);
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < nested->ept02.in_use; i++)
+		count += nested->ept02.page_root[i] == root;
+	return count;
+}

@@ -41,6 +41,12 @@ void ept12_walk(const struct nested *nested, u64 eptp, u64 gpa2, u64 access,
 /* Enter what @walk found for @gpa2 into the tree of @eptp. */
 void ept02_map(struct nested *nested, u64 eptp, u64 gpa2, const struct ept12_walk *walk);
 
+/* The entry that maps @gpa2 in the tree of @eptp, and its level; false: none. */
+bool ept02_find(const struct nested *nested, u64 eptp, u64 gpa2, unsigned *level, u64 *entry);
+
+/* Tables in use in the tree of @eptp, its root aside. */
+unsigned ept02_tables(const struct nested *nested, u64 eptp);
+
 /* INVEPT of L1: one EPTP, all. */
 void ept02_invalidate(struct nested *nested, u64 eptp);
 void ept02_invalidate_all(struct nested *nested);

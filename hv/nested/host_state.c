@@ -121,8 +121,10 @@ enum vmx_abort host_state_load(struct percpu *cpu, const struct nested_vmcs *vmc
 	vmwrite(VMCS_GUEST_ACTIVITY_STATE, 0);
 	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
 	/* Without VPIDs an exit drops L1's translations, which have one in VMCS01. */
-	if (!(nested_secondary(vmcs) & SECONDARY_VPID))
+	if (!(nested_secondary(vmcs) & SECONDARY_VPID)) {
 		invvpid(INVVPID_SINGLE_CONTEXT, VPID_L1, 0);
+		cpu->nested.flushed01 = true;
+	}
 	if (!host64 && F12(vmcs, HOST_CR4) & CR4_PAE && !load_pdptes(&cpu->nested, vmcs))
 		return ABORT_HOST_PDPTES;
 	return ABORT_NONE;

@@ -9,6 +9,7 @@
 #include "hv/guestmem.h"
 #include "hv/insn.h"
 #include "hv/nested/ept02.h"
+#include "hv/nested/l0_record.h"
 #include "hv/nested/msrlist.h"
 #include "hv/nested/nested.h"
 #include "hv/nested/outcome.h"
@@ -221,6 +222,10 @@ static enum owner ept_exit(struct percpu *cpu, struct nested_exit *exit)
 		if (misconfigured)
 			nested_report_bug(cpu, BUG_EPT_MISCONFIGURED, gpa2);
 		ept02_map(nested, eptp, gpa2, &walk);
+		if (l0_record_is_on(nested)) {
+			note_walk(nested, &walk);
+			l0_record_map(cpu, gpa2, &walk);
+		}
 		return OWNER_HV;
 	}
 	note_walk(nested, &walk);
@@ -306,11 +311,13 @@ enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler)
 	*for_l1_handler = false;
 	if (exit.reason & EXIT_REASON_ENTRY_FAILURE) {
 		nested_entry_settle(cpu, false);
+		l0_record_exit(cpu);
 		/* The processor would have found this out before it loaded MSRs. */
 		msr_list_undo(nested->msr_undo);
 		return nested_reflect_entry_failure(cpu, exit.reason, exit.qualification);
 	}
 	nested_entry_settle(cpu, true);
+	l0_record_exit(cpu);
 	nested_items_reset(nested);
 	owner = owner_of(cpu, &exit);
 	if (owner == OWNER_L1) {

@@ -183,6 +183,7 @@ static void enter_l1(struct percpu *cpu, const struct state_before *before, enum
 
 	hwvmcs_switch(cpu, &cpu->vmcs01);
 	nested->mode = NESTED_ROOT;
+	nested->l0.exited = true;
 	loading = host_state_load(cpu, vmcs, before);
 	if (abort == ABORT_NONE)
 		abort = loading;

@@ -5,6 +5,7 @@
 #include "hv/insn.h"
 #include "hv/mem.h"
 #include "hv/nested/ept02.h"
+#include "hv/nested/l0_record.h"
 #include "hv/nested/msrlist.h"
 #include "hv/nested/nested.h"
 #include "recorder/emit.h"
@@ -206,6 +207,7 @@ void nested_init(struct percpu *cpu)
 	nested->msr_undo = mem_alloc_pages(pages_for(sizeof(*nested->msr_undo)));
 	hwvmcs_init(&nested->spare_vmcs02);
 	ept02_init(nested);
+	l0_record_init(nested);
 }
 
 /* --- Key frames ------------------------------------------------------------------------------- */

@@ -88,6 +88,17 @@ struct nested_entry {
 	struct trace_item *items; /* TRACE_MAX_ITEMS */
 };
 
+/* For capture=+l0, l0_record.h. */
+struct l0_record {
+	struct trace_item *items; /* of the event being built, TRACE_MAX_ITEMS; NULL: it is off */
+	u32 item_count;
+	bool exited;  /* L2 did, and what became of it is not told yet */
+	u16 results;  /* registers that the last exit of L2 gives to L2 where hv handles it */
+	u64 *page;    /* to look at one of L1's */
+	u64 tsc, rip; /* of @entry */
+	struct ev_l0_entry entry;
+};
+
 struct nested {
 	enum nested_mode mode;
 	u64 vmxon_pointer;	     /* NESTED_NONE when mode is NESTED_OFF */
@@ -118,8 +129,11 @@ struct nested {
 	u64 hv_ticks;		   /* added to by exit_dispatch() if it likes, taken by l2_exit */
 	u64 hidden_exits;	   /* of L2 since its entry */
 	bool nmi_window;	   /* hv, not L1, asked for the NMI window of VMCS02 */
-	bool nmi_exit;	 /* the preemption timer of VMCS02 is 0 to make an NMI exit to L1 */
-	u64 timer_left;	 /* what it was before */
+	bool nmi_exit;	/* the preemption timer of VMCS02 is 0 to make an NMI exit to L1 */
+	u64 timer_left; /* what it was before */
+	bool flushed01; /* hv dropped all translations of L1 for the last exit of L2 */
+	bool flushed02; /* hv dropped all translations of L2 since it ran */
+	struct l0_record l0;
 	bool timer_zero; /* VMCS02 was entered with a preemption timer of 0 */
 
 	u32 item_count;

@@ -314,6 +314,12 @@ bool vmcs02_read_pdptes(const struct nested *nested, u64 cr3, u64 pdpte[4])
 
 /* --- Translations ----------------------------------------------------------------------------- */
 
+static void flush(struct nested *nested)
+{
+	invvpid(INVVPID_SINGLE_CONTEXT, VPID_L2, 0);
+	nested->flushed02 = true;
+}
+
 void vmcs02_invvpid(struct nested *nested, enum invvpid_type type, u16 vpid, u64 linear)
 {
 	/* Translations of other VPIDs are gone already: one VPID serves them all. */
@@ -321,7 +327,7 @@ void vmcs02_invvpid(struct nested *nested, enum invvpid_type type, u16 vpid, u64
 		return;
 	if (type == INVVPID_ADDRESS && invvpid(INVVPID_ADDRESS, VPID_L2, linear))
 		return;
-	invvpid(INVVPID_SINGLE_CONTEXT, VPID_L2, 0);
+	flush(nested);
 }
 
 /* SDM, "Operations that Invalidate Cached Mappings": entries without VPID drop those of VPID 0. */
@@ -330,7 +336,7 @@ static void drop_translations(struct nested *nested, const struct nested_vmcs *v
 	const u64 vpid12 = nested_secondary(vmcs) & SECONDARY_VPID ? F12(vmcs, VPID) : 0;
 
 	if (!vpid12 || vpid12 != nested->last_vpid12)
-		invvpid(INVVPID_SINGLE_CONTEXT, VPID_L2, 0);
+		flush(nested);
 	nested->last_vpid12 = vpid12;
 }
 

@@ -2,6 +2,7 @@
 
 #include "hv/insn.h"
 #include "hv/nested/entry_check.h"
+#include "hv/nested/l0_record.h"
 #include "hv/nested/msrlist.h"
 #include "hv/nested/nested.h"
 #include "hv/nested/outcome.h"
@@ -187,6 +188,7 @@ void nested_entry_settle(struct percpu *cpu, bool entered)
 		return;
 	restore_event(cpu);
 	exit_emit(cpu);
+	l0_record_entry(cpu);
 	entry->waits = false;
 	if (!entered)
 		return;

@@ -33,6 +33,27 @@ static void every_option_is_understood(void **state)
 	assert_false(stub_said("option"));
 }
 
+static void capture_is_a_profile_and_what_is_added_to_it(void **state)
+{
+	static const struct {
+		const char *text;
+		enum status status;
+		bool l0;
+	} rows[] = {
+		{ "capture=lean+l0", ST_OK, true },	{ "capture=lean", ST_OK, false },
+		{ "capture=lean+", ST_INVALID, false }, { "capture=lean+l1", ST_INVALID, false },
+		{ "capture=l0", ST_INVALID, false },	{ "capture=lean+l0+l0", ST_INVALID, false },
+		{ "capture=le", ST_INVALID, false },	{ "capture=", ST_INVALID, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		options = defaults;
+		assert_row(rows[i].text, options_parse(rows[i].text), rows[i].status);
+		assert_row(rows[i].text, options.capture_l0, rows[i].l0);
+	}
+}
+
 static void last_of_two_equal_options_wins(void **state)
 {
 	(void)state;
@@ -124,6 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(no_text_leaves_the_defaults, with_defaults),
 		cmocka_unit_test_setup(every_option_is_understood, with_defaults),
+		cmocka_unit_test_setup(capture_is_a_profile_and_what_is_added_to_it, with_defaults),
 		cmocka_unit_test_setup(last_of_two_equal_options_wins, with_defaults),
 		cmocka_unit_test_setup(sizes_have_units_and_bounds, with_defaults),
 		cmocka_unit_test_setup(what_is_wrong_is_named_and_changes_nothing, with_defaults),
