@@ -16,3 +16,4 @@ host-src += replay/symbols.c
 host-src += replay/stat.c
 host-src += replay/moment.c replay/history.c
 host-src += replay/why.c
+host-src += replay/timeline.c replay/timeline_run.c replay/model_hash.c

@@ -52,74 +52,85 @@ static enum status append(struct history *history, const struct history_write *w
 
 /* --- what an event writes --------------------------------------------------------------------- */
 
-static bool take_item(const struct history *history, const struct trace_event *event,
+/* A field of a VMCS. */
+struct target {
+	u64 vmcs; /* HISTORY_ANY_VMCS: of any */
+	int index;
+};
+
+static bool is_of(const struct target *target, u64 vmcs)
+{
+	return target->vmcs == vmcs || target->vmcs == HISTORY_ANY_VMCS;
+}
+
+static bool take_item(const struct target *target, const struct trace_event *event,
 		      struct history_write *write)
 {
 	for (u32 i = 0; i < event->item_count; i++)
-		if (event->items[i].id == vmcs_fields[history->index].encoding) {
+		if (event->items[i].id == vmcs_fields[target->index].encoding) {
 			write->value = event->items[i].value;
 			return true;
 		}
 	return false;
 }
 
-static bool take_vmwrite(const struct history *history, const struct trace_event *event,
+static bool take_vmwrite(const struct target *target, const struct trace_event *event,
 			 struct history_write *write)
 {
 	const struct ev_vmwrite *const insn = (const struct ev_vmwrite *)event->col;
 	const bool wide = (insn->mode >> MODE_LMA & 1) && (insn->mode >> MODE_CS_L & 1);
 
-	if (insn->vmcs != history->vmcs || insn->outcome != OUTCOME_SUCCEED ||
-	    vmcs_access_index(insn->field) != history->index)
+	if (!is_of(target, insn->vmcs) || insn->outcome != OUTCOME_SUCCEED ||
+	    vmcs_access_index(insn->field) != target->index)
 		return false;
 	write->origin = HISTORY_VMWRITE;
-	write->value = vmcs_write_result(history->index, 0, insn->field, wide, insn->value);
+	write->value = vmcs_write_result(target->index, 0, insn->field, wide, insn->value);
 	if (vmcs_encoding_is_high(insn->field))
 		write->mask = MASK(63, 32);
 	return true;
 }
 
-static bool take_vmcs12_write(const struct history *history, const struct trace_event *event,
+static bool take_vmcs12_write(const struct target *target, const struct trace_event *event,
 			      struct history_write *write)
 {
 	const struct ev_vmcs12_write *const change = (const struct ev_vmcs12_write *)event->col;
 
-	if (change->vmcs != history->vmcs || vmcs_field_index(change->field) != history->index)
+	if (!is_of(target, change->vmcs) || vmcs_field_index(change->field) != target->index)
 		return false;
 	write->origin = change->origin == ORIGIN_MEMORY ? HISTORY_MEMORY : HISTORY_ERROR;
 	write->value = change->value;
 	return true;
 }
 
-static bool take_exit(const struct history *history, const struct trace_event *event,
+static bool take_exit(const struct target *target, const struct trace_event *event,
 		      struct history_write *write)
 {
 	const struct ev_l2_exit *const exit = (const struct ev_l2_exit *)event->col;
 
 	write->origin = HISTORY_EXIT;
 	write->value = exit->reason;
-	return exit->vmcs == history->vmcs &&
-	       (history->index == VMCS_IX_EXIT_REASON || take_item(history, event, write));
+	return is_of(target, exit->vmcs) &&
+	       (target->index == VMCS_IX_EXIT_REASON || take_item(target, event, write));
 }
 
-static bool take(const struct history *history, const struct trace_event *event,
+static bool take(const struct target *target, const struct trace_event *event,
 		 struct history_write *write)
 {
 	switch (event->kind) {
 	case EV_VMWRITE:
-		return take_vmwrite(history, event, write);
+		return take_vmwrite(target, event, write);
 	case EV_VMCS12_WRITE:
-		return take_vmcs12_write(history, event, write);
+		return take_vmcs12_write(target, event, write);
 	case EV_L2_EXIT:
-		return take_exit(history, event, write);
+		return take_exit(target, event, write);
 	case EV_L2_ENTRY:
 		write->origin = HISTORY_ENTRY;
-		return ((const struct ev_l2_entry *)event->col)->vmcs == history->vmcs &&
-		       take_item(history, event, write);
+		return is_of(target, ((const struct ev_l2_entry *)event->col)->vmcs) &&
+		       take_item(target, event, write);
 	case EV_VMCS_IMAGE:
 		write->origin = HISTORY_FRAME;
-		return ((const struct ev_vmcs_image *)event->col)->vmcs == history->vmcs &&
-		       take_item(history, event, write);
+		return is_of(target, ((const struct ev_vmcs_image *)event->col)->vmcs) &&
+		       take_item(target, event, write);
 	case EV_GAP:
 		write->origin = HISTORY_GAP;
 		write->mask = 0;
@@ -129,23 +140,32 @@ static bool take(const struct history *history, const struct trace_event *event,
 	}
 }
 
+bool history_take(const struct trace_event *event, u64 n, u64 vmcs, int index,
+		  struct history_write *write)
+{
+	const struct target target = { vmcs, index };
+
+	*write = (struct history_write){ .mask = vmcs_width_mask(vmcs_fields[index].width) };
+	if (!take(&target, event, write))
+		return false;
+	write->place = model_place_of(event, n);
+	write->value &= write->mask;
+	return true;
+}
+
 static enum status read_chunk(struct history *history)
 {
 	const u64 end = history->start, first = end > CHUNK ? end - CHUNK : 0;
-	const u64 mask = vmcs_width_mask(vmcs_fields[history->index].width);
 	const struct trace_event *event;
 	enum status status = reader_seek(history->reader, first);
 	u64 n;
 
 	while (status == ST_OK && (n = reader_tell(history->reader)) < end &&
 	       reader_next(history->reader, &event) == ST_OK) {
-		struct history_write write = { .mask = mask };
+		struct history_write write;
 
-		if (!take(history, event, &write))
-			continue;
-		write.place = model_place_of(event, n);
-		write.value &= write.mask;
-		status = append(history, &write);
+		if (history_take(event, n, history->vmcs, history->index, &write))
+			status = append(history, &write);
 	}
 	history->start = first;
 	return status;
@@ -225,7 +245,6 @@ static enum status track_all(struct reader *reader, u64 vmcs, u64 first, u64 n,
 			     struct history_question *questions, struct track *tracks,
 			     unsigned count)
 {
-	struct history history = { .vmcs = vmcs };
 	const struct trace_event *event;
 	u64 at;
 
@@ -236,16 +255,10 @@ static enum status track_all(struct reader *reader, u64 vmcs, u64 first, u64 n,
 		if (event->kind == EV_VMREAD || event->kind == EV_VMRESUME)
 			continue;
 		for (unsigned i = 0; i < count; i++) {
-			struct history_write write = {
-				.mask = vmcs_width_mask(vmcs_fields[questions[i].index].width),
-			};
+			struct history_write write;
 
-			history.index = questions[i].index;
-			if (!take(&history, event, &write))
-				continue;
-			write.place = model_place_of(event, at);
-			write.value &= write.mask;
-			track_write(&questions[i], &tracks[i], &write);
+			if (history_take(event, at, vmcs, questions[i].index, &write))
+				track_write(&questions[i], &tracks[i], &write);
 		}
 	}
 	return ST_OK;

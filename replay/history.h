@@ -29,6 +29,12 @@ struct history_write {
 	u64 value; /* of these bits */
 };
 
+#define HISTORY_ANY_VMCS (~0ull)
+
+/* What event number @n writes to field @index of the VMCS at @vmcs; false: nothing. */
+bool history_take(const struct trace_event *event, u64 n, u64 vmcs, int index,
+		  struct history_write *write);
+
 struct history;
 
 /*
