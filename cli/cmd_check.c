@@ -97,14 +97,14 @@ static unsigned print(const struct check *check, struct reader *reader, unsigned
 
 static void print_summary(const struct check *check, unsigned shown)
 {
-	const struct model *const model = check_model(check);
+	const struct judge_counts *const judged = check_counts(check);
 	const u64 dropped = check_findings(check)->dropped;
 
 	out_format("%s%u finding%s; VMX instructions: %llu agree with the SDM, %llu do not, %llu "
 		   "undecided\n",
 		   shown ? "\n" : "", shown, shown == 1 ? "" : "s",
-		   (unsigned long long)model->agree, (unsigned long long)model->diverge,
-		   (unsigned long long)model->unknown);
+		   (unsigned long long)judged->agree, (unsigned long long)judged->diverge,
+		   (unsigned long long)judged->unknown);
 	if (dropped)
 		out_format("%llu more findings were too many to keep\n",
 			   (unsigned long long)dropped);

@@ -10,8 +10,9 @@
 #include "cli/out.h"
 #include "cli/tape_arg.h"
 #include "replay/caps_hidden.h"
+#include "replay/check.h"
 #include "replay/event_json.h"
-#include "replay/model.h"
+
 #include "replay/put.h"
 
 static struct {
@@ -38,7 +39,8 @@ struct facts {
 	struct vmx_caps real, shown;
 	struct caps_hidden hidden[CAPS_HIDDEN_MAX];
 	unsigned hidden_count;
-	struct model *model; /* NULL: not asked for */
+	struct check *check; /* NULL: not asked for */
+	const struct judge_counts *judged;
 };
 
 static double duration(const struct facts *facts)
@@ -78,16 +80,10 @@ static void gather(struct reader *reader, struct facts *facts)
 
 static void follow(struct reader *reader, struct facts *facts)
 {
-	const struct trace_event *event;
-
-	facts->model = model_new();
-	if (!facts->model)
+	facts->check = check_new(facts->info->path);
+	if (!facts->check || check_tape(facts->check, reader, 0, facts->info->events) != ST_OK)
 		die("out of memory");
-	for (u64 n = 0; reader_next(reader, &event) == ST_OK; n = reader_tell(reader)) {
-		model_judge(facts->model, event, NULL);
-		if (model_step(facts->model, event, n) != ST_OK)
-			die("out of memory");
-	}
+	facts->judged = check_counts(facts->check);
 }
 
 /* --- text ------------------------------------------------------------------------------------- */
@@ -168,12 +164,12 @@ static void print_all(const struct facts *facts)
 	print_text("hv", boot->hv_version);
 	print_text("hv options", boot->texts[TEXT_HV_OPTIONS]);
 	print_hidden(facts);
-	if (facts->model)
+	if (facts->check)
 		out_format(
 			"%-13s%llu VMX instructions, %llu do not, of %llu the tape does not tell\n",
-			"agree", (unsigned long long)facts->model->agree,
-			(unsigned long long)facts->model->diverge,
-			(unsigned long long)facts->model->unknown);
+			"agree", (unsigned long long)facts->judged->agree,
+			(unsigned long long)facts->judged->diverge,
+			(unsigned long long)facts->judged->unknown);
 }
 
 /* --- JSON ------------------------------------------------------------------------------------- */
@@ -233,11 +229,11 @@ static void json_all(const struct facts *facts)
 	json_text("hv", boot->present ? boot->hv_version : NULL);
 	json_text("hv_options", boot->texts[TEXT_HV_OPTIONS]);
 	json_caps(facts);
-	if (facts->model)
+	if (facts->check)
 		out_format(",\"agree\":%llu,\"diverge\":%llu,\"unknown\":%llu",
-			   (unsigned long long)facts->model->agree,
-			   (unsigned long long)facts->model->diverge,
-			   (unsigned long long)facts->model->unknown);
+			   (unsigned long long)facts->judged->agree,
+			   (unsigned long long)facts->judged->diverge,
+			   (unsigned long long)facts->judged->unknown);
 	out_text("}\n");
 }
 
@@ -254,6 +250,6 @@ int cmd_info(int argc, char **argv)
 		json_all(&facts);
 	else
 		print_all(&facts);
-	model_free(facts.model);
+	check_free(facts.check);
 	return tape_arg_close(reader, EXIT_CLEAN);
 }

@@ -63,7 +63,7 @@ static bool value_of(const struct why *why, unsigned what, u64 *value)
 	if (what < VMCS_FIELD_COUNT)
 		*value = why->value[what];
 	else if (what >= CHECK_WHAT_STATE && what < CHECK_WHAT_STATE + CHECK_STATE_COUNT)
-		*value = why->input.state[what - CHECK_WHAT_STATE].value;
+		*value = why->situation.entry.state[what - CHECK_WHAT_STATE].value;
 	else
 		return false;
 	return true;
@@ -140,7 +140,7 @@ static bool read_value(const struct why_print *print, const struct model_place *
 static void print_demand(const struct why_print *print, const struct check_item *item)
 {
 	const u32 msr = MSR_VMX_BASIC + item->cap;
-	const u64 value = print->why->input.caps->msr[item->cap];
+	const u64 value = print->why->situation.insn.caps->msr[item->cap];
 	const struct model_place place = print->reads[item->cap];
 	u64 seen = 0;
 	const bool read = read_value(print, &place, &seen);
@@ -214,7 +214,7 @@ enum status why_find_evidence(struct why_print *print, const u8 verdicts[CHECK_C
 	for (unsigned id = 0; id < CHECK_COUNT; id++) {
 		if (verdicts[id] != CHECK_FAIL)
 			continue;
-		check_run(&print->why->input, (enum check_id)id, &result);
+		check_run(&print->why->situation.entry, (enum check_id)id, &result);
 		for (unsigned i = 0; i < result.count; i++) {
 			const struct check_item *const item = &result.item[i];
 
@@ -283,7 +283,8 @@ static void print_launch(const struct why_print *print)
 {
 	const struct model_region *const region =
 		model_region(print->why->moment.model, print->why->insn->vmcs);
-	const bool launched = print->why->input.state[CHECK_STATE_LAUNCH].value & CHECK_LAUNCHED;
+	const bool launched =
+		print->why->situation.entry.state[CHECK_STATE_LAUNCH].value & CHECK_LAUNCHED;
 
 	out_format("    the launch state is %s, since %s: %s\n", launched ? "launched" : "clear",
 		   region ? moment_place(&region->launch_place) : "?",
@@ -376,7 +377,7 @@ void why_print_check(const struct why_print *print, enum check_id id)
 {
 	struct check_result result;
 
-	check_run(&print->why->input, id, &result);
+	check_run(&print->why->situation.entry, id, &result);
 	if (print->json) {
 		json_open(NULL, '{');
 		json_text("check", check_rows[id].id);
@@ -398,7 +399,7 @@ void why_print_unknown(const struct why_print *print, enum check_id id)
 {
 	struct check_result result;
 
-	check_run(&print->why->input, id, &result);
+	check_run(&print->why->situation.entry, id, &result);
 	if (print->json) {
 		json_open(NULL, '{');
 		json_text("check", check_rows[id].id);

@@ -90,7 +90,7 @@ static void tell_current(const struct facts *facts)
 static void tell_region(const struct facts *facts)
 {
 	const struct ev_vmxon *const insn = (const struct ev_vmxon *)facts->why->col;
-	const struct vmx_caps *const caps = facts->why->input.caps;
+	const struct vmx_caps *const caps = facts->why->situation.insn.caps;
 	const struct model_region *const region =
 		model_region(facts->why->moment.model, insn->pointer);
 
@@ -111,7 +111,7 @@ static void tell_region(const struct facts *facts)
 
 static void tell_fixed(const struct facts *facts, const char *name, u64 value, enum vmx_cap fixed0)
 {
-	const struct vmx_caps *const caps = facts->why->input.caps;
+	const struct vmx_caps *const caps = facts->why->situation.insn.caps;
 	const u64 missing = caps->msr[fixed0] & ~value, excess = value & ~caps->msr[fixed0 + 1];
 
 	if ((caps->known >> fixed0 & 3) != 3)
@@ -142,7 +142,7 @@ static void tell_vmxon(const struct facts *facts)
 static void tell_field(const struct facts *facts)
 {
 	const u64 encoding = ((const struct ev_vmread *)facts->why->col)->field;
-	const struct vmx_caps *const caps = facts->why->input.caps;
+	const struct vmx_caps *const caps = facts->why->situation.insn.caps;
 	const int index = vmcs_access_index(encoding);
 
 	if (index < 0) {
@@ -169,7 +169,7 @@ static void tell_invalidation(const struct facts *facts)
 	     (unsigned long long)insn->type, (unsigned long long)insn->descriptor_low,
 	     (unsigned long long)insn->descriptor_high);
 	fact(facts, "capabilities", "ia32_vmx_ept_vpid_cap = 0x%llx",
-	     (unsigned long long)facts->why->input.caps->msr[VMX_CAP_EPT_VPID_CAP]);
+	     (unsigned long long)facts->why->situation.insn.caps->msr[VMX_CAP_EPT_VPID_CAP]);
 }
 
 void why_print_insn(const struct why *why, bool json)

@@ -16,6 +16,7 @@ static const struct rule *const rules[] = {
 
 struct check {
 	struct model *model;
+	struct judge *judge;
 	struct findings findings;
 	const char *tape;
 	void *states[ARRAY_SIZE(rules)];
@@ -41,7 +42,12 @@ struct check *check_new(const char *tape)
 		return NULL;
 	check->tape = tape;
 	check->model = model_new();
-	for (size_t i = 0; check->model && i < ARRAY_SIZE(rules); i++) {
+	check->judge = judge_new();
+	if (!check->model || !check->judge) {
+		check_free(check);
+		return NULL;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
 		check->states[i] = calloc(1, MAX(rules[i]->state_size, (size_t)1));
 		if (!check->states[i]) {
 			check_free(check);
@@ -50,10 +56,6 @@ struct check *check_new(const char *tape)
 		for (unsigned kind = 0; kind < KINDS; kind++)
 			if (rules[i]->kinds >> kind & 1)
 				check->wanted[kind][check->wanted_count[kind]++] = (u8)i;
-	}
-	if (!check->model) {
-		free(check);
-		return NULL;
 	}
 	return check;
 }
@@ -65,6 +67,7 @@ void check_free(struct check *check)
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
 		free(check->states[i]);
 	findings_free(&check->findings);
+	judge_free(check->judge);
 	model_free(check->model);
 	free(check);
 }
@@ -80,7 +83,10 @@ enum status check_event(struct check *check, const struct trace_event *event, u6
 
 	if (event->cpu >= MODEL_MAX_CPUS)
 		return ST_OK;
-	run.verdict = model_judge(check->model, event, NULL);
+	run.judged = judge_event(check->judge, check->model, event, n);
+	if (!run.judged)
+		return ST_NO_MEMORY;
+	run.verdict = (enum verdict)run.judged->verdict;
 	if (event->kind < KINDS && check->wanted_count[event->kind]) {
 		run.place = model_place_of(event, n);
 		for (unsigned i = 0; i < check->wanted_count[event->kind]; i++) {
@@ -96,6 +102,8 @@ enum status check_event(struct check *check, const struct trace_event *event, u6
 
 enum status check_follow(struct check *check, const struct trace_event *event, u64 n)
 {
+	if (!judge_follow(check->judge, event, n))
+		return ST_NO_MEMORY;
 	return model_step(check->model, event, n);
 }
 
@@ -107,6 +115,7 @@ void check_end(struct check *check)
 		.tape = check->tape,
 	};
 
+	judge_end(check->judge);
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
 		if (rules[i]->end)
 			rules[i]->end(&run, check->states[i]);
@@ -137,4 +146,9 @@ const struct findings *check_findings(const struct check *check)
 const struct model *check_model(const struct check *check)
 {
 	return check->model;
+}
+
+const struct judge_counts *check_counts(const struct check *check)
+{
+	return judge_counts(check->judge);
 }

@@ -7,6 +7,7 @@
 #define REPLAY_CHECK_H
 
 #include "replay/finding.h"
+#include "replay/judge.h"
 
 struct check;
 
@@ -32,5 +33,6 @@ void check_end(struct check *check);
 
 const struct findings *check_findings(const struct check *check);
 const struct model *check_model(const struct check *check);
+const struct judge_counts *check_counts(const struct check *check);
 
 #endif

@@ -1,12 +1,13 @@
 host-src += replay/reader.c replay/lane.c replay/boot_record.c
 host-src += replay/names.c replay/position.c replay/query_parse.c replay/query.c \
 	    replay/event_text.c replay/event_json.c
-host-src += replay/model.c replay/model_region.c replay/model_insn.c replay/caps_hidden.c
+host-src += replay/model.c replay/model_region.c replay/situation.c replay/judge.c replay/caps_hidden.c
 host-src += replay/finding.c replay/check.c replay/report.c replay/rule_vmptrld.c \
 	    replay/rule_vmxoff.c replay/rule_launch_state.c replay/rule_fail_ignored.c \
 	    replay/rule_vmxon.c replay/rule_control.c replay/rule_dependent.c \
 	    replay/rule_capability.c replay/rule_toggle.c replay/rule_trace_end.c
 host-src += replay/rule_region.c replay/rule_msr_list.c
+host-src += replay/rule_entry.c replay/rule_outcome.c
 host-src += replay/check_table.c replay/check_run.c replay/check_predicate.c replay/check_ask.c replay/check_control.c \
 	    replay/check_entry_control.c replay/check_register.c replay/check_host.c \
 	    replay/check_guest.c replay/check_segment.c replay/check_nonregister.c \

@@ -68,11 +68,17 @@ static void set_current(struct step *step, u64 pointer)
 	cpu->region = pointer == MODEL_NO_POINTER ? NULL : take_region(step, pointer);
 }
 
-/* Instructions record the current-VMCS pointer: it is known again behind any of them. */
+/*
+ * Instructions record the current-VMCS pointer: it is known again behind any of them. VMfailValid
+ * writes the error there.
+ */
 static void learn_current(struct step *step)
 {
 	if (!step->cpu->current_known || step->cpu->current != step->insn->vmcs)
 		set_current(step, step->insn->vmcs);
+	if (step->insn->outcome == OUTCOME_FAIL_VALID && step->cpu->region)
+		set_field(step->cpu->region, VMCS_IX_VM_INSTRUCTION_ERROR, step->insn->error,
+			  &step->place);
 }
 
 /* --- effects of instructions, as far as the processor let them have any --------------------------
@@ -159,6 +165,8 @@ static void step_vmptrld(struct step *step)
 	step->cpu->region->active = MODEL_YES;
 	step->cpu->region->active_cpu = step->event->cpu;
 	step->cpu->region->active_place = step->place;
+	step->cpu->region->dword0 = (u32)((const struct ev_vmptrld *)step->event->col)->dword0;
+	step->cpu->region->dword0_known = true;
 }
 
 static bool in_64bit_mode(const struct ev_insn *insn)
@@ -367,6 +375,7 @@ static void step_gap(struct step *step)
 		region->active = MODEL_UNKNOWN;
 		region->cleared = MODEL_UNKNOWN;
 		region->whole = false;
+		region->dword0_known = false;
 		memset(region->known, 0, sizeof(region->known));
 		memset(region->writer, 0, sizeof(region->writer));
 	}
@@ -385,6 +394,15 @@ static void step_boot(struct step *step)
 	if (boot->linear_width <= MAX_WIDTH)
 		step->model->shown.linear_width = step->model->real.linear_width =
 			(u8)boot->linear_width;
+	step->model->shown_changes++;
+}
+
+static void set_shown(struct model *model, u64 msr, u64 value)
+{
+	const struct vmx_caps before = model->shown;
+
+	vmx_caps_set(&model->shown, (u32)msr, value);
+	model->shown_changes += memcmp(&before, &model->shown, sizeof(before)) != 0;
 }
 
 static void step_capability(struct step *step)
@@ -394,7 +412,7 @@ static void step_capability(struct step *step)
 	if (cap->msr > ~0u)
 		return;
 	vmx_caps_set(&step->model->real, (u32)cap->msr, cap->real);
-	vmx_caps_set(&step->model->shown, (u32)cap->msr, cap->exists ? cap->shown : 0);
+	set_shown(step->model, cap->msr, cap->exists ? cap->shown : 0);
 }
 
 static void step_msr_read(struct step *step)
@@ -404,8 +422,7 @@ static void step_msr_read(struct step *step)
 	if (!MSR_IS_VMX_CAP(read->msr) || read->outcome == OUTCOME_FAIL_VALID)
 		return;
 	step->model->cap_read[read->msr - MSR_VMX_BASIC] = step->place;
-	vmx_caps_set(&step->model->shown, (u32)read->msr,
-		     read->outcome == OUTCOME_SUCCEED ? read->value : 0);
+	set_shown(step->model, read->msr, read->outcome == OUTCOME_SUCCEED ? read->value : 0);
 }
 
 static void (*const steps[])(struct step *step) = {
@@ -433,17 +450,7 @@ static void (*const steps[])(struct step *step) = {
 	[EV_CAPABILITY] = step_capability,
 };
 
-static bool is_legal(const struct model_expectation *expected, const struct ev_insn *insn)
-{
-	for (unsigned i = 0; i < expected->count; i++)
-		if (expected->legal[i].outcome == insn->outcome &&
-		    (insn->outcome < OUTCOME_FAIL_VALID || expected->legal[i].error == insn->error))
-			return true;
-	return false;
-}
-
-/* Before the first event of a CPU of a whole tape, nothing was executed. */
-static struct model_cpu *cpu_of(struct model *model, u16 number)
+struct model_cpu *model_meet_cpu(struct model *model, u16 number)
 {
 	struct model_cpu *const cpu = &model->cpus[number];
 
@@ -457,29 +464,6 @@ static struct model_cpu *cpu_of(struct model *model, u16 number)
 	return cpu;
 }
 
-enum model_verdict model_judge(struct model *model, const struct trace_event *event,
-			       struct model_expectation *expected)
-{
-	struct model_expectation local;
-
-	if (event->kind < EV_VMXON || event->kind > EV_VMFUNC || event->cpu >= MODEL_MAX_CPUS)
-		return VERDICT_NONE;
-	if (!expected)
-		expected = &local;
-	cpu_of(model, event->cpu);
-	model_expect(model, event, expected);
-	if (!expected->known) {
-		model->unknown++;
-		return VERDICT_UNKNOWN;
-	}
-	if (is_legal(expected, model_insn(event))) {
-		model->agree++;
-		return VERDICT_AGREE;
-	}
-	model->diverge++;
-	return VERDICT_DIVERGE;
-}
-
 enum status model_step(struct model *model, const struct trace_event *event, u64 n)
 {
 	struct step step = {
@@ -490,7 +474,7 @@ enum status model_step(struct model *model, const struct trace_event *event, u64
 
 	if (event->kind >= ARRAY_SIZE(steps) || !steps[event->kind] || event->cpu >= MODEL_MAX_CPUS)
 		return ST_OK;
-	step.cpu = cpu_of(model, event->cpu);
+	step.cpu = model_meet_cpu(model, event->cpu);
 	step.place = model_place_of(event, n);
 	steps[event->kind](&step);
 	return step.status;

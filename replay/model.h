@@ -41,6 +41,8 @@ struct model_region {
 	u8 cleared; /* enum model_truth: VMCLEARed, and not lost by a VMXOFF since */
 	u16 active_cpu;
 	bool whole; /* every write since the tape began is known */
+	bool dword0_known;
+	u32 dword0; /* bytes 0-3 of the region at the last VMPTRLD */
 	struct model_place launch_place;
 	struct model_place active_place; /* the VMPTRLD */
 	struct model_place clear_place;	 /* the last VMCLEAR */
@@ -62,26 +64,13 @@ struct model_cpu {
 	struct model_region *region; /* of `current`, or NULL */
 };
 
-/* What the SDM allows an instruction to end with. */
-#define MODEL_MAX_LEGAL 4
-struct model_expectation {
-	bool known; /* false: it rests on something unknown */
-	u8 count;
-	struct {
-		u8 outcome; /* enum trace_outcome */
-		u8 error;   /* VM-instruction error, or vector */
-	} legal[MODEL_MAX_LEGAL];
-};
-
-enum model_verdict { VERDICT_NONE, VERDICT_AGREE, VERDICT_DIVERGE, VERDICT_UNKNOWN };
-
 struct model {
 	struct vmx_caps shown;			    /* what L1 sees */
+	u64 shown_changes;			    /* how often that changed */
 	struct vmx_caps real;			    /* what the processor has */
 	struct model_place cap_read[VMX_CAP_COUNT]; /* last RDMSR of L1 */
 	bool from_start; /* the tape begins with its boot record, and nothing was lost since */
 	struct model_place gap_place; /* the last gap */
-	u64 agree, diverge, unknown;  /* verdicts so far */
 	struct model_cpu cpus[MODEL_MAX_CPUS];
 	struct model_region *regions[2 * MODEL_MAX_REGIONS]; /* open addressing by pointer */
 	unsigned region_count;
@@ -93,11 +82,10 @@ struct model *model_new(void);
 void model_free(struct model *model);
 
 /*
- * Judge @event from the state before it: VERDICT_NONE for all but VMX instructions. @expected (may
- * be NULL) becomes what was legal. Counts the verdict.
+ * To be called before the state of @cpu is looked at for an event of that CPU: before the first
+ * event of a CPU of a whole tape nothing was executed, which is knowledge.
  */
-enum model_verdict model_judge(struct model *model, const struct trace_event *event,
-			       struct model_expectation *expected);
+struct model_cpu *model_meet_cpu(struct model *model, u16 cpu);
 
 /*
  * Take event number @n of the tape: before, the model is in the state before the event, afterwards

@@ -6,10 +6,6 @@
 
 #include "replay/model.h"
 
-/* What the SDM lets the VMX instruction @event end with, from the state before it. */
-void model_expect(const struct model *model, const struct trace_event *event,
-		  struct model_expectation *expected);
-
 /*
  * The region at @pointer, which event @n uses; made when the tape has not shown it yet. NULL when
  * there is no memory.

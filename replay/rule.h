@@ -9,13 +9,15 @@
 #define REPLAY_RULE_H
 
 #include "replay/finding.h"
+#include "replay/judge.h"
 
 /* What a rule is given. */
 struct rule_run {
 	const struct model *model;
 	const struct trace_event *event; /* NULL at the end */
 	struct model_place place;	 /* of the event */
-	enum model_verdict verdict;	 /* the model's, of the event */
+	enum verdict verdict;		 /* what was judged at the event */
+	const struct judgement *judged;	 /* and why; NULL at the end */
 	struct findings *findings;
 	const char *tape; /* its name, for command lines */
 };

@@ -8,8 +8,8 @@
 #ifndef REPLAY_WHY_H
 #define REPLAY_WHY_H
 
-#include "replay/insn_outcome.h"
 #include "replay/moment.h"
+#include "replay/situation.h"
 
 #define WHY_MAX_ITEMS 256
 
@@ -26,8 +26,7 @@ struct why {
 	/* What is judged; edits go into value and known. */
 	u64 value[VMCS_FIELD_COUNT];
 	u64 known[VMCS_FIELD_COUNT];
-	struct check_input input;
-	struct insn_situation situation;
+	struct situation situation;
 	struct trace_item items[WHY_MAX_ITEMS]; /* words that the entry consulted */
 	unsigned item_count;
 };

@@ -70,7 +70,7 @@ static void a_wrong_error_of_l0_is_not_blamed_on_l1(void **state)
 	INSN(&script, VMRESUME, vmresume, .launched = 1, .outcome = OUTCOME_FAIL_VALID, .error = 5);
 	script_end(&script);
 	assert_found(&script, LAUNCH_STATE, 0);
-	assert_int_equal(check_model(script.check)->diverge, 1);
+	assert_int_equal(check_counts(script.check)->diverge, 1);
 	script_free(&script);
 }
 

@@ -13,7 +13,7 @@ static void a_second_vmxon_names_both(void **state)
 	finding = script_finding(&script, FINDING_VMXON_IN_ROOT);
 	assert_int_equal(finding->severity, SEVERITY_NOTE);
 	assert_int_equal(finding->evidence_count, 2);
-	assert_int_equal(check_model(script.check)->diverge, 0);
+	assert_int_equal(check_counts(script.check)->diverge, 0);
 	script_free(&script);
 }
 

@@ -1,0 +1,280 @@
+#include "replay/judge.h"
+
+#include <stdlib.h>
+
+#include "replay/check_memo.h"
+#include "replay/entry_outcome.h"
+
+#define RFLAGS_FIXED  BIT(1) /* 1 in every RFLAGS: 0 tells that a tape has none */
+
+#define ENTRY_COLUMNS (sizeof(struct ev_vmlaunch) / sizeof(u64))
+
+struct judge_cpu {
+	struct cpu_facts facts;
+	bool waits; /* for the end of an entry */
+	struct model_place insn;
+	u64 col[ENTRY_COLUMNS];
+	u64 shown_changes; /* of the model, when the memo was made */
+	struct check_memo memo;
+};
+
+struct judge {
+	struct check_plan plan;
+	struct judge_cpu *cpus[MODEL_MAX_CPUS]; /* NULL: not met */
+	struct judge_counts counts;
+	struct judgement now;
+};
+
+struct judge *judge_new(void)
+{
+	struct judge *const judge = calloc(1, sizeof(*judge));
+
+	if (judge)
+		check_plan_init(&judge->plan);
+	return judge;
+}
+
+void judge_free(struct judge *judge)
+{
+	if (!judge)
+		return;
+	for (unsigned i = 0; i < MODEL_MAX_CPUS; i++)
+		free(judge->cpus[i]);
+	free(judge);
+}
+
+static struct judge_cpu *cpu_of(struct judge *judge, u16 number)
+{
+	if (!judge->cpus[number])
+		judge->cpus[number] = calloc(1, sizeof(struct judge_cpu));
+	return judge->cpus[number];
+}
+
+static void give(struct judge *judge, enum verdict verdict)
+{
+	judge->now.verdict = (u8)verdict;
+	judge->counts.agree += verdict == VERDICT_AGREE;
+	judge->counts.diverge += verdict == VERDICT_DIVERGE;
+	judge->counts.unknown += verdict == VERDICT_UNKNOWN;
+}
+
+static enum verdict verdict_of(enum legal_verdict verdict)
+{
+	switch (verdict) {
+	case LEGAL_AGREE:
+		return VERDICT_AGREE;
+	case LEGAL_DIVERGE:
+		return VERDICT_DIVERGE;
+	default:
+		return VERDICT_UNKNOWN;
+	}
+}
+
+/* --- Entries ---------------------------------------------------------------------------------- */
+
+/* The entry that @cpu waits for, or that just failed, by what is known before @event. */
+static void judge_entry(struct judge *judge, struct judge_cpu *cpu, const struct model *model,
+			const struct trace_event *event)
+{
+	struct judgement *const now = &judge->now;
+
+	now->kind = cpu->insn.kind;
+	now->insn = cpu->insn;
+	situation_make(&now->situation, model, &cpu->facts, event->cpu, now->kind, cpu->col);
+	situation_consulted(&now->situation, event->items, event->item_count);
+	if (cpu->shown_changes != model->shown_changes)
+		cpu->memo.valid = false;
+	cpu->shown_changes = model->shown_changes;
+	check_memo_update(&judge->plan, &cpu->memo, &now->situation.entry);
+	entry_outcome_of(&now->situation.entry, cpu->memo.verdict, &now->expected);
+	now->checks = cpu->memo.verdict;
+	give(judge, verdict_of(legal_judge(&now->expected, &now->observed, NULL)));
+}
+
+/* VMLAUNCH or VMRESUME. True when an event to come tells how it ended. */
+static bool take_entry(struct judge_cpu *cpu, const struct trace_event *event)
+{
+	memcpy(cpu->col, event->col, sizeof(cpu->col));
+	cpu->waits = ((const struct ev_insn *)event->col)->outcome == OUTCOME_SUCCEED;
+	return cpu->waits;
+}
+
+static void give_up(struct judge *judge, struct judge_cpu *cpu)
+{
+	if (cpu->waits)
+		judge->counts.unknown++;
+	cpu->waits = false;
+}
+
+/* An event of L2: the end of the entry before it. */
+static void end_entry(struct judge *judge, struct judge_cpu *cpu, const struct model *model,
+		      const struct trace_event *event)
+{
+	const u64 vmcs = event->kind == EV_L2_EXIT ? ((const struct ev_l2_exit *)event->col)->vmcs
+						   : ((const struct ev_l2_entry *)event->col)->vmcs;
+
+	if (!cpu->waits)
+		return;
+	if (!situation_observed_end(event, model_region(model, vmcs), &judge->now.observed)) {
+		give_up(judge, cpu);
+		return;
+	}
+	cpu->waits = false;
+	judge_entry(judge, cpu, model, event);
+}
+
+/* --- Instructions ----------------------------------------------------------------------------- */
+
+/* SDM: "Conventions" of the VMX instruction reference. */
+static bool flags_agree(struct judgement *now, const struct ev_insn *insn)
+{
+	now->aspect = JUDGED_FLAGS;
+	now->wanted = legal_rflags((enum legal_kind)now->observed.kind, insn->rflags);
+	return !(insn->rflags & RFLAGS_FIXED) || insn->rflags_after == now->wanted;
+}
+
+/* VMREAD returns what the field holds, where that is known. */
+static bool value_agrees(struct judgement *now, const struct model *model,
+			 const struct trace_event *event)
+{
+	const struct ev_vmread *const read = (const struct ev_vmread *)event->col;
+	const struct model_region *const region = model_current(model, event->cpu);
+	const bool wide = (read->mode >> MODE_LMA & 1) && (read->mode >> MODE_CS_L & 1);
+	const int index = vmcs_access_index(read->field);
+	u64 value, known;
+
+	if (!region || index < 0)
+		return true;
+	value = region->value[index];
+	known = region->known[index];
+	if (vmcs_encoding_is_high(read->field)) {
+		value >>= 32;
+		known >>= 32;
+	}
+	if (!wide)
+		known &= MASK(31, 0);
+	now->aspect = JUDGED_VALUE;
+	now->wanted = value;
+	return !((value ^ read->value) & known);
+}
+
+/* A newer processor may have fields that vmx/fields.def does not know. */
+static bool may_be_newer(const struct trace_event *event)
+{
+	return (event->kind == EV_VMREAD || event->kind == EV_VMWRITE) &&
+	       ((const struct ev_insn *)event->col)->outcome == OUTCOME_SUCCEED &&
+	       vmcs_access_index(((const struct ev_vmread *)event->col)->field) < 0;
+}
+
+static void judge_insn(struct judge *judge, struct judge_cpu *cpu, const struct model *model,
+		       const struct trace_event *event)
+{
+	const struct ev_insn *const insn = (const struct ev_insn *)event->col;
+	struct judgement *const now = &judge->now;
+	enum verdict verdict;
+
+	now->observed = situation_observed(insn);
+	if (situation_is_entry(event->kind)) {
+		if (!take_entry(cpu, event))
+			judge_entry(judge, cpu, model, event);
+		return;
+	}
+	now->kind = event->kind;
+	now->insn = cpu->insn;
+	situation_make(&now->situation, model, &cpu->facts, event->cpu, event->kind, event->col);
+	insn_outcome(&now->situation.insn, &now->expected);
+	verdict = verdict_of(legal_judge(&now->expected, &now->observed, NULL));
+	if (verdict == VERDICT_DIVERGE && may_be_newer(event))
+		verdict = VERDICT_UNKNOWN;
+	if (verdict == VERDICT_AGREE && !flags_agree(now, insn))
+		verdict = VERDICT_DIVERGE;
+	if (verdict == VERDICT_AGREE && event->kind == EV_VMREAD &&
+	    insn->outcome == OUTCOME_SUCCEED && !value_agrees(now, model, event))
+		verdict = VERDICT_DIVERGE;
+	give(judge, verdict);
+}
+
+/* --- Events ----------------------------------------------------------------------------------- */
+
+static void note_cpuid(struct judge_cpu *cpu, const struct trace_event *event)
+{
+	const struct ev_cpuid *const cpuid = (const struct ev_cpuid *)event->col;
+
+	cpu_facts_add(&cpu->facts, (u32)cpuid->leaf, (u32)cpuid->subleaf, cpuid->shown_ab,
+		      cpuid->shown_cd);
+	cpu->memo.valid = false;
+}
+
+static bool is_insn(const struct trace_event *event)
+{
+	return event->kind >= EV_VMXON && event->kind <= EV_VMFUNC;
+}
+
+bool judge_follow(struct judge *judge, const struct trace_event *event, u64 n)
+{
+	struct judge_cpu *cpu;
+
+	if (event->cpu >= MODEL_MAX_CPUS)
+		return true;
+	cpu = cpu_of(judge, event->cpu);
+	if (!cpu)
+		return false;
+	if (event->kind == EV_CPUID)
+		note_cpuid(cpu, event);
+	if (is_insn(event) || event->kind == EV_L2_ENTRY || event->kind == EV_L2_EXIT ||
+	    event->kind == EV_GAP)
+		cpu->waits = false;
+	if (situation_is_entry(event->kind)) {
+		cpu->insn = model_place_of(event, n);
+		take_entry(cpu, event);
+	}
+	return true;
+}
+
+const struct judgement *judge_event(struct judge *judge, struct model *model,
+				    const struct trace_event *event, u64 n)
+{
+	struct judge_cpu *cpu;
+
+	judge->now.verdict = VERDICT_NONE;
+	judge->now.kind = 0;
+	judge->now.aspect = JUDGED_OUTCOME;
+	judge->now.checks = NULL;
+	if (event->cpu >= MODEL_MAX_CPUS)
+		return &judge->now;
+	cpu = cpu_of(judge, event->cpu);
+	if (!cpu)
+		return NULL;
+	if (is_insn(event)) {
+		model_meet_cpu(model, event->cpu);
+		give_up(judge, cpu);
+		cpu->insn = model_place_of(event, n);
+		judge_insn(judge, cpu, model, event);
+	} else if (event->kind == EV_L2_ENTRY || event->kind == EV_L2_EXIT) {
+		end_entry(judge, cpu, model, event);
+	} else if (event->kind == EV_CPUID) {
+		note_cpuid(cpu, event);
+	} else if (event->kind == EV_GAP) {
+		give_up(judge, cpu);
+	}
+	return &judge->now;
+}
+
+void judge_end(struct judge *judge)
+{
+	for (unsigned i = 0; i < MODEL_MAX_CPUS; i++)
+		if (judge->cpus[i])
+			give_up(judge, judge->cpus[i]);
+}
+
+const struct judge_counts *judge_counts(const struct judge *judge)
+{
+	return &judge->counts;
+}
+
+const struct cpu_facts *judge_cpu_facts(const struct judge *judge, u16 cpu)
+{
+	static const struct cpu_facts unknown;
+
+	return cpu < MODEL_MAX_CPUS && judge->cpus[cpu] ? &judge->cpus[cpu]->facts : &unknown;
+}

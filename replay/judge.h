@@ -1,0 +1,69 @@
+/*
+ * replay/judge.h - whether what the tape tells is what the SDM allows, event by event
+ *
+ * Judges each VMX instruction from the state that the model has before it, by
+ * replay/insn_outcome.h; each VMLAUNCH and VMRESUME at the event that tells how it ended, by the
+ * table of VM-entry checks, of which only those are judged again that look at something that
+ * changed. Nothing but VERDICT_UNKNOWN rests on something unknown.
+ */
+#ifndef REPLAY_JUDGE_H
+#define REPLAY_JUDGE_H
+
+#include "replay/situation.h"
+
+enum verdict {
+	VERDICT_NONE, /* nothing to judge, or not yet: an entry whose end comes later */
+	VERDICT_AGREE,
+	VERDICT_DIVERGE,
+	VERDICT_UNKNOWN,
+};
+
+/* What of an instruction was found wrong. */
+enum judge_aspect {
+	JUDGED_OUTCOME,
+	JUDGED_FLAGS, /* it left other RFLAGS than go with the outcome */
+	JUDGED_VALUE, /* VMREAD returned something else than the field holds */
+};
+
+/* What was judged and how. Valid until the next event. */
+struct judgement {
+	u8 verdict;		   /* enum verdict */
+	u8 kind;		   /* of the instruction; 0 when VERDICT_NONE */
+	struct model_place insn;   /* the instruction: of entries, before the event */
+	u8 aspect;		   /* enum judge_aspect, of what diverges */
+	u64 wanted;		   /* the RFLAGS, or the value of the field */
+	struct legal observed;	   /* how it ended */
+	struct legal_set expected; /* what was legal */
+	struct situation situation;
+	const u8 *checks; /* of an entry: an enum check_verdict for each row; else NULL */
+};
+
+struct judge_counts {
+	u64 agree, diverge, unknown;
+};
+
+struct judge;
+
+/* NULL when there is no memory. */
+struct judge *judge_new(void);
+void judge_free(struct judge *judge);
+
+/*
+ * Event number @n, before @model takes it; every event of the tape in order. NULL when there is no
+ * memory.
+ */
+const struct judgement *judge_event(struct judge *judge, struct model *model,
+				    const struct trace_event *event, u64 n);
+
+/* The same for an event that is not to be judged. False when there is no memory. */
+bool judge_follow(struct judge *judge, const struct trace_event *event, u64 n);
+
+/* The tape ends: entries whose end it does not tell are unknown. Once. */
+void judge_end(struct judge *judge);
+
+const struct judge_counts *judge_counts(const struct judge *judge);
+
+/* What CPUID shows to L1 on @cpu, as far as the tape has told. */
+const struct cpu_facts *judge_cpu_facts(const struct judge *judge, u16 cpu);
+
+#endif
