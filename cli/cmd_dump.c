@@ -62,8 +62,14 @@ static void print_console(const struct trace_event *event)
 	out_took(put_char(to, '\n'));
 }
 
-static void print_items(const struct dump *dump, const struct trace_event *event, u64 n)
+static void print_writes(const struct dump *dump, const struct trace_event *event, u64 n)
 {
+	if (trace_event_fails_valid(event)) {
+		char *const to = out_room(EVENT_JSON_MAX);
+
+		out_took(opt.json ? event_json_error(to, event, n, dump->model)
+				  : event_text_error(to, event, dump->model));
+	}
 	if (event->kind != EV_L2_ENTRY && event->kind != EV_L2_EXIT)
 		return;
 	for (u32 i = 0; i < event->item_count; i++) {
@@ -86,7 +92,7 @@ static void print_event(const struct dump *dump, const struct trace_event *event
 	out_took(opt.json ? event_json(to, reader_names(dump->reader), event, n, dump->model)
 			  : event_text(to, reader_names(dump->reader), event, dump->model));
 	if (opt.expand)
-		print_items(dump, event, n);
+		print_writes(dump, event, n);
 }
 
 static bool wants_model(const struct dump *dump)

@@ -242,21 +242,37 @@ char *event_json(char *to, const struct event_names *names, const struct trace_e
 	return put_bytes(to, "}\n", 2);
 }
 
-char *event_json_item(char *to, const struct trace_event *event, u64 n, u32 index,
-		      const struct model *model)
+/* The line of kind vmcs12_write for a field that @event wrote. */
+static char *put_write(char *to, const struct trace_event *event, u64 n, const char *origin,
+		       u64 vmcs, const struct trace_item *item, const struct model *model)
 {
-	const struct trace_item *const item = &event->items[index];
-	u64 vmcs;
-
-	if (class_of(item->id) != ITEMS_FIELDS)
-		return to;
-	vmcs = event->kind == EV_L2_EXIT ? ((const struct ev_l2_exit *)event->col)->vmcs
-					 : ((const struct ev_l2_entry *)event->col)->vmcs;
 	to = put_start(to, event, n, "vmcs12_write");
-	to = put_name(put_key(to, "origin"), event->kind == EV_L2_EXIT ? "exit" : "entry", 0);
+	to = put_name(put_key(to, "origin"), origin, 0);
 	to = put_hex_string(put_key(to, "vmcs"), vmcs);
 	to = put_field_name(put_key(to, "field"), item->id);
 	to = put_old(to, model, vmcs, item->id);
 	to = put_hex_string(put_key(to, "value"), item->value);
 	return put_bytes(to, "}\n", 2);
+}
+
+char *event_json_item(char *to, const struct trace_event *event, u64 n, u32 index,
+		      const struct model *model)
+{
+	const struct trace_item *const item = &event->items[index];
+
+	if (class_of(item->id) != ITEMS_FIELDS)
+		return to;
+	if (event->kind == EV_L2_EXIT)
+		return put_write(to, event, n, "exit",
+				 ((const struct ev_l2_exit *)event->col)->vmcs, item, model);
+	return put_write(to, event, n, "entry", ((const struct ev_l2_entry *)event->col)->vmcs,
+			 item, model);
+}
+
+char *event_json_error(char *to, const struct trace_event *event, u64 n, const struct model *model)
+{
+	const struct ev_insn *const insn = (const struct ev_insn *)event->col;
+	const struct trace_item item = { VMCS_VM_INSTRUCTION_ERROR, insn->error };
+
+	return put_write(to, event, n, "error", insn->vmcs, &item, model);
 }

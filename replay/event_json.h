@@ -24,6 +24,9 @@ char *event_json(char *to, const struct event_names *names, const struct trace_e
 char *event_json_item(char *to, const struct trace_event *event, u64 n, u32 index,
 		      const struct model *model);
 
+/* That of the error that @event, for which trace_event_fails_valid(), left in its VMCS. */
+char *event_json_error(char *to, const struct trace_event *event, u64 n, const struct model *model);
+
 /* @count bytes as a JSON string with its quotes: at most 6 bytes for each, and 2. */
 char *json_string(char *to, const void *text, size_t count);
 

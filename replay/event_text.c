@@ -499,21 +499,38 @@ char *event_text(char *to, const struct event_names *names, const struct trace_e
 	return put_char(to, '\n');
 }
 
-char *event_text_item(char *to, const struct trace_event *event, u32 index,
-		      const struct model *model)
+/* The line for a field that @event wrote. */
+static char *put_write(char *to, const struct trace_event *event, const char *origin, u64 vmcs,
+		       const struct trace_item *item, const struct model *model)
 {
-	const struct trace_item *const item = &event->items[index];
 	char *const start = to;
-	u64 vmcs;
 
-	if (item->id >= ITEM_REG)
-		return to;
-	vmcs = event->kind == EV_L2_EXIT ? ((const struct ev_l2_exit *)event->col)->vmcs
-					 : ((const struct ev_l2_entry *)event->col)->vmcs;
 	to = event_text_position(to, event->cpu, event->seq);
 	to = put_pad(to, start, indent(1) + RIP_WIDTH, 1);
 	to = put_text(to, "  vmcs12_write ");
 	to = put_char(put_field_name(to, item->id), ' ');
 	to = put_hex(put_old(to, model, vmcs, item->id), item->value);
-	return put_text(to, event->kind == EV_L2_EXIT ? " (exit)\n" : " (entry)\n");
+	return put_text(put_text(put_text(to, " ("), origin), ")\n");
+}
+
+char *event_text_item(char *to, const struct trace_event *event, u32 index,
+		      const struct model *model)
+{
+	const struct trace_item *const item = &event->items[index];
+
+	if (item->id >= ITEM_REG)
+		return to;
+	if (event->kind == EV_L2_EXIT)
+		return put_write(to, event, "exit", ((const struct ev_l2_exit *)event->col)->vmcs,
+				 item, model);
+	return put_write(to, event, "entry", ((const struct ev_l2_entry *)event->col)->vmcs, item,
+			 model);
+}
+
+char *event_text_error(char *to, const struct trace_event *event, const struct model *model)
+{
+	const struct ev_insn *const insn = (const struct ev_insn *)event->col;
+	const struct trace_item item = { VMCS_VM_INSTRUCTION_ERROR, insn->error };
+
+	return put_write(to, event, "error", insn->vmcs, &item, model);
 }

@@ -29,6 +29,9 @@ char *event_text(char *to, const struct event_names *names, const struct trace_e
 char *event_text_item(char *to, const struct trace_event *event, u32 index,
 		      const struct model *model);
 
+/* That of the error that @event, for which trace_event_fails_valid(), left in its VMCS. */
+char *event_text_error(char *to, const struct trace_event *event, const struct model *model);
+
 /* The position alone: "@c0:1850", at most 32 bytes. */
 char *event_text_position(char *to, u16 cpu, u64 seq);
 

@@ -113,9 +113,21 @@ static bool take_exit(const struct target *target, const struct trace_event *eve
 	       (target->index == VMCS_IX_EXIT_REASON || take_item(target, event, write));
 }
 
+static bool take_error(const struct target *target, const struct trace_event *event,
+		       struct history_write *write)
+{
+	const struct ev_insn *const insn = (const struct ev_insn *)event->col;
+
+	write->origin = HISTORY_ERROR;
+	write->value = insn->error;
+	return is_of(target, insn->vmcs) && target->index == VMCS_IX_VM_INSTRUCTION_ERROR;
+}
+
 static bool take(const struct target *target, const struct trace_event *event,
 		 struct history_write *write)
 {
+	if (trace_event_fails_valid(event))
+		return take_error(target, event, write);
 	switch (event->kind) {
 	case EV_VMWRITE:
 		return take_vmwrite(target, event, write);
@@ -251,8 +263,9 @@ static enum status track_all(struct reader *reader, u64 vmcs, u64 first, u64 n,
 	if (reader_seek(reader, first) != ST_OK)
 		return ST_RANGE;
 	while ((at = reader_tell(reader)) < n && reader_next(reader, &event) == ST_OK) {
-		/* The most frequent kinds first: they write nothing. */
-		if (event->kind == EV_VMREAD || event->kind == EV_VMRESUME)
+		/* The most frequent kinds first: they write nothing but an error. */
+		if ((event->kind == EV_VMREAD || event->kind == EV_VMRESUME) &&
+		    !trace_event_fails_valid(event))
 			continue;
 		for (unsigned i = 0; i < count; i++) {
 			struct history_write write;

@@ -477,5 +477,8 @@ enum status model_step(struct model *model, const struct trace_event *event, u64
 	step.cpu = model_meet_cpu(model, event->cpu);
 	step.place = model_place_of(event, n);
 	steps[event->kind](&step);
+	if (trace_event_fails_valid(event) && step.cpu->region)
+		set_field(step.cpu->region, VMCS_IX_VM_INSTRUCTION_ERROR, step.insn->error,
+			  &step.place);
 	return step.status;
 }

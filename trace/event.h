@@ -108,4 +108,12 @@ struct trace_event {
 	u8 code_count;
 };
 
+/* A VMX instruction that ended with VMfailValid: its error became the field VM-instruction error.
+ */
+static inline bool trace_event_fails_valid(const struct trace_event *event)
+{
+	return event->kind >= EV_VMXON && event->kind <= EV_VMFUNC &&
+	       ((const struct ev_insn *)event->col)->outcome == OUTCOME_FAIL_VALID;
+}
+
 #endif

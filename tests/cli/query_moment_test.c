@@ -25,6 +25,8 @@ static u64 make_tape(void)
 	written[2] = query_tape_vmwrite(&tape, VMCS_GUEST_CR4, 0x2060);
 	TAPE_OTHER(&tape, VMCS12_WRITE, vmcs12_write, .origin = ORIGIN_MEMORY, .vmcs = 0x2000,
 		   .field = VMCS_GUEST_CR0, .old = 0, .value = 0x31);
+	TAPE_INSN(&tape, VMREAD, vmread, .field = 0x7fff, .outcome = OUTCOME_FAIL_VALID,
+		  .error = 12);
 	TAPE_INSN(&tape, VMRESUME, vmresume, .launched = 1);
 	query_tape_end(&tape);
 	return tape.seq - 1;
@@ -121,6 +123,9 @@ static void exits_memory_and_nobody_are_blamed(void **state)
 	assert_printed("0x7000 -> 0x7002");
 	assert_int_equal(VERB(blame, "guest_cr0", QUERY_TAPE, at(last)), EXIT_CLEAN);
 	assert_printed("memory    ");
+	assert_int_equal(VERB(blame, "vm_instruction_error", QUERY_TAPE, at(last)), EXIT_CLEAN);
+	assert_printed("error     ");
+	assert_printed("-> 0xc");
 	assert_int_equal(VERB(blame, "guest_dr7", QUERY_TAPE, at(last)), EXIT_CLEAN);
 	assert_printed("no event before");
 }

@@ -25,6 +25,10 @@ static const struct trace_event l2_exit =
 	EVENT_OF(L2_EXIT, (&(struct ev_l2_exit){ .reason = EXIT_IO, .vmcs = 0x2000 }), .level = 2,
 		 .rip = 0x1004, .items = exit_items, .item_count = ARRAY_SIZE(exit_items));
 
+static const struct trace_event vmread_failed = EVENT_OF(
+	VMREAD, (&(struct ev_vmread){ .vmcs = 0x2000, .outcome = OUTCOME_FAIL_VALID, .error = 12 }),
+	.level = 1);
+
 static struct event_names names;
 
 static int set_names(void **state)
@@ -202,6 +206,14 @@ static void items_become_lines_of_their_own(void **state)
 	assert_string_equal(
 		line, "@c1:42                         vmcs12_write guest_rip 0x1004 (exit)\n");
 	assert_ptr_equal(event_text_item(line, &l2_exit, 2, NULL), line);
+	*event_text_error(line, &vmread_failed, NULL) = 0;
+	assert_string_equal(
+		line,
+		"@c1:42                         vmcs12_write vm_instruction_error 0xc (error)\n");
+	*event_json_error(line, &vmread_failed, 3, NULL) = 0;
+	assert_non_null(strstr(line, "\"kind\":\"vmcs12_write\""));
+	assert_non_null(strstr(line, "\"origin\":\"error\",\"vmcs\":\"0x2000\",\"field\":"
+				     "\"vm_instruction_error\",\"value\":\"0xc\"}"));
 }
 
 static void json_has_the_columns_by_name(void **state)

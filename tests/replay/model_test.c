@@ -264,6 +264,25 @@ static void fields_follow_writes_exits_and_memory(void **state)
 	script_free(&script);
 }
 
+static void vmfailvalid_writes_its_error_and_nothing_else_does(void **state)
+{
+	struct script script = prepared(CURRENT);
+	const struct model_region *region;
+
+	(void)state;
+	INSN(&script, VMREAD, vmread, .field = 0x7fff, .outcome = OUTCOME_FAIL_VALID, .error = 12);
+	assert_u64(field_of(&script, VMCS_IX_VM_INSTRUCTION_ERROR, 0x2000), 12);
+	region = model_region(check_model(script.check), 0x2000);
+	assert_int_equal(region->writer[VMCS_IX_VM_INSTRUCTION_ERROR].kind, EV_VMREAD);
+	INSN(&script, VMPTRLD, vmptrld, .pointer = 0x2001, .outcome = OUTCOME_FAIL_VALID,
+	     .error = 9);
+	assert_u64(field_of(&script, VMCS_IX_VM_INSTRUCTION_ERROR, 0x2000), 9);
+	INSN(&script, VMREAD, vmread, .field = VMCS_GUEST_RIP, .value = 1);
+	INSN(&script, VMXOFF, vmxoff, .outcome = OUTCOME_FAULT, .error = 13);
+	assert_u64(field_of(&script, VMCS_IX_VM_INSTRUCTION_ERROR, 0x2000), 9);
+	script_free(&script);
+}
+
 static void
 outside_64_bit_mode_a_write_clears_the_upper_half_and_a_read_tells_the_lower(void **state)
 {
@@ -348,6 +367,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_instruction_ends_as_the_sdm_says_or_diverges),
 		cmocka_unit_test(fields_follow_writes_exits_and_memory),
+		cmocka_unit_test(vmfailvalid_writes_its_error_and_nothing_else_does),
 		cmocka_unit_test(
 			outside_64_bit_mode_a_write_clears_the_upper_half_and_a_read_tells_the_lower),
 		cmocka_unit_test(a_gap_makes_everything_unknown_and_key_frames_bring_it_back),
