@@ -150,6 +150,13 @@ void record_init(struct percpu *cpu)
 	log_print("stop word at 0x%lx", virt_to_phys((const void *)&stop_word));
 }
 
+u64 record_take_order(void)
+{
+	static u64 order;
+
+	return __atomic_add_fetch(&order, 1, __ATOMIC_SEQ_CST);
+}
+
 /* L1's vector registers are live, and libzstd.a uses them. */
 static bool pack_slice(struct percpu *cpu)
 {

@@ -10,6 +10,13 @@
 void record_init(struct percpu *cpu);
 
 /*
+ * Take the next number of the counter that orders events of all processors, from 1: for VMCLEAR and
+ * VMXOFF once the region is written, for VMPTRLD and VMXON before it is read, for INVEPT and
+ * INVVPID once they are done, for INIT and SIPI as they arrive.
+ */
+u64 record_take_order(void);
+
+/*
  * The value of the VMX-preemption timer in every VMCS whose timer L1 does not use: a quarter of
  * option flush=, so that a tape that is cut off holds what happened before a hang.
  */

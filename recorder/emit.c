@@ -140,6 +140,7 @@ static void seal_to(struct rec *rec, struct sealed *sealed)
 		.raw_size = (u32)trace_encoder_finish(rec->encoder, sealed->raw),
 		.codec = BLOCK_RAW,
 		.kinds = state->kinds,
+		.last_order = state->last_order,
 	};
 	rec->dropped = 0;
 }

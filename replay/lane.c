@@ -14,13 +14,30 @@ struct lane *lane_new(struct tape *tape, u16 cpu, const struct trace_schema *sch
 	}
 	lane->tape = tape;
 	lane->cpu = cpu;
-	lane->schema_id = schema->id;
+	lane->schema = schema;
 	lane->decoder = trace_decoder_init(memory, schema);
 	lane->unpacker = trace_unpacker_new();
 	if (lane->unpacker)
 		return lane;
 	lane_free(lane);
 	return NULL;
+}
+
+struct lane *lane_scout(const struct lane *lane)
+{
+	struct lane *const scout = lane_new(lane->tape, lane->cpu, lane->schema);
+	struct lane_segment *const segments = malloc(lane->count * sizeof(*segments));
+
+	if (!scout || !segments) {
+		free(segments);
+		lane_free(scout);
+		return NULL;
+	}
+	memcpy(segments, lane->segments, lane->count * sizeof(*segments));
+	scout->segments = segments;
+	scout->count = scout->room = lane->count;
+	scout->numbers = lane->numbers;
+	return scout;
 }
 
 void lane_free(struct lane *lane)
@@ -180,7 +197,7 @@ static enum status open_block(struct lane *lane, const struct tape_chunk *tape_c
 	struct cursor in = cursor_over(chunk->payload, chunk->size);
 	const u8 *raw = chunk->payload;
 
-	if (chunk_read_payload(&in, chunk) != ST_OK || block->schema_id != lane->schema_id)
+	if (chunk_read_payload(&in, chunk) != ST_OK || block->schema_id != lane->schema->id)
 		return ST_CORRUPT;
 	if (block->codec == BLOCK_ZSTD) {
 		raw = lane->raw;
@@ -275,6 +292,15 @@ enum status lane_find(const struct lane *lane, u64 seq, u64 *n)
 		return ST_NOT_FOUND;
 	*n = lane->segments[low - 1].n + (seq - lane->segments[low - 1].seq);
 	return ST_OK;
+}
+
+u64 lane_skip_unordered(struct lane *lane)
+{
+	while (!lane->opened && lane->at < lane->count &&
+	       (!lane->segments[lane->at].chunk ||
+		!lane->segments[lane->at].chunk->block.last_order))
+		leave_segment(lane);
+	return lane_tell(lane);
 }
 
 u64 lane_tell(const struct lane *lane)

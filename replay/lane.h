@@ -31,7 +31,7 @@ struct lane {
 	u64 lost;    /* events that gaps between the blocks stand for */
 	unsigned gaps;
 	unsigned bad_blocks; /* met so far */
-	u32 schema_id;
+	const struct trace_schema *schema;
 	u64 next_seq;
 	u64 last_tsc;	/* of the last block added */
 	bool loss_open; /* a LOSS chunk that no block has followed yet: */
@@ -49,6 +49,9 @@ struct lane {
 /* @schema and @tape outlive the lane. NULL when there is no memory. */
 struct lane *lane_new(struct tape *tape, u16 cpu, const struct trace_schema *schema);
 void lane_free(struct lane *lane);
+
+/* Another lane over the same blocks, which reads by itself. NULL when there is no memory. */
+struct lane *lane_scout(const struct lane *lane);
 
 /* Append what a BLCK or LOSS chunk of this CPU says. ST_NO_MEMORY. */
 enum status lane_add(struct lane *lane, struct tape_chunk *chunk);
@@ -79,6 +82,12 @@ void lane_seek(struct lane *lane, u64 n);
 
 /* The number of the event @seq. ST_NOT_FOUND where it is in a gap or was never there. */
 enum status lane_find(const struct lane *lane, u64 seq, u64 *n);
+
+/*
+ * Pass over whole blocks that have no number of the hand-over counter, and gaps. Returns the number
+ * of the next event.
+ */
+u64 lane_skip_unordered(struct lane *lane);
 
 /* The number of the next event. */
 u64 lane_tell(const struct lane *lane);

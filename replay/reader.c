@@ -4,29 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay/boot_record.h"
-#include "replay/lane.h"
+#include "replay/track.h"
 
 #define MAX_TRACKS	 256
 #define CHECKPOINT_EVERY 65536 /* numbers, on tapes of several CPUs */
 
-/* A lane, and the event of it that comes next in the merge. */
-struct track {
-	struct lane *lane;
-	struct boot_record record;
-	const struct trace_event *event; /* NULL at the end of the lane */
-	u64 lane_n;			 /* its number in the lane ... */
-	u64 numbers;			 /* ... and how many it takes */
-	u64 time;			 /* what the merge sorts by */
-};
-
 /* Where every track was when number @n came next. */
 struct checkpoint {
 	u64 n;
-	struct {
-		u64 lane_n;
-		u64 time;
-	} tracks[];
+	u64 order;
+	u64 order_time;
+	struct track_place tracks[];
 };
 
 struct reader {
@@ -41,6 +29,8 @@ struct reader {
 	unsigned track_count;
 	struct track *given; /* whose event the caller has */
 	u64 n;
+	u64 order;	/* the last number of the hand-over counter that was given ... */
+	u64 order_time; /* ... and the time of its event */
 	struct checkpoint **checkpoints; /* with several tracks: one every CHECKPOINT_EVERY */
 	size_t checkpoint_count;
 };
@@ -114,7 +104,8 @@ static struct track *add_track(struct reader *reader, u16 cpu)
 
 	if (reader->track_count == MAX_TRACKS)
 		return NULL;
-	*track = (struct track){ .lane = lane_new(&reader->tape, cpu, &reader->schema) };
+	*track = (struct track){ .lane = lane_new(&reader->tape, cpu, &reader->schema),
+				 .schema = &reader->schema };
 	if (!track->lane)
 		return NULL;
 	reader->track_count++;
@@ -277,10 +268,8 @@ void reader_close(struct reader *reader)
 {
 	if (!reader)
 		return;
-	for (unsigned i = 0; i < reader->track_count; i++) {
-		lane_free(reader->tracks[i].lane);
-		boot_record_free(&reader->tracks[i].record);
-	}
+	for (unsigned i = 0; i < reader->track_count; i++)
+		track_free(&reader->tracks[i]);
 	for (size_t i = 0; i < reader->checkpoint_count; i++)
 		free(reader->checkpoints[i]);
 	free(reader->checkpoints);
@@ -295,22 +284,6 @@ void reader_close(struct reader *reader)
 
 /* --- moving ------------------------------------------------------------------------------------
  */
-
-static void advance(struct track *track)
-{
-	track->lane_n = lane_tell(track->lane);
-	if (lane_next(track->lane, &track->event, &track->numbers) != ST_OK)
-		track->event = NULL;
-	else
-		track->time = MAX(track->time, track->event->tsc);
-}
-
-static void place(struct track *track, u64 lane_n, u64 time)
-{
-	lane_seek(track->lane, lane_n);
-	track->time = time;
-	advance(track);
-}
 
 /* Where a checkpoint cannot be kept, seeking only takes longer. */
 static void checkpoint(struct reader *reader)
@@ -327,10 +300,10 @@ static void checkpoint(struct reader *reader)
 		return;
 	}
 	made->n = reader->n;
-	for (unsigned i = 0; i < reader->track_count; i++) {
-		made->tracks[i].lane_n = reader->tracks[i].lane_n;
-		made->tracks[i].time = reader->tracks[i].time;
-	}
+	made->order = reader->order;
+	made->order_time = reader->order_time;
+	for (unsigned i = 0; i < reader->track_count; i++)
+		made->tracks[i] = track_tell(&reader->tracks[i]);
 	reader->checkpoints[reader->checkpoint_count++] = made;
 }
 
@@ -349,17 +322,58 @@ static void count_damage(struct reader *reader)
 	}
 }
 
-static struct track *first_track(struct reader *reader)
+/* Whether another track still has an event with a smaller number than the next of @track. */
+static bool is_held(const struct reader *reader, const struct track *track)
+{
+	if (!track->order || track->order <= reader->order + 1)
+		return false;
+	for (unsigned i = 0; i < reader->track_count; i++)
+		if (&reader->tracks[i] != track &&
+		    track_order_ahead(&reader->tracks[i]) < track->order)
+			return true;
+	return false;
+}
+
+/* The earliest of the tracks that are not in @passed; of two at the same time the lower CPU. */
+static struct track *earliest(struct reader *reader, const bool *passed)
 {
 	struct track *first = NULL;
 
 	for (unsigned i = 0; i < reader->track_count; i++) {
 		struct track *const track = &reader->tracks[i];
 
-		if (track->event && (!first || track->time < first->time))
+		if (track->event && !passed[i] && (!first || track->time < first->time))
 			first = track;
 	}
 	return first;
+}
+
+static struct track *first_track(struct reader *reader)
+{
+	bool passed[MAX_TRACKS];
+	struct track *track;
+
+	memset(passed, 0, reader->track_count * sizeof(*passed));
+	track = earliest(reader, passed);
+	for (; track && track->order; track = earliest(reader, passed)) {
+		if (is_held(reader, track)) {
+			passed[track - reader->tracks] = true;
+			continue;
+		}
+		if (track->time >= reader->order_time)
+			break;
+		track_not_before(track, reader->order_time);
+	}
+	/* Numbers that do not ascend on their CPU can hold each other. */
+	if (!track) {
+		memset(passed, 0, reader->track_count * sizeof(*passed));
+		track = earliest(reader, passed);
+	}
+	if (track && track->order > reader->order) {
+		reader->order = track->order;
+		reader->order_time = track->time;
+	}
+	return track;
 }
 
 /* The only lane needs no merge, so nothing is looked at before its turn. */
@@ -382,13 +396,13 @@ enum status reader_next(struct reader *reader, const struct trace_event **event)
 	if (likely(reader->track_count == 1))
 		return next_of_one(reader, event);
 	if (reader->given)
-		advance(reader->given);
+		track_advance(reader->given);
+	if (reader->n >= (reader->checkpoint_count + 1) * CHECKPOINT_EVERY)
+		checkpoint(reader);
 	track = first_track(reader);
 	reader->given = track;
 	if (unlikely(!track))
 		return ST_END;
-	if (reader->n >= (reader->checkpoint_count + 1) * CHECKPOINT_EVERY)
-		checkpoint(reader);
 	reader->n += track->numbers;
 	*event = track->event;
 	if (unlikely(track->event->kind == EV_GAP))
@@ -414,8 +428,9 @@ static const struct checkpoint *checkpoint_before(const struct reader *reader, u
 static void restart(struct reader *reader, const struct checkpoint *from)
 {
 	for (unsigned i = 0; i < reader->track_count; i++)
-		place(&reader->tracks[i], from ? from->tracks[i].lane_n : 0,
-		      from ? from->tracks[i].time : 0);
+		track_seek(&reader->tracks[i], from ? &from->tracks[i] : NULL);
+	reader->order = from ? from->order : 0;
+	reader->order_time = from ? from->order_time : 0;
 	reader->given = NULL;
 	reader->n = from ? from->n : 0;
 }

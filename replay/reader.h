@@ -1,10 +1,9 @@
 /*
  * replay/reader.h - the events of a tape, in order
  *
- * The events of all CPUs come as one sequence. The merge order is: by TSC, where an event counts as
- * no earlier than the one before it on its CPU; then by CPU. Gaps, drops, bad blocks and cut ends
- * become EV_GAP events at the place where the missing events would stand; their seq is the first
- * one missing.
+ * The events of all CPUs come as one sequence: docs/trace-format.md, "Order of the CPUs". Gaps,
+ * drops, bad blocks and cut ends become EV_GAP events at the place where the missing events would
+ * stand; their seq is the first one missing.
  *
  * Position @N is the number of an event in that sequence, from 0. A block whose content is damaged
  * keeps its numbers: its EV_GAP has the first of them, and the event after it follows the last.

@@ -109,7 +109,8 @@ void block_write(const struct block *block, u8 *to)
 	to = put32(to, block->schema_id);
 	to = put32(to, block->raw_size);
 	to = put32(to, block->codec); /* and three unused bytes */
-	put64(to, block->kinds);
+	to = put64(to, block->kinds);
+	put64(to, block->last_order);
 }
 
 enum status block_read(const struct chunk *chunk, struct block *block)
@@ -131,6 +132,7 @@ enum status block_read(const struct chunk *chunk, struct block *block)
 	block->codec = cursor_u8(&in);
 	cursor_take(&in, 3);
 	block->kinds = cursor_u64(&in);
+	block->last_order = cursor_u64(&in);
 	if (!block->events || block->counted > block->events || block->events > block->raw_size ||
 	    block->raw_size > CODEC_MAX_RAW || block->first_seq > BLOCK_MAX_SEQ)
 		return ST_CORRUPT;

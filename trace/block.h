@@ -62,7 +62,7 @@ void chunk_find(struct cursor *in);
 enum block_codec { BLOCK_RAW, BLOCK_ZSTD };
 
 /* What the header of a BLCK chunk adds. */
-#define BLOCK_HEADER  64
+#define BLOCK_HEADER  72
 #define BLOCK_MAX_SEQ (~0ull >> 2) /* so that sums of counts do not overflow */
 
 struct block {
@@ -71,12 +71,13 @@ struct block {
 	u64 first_tsc;
 	u64 last_tsc;
 	u32 events;
-	u32 counted;   /* events of kinds with COUNTED */
-	u32 dropped;   /* events right before it that found no room in the ring; seq counts them */
-	u32 schema_id; /* struct trace_schema */
-	u32 raw_size;  /* of the payload before packing, at most CODEC_MAX_RAW */
-	u8 codec;      /* enum block_codec */
-	u64 kinds;     /* block_kind() of each kind that it has events of */
+	u32 counted;	/* events of kinds with COUNTED */
+	u32 dropped;	/* events right before it that found no room in the ring; seq counts them */
+	u32 schema_id;	/* struct trace_schema */
+	u32 raw_size;	/* of the payload before packing, at most CODEC_MAX_RAW */
+	u8 codec;	/* enum block_codec */
+	u64 kinds;	/* block_kind() of each kind that it has events of */
+	u64 last_order; /* largest number of the hand-over counter among its events, 0: none */
 };
 
 /* The bit of kind @id in block->kinds; kinds from 63 on share one. */

@@ -24,7 +24,7 @@ struct site {
 	u32 mask;
 	u32 version; /* of the cells that @values has; NO_VERSION: decode_other() alone */
 	u16 shape;
-	bool other; /* the kind has more than columns, or its key is one */
+	bool other; /* the kind has more than columns, its key is one, or it has an order */
 	u8 value;   /* of a kind without more: the column with the value of a field ... */
 	u8 value_stream;
 	u32 value_bit; /* ... and its bit, 0: none */
@@ -49,6 +49,7 @@ struct trace_decoder {
 	u64 tsc;
 	u64 seq;
 	u64 last_key;
+	u64 order; /* last value of a column with PREDICTOR_ORDER */
 	u16 cpu;
 	u64 cells[SCHEMA_MAX_CELLS];
 	u32 site_count;
@@ -200,6 +201,7 @@ enum status trace_decoder_open(struct trace_decoder *decoder, const void *payloa
 	decoder->seq = facts->first_seq;
 	decoder->tsc = facts->first_tsc;
 	decoder->last_key = 0;
+	decoder->order = 0;
 	memset(decoder->cells, 0, sizeof(decoder->cells));
 	decoder->version = 1;
 	reset_turns(decoder, &decoder->start);
@@ -232,7 +234,8 @@ static struct site *add_site(struct trace_decoder *decoder)
 		.kind = kind,
 		.values = &decoder->values[number * TRACE_MAX_COLUMNS],
 		.vmcs = CODEC_MAX_VMCSS,
-		.other = kind->key == KEY_COL0 || (kind->flags & (KIND_ITEMS | KIND_BYTES)),
+		.other = kind->key == KEY_COL0 || (kind->flags & (KIND_ITEMS | KIND_BYTES)) ||
+			 kind->order_column != SCHEMA_NONE,
 	};
 	site->event.col = site->values;
 	if (!site->other && kind->value_column != SCHEMA_NONE) {
@@ -362,6 +365,8 @@ static bool take_columns(struct trace_decoder *decoder, struct site *site)
 		catch_up(decoder, site);
 	if (kind->key == KEY_COL0)
 		mask &= ~1u;
+	if (kind->order_column != SCHEMA_NONE)
+		site->values[kind->order_column] = decoder->order + 1;
 	if (value == SCHEMA_NONE) {
 		take_missed(decoder, site, mask);
 	} else {
@@ -388,6 +393,8 @@ static bool take_columns(struct trace_decoder *decoder, struct site *site)
 		if (unlikely(mask & kind->last_mask))
 			update_cells(decoder, site);
 	}
+	if (kind->order_column != SCHEMA_NONE && site->values[kind->order_column])
+		decoder->order = site->values[kind->order_column];
 	site->version = site->other ? NO_VERSION : decoder->version;
 	return true;
 }

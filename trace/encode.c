@@ -94,6 +94,19 @@ static inline void predict_field(struct trace_encoder *encoder, const struct pla
 	*site->field = event->col[plan->value_column];
 }
 
+/* Numbers go up one by one while no other CPU takes any. */
+static inline void predict_order(struct trace_encoder *encoder, const struct plan *plan,
+				 const struct trace_event *event, struct site *site)
+{
+	const u64 order = event->col[plan->order_column];
+
+	site->values[plan->order_column] = encoder->order + 1;
+	if (!order)
+		return;
+	encoder->order = order;
+	encoder->state.last_order = MAX(encoder->state.last_order, order);
+}
+
 /* Transmits the columns that @mask names and makes @site hold the event's values. */
 static ALWAYS_INLINE void put_columns(struct trace_encoder *encoder, const struct plan *plan,
 				      const struct trace_event *event, struct site *site, u32 mask)
@@ -125,6 +138,8 @@ static ALWAYS_INLINE u32 predict(struct trace_encoder *encoder, const struct pla
 		codec_fields_select(&encoder->fields, event->col[plan->vmcs_column]);
 	if (plan->value_column != SCHEMA_NONE)
 		predict_field(encoder, plan, event, site);
+	if (plan->order_column != SCHEMA_NONE)
+		predict_order(encoder, plan, event, site);
 	return columns_missed(plan, event->col, site->values, plan->first);
 }
 
@@ -249,7 +264,6 @@ static ALWAYS_INLINE void end_event(struct trace_encoder *encoder, const struct 
 	put_op(encoder, op);
 	encoder->state.events++;
 	encoder->state.counted += plan->counted;
-	encoder->state.kinds |= plan->kinds;
 }
 
 static ALWAYS_INLINE u64 take_delta(struct trace_encoder *encoder, const struct trace_event *event,

@@ -48,6 +48,7 @@ struct trace_encoder_state {
 	u64 kinds; /* block_kind() of each kind that was encoded */
 	u64 first_tsc;
 	u64 last_tsc;
+	u64 last_order; /* largest number of the hand-over counter, 0: none */
 };
 
 const struct trace_encoder_state *trace_encoder_state(const struct trace_encoder *encoder);

@@ -14,6 +14,7 @@ static struct plan make_plan(const struct trace_schema *schema, const struct tra
 		.flags = kind->flags,
 		.value_column = kind->value_column,
 		.field_column = kind->field_column,
+		.order_column = kind->order_column,
 		.vmcs_column = SCHEMA_NONE,
 		.key_cell = kind->key_cell,
 		.last_count = kind->last_count,
@@ -32,7 +33,7 @@ static struct plan make_plan(const struct trace_schema *schema, const struct tra
 	}
 	if (kind->key == KEY_COL0 || (kind->flags & (KIND_ITEMS | KIND_BYTES)) ||
 	    kind->column_count < INSN_COLUMN_COUNT || kind->column_count > MAX_PLAIN_COLUMNS ||
-	    plan.vmcs_column == SCHEMA_NONE)
+	    plan.vmcs_column == SCHEMA_NONE || plan.order_column != SCHEMA_NONE)
 		plan.other = OTHER;
 	if (kind->value_column != SCHEMA_NONE)
 		plan.value_stream = kind->columns[kind->value_column].stream;
@@ -79,6 +80,7 @@ void trace_encoder_reset(struct trace_encoder *encoder)
 	encoder->site_count = encoder->id_count = 0;
 	encoder->value_count = 0;
 	encoder->last_key = 0;
+	encoder->order = 0;
 	memset(encoder->site_hash, 0xff, sizeof(encoder->site_hash));
 	memset(encoder->shape_hash, 0xff, sizeof(encoder->shape_hash));
 	/* Shape 0 is the empty list. */
@@ -135,6 +137,7 @@ static struct site *add_site(struct trace_encoder *encoder, const struct plan *p
 	if (encoder->site_count == MAX_SITES ||
 	    encoder->value_count > MAX_VALUES - TRACE_MAX_COLUMNS)
 		encoder->limit = 0;
+	encoder->state.kinds |= plan->kinds;
 	define_site(encoder, plan, event, key);
 	return site;
 }

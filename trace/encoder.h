@@ -40,6 +40,7 @@ struct plan {
 	u8 value_column;
 	u8 value_stream;
 	u8 field_column;
+	u8 order_column;
 	u8 vmcs_column; /* which VMCS the fields of this event are of, SCHEMA_NONE: as before */
 	u8 key_cell;
 	u8 last_count;
@@ -97,6 +98,7 @@ struct trace_encoder {
 	u16 id_count;
 	u32 value_count;
 	u64 last_key;
+	u64 order; /* last value of a column with PREDICTOR_ORDER */
 	struct plan plans[256];
 	struct site start; /* what the first event of the block follows */
 	struct site sites[MAX_SITES];

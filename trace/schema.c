@@ -29,6 +29,7 @@ void trace_schema_add_kind(struct trace_schema *schema, const char *name, unsign
 		.flags = (u8)flags,
 		.field_column = SCHEMA_NONE,
 		.value_column = SCHEMA_NONE,
+		.order_column = SCHEMA_NONE,
 		.key_cell = SCHEMA_NONE,
 	};
 	schema->last_kind = (u8)id;
@@ -50,7 +51,7 @@ static const struct trace_column *column_named(const struct trace_schema *schema
 /* Fills what follows from the columns of @kind; false when they contradict each other. */
 static bool kind_derive(struct trace_kind_info *kind)
 {
-	kind->value_column = kind->key_cell = SCHEMA_NONE;
+	kind->value_column = kind->order_column = kind->key_cell = SCHEMA_NONE;
 	kind->last_count = 0;
 	kind->last_mask = 0;
 	for (unsigned i = 0; i < kind->column_count; i++) {
@@ -58,7 +59,7 @@ static bool kind_derive(struct trace_kind_info *kind)
 
 		if (i == 0 && kind->key == KEY_COL0) {
 			kind->key_cell = column->cell;
-			if (column->predictor == PREDICTOR_FIELD)
+			if (column->predictor >= PREDICTOR_FIELD)
 				return false;
 		} else if (column->predictor == PREDICTOR_LAST) {
 			if (kind->last_count == SCHEMA_MAX_LAST || column->cell == kind->key_cell)
@@ -73,6 +74,10 @@ static bool kind_derive(struct trace_kind_info *kind)
 			if (kind->value_column != SCHEMA_NONE || kind->field_column >= i)
 				return false;
 			kind->value_column = (u8)i;
+		} else if (column->predictor == PREDICTOR_ORDER) {
+			if (kind->order_column != SCHEMA_NONE)
+				return false;
+			kind->order_column = (u8)i;
 		}
 	}
 	if (kind->key == KEY_COL0)
@@ -273,7 +278,7 @@ static void take_column(struct cursor *in, struct trace_schema *schema, char **n
 	column->predictor = cursor_u8(in);
 	column->stream = cursor_u8(in);
 	column->cell = cursor_u8(in);
-	demand(in, column->predictor <= PREDICTOR_FIELD);
+	demand(in, column->predictor <= PREDICTOR_ORDER);
 	demand(in, column->stream >= STREAM_COLUMNS && column->stream < SCHEMA_MAX_STREAMS);
 	demand(in, column->predictor == PREDICTOR_LAST ? column->cell < SCHEMA_MAX_CELLS
 						       : column->cell == SCHEMA_NONE);

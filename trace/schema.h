@@ -38,7 +38,7 @@ enum trace_type {
 	TYPE_COUNT
 };
 
-enum trace_predictor { PREDICTOR_SITE, PREDICTOR_LAST, PREDICTOR_FIELD };
+enum trace_predictor { PREDICTOR_SITE, PREDICTOR_LAST, PREDICTOR_FIELD, PREDICTOR_ORDER };
 
 enum trace_key { KEY_RIP, KEY_COL0 };
 
@@ -84,6 +84,7 @@ struct trace_kind_info {
 	u8 column_count;
 	u8 field_column; /* the column that names a VMCS field, or SCHEMA_NONE */
 	u8 value_column; /* the column predicted by that field, or SCHEMA_NONE */
+	u8 order_column; /* the column with PREDICTOR_ORDER, or SCHEMA_NONE */
 	u8 key_cell;	 /* the cell that column 0 sets where it is the key, or SCHEMA_NONE */
 	u8 last_count;	 /* the other columns with PREDICTOR_LAST ... */
 	u8 last[SCHEMA_MAX_LAST];

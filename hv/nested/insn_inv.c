@@ -7,6 +7,7 @@
 #include "hv/nested/operand.h"
 #include "hv/nested/outcome.h"
 #include "hv/nested/vmcs02.h"
+#include "hv/record.h"
 
 enum { INVEPT_SINGLE = 1, INVEPT_ALL = 2 };
 
@@ -62,6 +63,7 @@ enum exit_action nested_handle_invept(struct percpu *cpu)
 		ept02_invalidate(nested, descriptor.low);
 	else
 		ept02_invalidate_all(nested);
+	event->order = record_take_order();
 	return nested_vmsucceed(cpu);
 }
 
@@ -104,5 +106,6 @@ enum exit_action nested_handle_invvpid(struct percpu *cpu)
 		return nested_vmfail(cpu, VMERR_INV_OPERAND);
 	vmcs02_invvpid(nested, (enum invvpid_type)event->type, (u16)descriptor.low,
 		       descriptor.high);
+	event->order = record_take_order();
 	return nested_vmsucceed(cpu);
 }

@@ -5,6 +5,7 @@
 #include "hv/nested/nested.h"
 #include "hv/nested/operand.h"
 #include "hv/nested/outcome.h"
+#include "hv/record.h"
 #include "hv/vmcs01.h"
 
 #define FEATURE_CONTROL_LOCK	    BIT(0)
@@ -48,6 +49,7 @@ enum exit_action nested_handle_vmxon(struct percpu *cpu)
 	event->gpa = operand.gpa;
 	if (!nested_address_ok(nested, event->pointer, 4096))
 		return nested_vmfail_invalid(cpu);
+	event->order = record_take_order();
 	event->dword0 = nested_region_revision(event->pointer);
 	if (event->dword0 != CAP_GET(nested->shown.msr[VMX_CAP_BASIC], REVISION))
 		return nested_vmfail_invalid(cpu);
@@ -67,6 +69,7 @@ enum exit_action nested_handle_vmxoff(struct percpu *cpu)
 	if (!nested_insn_begin(cpu, EV_VMXOFF))
 		return EXIT_RESUME;
 	nested_vmcs_release_all(cpu);
+	((struct ev_vmxoff *)cpu->pending.columns)->order = record_take_order();
 	nested->mode = NESTED_OFF;
 	nested->vmxon_pointer = NESTED_NONE;
 	nested->current_pointer = NESTED_NONE;

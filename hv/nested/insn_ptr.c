@@ -5,6 +5,7 @@
 #include "hv/nested/nested.h"
 #include "hv/nested/operand.h"
 #include "hv/nested/outcome.h"
+#include "hv/record.h"
 
 enum exit_action nested_handle_vmclear(struct percpu *cpu)
 {
@@ -29,6 +30,7 @@ enum exit_action nested_handle_vmclear(struct percpu *cpu)
 	event->dword0 = nested_region_revision(event->pointer);
 	event->launched = vmcs ? vmcs->launched : nested_region_launched(event->pointer);
 	nested_vmcs_clear(cpu, event->pointer);
+	event->order = record_take_order();
 	if (event->pointer == nested->current_pointer) {
 		nested->current_pointer = NESTED_NONE;
 		nested->current = NULL;
@@ -53,6 +55,7 @@ enum exit_action nested_handle_vmptrld(struct percpu *cpu)
 		return nested_vmfail(cpu, VMERR_VMPTRLD_ADDRESS);
 	if (event->pointer == nested->vmxon_pointer)
 		return nested_vmfail(cpu, VMERR_VMPTRLD_VMXON_POINTER);
+	event->order = record_take_order();
 	/* All 32 bits: a shadow VMCS is not supported, and its bit 31 is not in the revision. */
 	event->dword0 = nested_region_revision(event->pointer);
 	if (event->dword0 != CAP_GET(nested->shown.msr[VMX_CAP_BASIC], REVISION))

@@ -68,6 +68,7 @@ static inline void query_tape_block(struct query_tape *tape)
 	tape->block.events = state->events;
 	tape->block.counted = state->counted;
 	tape->block.kinds = state->kinds;
+	tape->block.last_order = state->last_order;
 	tape->block.schema_id = trace_schema_builtin()->id;
 	tape->block.codec = BLOCK_RAW;
 	tape->block.raw_size = (u32)trace_encoder_finish(tape->encoder, raw);

@@ -60,6 +60,7 @@ static void append_block(struct trace_encoder *encoder, struct trace_packer *pac
 	block.events = state->events;
 	block.counted = state->counted;
 	block.kinds = state->kinds;
+	block.last_order = state->last_order;
 	block.schema_id = future_schema()->id;
 	block.raw_size = (u32)trace_encoder_finish(encoder, raw);
 	status = trace_pack_start(packer, raw, block.raw_size, frame);

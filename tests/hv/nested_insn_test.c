@@ -139,6 +139,38 @@ static void vmxoff_leaves_vmx_operation(void **state)
 	assert_int_equal(insn()->outcome, OUTCOME_FAULT);
 }
 
+/* The number that the last instruction took, of a kind whose columns end with ORDER_COLUMN. */
+static u64 order_taken(size_t columns_size)
+{
+	return last_event()->col[columns_size / sizeof(u64) - 1];
+}
+
+static void what_hands_a_vmcs_over_takes_numbers_that_ascend(void **state)
+{
+	u64 order;
+
+	(void)state;
+	play_revision(PLAY_VMXON, VMCS12_REVISION);
+	play_revision(PLAY_VMCS, VMCS12_REVISION);
+	play_pointer(EXIT_VMXON, 1);
+	assert_u64(order_taken(sizeof(struct ev_vmxon)), 0);
+	play_pointer(EXIT_VMXON, PLAY_VMXON);
+	order = order_taken(sizeof(struct ev_vmxon));
+	assert_true(order > 0);
+	play_pointer(EXIT_VMCLEAR, PLAY_VMCS);
+	assert_u64(order_taken(sizeof(struct ev_vmclear)), order + 1);
+	play_pointer(EXIT_VMCLEAR, PLAY_VMXON);
+	assert_u64(order_taken(sizeof(struct ev_vmclear)), 0);
+	/* The revision is wrong, but it was read. */
+	play_pointer(EXIT_VMPTRLD, PLAY_VMCS2);
+	expect("no revision", OUTCOME_FAIL_INVALID, 0);
+	assert_u64(order_taken(sizeof(struct ev_vmptrld)), order + 2);
+	play_pointer(EXIT_VMPTRLD, PLAY_VMCS);
+	assert_u64(order_taken(sizeof(struct ev_vmptrld)), order + 3);
+	play(EXIT_VMXOFF, 0, 0);
+	assert_u64(order_taken(sizeof(struct ev_vmxoff)), order + 4);
+}
+
 static void vmcall_in_root_operation_only_fails(void **state)
 {
 	(void)state;
@@ -338,6 +370,8 @@ static void invalidations_judge_their_operands(void **state)
 		play_invalidate(rows[i].reason, rows[i].type, rows[i].low, rows[i].high);
 		expect(rows[i].name, rows[i].error ? OUTCOME_FAIL_VALID : OUTCOME_SUCCEED,
 		       rows[i].error);
+		assert_row(rows[i].name, order_taken(sizeof(struct ev_invept)) != 0,
+			   !rows[i].error);
 	}
 }
 
@@ -388,6 +422,7 @@ int main(void)
 		IN(play_vmptrld, vmxon_in_root_operation_fails_without_reading_its_operand),
 		IN(play_vmptrld, vmxoff_leaves_vmx_operation),
 		IN(play_vmptrld, vmcall_in_root_operation_only_fails),
+		IN(play_boot, what_hands_a_vmcs_over_takes_numbers_that_ascend),
 		IN(play_vmptrld, pointer_instructions_refuse_what_they_must),
 		IN(play_vmptrld, vmclear_of_the_current_vmcs_leaves_none),
 		IN(play_vmxon, vmread_and_vmwrite_without_a_vmcs_fail_invalid),

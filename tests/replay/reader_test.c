@@ -227,6 +227,7 @@ static void several_processors_are_merged_by_time(void **state)
 	(void)state;
 	for (u16 cpu = 0; cpu < ARRAY_SIZE(recordings); cpu++) {
 		recording_start_cpu(&recordings[cpu], MIB(32), true, cpu);
+		recordings[cpu].unordered = true;
 		recording_emit(&recordings[cpu], 40000 / (cpu + 1));
 		recording_end(&recordings[cpu]);
 		recording_put(&all, recordings[cpu].line, recordings[cpu].line_size);

@@ -126,7 +126,8 @@ static const struct block good = { .number = 3,
 				   .schema_id = 0x12345678,
 				   .raw_size = sizeof(payload) + 10,
 				   .codec = BLOCK_ZSTD,
-				   .kinds = BIT(1) | BIT(63) };
+				   .kinds = BIT(1) | BIT(63),
+				   .last_order = 0x123456789 };
 
 static enum status read_block(const struct block *block, u32 type, u16 extra_size,
 			      struct block *back)
@@ -160,6 +161,7 @@ static void a_block_header_comes_back(void **state)
 		assert_int_equal(back.schema_id, good.schema_id);
 		assert_int_equal(back.raw_size, good.raw_size);
 		assert_u64(back.kinds, good.kinds);
+		assert_u64(back.last_order, good.last_order);
 		assert_int_equal(back.codec, good.codec);
 	}
 }

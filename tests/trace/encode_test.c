@@ -203,7 +203,7 @@ static void make_long_list(u64 n, struct test_event *to)
 static void make_quiet(u64 n, struct test_event *to)
 {
 	to->event = (struct trace_event){
-		.kind = EV_VMXOFF, .level = 1, .tsc = 10 * n, .rip = 4, .col = to->col
+		.kind = EV_VMRESUME, .level = 1, .tsc = 10 * n, .rip = 4, .col = to->col
 	};
 }
 

@@ -1,0 +1,84 @@
+#include "replay/track.h"
+
+void track_free(struct track *track)
+{
+	lane_free(track->lane);
+	lane_free(track->scout);
+	boot_record_free(&track->record);
+}
+
+static u64 order_of(const struct track *track, const struct trace_event *event)
+{
+	const struct trace_kind_info *const kind = trace_schema_kind(track->schema, event->kind);
+
+	return kind && kind->order_column != SCHEMA_NONE ? event->col[kind->order_column] : 0;
+}
+
+void track_advance(struct track *track)
+{
+	track->lane_n = lane_tell(track->lane);
+	if (lane_next(track->lane, &track->event, &track->numbers) != ST_OK) {
+		track->event = NULL;
+		return;
+	}
+	track->order = order_of(track, track->event);
+	track->time = MAX(track->time, track->event->tsc + track->shift);
+}
+
+struct track_place track_tell(const struct track *track)
+{
+	return (struct track_place){ .lane_n = track->lane_n,
+				     .time = track->time,
+				     .shift = track->shift };
+}
+
+void track_seek(struct track *track, const struct track_place *place)
+{
+	const struct track_place start = { .shift = track->record.boot.clock.offset };
+
+	if (!place)
+		place = &start;
+	lane_seek(track->lane, place->lane_n);
+	track->time = place->time;
+	track->shift = place->shift;
+	track->ahead = 0;
+	track_advance(track);
+}
+
+static u64 scout_ahead(struct track *track)
+{
+	const struct trace_event *event;
+	u64 numbers, order;
+
+	if (!track->scout)
+		track->scout = lane_scout(track->lane);
+	if (!track->scout)
+		return TRACK_NO_ORDER;
+	for (lane_seek(track->scout, track->lane_n);;) {
+		track->ahead_n = lane_skip_unordered(track->scout);
+		if (lane_next(track->scout, &event, &numbers) != ST_OK)
+			return TRACK_NO_ORDER;
+		order = order_of(track, event);
+		if (order)
+			return order;
+	}
+}
+
+u64 track_order_ahead(struct track *track)
+{
+	if (!track->event)
+		return TRACK_NO_ORDER;
+	if (track->order)
+		return track->order;
+	if (!track->ahead || track->ahead_n < track->lane_n)
+		track->ahead = scout_ahead(track);
+	return track->ahead;
+}
+
+void track_not_before(struct track *track, u64 time)
+{
+	if (track->time >= time)
+		return;
+	track->shift += time - track->time;
+	track->time = time;
+}

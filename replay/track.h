@@ -1,0 +1,58 @@
+/*
+ * replay/track.h - a lane in the merge of all CPUs
+ *
+ * What the merge goes by is docs/trace-format.md, "Order of the CPUs": numbers of the hand-over
+ * counter, then time.
+ */
+#ifndef REPLAY_TRACK_H
+#define REPLAY_TRACK_H
+
+#include "replay/boot_record.h"
+#include "replay/lane.h"
+
+#define TRACK_NO_ORDER (~0ull)
+
+struct track {
+	struct lane *lane;
+	const struct trace_schema *schema;
+	struct boot_record record;
+	const struct trace_event *event; /* that comes next, NULL at the end of the lane */
+	u64 lane_n;			 /* its number in the lane ... */
+	u64 numbers;			 /* ... and how many it takes */
+	u64 order;			 /* its number of the counter, 0: none */
+	u64 time;			 /* what the merge sorts by */
+	u64 shift;			 /* from TSC to time, as far as it is known */
+
+	struct lane *scout; /* reads ahead; NULL until it is needed */
+	u64 ahead;	    /* the next number that the track has, TRACK_NO_ORDER: none ... */
+	u64 ahead_n;	    /* ... and its event; while it is not behind, and @ahead is not 0 */
+};
+
+/* Where a track was, with what cannot be found out again. */
+struct track_place {
+	u64 lane_n;
+	u64 time;
+	u64 shift;
+};
+
+void track_free(struct track *track);
+
+/* Make the event behind @track->event the next. */
+void track_advance(struct track *track);
+
+/* The place of @track->event. */
+struct track_place track_tell(const struct track *track);
+
+/* Go to @place, NULL for the start. */
+void track_seek(struct track *track, const struct track_place *place);
+
+/*
+ * The smallest number of the counter that @track->event or one behind it has; TRACK_NO_ORDER for
+ * none. Where memory is short, it says so of what it cannot look at: the merge then is by time.
+ */
+u64 track_order_ahead(struct track *track);
+
+/* @track->event is no earlier than @time, since an event at that time has a smaller number. */
+void track_not_before(struct track *track, u64 time);
+
+#endif
