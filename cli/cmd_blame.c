@@ -12,6 +12,7 @@
 #include "cli/out_json.h"
 #include "cli/tape_arg.h"
 #include "replay/history.h"
+#include "replay/symbols.h"
 
 #define DECODED 512
 
@@ -27,6 +28,7 @@ static const struct option options[] = {
 	  "only writes that changed one of these bits" },
 	{ "vmcs", 0, OPTION_TEXT, "ADDR", &opt.vmcs, "of this VMCS, not the current one" },
 	{ "json", 'j', OPTION_FLAG, NULL, &opt.json, "a JSON object a write" },
+	TAPE_SYMBOLS_OPTION,
 };
 
 static const struct option_spec spec = {
@@ -47,11 +49,12 @@ struct change {
 	u64 old_known;
 };
 
-static void print_text(const struct model_region *region, int index, const struct change *change)
+static void print_text(const struct symbols *symbols, const struct model_region *region, int index,
+		       const struct change *change)
 {
 	const struct history_write *const write = &change->write;
 	const u64 mask = write->mask;
-	char decoded[DECODED] = "";
+	char decoded[DECODED] = "", rip[SYMBOLS_MAX_NAME];
 
 	if (write->origin == HISTORY_GAP) {
 		out_format("%-14s  events are missing here: what was before is unknown\n",
@@ -59,8 +62,9 @@ static void print_text(const struct model_region *region, int index, const struc
 		return;
 	}
 	moment_decode(region, index, write->value, decoded, sizeof(decoded));
-	out_format("%-14s  %-10s%016llx  ", moment_place(&write->place),
-		   history_origin_name(write->origin), (unsigned long long)write->place.rip);
+	out_format("%-14s  %-10s%s  ", moment_place(&write->place),
+		   history_origin_name(write->origin),
+		   symbols_rip(symbols, model_place_level(&write->place), write->place.rip, rip));
 	if ((change->old_known & mask) == mask)
 		out_format("0x%llx -> ", (unsigned long long)(change->old & mask));
 	else
@@ -73,7 +77,8 @@ static void print_text(const struct model_region *region, int index, const struc
 			   : "");
 }
 
-static void print_json(const struct model_region *region, int index, const struct change *change)
+static void print_json(const struct symbols *symbols, const struct model_region *region, int index,
+		       const struct change *change)
 {
 	const struct history_write *const write = &change->write;
 
@@ -85,7 +90,7 @@ static void print_json(const struct model_region *region, int index, const struc
 	json_hex("vmcs", region->pointer);
 	json_text("field", vmcs_fields[index].name);
 	if (write->place.rip)
-		json_hex("rip", write->place.rip);
+		json_rip(symbols, model_place_level(&write->place), write->place.rip);
 	if (write->origin != HISTORY_GAP) {
 		if ((change->old_known & write->mask) == write->mask)
 			json_hex("old", change->old & write->mask);
@@ -132,9 +137,9 @@ static void print_all(struct reader *reader, const struct model_region *region, 
 			continue;
 		shown++;
 		if (opt.json)
-			print_json(region, index, &change);
+			print_json(reader_names(reader)->symbols, region, index, &change);
 		else
-			print_text(region, index, &change);
+			print_text(reader_names(reader)->symbols, region, index, &change);
 	}
 	if (status == ST_NO_MEMORY)
 		die("out of memory");

@@ -20,6 +20,7 @@ static const struct option options[] = {
 	{ "json", 'j', OPTION_FLAG, NULL, &opt.json, "a JSON object a finding" },
 	{ "least", 0, OPTION_TEXT, "SEVERITY", &opt.least, "note (all), warning or error" },
 	{ "list", 0, OPTION_FLAG, NULL, &opt.list, "the rules, without a tape" },
+	TAPE_SYMBOLS_OPTION,
 };
 
 static const struct option_spec spec = {

@@ -30,6 +30,7 @@ static const struct option options[] = {
 	  "each VMCS field that an entry or exit changed\non a line of its own" },
 	{ "console", 'c', OPTION_FLAG, NULL, &opt.console, "only the lines of L1's console" },
 	{ "count", 0, OPTION_FLAG, NULL, &opt.count, "only how many events match" },
+	TAPE_SYMBOLS_OPTION,
 };
 
 static const struct option_spec spec = {

@@ -11,6 +11,7 @@
 #include "cli/out_json.h"
 #include "cli/tape_arg.h"
 #include "replay/stat.h"
+#include "replay/symbols.h"
 
 static struct {
 	u64 top;
@@ -20,6 +21,7 @@ static struct {
 static const struct option options[] = {
 	{ "top", 'n', OPTION_NUMBER, "N", &opt.top, "how many fields and call sites; 10" },
 	{ "json", 'j', OPTION_FLAG, NULL, &opt.json, "one JSON object" },
+	TAPE_SYMBOLS_OPTION,
 };
 
 static const struct option_spec spec = {
@@ -298,16 +300,20 @@ static const char *detail_name(const struct stat_site *site)
 	}
 }
 
-static void print_site(const struct stat_site *site)
+static void print_site(const struct symbols *symbols, const struct stat_site *site)
 {
+	const unsigned level = site->kind == EV_L2_EXIT ? 2 : 1;
+	char rip[SYMBOLS_MAX_NAME];
+
 	if (!opt.json) {
-		out_format("%016llx  %-10s%-36s%10llu%10llu\n", (unsigned long long)site->rip,
-			   kind_name(site->kind), detail_name(site),
-			   (unsigned long long)site->count, (unsigned long long)site->failed);
+		out_format("%-*s  %-10s%-36s%10llu%10llu\n", symbols ? 32 : 16,
+			   symbols_rip(symbols, level, site->rip, rip), kind_name(site->kind),
+			   detail_name(site), (unsigned long long)site->count,
+			   (unsigned long long)site->failed);
 		return;
 	}
 	json_open(NULL, '{');
-	json_hex("rip", site->rip);
+	json_rip(symbols, level, site->rip);
 	json_text("kind", kind_name(site->kind));
 	json_text("detail", detail_name(site));
 	json_number("count", site->count);
@@ -315,7 +321,8 @@ static void print_site(const struct stat_site *site)
 	json_close('}');
 }
 
-static void print_sites(const struct stat *stat, bool exits, const char *key, const char *title)
+static void print_sites(const struct symbols *symbols, const struct stat *stat, bool exits,
+			const char *key, const char *title)
 {
 	struct row *const rows = calloc(STAT_MAX_SITES, sizeof(*rows));
 	unsigned count;
@@ -332,9 +339,9 @@ static void print_sites(const struct stat *stat, bool exits, const char *key, co
 	if (opt.json)
 		json_open(key, '[');
 	else if (count)
-		out_format("\n%-64s%10s%10s\n", title, "count", "failed");
+		out_format("\n%-*s%10s%10s\n", symbols ? 80 : 64, title, "count", "failed");
 	for (unsigned i = 0; i < count; i++)
-		print_site(&stat->sites[rows[i].index]);
+		print_site(symbols, &stat->sites[rows[i].index]);
 	if (opt.json)
 		json_close(']');
 	free(rows);
@@ -342,7 +349,7 @@ static void print_sites(const struct stat *stat, bool exits, const char *key, co
 
 /* --- the verb --------------------------------------------------------------------------------- */
 
-static void print_all(const struct stat *stat)
+static void print_all(const struct symbols *symbols, const struct stat *stat)
 {
 	if (opt.json) {
 		json_open(NULL, '{');
@@ -353,8 +360,8 @@ static void print_all(const struct stat *stat)
 	print_insns(stat);
 	print_inv(stat);
 	print_fields(stat);
-	print_sites(stat, false, "l1_sites", "call sites of L1");
-	print_sites(stat, true, "l2_sites", "where L2 exits");
+	print_sites(symbols, stat, false, "l1_sites", "call sites of L1");
+	print_sites(symbols, stat, true, "l2_sites", "where L2 exits");
 	if (opt.json) {
 		json_number("events_at_other_sites", stat->other_sites);
 		json_close('}');
@@ -381,7 +388,7 @@ int cmd_stat(int argc, char **argv)
 		       reader_next(reader, &event) == ST_OK)
 			if (stat_event(stat, event, n) != ST_OK)
 				die("out of memory");
-	print_all(stat);
+	print_all(reader_names(reader)->symbols, stat);
 	stat_free(stat);
 	return tape_arg_close(reader, EXIT_CLEAN);
 }

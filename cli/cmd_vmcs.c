@@ -34,6 +34,7 @@ static const struct option options[] = {
 	{ "all", 'a', OPTION_FLAG, NULL, &opt.all,
 	  "also fields that do not exist on this processor" },
 	{ "json", 'j', OPTION_FLAG, NULL, &opt.json, "one JSON object" },
+	TAPE_SYMBOLS_OPTION,
 };
 
 static const struct option_spec spec = {

@@ -22,6 +22,7 @@ static struct {
 
 static const struct option options[] = {
 	{ "json", 'j', OPTION_FLAG, NULL, &opt.json, "one JSON object" },
+	TAPE_SYMBOLS_OPTION,
 };
 
 static const struct option_spec spec = {

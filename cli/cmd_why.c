@@ -23,6 +23,7 @@ static const struct option options[] = {
 	{ "unknown", 'u', OPTION_FLAG, NULL, &opt.unknown,
 	  "also the checks that the tape does not decide" },
 	{ "json", 'j', OPTION_FLAG, NULL, &opt.json, "one JSON object" },
+	TAPE_SYMBOLS_OPTION,
 };
 
 static const struct option_spec spec = {

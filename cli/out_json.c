@@ -7,6 +7,7 @@
 #include "cli/out.h"
 #include "replay/event_json.h"
 #include "replay/model.h"
+#include "replay/symbols.h"
 
 #define MAX_DEPTH 16
 
@@ -90,6 +91,15 @@ void json_place(const char *key, const struct model_place *place)
 	}
 	before(key);
 	out_format("\"@c%u:%llu\"", place->cpu, (unsigned long long)place->seq);
+}
+
+void json_rip(const struct symbols *symbols, unsigned level, u64 rip)
+{
+	char name[SYMBOLS_MAX_NAME];
+
+	json_hex("rip", rip);
+	if (symbols_find(symbols, level, rip))
+		json_text("symbol", symbols_rip(symbols, level, rip, name));
 }
 
 void json_end(void)

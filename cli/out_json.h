@@ -18,6 +18,7 @@
 #include "base/base.h"
 
 struct model_place;
+struct symbols;
 
 /* @bracket is '{' or '['; json_close() gets the closing one. */
 void json_open(const char *key, char bracket);
@@ -32,6 +33,9 @@ void json_null(const char *key);
 void json_ratio(const char *key, double value);
 /* "@c0:12", null for nowhere. */
 void json_place(const char *key, const struct model_place *place);
+
+/* "rip", and "symbol" where the address has a name. */
+void json_rip(const struct symbols *symbols, unsigned level, u64 rip);
 
 /* The end of the line; the next object may begin. */
 void json_end(void);

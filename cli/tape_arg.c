@@ -5,6 +5,39 @@
 
 #include "cli/message.h"
 #include "cli/out.h"
+#include "replay/symbols_load.h"
+
+struct option_list tape_symbols;
+
+static struct symbols *symbols;
+
+static void load(struct reader *reader, const char *spec)
+{
+	char error[512];
+
+	if (symbols_load(symbols, spec, reader, error, sizeof(error)) != ST_OK)
+		die("%s", error);
+}
+
+static void load_symbols(struct reader *reader)
+{
+	const char *const usual = getenv("VMXTAPE_SYMBOLS");
+	char *const words = usual ? strdup(usual) : NULL, *rest = words, *word, error[512];
+
+	symbols = symbols_new();
+	if (!symbols || (usual && !words))
+		die("out of memory");
+	if (symbols_load_tape(symbols, reader, error, sizeof(error)) != ST_OK)
+		message("%s", error);
+	while ((word = strsep(&rest, " ")))
+		if (*word)
+			load(reader, word);
+	free(words);
+	for (size_t i = 0; i < tape_symbols.count; i++)
+		load(reader, tape_symbols.values[i]);
+	if (symbols_count(symbols, 1) || symbols_count(symbols, 2))
+		reader_set_symbols(reader, symbols);
+}
 
 struct reader *tape_arg_open(int count, char **args, struct position_range *range)
 {
@@ -26,6 +59,7 @@ struct reader *tape_arg_open(int count, char **args, struct position_range *rang
 		message("%s", error);
 		exit(status == ST_CORRUPT || status == ST_TRUNCATED ? EXIT_DAMAGED : EXIT_USAGE);
 	}
+	load_symbols(reader);
 	if (!range)
 		return reader;
 	range->first = 0;
@@ -45,5 +79,6 @@ int tape_arg_close(struct reader *reader, int status)
 		status = EXIT_DAMAGED;
 	}
 	reader_close(reader);
+	symbols_free(symbols);
 	return status;
 }

@@ -4,15 +4,33 @@
 #ifndef CLI_TAPE_ARG_H
 #define CLI_TAPE_ARG_H
 
+#include "cli/options.h"
 #include "replay/position.h"
 
 #define TAPE_DEFAULT "vmxtape.vxt"
+
+/* A row for the options of each verb that shows addresses. */
+#define TAPE_SYMBOLS_OPTION                                                                     \
+	{                                                                                       \
+		"symbols", 'S', OPTION_LIST, "l1=FILE", &tape_symbols,                          \
+			"names for addresses of L1 or L2: an ELF file, a kernel\nmodule, "      \
+			"System.map or a copy "                                                 \
+			"of /proc/kallsyms; with\n+OFFSET or @ADDRESS where the tape does not " \
+			"tell\nwhere it "                                                       \
+			"was loaded. Can be given more than once;\nVMXTAPE_SYMBOLS holds the "  \
+			"usual ones"                                                            \
+	}
+
+extern struct option_list tape_symbols;
 
 /*
  * Opens the tape among the @count arguments @args: the first that does not begin like a range (@ or
  * ..), TAPE_DEFAULT when there is none. The others become @range, which is the whole tape without
  * them. Dies when more is given, or when the tape cannot be opened; ends with EXIT_DAMAGED when it
  * is damaged beyond reading. @range may be NULL: then none may be given.
+ *
+ * The reader gets the symbols that L1 sent, those of VMXTAPE_SYMBOLS and those of the option; dies
+ * when one of the last two cannot be had.
  */
 struct reader *tape_arg_open(int count, char **args, struct position_range *range);
 

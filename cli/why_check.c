@@ -8,6 +8,7 @@
 #include "cli/moment_arg.h"
 #include "cli/out.h"
 #include "cli/out_json.h"
+#include "replay/symbols.h"
 #include "vmx/bits.h"
 
 #define DECODED 512
@@ -233,7 +234,7 @@ enum status why_find_evidence(struct why_print *print, const u8 verdicts[CHECK_C
 			      print->writers, print->writer_count);
 }
 
-static void writer_json(const struct history_question *question)
+static void writer_json(const struct why_print *print, const struct history_question *question)
 {
 	const struct history_write *const write = &question->write;
 
@@ -241,14 +242,16 @@ static void writer_json(const struct history_question *question)
 	json_text("origin", question->found ? history_origin_name(write->origin) : NULL);
 	if (question->found) {
 		json_place("at", &write->place);
-		json_hex("rip", write->place.rip);
+		json_rip(reader_names(print->reader)->symbols, model_place_level(&write->place),
+			 write->place.rip);
 		json_hex("value", write->value);
 	}
 	json_close('}');
 }
 
-static void writer_text(const struct history_question *question)
+static void writer_text(const struct why_print *print, const struct history_question *question)
 {
+	char rip[SYMBOLS_MAX_NAME];
 	const struct history_write *const write = &question->write;
 
 	if (!question->found)
@@ -257,9 +260,11 @@ static void writer_text(const struct history_question *question)
 		out_format("      who wrote it is lost: events are missing at %s\n",
 			   moment_place(&write->place));
 	else
-		out_format("      made so by %s (%s), rip %016llx, which wrote 0x%llx\n",
+		out_format("      made so by %s (%s), rip %s, which wrote 0x%llx\n",
 			   moment_place(&write->place), history_origin_name(write->origin),
-			   (unsigned long long)write->place.rip, (unsigned long long)write->value);
+			   symbols_rip(reader_names(print->reader)->symbols,
+				       model_place_level(&write->place), write->place.rip, rip),
+			   (unsigned long long)write->value);
 }
 
 static void print_writer(const struct why_print *print, unsigned index, u64 mask)
@@ -270,9 +275,9 @@ static void print_writer(const struct why_print *print, unsigned index, u64 mask
 		if (question->index != (int)index || question->mask != mask)
 			continue;
 		if (print->json)
-			writer_json(question);
+			writer_json(print, question);
 		else
-			writer_text(question);
+			writer_text(print, question);
 		return;
 	}
 }

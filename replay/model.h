@@ -96,6 +96,12 @@ enum status model_step(struct model *model, const struct trace_event *event, u64
 /* Place of @event. */
 struct model_place model_place_of(const struct trace_event *event, u64 n);
 
+/* The level whose RIP it has. */
+static inline unsigned model_place_level(const struct model_place *place)
+{
+	return place->kind == EV_L2_ENTRY || place->kind == EV_L2_EXIT ? 2 : 1;
+}
+
 static inline bool model_place_is(const struct model_place *place)
 {
 	return place->kind;

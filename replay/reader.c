@@ -476,6 +476,35 @@ enum status reader_find(struct reader *reader, u16 cpu, u64 seq, u64 *n)
 /* --- facts -------------------------------------------------------------------------------------
  */
 
+static void visit_segment(struct lane *lane, const struct lane_segment *segment, u8 kind,
+			  void (*visit)(void *owner, const struct trace_event *event), void *owner)
+{
+	const u64 end = segment->n + segment->events;
+	const struct trace_event *event;
+	u64 numbers;
+
+	lane_seek(lane, segment->n);
+	while (lane_tell(lane) < end && lane_next(lane, &event, &numbers) == ST_OK)
+		if (event->kind == kind)
+			visit(owner, event);
+}
+
+void reader_visit(struct reader *reader, u8 kind,
+		  void (*visit)(void *owner, const struct trace_event *event), void *owner)
+{
+	for (unsigned i = 0; i < reader->track_count; i++) {
+		struct lane *const lane = reader->tracks[i].lane;
+
+		for (size_t k = 0; k < lane->count; k++) {
+			const struct tape_chunk *const chunk = lane->segments[k].chunk;
+
+			if (chunk && chunk->block.kinds & block_kind(kind))
+				visit_segment(lane, &lane->segments[k], kind, visit, owner);
+		}
+	}
+	reader_seek(reader, 0);
+}
+
 const struct trace_schema *reader_schema(const struct reader *reader)
 {
 	return &reader->schema;

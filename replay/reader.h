@@ -47,6 +47,13 @@ enum status reader_seek(struct reader *reader, u64 n);
 /* @N of event @seq of @cpu. ST_NOT_FOUND when the tape does not have it. Moves the position. */
 enum status reader_find(struct reader *reader, u16 cpu, u64 seq, u64 *n);
 
+/*
+ * Call @visit for every event of @kind, by CPU and then by seq; blocks whose headers say that they
+ * have none are passed over. Makes @0 the next event.
+ */
+void reader_visit(struct reader *reader, u8 kind,
+		  void (*visit)(void *owner, const struct trace_event *event), void *owner);
+
 const struct trace_schema *reader_schema(const struct reader *reader);
 
 /* What names the numbers of this tape: its schema, and the symbols that were set, which stay the

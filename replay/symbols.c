@@ -257,3 +257,15 @@ size_t symbols_text(const struct symbols *symbols, unsigned level, u64 address, 
 				  symbol->name, (unsigned long long)(address - symbol->address));
 	return MIN((size_t)length, (size_t)SYMBOLS_MAX_NAME - 1);
 }
+
+char *symbols_rip(const struct symbols *symbols, unsigned level, u64 address,
+		  char to[SYMBOLS_MAX_NAME])
+{
+	const size_t length = symbols_text(symbols, level, address, to);
+
+	if (length)
+		to[length] = 0;
+	else
+		snprintf(to, SYMBOLS_MAX_NAME, "%016llx", (unsigned long long)address);
+	return to;
+}

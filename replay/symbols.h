@@ -54,4 +54,8 @@ const struct symbol *symbols_named(const struct symbols *symbols, unsigned level
  */
 size_t symbols_text(const struct symbols *symbols, unsigned level, u64 address, char *to);
 
+/* The same, or all 16 digits of @address where it has no name. Returns @to. */
+char *symbols_rip(const struct symbols *symbols, unsigned level, u64 address,
+		  char to[SYMBOLS_MAX_NAME]);
+
 #endif
