@@ -1,5 +1,6 @@
 #include "replay/report.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,10 +37,9 @@ static void start_line(const struct report *report, const char *label)
 	put(report, line, (size_t)(to - line));
 }
 
-/* Words until the next would pass the last column; returns where the next line begins. */
-static const char *one_line(const struct report *report, const char *text)
+/* Words, as many as @room columns take; returns where the next line begins. */
+static const char *one_line(const struct report *report, const char *text, size_t room)
 {
-	const size_t room = MAX_COLUMN - LABEL_COLUMN;
 	size_t length = strcspn(text, "\n"), end;
 
 	if (length > room) {
@@ -60,9 +60,23 @@ static void paragraph(const struct report *report, const char *label, const char
 		return;
 	while (*text) {
 		start_line(report, label);
-		text = one_line(report, text);
+		text = one_line(report, text, MAX_COLUMN - LABEL_COLUMN);
 		label = "";
 	}
+}
+
+/* As a sentence. */
+static void title_text(const struct report *report, const char *title)
+{
+	char *sentence;
+
+	if (!title || asprintf(&sentence, "%s.", title) < 0)
+		return;
+	for (const char *at = sentence; *at;) {
+		puts_text(report, "  ");
+		at = one_line(report, at, MAX_COLUMN - 2);
+	}
+	free(sentence);
 }
 
 static void evidence_text(const struct report *report, const struct finding *finding)
@@ -84,6 +98,16 @@ static void evidence_text(const struct report *report, const struct finding *fin
 	paragraph(report, label, finding->note);
 }
 
+static void section_text(const struct report *report, const char *section)
+{
+	char *text;
+
+	if (!strcmp(section, "none") || asprintf(&text, "SDM, %s", section) < 0)
+		return;
+	paragraph(report, "expected", text);
+	free(text);
+}
+
 void report_text(const struct report_ops *ops, void *owner, const struct finding *finding,
 		 unsigned number)
 {
@@ -101,18 +125,9 @@ void report_text(const struct report_ops *ops, void *owner, const struct finding
 		to = put_text(put_dec(put_text(to, ", "), finding->count), " times");
 	to = put_char(to, '\n');
 	put(&report, line, (size_t)(to - line));
-	if (finding->title) {
-		puts_text(&report, "  ");
-		puts_text(&report, finding->title);
-		puts_text(&report, ".\n");
-	}
+	title_text(&report, finding->title);
 	evidence_text(&report, finding);
-	if (strcmp(row->section, "none")) {
-		start_line(&report, "expected");
-		puts_text(&report, "SDM, ");
-		puts_text(&report, row->section);
-		puts_text(&report, "\n");
-	}
+	section_text(&report, row->section);
 	paragraph(&report, "effect", finding->explanation);
 	/* A command line stays whole, to be copied. */
 	if (finding->next && !strncmp(finding->next, "vmxtape ", 8)) {

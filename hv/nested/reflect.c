@@ -246,6 +246,17 @@ enum exit_action nested_reflect(struct percpu *cpu, const struct nested_exit *ex
 	return EXIT_RESUME;
 }
 
+/* What an entry consulted says why it failed. */
+static void take_consulted(struct nested *nested)
+{
+	const struct nested_entry *entry = &nested->entry;
+
+	nested_items_reset(nested);
+	for (u32 i = 0; i < entry->item_count; i++)
+		if (entry->items[i].id >= ITEM_EPT12 && entry->items[i].id != ITEM_LAUNCHED)
+			nested_item(nested, entry->items[i].id, entry->items[i].value);
+}
+
 /* SDM, "VM-Entry Failures During or After Loading Guest State": what such a failure leaves alone.
  */
 enum exit_action nested_reflect_entry_failure(struct percpu *cpu, u32 reason, u64 qualification)
@@ -254,7 +265,7 @@ enum exit_action nested_reflect_entry_failure(struct percpu *cpu, u32 reason, u6
 	struct state_before before;
 
 	hwvmcs_switch(cpu, &cpu->vmcs01);
-	nested_items_reset(nested);
+	take_consulted(nested);
 	nested->hidden_exits = 0;
 	before = (struct state_before){
 		.cr0 = vmread(VMCS_GUEST_CR0),
@@ -263,7 +274,10 @@ enum exit_action nested_reflect_entry_failure(struct percpu *cpu, u32 reason, u6
 		.nmi_blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & BLOCKING_NMI,
 	};
 	change(nested, VMCS_IX_EXIT_REASON, reason);
-	change(nested, VMCS_IX_EXIT_QUALIFICATION, qualification);
+	/* Which check failed is told also where the field had that number before. */
+	nested->current->field[VMCS_IX_EXIT_QUALIFICATION] = qualification;
+	nested->current->imaged = false;
+	nested_item(nested, VMCS_EXIT_QUALIFICATION, qualification);
 	enter_l1(cpu, &before, ABORT_NONE);
 	describe(cpu, reason, F12(nested->current, GUEST_RIP));
 	return EXIT_RESUME;

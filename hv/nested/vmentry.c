@@ -132,12 +132,12 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 	((struct ev_vmlaunch *)cpu->pending.columns)->launched = vmcs->launched;
 	if (!may_try(cpu, vmcs, kind, &action))
 		return action;
+	nested->entry.item_count = 0;
 	if (!entry_check_link_pointer(nested, vmcs))
 		return fail_entry(cpu, EXIT_INVALID_GUEST_STATE, QUALIFICATION_LINK_POINTER);
 	if (vmcs02_needs_pdptes(vmcs) && !vmcs02_read_pdptes(nested, F12(vmcs, GUEST_CR3), pdpte))
 		return fail_entry(cpu, EXIT_INVALID_GUEST_STATE, QUALIFICATION_PDPTE);
 
-	nested->entry.item_count = 0;
 	if (kind == EV_VMLAUNCH)
 		note(nested, ITEM_LAUNCHED, 1);
 	note_results(cpu, vmcs);

@@ -28,6 +28,7 @@ static const struct {
 } tables[] = {
 	{ l1_rules_life_cases, &l1_rules_life_count },
 	{ l1_rules_misuse_cases, &l1_rules_misuse_count },
+	{ l1_rules_state_cases, &l1_rules_state_count },
 	{ l1_rules_entry_cases, &l1_rules_entry_count },
 };
 

@@ -26,6 +26,10 @@ extern const size_t l1_rules_life_count;
 extern const struct rule_case l1_rules_misuse_cases[];
 extern const size_t l1_rules_misuse_count;
 
+/* Controls and state that a VM entry does not take. */
+extern const struct rule_case l1_rules_state_cases[];
+extern const size_t l1_rules_state_count;
+
 /* VM entries, and rules about whole tapes. */
 extern const struct rule_case l1_rules_entry_cases[];
 extern const size_t l1_rules_entry_count;

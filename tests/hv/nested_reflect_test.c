@@ -234,6 +234,7 @@ static void a_bad_guest_state_leaves_the_msrs_of_the_list_alone(void **state)
 		u32 index, reserved;
 		u64 value;
 	} *list = stub_at(PLAY_PAGE);
+	u64 value;
 
 	(void)state;
 	list[0].index = MSR_LSTAR;
@@ -248,6 +249,11 @@ static void a_bad_guest_state_leaves_the_msrs_of_the_list_alone(void **state)
 	stub_exit(cpu, EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE, 0);
 	assert_true(l1_got(EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE));
 	assert_u64(stub_msr(MSR_LSTAR), 0x77);
+	/* What the entry consulted, and a qualification that did not change, are recorded. */
+	assert_true(event_item(last_event(), ITEM_MSR_LOAD + 3, &value));
+	assert_u64(value, 2);
+	assert_true(event_item(last_event(), VMCS_EXIT_QUALIFICATION, &value));
+	assert_u64(value, 0);
 	/* One that succeeds keeps them. */
 	play_enter(EXIT_VMLAUNCH);
 	stub_exit(cpu, EXIT_HLT, 0);

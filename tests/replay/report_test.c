@@ -60,6 +60,21 @@ static void a_finding_reads_as_a_paragraph(void **state)
 		"  next      do this\n");
 }
 
+static void a_long_title_takes_more_lines(void **state)
+{
+	struct finding long_one = finding;
+
+	(void)state;
+	long_one.title = (char *)"guest_cr3 breaks a rule of VM entry: guest CR3 has no bit set "
+				 "beyond the width of a physical address of this processor";
+	length = 0;
+	report_text(&ops, NULL, &long_one, 2);
+	assert_non_null(strstr(text, "\n  guest_cr3 breaks"));
+	assert_non_null(strstr(text, "of this processor.\n"));
+	for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
+		assert_true(strcspn(line, "\n") <= 100);
+}
+
 static void a_finding_is_a_json_object(void **state)
 {
 	(void)state;
@@ -110,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_finding_reads_as_a_paragraph),
+		cmocka_unit_test(a_long_title_takes_more_lines),
 		cmocka_unit_test(a_finding_is_a_json_object),
 		cmocka_unit_test(a_command_line_is_not_broken),
 		cmocka_unit_test(a_word_longer_than_a_line_is_not_lost),

@@ -182,6 +182,33 @@ static inline void script_l2(struct script *script, u64 reason)
 	script_items(script, EV_L2_EXIT, &exit, sizeof(exit), NULL, 0);
 }
 
+/* In VMX operation, with the VMCS at 0x2000 clear and current. */
+static inline void script_vmcs(struct script *script)
+{
+	script_vmxon(script, 0x1000);
+	script_vmclear(script, 0x2000);
+	script_vmptrld(script, 0x2000);
+}
+
+/* VMLAUNCH that fails with VM-instruction error @error. */
+static inline void script_launch_error(struct script *script, u64 error)
+{
+	INSN(script, VMLAUNCH, vmlaunch, .outcome = OUTCOME_FAIL_VALID, .error = error);
+}
+
+/* VMLAUNCH that ends with exit reason @reason, which says that the entry failed. */
+static inline void script_launch_failure(struct script *script, u64 reason, u64 qualification)
+{
+	const struct ev_l2_exit exit = {
+		.reason = reason | EXIT_REASON_ENTRY_FAILURE,
+		.vmcs = script->vmcs,
+	};
+	const struct trace_item item = { VMCS_EXIT_QUALIFICATION, qualification };
+
+	INSN(script, VMLAUNCH, vmlaunch, .launched = 0);
+	script_items(script, EV_L2_EXIT, &exit, sizeof(exit), &item, 1);
+}
+
 static inline void script_gap(struct script *script)
 {
 	OTHER(script, GAP, gap, .why = GAP_RING_FULL, .events = 10);
