@@ -468,6 +468,29 @@ static char *put_rip(const struct line *line, char *to)
 	return put_pad(to, start, width, 1);
 }
 
+/* What stands behind the name of the kind. */
+static char *put_what(const struct line *line, char *to)
+{
+	const u8 kind = line->event->kind;
+
+	return kind < ARRAY_SIZE(forms) && forms[kind] ? forms[kind](line, to)
+						       : put_columns(line, to);
+}
+
+char *event_text_what(char *to, const struct event_names *names, const struct trace_event *event,
+		      const struct model *model)
+{
+	const struct line line = {
+		.start = to,
+		.names = names,
+		.kind = trace_schema_kind(names->schema, event->kind),
+		.event = event,
+		.model = model,
+	};
+
+	return line.kind ? put_what(&line, to) : to;
+}
+
 char *event_text(char *to, const struct event_names *names, const struct trace_event *event,
 		 const struct model *model)
 {
@@ -490,10 +513,7 @@ char *event_text(char *to, const struct event_names *names, const struct trace_e
 	name = to;
 	to = put_text(to, line.kind->name);
 	to = put_pad(to, name, NAME_WIDTH, 1);
-	if (event->kind < ARRAY_SIZE(forms) && forms[event->kind])
-		to = forms[event->kind](&line, to);
-	else
-		to = put_columns(&line, to);
+	to = put_what(&line, to);
 	while (to[-1] == ' ')
 		to--;
 	return put_char(to, '\n');

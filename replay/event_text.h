@@ -25,6 +25,10 @@
 char *event_text(char *to, const struct event_names *names, const struct trace_event *event,
 		 const struct model *model);
 
+/* What event_text() writes behind the name of the kind, without a newline. */
+char *event_text_what(char *to, const struct event_names *names, const struct trace_event *event,
+		      const struct model *model);
+
 /* A line for item @index of @event when it is a VMCS field, nothing (@to) otherwise. */
 char *event_text_item(char *to, const struct trace_event *event, u32 index,
 		      const struct model *model);
