@@ -55,7 +55,7 @@ libzstd    = $(shell $(CC) -print-file-name=libzstd.a)
 .SECONDARY:
 .PHONY: all check check-long check-static check-e2e bench demo install uninstall clean help deps
 
-all: $(O)/vmxtape $(O)/vmxtape-hv.elf $(O)/vmxtape-mark guests
+all: $(O)/vmxtape $(O)/vmxtape-hv.elf guests
 
 # --- packages ------------------------------------------------------------------------------------
 # Installed once per build folder, by groups; the script prints what it could not install.
@@ -90,10 +90,6 @@ $(O)/hv/%.S.o: %.S Makefile | $(O)/.deps
 $(O)/vmxtape-hv.elf: hv/link.ld $(hv-objs)
 	$(call say,LINK,$@)$(LD) -static -nostdlib --gc-sections -z max-page-size=4096 \
 		-z noexecstack --no-warn-rwx-segments -T hv/link.ld -o $@ $(hv-objs) $(libzstd)
-
-# --- programs for the inside of L1 ---------------------------------------------------------------
-
-include l1/files.mk
 
 # --- guests and tests ----------------------------------------------------------------------------
 
@@ -132,15 +128,13 @@ demo: all $(O)/.deps-run
 
 # --- the rest ------------------------------------------------------------------------------------
 
-install: $(O)/vmxtape $(O)/vmxtape-hv.elf $(O)/vmxtape-mark
+install: $(O)/vmxtape $(O)/vmxtape-hv.elf
 	install -D -m 755 $(O)/vmxtape $(DESTDIR)$(prefix)/bin/vmxtape
-	install -D -m 755 $(O)/vmxtape-mark $(DESTDIR)$(prefix)/bin/vmxtape-mark
 	install -D -m 644 $(O)/vmxtape-hv.elf $(DESTDIR)$(prefix)/lib/vmxtape/vmxtape-hv.elf
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/man/man1 docs/man/*.1
 
 uninstall:
-	rm -f $(DESTDIR)$(prefix)/bin/vmxtape $(DESTDIR)$(prefix)/bin/vmxtape-mark \
-		$(DESTDIR)$(prefix)/lib/vmxtape/vmxtape-hv.elf
+	rm -f $(DESTDIR)$(prefix)/bin/vmxtape $(DESTDIR)$(prefix)/lib/vmxtape/vmxtape-hv.elf
 	rm -f $(patsubst docs/man/%,$(DESTDIR)$(prefix)/share/man/man1/%,$(wildcard docs/man/*.1))
 	rmdir $(DESTDIR)$(prefix)/lib/vmxtape 2>/dev/null || :
 

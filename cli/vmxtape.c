@@ -63,9 +63,10 @@ int main(int argc, char **argv)
 		return EXIT_CLEAN;
 	}
 	command = find_command(argv[1]);
-	/* A tape alone: say what it is of. */
+	/* A tape alone: show it, or where that cannot be, say what it is of. */
 	if (!command && (is_tape_name(argv[1]) || !access(argv[1], R_OK)))
-		return cmd_info(argc, argv);
+		return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? cmd_tui(argc, argv)
+								     : cmd_info(argc, argv);
 	if (!command)
 		die("no verb '%s'; 'vmxtape --help' lists them", argv[1]);
 	return command->run(argc - 1, argv + 1);

@@ -219,10 +219,8 @@ static enum status append(struct rec *rec, const struct trace_event *event)
 	return status;
 }
 
-u64 rec_emit(struct rec *rec, const struct trace_event *event)
+void rec_emit(struct rec *rec, const struct trace_event *event)
 {
-	u64 seq;
-
 	if (!rec->open)
 		open(rec);
 	if (append(rec, event) == ST_NO_SPACE) {
@@ -230,16 +228,8 @@ u64 rec_emit(struct rec *rec, const struct trace_event *event)
 		open(rec);
 		append(rec, event);
 	}
-	seq = rec->seq - 1;
 	/* Key frames must show the state before the next event, so they are made now. */
-	if (!rec->pinned && !rec->in_key_frames && !trace_encoder_has_room(rec->encoder, 0))
-		rec_seal(rec);
-	return seq;
-}
-
-void rec_reserve(struct rec *rec, u32 bytes)
-{
-	if (!trace_encoder_has_room(rec->encoder, bytes))
+	if (!rec->pinned && !rec->in_key_frames && !trace_encoder_has_room(rec->encoder))
 		rec_seal(rec);
 }
 

@@ -3,7 +3,8 @@
 # (a processor made of arrays) in the place of hv/insn.h.
 
 unit-src  := $(wildcard tests/base/*_test.c tests/vmx/*_test.c tests/trace/*_test.c \
-		tests/recorder/*_test.c tests/replay/*_test.c tests/gdbstub/*_test.c tests/cli/*_test.c)
+		tests/recorder/*_test.c tests/replay/*_test.c tests/gdbstub/*_test.c tests/cli/*_test.c \
+		tests/tui/*_test.c)
 unit-bin  := $(patsubst tests/%.c,$(O)/tests/%,$(unit-src))
 hvunit-src := $(wildcard tests/hv/*_test.c)
 hvunit-bin := $(patsubst tests/%.c,$(O)/tests/%,$(hvunit-src))

@@ -1,0 +1,529 @@
+#include "tui/app.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/event_text.h"
+#include "tui/app_parts.h"
+
+/* --- start and end ---------------------------------------------------------------------------- */
+
+static const struct view_ops *const view_ops[VIEW_COUNT] = {
+#define VIEW(NAME, name) [VIEW_##NAME] = &view_##name##_ops,
+#include "tui/views.def"
+#undef VIEW
+};
+
+static const char *const view_names[VIEW_COUNT] = {
+#define VIEW(NAME, name) [VIEW_##NAME] = #name,
+#include "tui/views.def"
+#undef VIEW
+};
+
+static void make_views(struct app *app)
+{
+	for (unsigned i = 1; i < VIEW_COUNT; i++)
+		app->views[i] = (struct view){
+			.ops = view_ops[i],
+			.name = view_names[i],
+			.field = LINES_NO_FIELD,
+			.vmcs = MODEL_NO_POINTER,
+		};
+	app->pane = VIEW_DETAIL;
+}
+
+static void read_config(struct app *app)
+{
+	char error[sizeof(app->message)];
+
+	config_init(&app->config);
+	if (app->options.config &&
+	    config_read(&app->config, app->options.config, error, sizeof(error)) != ST_OK)
+		app_fail(app, "%s", error);
+	app->by = app->config.by_events ? SURVEY_BY_EVENTS : SURVEY_BY_TIME;
+	app->grid.unicode = app->options.unicode;
+	if (!strcmp(app->config.unicode, "yes"))
+		app->grid.unicode = true;
+	else if (!strcmp(app->config.unicode, "no"))
+		app->grid.unicode = false;
+}
+
+/* The tape and all that reads it. */
+static enum status open_tape(struct app *app, char *error, size_t size)
+{
+	const char *const path = app->options.path;
+	enum status status = timeline_open(path, &app->timeline, error, size);
+
+	if (status != ST_OK)
+		return status;
+	app->look = timeline_reader(app->timeline);
+	app->schema = reader_names(app->look)->schema;
+	app->events = timeline_events(app->timeline);
+	app->moves = timeline_moves(app->timeline);
+	app->survey = survey_new(path, error, size);
+	if (!app->survey)
+		return ST_IO;
+	app->texts = event_rows_new(path);
+	app->list.rows = rows_new(app->look);
+	app->find = find_new(app->look);
+	if (app->texts && app->list.rows && app->find)
+		return ST_OK;
+	snprintf(error, size, "'%s': %s", path, status_text(ST_NO_MEMORY));
+	return ST_NO_MEMORY;
+}
+
+struct app *app_new(const struct app_options *options, char *error, size_t size)
+{
+	struct app *const app = calloc(1, sizeof(*app));
+
+	if (!app) {
+		snprintf(error, size, "%s", status_text(ST_NO_MEMORY));
+		return NULL;
+	}
+	app->options = *options;
+	make_views(app);
+	read_config(app);
+	if (open_tape(app, error, size) != ST_OK || grid_resize(&app->grid, 24, 80) != ST_OK) {
+		app_free(app);
+		return NULL;
+	}
+	if (places_open(&app->places, options->notes, app->look) != ST_OK)
+		app_fail(app, "'%s' cannot be read: marks and notes are missing", options->notes);
+	app->changed = true;
+	return app;
+}
+
+void app_free(struct app *app)
+{
+	if (!app)
+		return;
+	for (unsigned i = 1; i < VIEW_COUNT; i++) {
+		if (app->views[i].ops->close)
+			app->views[i].ops->close(app, &app->views[i]);
+		lines_free(&app->views[i].lines);
+	}
+	query_free(app->preview);
+	prompt_free(&app->prompt);
+	places_close(&app->places);
+	find_free(app->find);
+	rows_free(app->list.rows);
+	event_rows_free(app->texts);
+	survey_free(app->survey);
+	timeline_close(app->timeline);
+	grid_free(&app->grid);
+	free(app);
+}
+
+/* --- small things ----------------------------------------------------------------------------- */
+
+void app_say(struct app *app, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(app->message, sizeof(app->message), format, args);
+	va_end(args);
+	app->message_bad = false;
+}
+
+void app_fail(struct app *app, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(app->message, sizeof(app->message), format, args);
+	va_end(args);
+	app->message_bad = true;
+}
+
+void app_go(struct app *app, u64 n)
+{
+	app->n = app->events ? MIN(n, app->events - 1) : 0;
+	app->changed = true;
+}
+
+void app_jump(struct app *app, u64 n)
+{
+	if (n != app->n)
+		places_left(&app->places, app->n);
+	app_go(app, n);
+}
+
+bool app_seek(struct app *app)
+{
+	enum status status = ST_OK;
+
+	if (timeline_tell(app->timeline) != app->n)
+		status = timeline_seek(app->timeline, app->n);
+	app->moves = timeline_moves(app->timeline);
+	if (status != ST_OK)
+		app_fail(app, "the state before this event: %s", status_text(status));
+	return status == ST_OK;
+}
+
+const struct trace_event *app_event(struct app *app)
+{
+	const struct trace_event *event;
+
+	if (app->n >= app->events || reader_seek(app->look, app->n) != ST_OK ||
+	    reader_next(app->look, &event) != ST_OK)
+		return NULL;
+	return event;
+}
+
+void app_position(struct app *app, u64 n, char *to)
+{
+	if (n < app->events)
+		snprintf(to, 32, "%s", event_row_get(app->texts, app->look, n)->position);
+	else
+		snprintf(to, 32, "@%llu", (unsigned long long)n);
+}
+
+struct view *app_active_view(struct app *app)
+{
+	return app->pane_active && app->pane ? &app->views[app->pane] : NULL;
+}
+
+void app_open(struct app *app, enum view_id id, bool active)
+{
+	if (app->pane != id)
+		app->pane_left = app->pane == VIEW_HELP ? app->pane_left : app->pane;
+	app->pane = id;
+	app->pane_active = active;
+	app->zoomed = false;
+	app->changed = true;
+}
+
+int app_field(struct app *app)
+{
+	const struct view *const view = app_active_view(app);
+	const struct line *const line = view ? view_line(view) : NULL;
+	const struct trace_event *event;
+
+	if (line && line->field != LINES_NO_FIELD)
+		return line->field;
+	event = app_event(app);
+	if (event && event->kind == EV_VMREAD)
+		return vmcs_access_index(((const struct ev_vmread *)event->col)->field);
+	if (event && event->kind == EV_VMWRITE)
+		return vmcs_access_index(((const struct ev_vmwrite *)event->col)->field);
+	if (event && event->kind == EV_VMCS12_WRITE)
+		return vmcs_access_index(((const struct ev_vmcs12_write *)event->col)->field);
+	return view ? view->field : LINES_NO_FIELD;
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+static void close_pane(struct app *app)
+{
+	if (app->pane_active && app->pane != VIEW_DETAIL) {
+		app->pane = app->pane_left ? app->pane_left : VIEW_DETAIL;
+		app->pane_left = VIEW_DETAIL;
+		app->pane_active = false;
+		app->zoomed = false;
+	} else if (app->pane_active) {
+		app->pane_active = false;
+		app->zoomed = false;
+	} else {
+		app->over = true;
+	}
+}
+
+static void cancel(struct app *app)
+{
+	if (app->find->running)
+		app_say(app, "the search for %s was stopped", app->find->what);
+	app->find->running = false;
+	app->list.owed = 0;
+}
+
+static void enter(struct app *app)
+{
+	struct view *const view = app_active_view(app);
+	const struct line *const line = view ? view_line(view) : NULL;
+
+	if (!view)
+		app_open(app, app->pane ? app->pane : VIEW_DETAIL, true);
+	else if (line && line->event != LINES_NO_EVENT)
+		app_jump(app, line->event);
+	else
+		app_say(app, "this line names no event");
+}
+
+/* Tab is ctrl-i as well: forward on the way that ctrl-o went back, else the other pane. */
+static void other_pane(struct app *app)
+{
+	const u64 n = places_forward(&app->places, app->n);
+
+	if (n != PLACES_NOWHERE)
+		app_go(app, n);
+	else
+		app->pane_active = app->pane && !app->pane_active;
+}
+
+static void scroll_pane(struct app *app, bool down, u64 count)
+{
+	struct view *const view = app->pane ? &app->views[app->pane] : NULL;
+	const size_t last =
+		view && view->lines.count > view->rows ? view->lines.count - view->rows : 0;
+
+	if (!view)
+		return;
+	count = MAX(count, 1ull);
+	view->top = down ? MIN(view->top + count, last) : view->top - MIN(view->top, count);
+	view_select(view, MIN(MAX(view->selected, view->top), view->top + MAX(view->rows, 1u) - 1));
+}
+
+/* The request that opens each view has its name. */
+static enum view_id view_of(enum request request)
+{
+	switch (request) {
+#define VIEW(NAME, name)     \
+	case REQUEST_##NAME: \
+		return VIEW_##NAME;
+#include "tui/views.def"
+#undef VIEW
+	default:
+		return VIEW_NONE;
+	}
+}
+
+static bool pane_request(struct app *app, enum request request, u64 count)
+{
+	struct view *const view = app_active_view(app);
+
+	return view ? view_request(app, view, request, count) : list_request(app, request, count);
+}
+
+static bool app_own_request(struct app *app, enum request request, u64 count)
+{
+	switch (request) {
+	case REQUEST_OTHER_PANE:
+		other_pane(app);
+		return true;
+	case REQUEST_ENTER:
+		enter(app);
+		return true;
+	case REQUEST_PANE_DOWN:
+	case REQUEST_PANE_UP:
+		scroll_pane(app, request == REQUEST_PANE_DOWN, count);
+		return true;
+	case REQUEST_ZOOM:
+		app->zoomed = !app->zoomed;
+		return true;
+	case REQUEST_CLOSE:
+		close_pane(app);
+		return true;
+	case REQUEST_TIMELINE:
+		app->by = app->by == SURVEY_BY_TIME ? SURVEY_BY_EVENTS : SURVEY_BY_TIME;
+		app_say(app, app->by == SURVEY_BY_TIME
+				     ? "overview: a column is a time"
+				     : "overview: a column is a number of events");
+		return true;
+	case REQUEST_REDRAW:
+		app->wish = APP_WISH_REDRAW;
+		return true;
+	case REQUEST_SUSPEND:
+		app->wish = APP_WISH_SUSPEND;
+		return true;
+	case REQUEST_CANCEL:
+		cancel(app);
+		return true;
+	case REQUEST_QUIT:
+		app->over = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+void app_request(struct app *app, enum request request, u64 count)
+{
+	const enum view_id id = view_of(request);
+	char key[INPUT_MAX_NAME];
+
+	if (request == REQUEST_NONE)
+		return;
+	if (app_own_request(app, request, count) || app_move_request(app, request, count) ||
+	    pane_request(app, request, count))
+		return;
+	if (id) {
+		app_open(app, id, true);
+		return;
+	}
+	keymap_key(&app->config.keymap, request, key);
+	app_say(app, "'%s' does nothing here", key);
+}
+
+/* --- input ------------------------------------------------------------------------------------ */
+
+static bool inside(const struct area *area, const struct input_event *event)
+{
+	return event->row >= area->row && event->row < area->row + area->rows &&
+	       event->column >= area->column && event->column < area->column + area->columns;
+}
+
+static void click(struct app *app, const struct input_event *event)
+{
+	struct view *const view = app->pane ? &app->views[app->pane] : NULL;
+
+	if (inside(&app->overview_area, event)) {
+		app_jump(app, overview_event(app, event->column - app->overview_area.column));
+	} else if (inside(&app->list_area, event)) {
+		const unsigned row = event->row - app->list_area.row;
+
+		app->pane_active = false;
+		if (row < app->list.count)
+			app_go(app, app->list.shown[row]);
+	} else if (view && inside(&app->pane_area, event)) {
+		const size_t line = view->top + event->row - app->pane_area.row;
+
+		if (app->pane_active && line == view->selected)
+			enter(app);
+		app->pane_active = true;
+		view_select(view, line);
+	}
+}
+
+static void wheel(struct app *app, const struct input_event *event)
+{
+	const bool down = event->key == INPUT_WHEEL_DOWN;
+
+	if (app->pane && inside(&app->pane_area, event))
+		scroll_pane(app, down, 3);
+	else
+		list_request(app, down ? REQUEST_DOWN : REQUEST_UP, 3);
+}
+
+static void take_key(struct app *app, u32 key)
+{
+	enum request request;
+
+	if (app->prompt.kind) {
+		app_prompt_key(app, key);
+		return;
+	}
+	if (key >= '0' && key <= '9' && (app->count || key != '0')) {
+		app->count = MIN(app->count * 10 + (key - '0'), 1000000000000ull);
+		return;
+	}
+	*app->message = 0;
+	request = keymap_request(&app->config.keymap, key);
+	app_request(app, request, app->count);
+	if (request == REQUEST_NONE) {
+		char name[INPUT_MAX_NAME], help[INPUT_MAX_NAME];
+
+		input_name(key, name);
+		keymap_key(&app->config.keymap, REQUEST_HELP, help);
+		app_say(app, "'%s' is bound to nothing; '%s' shows the keys", name, help);
+	}
+	app->count = 0;
+}
+
+void app_input(struct app *app, const struct input_event *event)
+{
+	app->changed = true;
+	switch (event->key) {
+	case INPUT_NONE:
+		return;
+	case INPUT_RESIZE:
+		if (grid_resize(&app->grid, event->row, event->column) != ST_OK)
+			app_fail(app, "the new size: %s", status_text(ST_NO_MEMORY));
+		return;
+	case INPUT_MOUSE:
+		click(app, event);
+		return;
+	case INPUT_WHEEL_UP:
+	case INPUT_WHEEL_DOWN:
+		wheel(app, event);
+		return;
+	default:
+		take_key(app, event->key);
+	}
+}
+
+/* --- in the background ------------------------------------------------------------------------ */
+
+static bool find_slice(struct app *app)
+{
+	struct find *const find = app->find;
+
+	if (!find->running)
+		return false;
+	app->changed = true;
+	switch (find_work(find, APP_SLICE)) {
+	case FIND_FOUND:
+		app_jump(app, find->from.n);
+		break;
+	case FIND_NOTHING:
+		app_say(app, "no %s %s", find->what,
+			find->way == ROWS_FORWARD ? "after this" : "before this");
+		break;
+	case FIND_RUNNING:
+		break;
+	}
+	return true;
+}
+
+static bool survey_slice(struct app *app)
+{
+	const bool was_done = app->survey->done;
+
+	if (survey_work(app->survey, APP_SLICE)) {
+		app->changed = true;
+		return true;
+	}
+	if (!was_done) {
+		app->changed = true;
+		for (unsigned i = 1; i < VIEW_COUNT; i++)
+			app->views[i].stale = true;
+	}
+	return false;
+}
+
+bool app_work(struct app *app)
+{
+	struct view *const view = app->pane ? &app->views[app->pane] : NULL;
+
+	if (find_slice(app) || list_work(app))
+		return true;
+	if (view && view->ops->work && view->ops->work(app, view)) {
+		app->changed = true;
+		return true;
+	}
+	if (event_rows_work(app->texts, APP_SLICE)) {
+		app->changed = true;
+		return true;
+	}
+	return survey_slice(app);
+}
+
+bool app_changed(const struct app *app)
+{
+	return app->changed;
+}
+
+bool app_is_over(const struct app *app)
+{
+	return app->over;
+}
+
+enum app_wish app_take_wish(struct app *app)
+{
+	const enum app_wish wish = app->wish;
+
+	app->wish = APP_WISH_NONE;
+	return wish;
+}
+
+const char *app_copied(const struct app *app)
+{
+	return app->copied;
+}
+
+const char *app_theme(const struct app *app)
+{
+	return app->config.theme;
+}

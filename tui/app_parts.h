@@ -1,0 +1,107 @@
+/*
+ * tui/app_parts.h - the state of the UI, for the files that it is made of
+ */
+#ifndef TUI_APP_PARTS_H
+#define TUI_APP_PARTS_H
+
+#include "replay/timeline.h"
+#include "tui/app.h"
+#include "tui/config.h"
+#include "tui/event_row.h"
+#include "tui/find.h"
+#include "tui/list.h"
+#include "tui/places.h"
+#include "tui/prompt.h"
+#include "tui/survey.h"
+#include "tui/view.h"
+
+#define APP_SLICE 8000 /* microseconds of work between two looks at the keys */
+
+struct app {
+	struct app_options options;
+	struct timeline *timeline; /* its cursor follows @n when a pane needs the state */
+	struct reader *look;	   /* timeline_reader() */
+	const struct trace_schema *schema;
+	u64 events;
+	u64 n;	   /* the event under the cursor; == events: behind the last */
+	u64 moves; /* timeline_moves() as it was when @n was taken from it */
+
+	struct grid grid;
+	struct config config;
+	struct event_rows *texts;
+	struct list list;
+	struct find *find;
+	struct survey *survey;
+	struct places places;
+	struct prompt prompt;
+
+	struct view views[VIEW_COUNT];
+	enum view_id pane;	/* beside the list, VIEW_NONE: none */
+	enum view_id pane_left; /* what close goes back to */
+	bool pane_active;	/* it has the keys */
+	bool zoomed;		/* the one that has the keys is alone */
+	enum survey_by by;
+
+	u64 count;	       /* typed before a request, 0: none */
+	char search[FIND_MAX]; /* as the user typed it */
+	char filter[FIND_MAX];
+	struct query *preview; /* of the filter that is being typed */
+	char view_search[FIND_MAX];
+	char message[256];
+	bool message_bad;
+	bool changed;
+	bool over;
+	enum app_wish wish;
+	char copied[64];
+
+	/* Where things are on the screen, for the mouse; filled when it is drawn. */
+	struct area overview_area;
+	struct area list_area;
+	struct area pane_area;
+};
+
+/* A line at the bottom of the screen, until the next key. */
+void app_say(struct app *app, const char *format, ...) printf_like(2, 3);
+void app_fail(struct app *app, const char *format, ...) printf_like(2, 3);
+
+/* The cursor goes to event @n; app_jump() keeps the place that is left. */
+void app_go(struct app *app, u64 n);
+void app_jump(struct app *app, u64 n);
+
+/* The timeline's cursor goes where the UI's is. False, with a message, when it cannot. */
+bool app_seek(struct app *app);
+
+/* The event under the cursor, NULL behind the last. Valid until app->look moves. */
+const struct trace_event *app_event(struct app *app);
+
+/* "@c0:1850" of event @n, or "@N". At most 32 bytes. */
+void app_position(struct app *app, u64 n, char *to);
+
+/* Look for a query; the cursor goes there when it is found. @what is for messages. */
+void app_find(struct app *app, const char *query, const char *what, enum rows_way way, u64 times);
+
+/* Open pane @id, or make it the one with the keys when it is open. */
+void app_open(struct app *app, enum view_id id, bool active);
+/* The pane that has the keys, NULL: the list has them. */
+struct view *app_active_view(struct app *app);
+
+/* The VMCS field that is asked about: of the line of the pane, or of the event. */
+int app_field(struct app *app);
+
+/* One of enum request. */
+void app_request(struct app *app, enum request request, u64 count);
+
+/* Requests about places and causes; false when @request is none of them. app_moves.c */
+bool app_move_request(struct app *app, enum request request, u64 count);
+
+/* The prompt: a key for it, and what it asks for when it is opened. app_prompt.c */
+void app_prompt_key(struct app *app, u32 key);
+void app_prompt_open(struct app *app, enum prompt_kind kind);
+
+/* A line for the overview at the top, one lane a row; returns rows that it wants. overview.c */
+unsigned overview_rows(const struct app *app);
+void overview_draw(struct app *app, const struct area *area);
+/* The event that column @column of the overview stands for. */
+u64 overview_event(const struct app *app, unsigned column);
+
+#endif

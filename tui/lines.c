@@ -1,0 +1,208 @@
+#include "tui/lines.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define MAX_PUT 4096
+
+/* Room for @more elements of @size bytes behind @count in the array *@array. */
+static bool grow(void *array, size_t *room, size_t count, size_t more, size_t size)
+{
+	void **const at = array;
+	size_t wanted = MAX(*room * 2, count + more);
+	void *made;
+
+	if (count + more <= *room)
+		return true;
+	wanted = MAX(wanted, (size_t)64);
+	made = realloc(*at, wanted * size);
+	if (!made)
+		return false;
+	*at = made;
+	*room = wanted;
+	return true;
+}
+
+void lines_clear(struct lines *lines)
+{
+	lines->count = lines->span_count = lines->size = 0;
+	lines->no_memory = false;
+}
+
+void lines_free(struct lines *lines)
+{
+	free(lines->list);
+	free(lines->spans);
+	free(lines->bytes);
+	*lines = (struct lines){ 0 };
+}
+
+void lines_add(struct lines *lines)
+{
+	if (lines->count >= LINES_MAX ||
+	    !grow(&lines->list, &lines->room, lines->count, 1, sizeof(*lines->list))) {
+		lines->no_memory = true;
+		return;
+	}
+	lines->list[lines->count++] = (struct line){
+		.start = lines->size,
+		.first_span = (u32)lines->span_count,
+		.event = LINES_NO_EVENT,
+		.field = LINES_NO_FIELD,
+	};
+}
+
+struct line *lines_last(struct lines *lines)
+{
+	return lines->count ? &lines->list[lines->count - 1] : NULL;
+}
+
+void lines_put_bytes(struct lines *lines, enum style style, const char *text, size_t size)
+{
+	struct line *const line = lines_last(lines);
+
+	if (!line || lines->no_memory || !size)
+		return;
+	if (!grow(&lines->bytes, &lines->size_room, lines->size, size, 1) ||
+	    !grow(&lines->spans, &lines->span_room, lines->span_count, 1, sizeof(*lines->spans))) {
+		lines->no_memory = true;
+		return;
+	}
+	memcpy(lines->bytes + lines->size, text, size);
+	lines->size += size;
+	line->size += (u32)size;
+	if (line->spans && lines->spans[lines->span_count - 1].style == style) {
+		lines->spans[lines->span_count - 1].size += (u32)size;
+		return;
+	}
+	lines->spans[lines->span_count++] =
+		(struct line_span){ .size = (u32)size, .style = (u8)style };
+	line->spans++;
+}
+
+static void put_va(struct lines *lines, enum style style, const char *format, va_list args)
+{
+	char text[MAX_PUT];
+	const int length = vsnprintf(text, sizeof(text), format, args);
+
+	lines_put_bytes(lines, style, text, MIN((size_t)MAX(length, 0), sizeof(text) - 1));
+}
+
+void lines_put(struct lines *lines, enum style style, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put_va(lines, style, format, args);
+	va_end(args);
+}
+
+/* Columns that the last line takes so far. */
+static unsigned last_width(struct lines *lines)
+{
+	const struct line *const line = lines_last(lines);
+	const char *at, *end;
+	unsigned width = 0;
+
+	if (!line || !line->size)
+		return 0;
+	at = lines->bytes + line->start;
+	end = at + line->size;
+	while (at < end) {
+		grid_code_point(&at, end);
+		width++;
+	}
+	return width;
+}
+
+void lines_pad(struct lines *lines, unsigned column)
+{
+	const unsigned width = last_width(lines);
+
+	if (width < column)
+		lines_put(lines, STYLE_PLAIN, "%*s", (int)(column - width), "");
+	else if (width)
+		lines_put(lines, STYLE_PLAIN, " ");
+}
+
+void lines_title(struct lines *lines, const char *format, ...)
+{
+	va_list args;
+
+	lines_add(lines);
+	va_start(args, format);
+	put_va(lines, STYLE_TITLE, format, args);
+	va_end(args);
+}
+
+void lines_event(struct lines *lines, u64 n)
+{
+	if (lines->count)
+		lines_last(lines)->event = n;
+}
+
+void lines_field(struct lines *lines, int index)
+{
+	if (lines->count)
+		lines_last(lines)->field = index;
+}
+
+void lines_wrap(struct lines *lines, enum style style, unsigned indent, unsigned width,
+		const char *text)
+{
+	const size_t room = width > indent + 10 ? width - indent : 10;
+
+	while (*text) {
+		size_t size = strcspn(text, "\n"), cut;
+
+		if (size > room) {
+			for (cut = room; cut && text[cut] != ' '; cut--)
+				;
+			size = cut ? cut : room;
+		}
+		lines_add(lines);
+		if (indent)
+			lines_put(lines, STYLE_PLAIN, "%*s", (int)indent, "");
+		lines_put_bytes(lines, style, text, size);
+		text += size;
+		if (*text == ' ' || *text == '\n')
+			text++;
+	}
+}
+
+void lines_draw(const struct lines *lines, size_t index, const struct area *area, unsigned row,
+		unsigned left)
+{
+	const struct line *const line = &lines->list[index];
+	const char *at = line->size ? lines->bytes + line->start : "";
+	unsigned column = 0;
+
+	for (u32 i = 0; i < line->spans; i++) {
+		const struct line_span *const span = &lines->spans[line->first_span + i];
+		const char *const end = at + span->size;
+
+		while (at < end) {
+			const u32 ch = grid_code_point(&at, end);
+
+			if (column >= left)
+				draw_char(area, row, column - left, (enum style)span->style, ch);
+			column++;
+		}
+	}
+	if (column > left + area->columns)
+		draw_more(area, row);
+}
+
+bool lines_contain(const struct lines *lines, size_t index, const char *text)
+{
+	const struct line *const line = &lines->list[index];
+	const size_t size = strlen(text);
+
+	for (size_t i = 0; i + size <= line->size; i++)
+		if (!strncasecmp(lines->bytes + line->start + i, text, size))
+			return true;
+	return false;
+}

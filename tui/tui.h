@@ -1,0 +1,15 @@
+/*
+ * tui/tui.h - the terminal UI
+ */
+#ifndef TUI_TUI_H
+#define TUI_TUI_H
+
+#include "tui/app.h"
+
+/*
+ * Runs until the user leaves. False, and a line in @error, when the tape or the terminal cannot be
+ * used. @options->unicode is overwritten by what the terminal can.
+ */
+bool tui_run(struct app_options *options, char *error, size_t size);
+
+#endif
