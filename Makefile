@@ -1,10 +1,11 @@
 # vmxtape - sources are listed in <folder>/files.mk, everything is built below O
 #
-#   make O=DIR V=1 SAN=address,undefined CC=clang      all are optional; `make help` lists targets
+#   make O=DIR V=1 SAN=address,undefined CC=clang FAULTS=1     all are optional; `make help` lists targets
 
 O      ?= build
 V      ?= 0
 SAN    ?=
+FAULTS ?= 0
 prefix ?= /usr/local
 
 CC     ?= gcc
@@ -45,6 +46,9 @@ endif
 hv-cflags := $(common) -DHV -ffreestanding -fno-pie -fno-pic -mcmodel=kernel -mno-red-zone \
 	     -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
 	     -fcf-protection=none -ffunction-sections -fdata-sections -fno-strict-aliasing
+
+hv-ldflags := -static -nostdlib --gc-sections -z max-page-size=4096 -z noexecstack \
+	      --no-warn-rwx-segments
 
 host-objs := $(patsubst %.c,$(O)/host/%.o,$(shared-src) $(host-src))
 hv-objs   := $(patsubst %.c,$(O)/hv/%.o,$(shared-src) $(hv-src)) $(hv-asm:%=$(O)/hv/%.o)
@@ -88,8 +92,21 @@ $(O)/hv/%.S.o: %.S Makefile | $(O)/.deps
 	$(call say,AS,$< (hv))mkdir -p $(@D) && $(CC) $(hv-cflags) -c -o $@ $<
 
 $(O)/vmxtape-hv.elf: hv/link.ld $(hv-objs)
-	$(call say,LINK,$@)$(LD) -static -nostdlib --gc-sections -z max-page-size=4096 \
-		-z noexecstack --no-warn-rwx-segments -T hv/link.ld -o $@ $(hv-objs) $(libzstd)
+	$(call say,LINK,$@)$(LD) $(hv-ldflags) -T hv/link.ld -o $@ $(hv-objs) $(libzstd)
+
+# The same with mistakes to choose from, hv/nested/faults.def, for tests: FAULTS=1
+faults-objs := $(patsubst %.c,$(O)/hvfaults/%.o,$(hv-src) hv/fault.c) \
+	       $(patsubst %.c,$(O)/hv/%.o,$(shared-src)) $(hv-asm:%=$(O)/hv/%.o)
+
+$(O)/hvfaults/%.o: %.c Makefile | $(O)/.deps
+	$(call say,CC,$< (hv with faults))mkdir -p $(@D) && $(CC) $(hv-cflags) -DHV_FAULTS -c -o $@ $<
+
+$(O)/vmxtape-hv-faults.elf: hv/link.ld $(faults-objs)
+	$(call say,LINK,$@)$(LD) $(hv-ldflags) -T hv/link.ld -o $@ $(faults-objs) $(libzstd)
+
+ifeq ($(FAULTS),1)
+all: $(O)/vmxtape-hv-faults.elf
+endif
 
 # --- guests and tests ----------------------------------------------------------------------------
 

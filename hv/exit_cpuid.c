@@ -2,6 +2,7 @@
  * hv/exit_cpuid.c - CPUID as L1 sees it, and hv's own leaf
  */
 #include "hv/exit_l1.h"
+#include "hv/fault.h"
 #include "hv/guestmem.h"
 #include "hv/hv_options.h"
 #include "hv/insn.h"
@@ -93,6 +94,7 @@ static void mark(struct percpu *cpu)
 
 	while (length < MARK_MAX && ((const u8 *)text)[length])
 		length++;
+	fault_choose_by_mark(text, length);
 	record_mark(cpu, text, length);
 }
 

@@ -6,9 +6,11 @@
 #include "hv/acpi.h"
 #include "hv/console.h"
 #include "hv/exit_l1.h"
+#include "hv/fault.h"
 #include "hv/guestmem.h"
-#include "hv/insn.h"
 #include "hv/hv_options.h"
+#include "hv/insn.h"
+#include "hv/nested/reflect.h"
 #include "hv/record.h"
 #include "hv/vmcs01.h"
 #include "vmx/tables.h"
@@ -121,6 +123,8 @@ static void perform(struct percpu *cpu, struct io_access *io)
 		io->value = port_in(io->port, io->size);
 	else if (watch(cpu, io))
 		port_out(io->port, io->size, io->value);
+	if (exit_level(cpu) == 2)
+		nested_item(&cpu->nested, ITEM_IO_VALUE, io->value);
 }
 
 static u64 address_mask(u32 info)
@@ -165,6 +169,8 @@ static enum exit_action string_io(struct percpu *cpu, struct io_access *io)
 
 	if (rep && !count)
 		return EXIT_SKIP;
+	if (hv_fault(INS_BEFORE_CHECK) && io->in)
+		perform(cpu, io);
 	if (check_operand(cpu, io, linear, &fault) != ST_OK)
 		return fault.vector == VECTOR_PF ? exit_inject_pf(cpu, fault.address, fault.code)
 						 : exit_inject_gp(cpu);

@@ -7,6 +7,7 @@
  */
 #include "hv/ept.h"
 #include "hv/exit_l1.h"
+#include "hv/fault.h"
 #include "hv/insn.h"
 #include "hv/mtrr.h"
 #include "hv/nested/nested.h"
@@ -80,6 +81,14 @@ enum exit_action l1_handle_wrmsr(struct percpu *cpu)
 		return write_vmx_msr(cpu, index, value);
 	if (index == MSR_BIOS_UPDT_TRIG)
 		return EXIT_SKIP;
+	if (hv_fault(GS_BASE_OF_VMCS01) && index == MSR_GS_BASE) {
+		struct hwvmcs *hw = cpu->hw;
+
+		hwvmcs_switch(cpu, &cpu->vmcs01);
+		vmwrite(VMCS_GUEST_GS_BASE, value);
+		hwvmcs_switch(cpu, hw);
+		return EXIT_SKIP;
+	}
 	if (wrmsr_safe(index, value) != ST_OK)
 		return exit_inject_gp(cpu);
 	if (mtrr_is_msr(index))

@@ -1,5 +1,6 @@
 #include "hv/hv_options.h"
 
+#include "hv/fault.h"
 #include "hv/log.h"
 
 struct options options = { .ring = MIB(4), .flush = GIB(1) };
@@ -88,9 +89,12 @@ static const struct {
 	const char *name;
 	bool (*set)(const char *value);
 } table[] = {
-	{ "caps", set_caps },	{ "ring", set_ring },	    { "flush", set_flush },
-	{ "drain", set_drain }, { "capture", set_capture }, { "cpuid", set_cpuid },
+	{ "caps", set_caps },	   { "ring", set_ring },       { "flush", set_flush },
+	{ "drain", set_drain },	   { "capture", set_capture }, { "cpuid", set_cpuid },
 	{ "log", set_log },
+#ifdef HV_FAULTS
+	{ "fault", fault_choose },
+#endif
 };
 
 static bool set_option(char *word)

@@ -1,5 +1,6 @@
 #include "hv/nested/entry_check.h"
 
+#include "hv/fault.h"
 #include "hv/guestmem.h"
 #include "hv/nested/state.h"
 #include "hv/vmcs01.h"
@@ -45,7 +46,7 @@ static bool addresses_ok(const struct nested *nested, const struct nested_vmcs *
 	const u64 primary = F12(vmcs, PRIMARY_PROC_BASED_CONTROLS);
 	const u32 secondary = nested_secondary(vmcs);
 
-	if (primary & PRIMARY_IO_BITMAPS &&
+	if ((primary & PRIMARY_IO_BITMAPS || hv_fault(CHECKS_UNUSED_ADDRESS)) &&
 	    !(aligned(nested, F12(vmcs, IO_BITMAP_A)) && aligned(nested, F12(vmcs, IO_BITMAP_B))))
 		return false;
 	if (primary & PRIMARY_MSR_BITMAPS && !aligned(nested, F12(vmcs, MSR_BITMAP)))
@@ -84,6 +85,8 @@ static bool combinations_ok(const struct nested_vmcs *vmcs)
 		return false;
 	if (secondary & SECONDARY_TSC_SCALING && !F12(vmcs, TSC_MULTIPLIER))
 		return false;
+	if (hv_fault(CHECKS_WRONG_WORD))
+		return pin & PIN_PREEMPTION_TIMER || !(primary & EXIT_SAVE_PREEMPTION_TIMER);
 	return pin & PIN_PREEMPTION_TIMER || !(exit & EXIT_SAVE_PREEMPTION_TIMER);
 }
 
@@ -231,7 +234,7 @@ static bool host_segments_ok(const struct nested *nested, const struct nested_vm
 			      F12(vmcs, HOST_FS_SELECTOR) | F12(vmcs, HOST_GS_SELECTOR) |
 			      F12(vmcs, HOST_TR_SELECTOR);
 
-	if (selectors & SELECTOR_RPL_TI)
+	if (selectors & SELECTOR_RPL_TI && !hv_fault(HOST_RPL_UNCHECKED))
 		return false;
 	if (!F12(vmcs, HOST_CS_SELECTOR) || !F12(vmcs, HOST_TR_SELECTOR))
 		return false;

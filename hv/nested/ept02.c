@@ -1,6 +1,7 @@
 #include "hv/nested/ept02.h"
 
 #include "hv/ept.h"
+#include "hv/fault.h"
 #include "hv/guestmem.h"
 #include "hv/insn.h"
 #include "hv/mem.h"
@@ -193,7 +194,7 @@ void ept12_walk(const struct nested *nested, u64 eptp, u64 gpa2, u64 access,
 			walk->result = EPT12_MISCONFIGURED;
 			return;
 		}
-		rights &= *entry;
+		rights = hv_fault(EPT_LEAF_RIGHTS) ? *entry & EPT_RIGHTS : rights & *entry;
 		if (!is_leaf(level, *entry)) {
 			table = *entry & EPT_ADDRESS;
 			continue;

@@ -1,5 +1,6 @@
 #include "hv/nested/host_state.h"
 
+#include "hv/fault.h"
 #include "hv/guestmem.h"
 #include "hv/insn.h"
 #include "hv/nested/vmcs02.h"
@@ -80,7 +81,9 @@ static void load_msrs(const struct nested_vmcs *vmcs, const struct state_before 
 	if (exit & EXIT_LOAD_EFER)
 		efer = F12(vmcs, HOST_IA32_EFER);
 	vmwrite(VMCS_GUEST_IA32_EFER, efer);
-	vmwrite(VMCS_GUEST_IA32_PAT, exit & EXIT_LOAD_PAT ? F12(vmcs, HOST_IA32_PAT) : before->pat);
+	vmwrite(VMCS_GUEST_IA32_PAT, exit & EXIT_LOAD_PAT && !hv_fault(HOST_PAT_NOT_LOADED)
+					     ? F12(vmcs, HOST_IA32_PAT)
+					     : before->pat);
 	vmwrite(VMCS_VM_ENTRY_CONTROLS,
 		host64 ? entry01 | ENTRY_IA32E_MODE_GUEST : entry01 & ~(u64)ENTRY_IA32E_MODE_GUEST);
 	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, 0);
@@ -121,7 +124,7 @@ enum vmx_abort host_state_load(struct percpu *cpu, const struct nested_vmcs *vmc
 	vmwrite(VMCS_GUEST_ACTIVITY_STATE, 0);
 	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
 	/* Without VPIDs an exit drops L1's translations, which have one in VMCS01. */
-	if (!(nested_secondary(vmcs) & SECONDARY_VPID)) {
+	if (!(nested_secondary(vmcs) & SECONDARY_VPID) && !hv_fault(NO_FLUSH)) {
 		invvpid(INVVPID_SINGLE_CONTEXT, VPID_L1, 0);
 		cpu->nested.flushed01 = true;
 	}

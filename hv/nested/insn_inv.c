@@ -1,6 +1,7 @@
 /*
  * hv/nested/insn_inv.c - INVEPT, INVVPID
  */
+#include "hv/fault.h"
 #include "hv/nested/ept02.h"
 #include "hv/nested/entry_check.h"
 #include "hv/nested/nested.h"
@@ -59,6 +60,8 @@ enum exit_action nested_handle_invept(struct percpu *cpu)
 	event->descriptor_high = descriptor.high;
 	if (event->type == INVEPT_SINGLE && !entry_check_eptp(nested, descriptor.low))
 		return nested_vmfail(cpu, VMERR_INV_OPERAND);
+	if (hv_fault(INVEPT_IGNORED))
+		return nested_vmsucceed(cpu);
 	if (event->type == INVEPT_SINGLE)
 		ept02_invalidate(nested, descriptor.low);
 	else

@@ -1,6 +1,7 @@
 /*
  * hv/nested/insn_mode.c - VMXON, VMXOFF, and the two that L1 has no use for: VMCALL, VMFUNC
  */
+#include "hv/fault.h"
 #include "hv/insn.h"
 #include "hv/nested/nested.h"
 #include "hv/nested/operand.h"
@@ -35,13 +36,15 @@ enum exit_action nested_handle_vmxon(struct percpu *cpu)
 	event->cr0 = vmcs01_visible_cr0();
 	event->cr4 = vmcs01_visible_cr4();
 	event->feature_control = cpu->feature_control;
-	if (!nested_mode_bit(cpu, MODE_VMXE) || nested_mode_lacks_vmx(cpu))
+	if (nested_mode_lacks_vmx(cpu) ||
+	    (!nested_mode_bit(cpu, MODE_VMXE) && !hv_fault(VMXON_WITHOUT_VMXE)))
 		return exit_inject_ud(cpu);
 	if (nested_cpl(cpu))
 		return exit_inject_gp(cpu);
-	if (nested->mode != NESTED_OFF)
+	if (nested->mode != NESTED_OFF && !(hv_fault(POINTER_0_IS_NONE) && !nested->vmxon_pointer))
 		return nested_vmfail(cpu, VMERR_VMXON_IN_ROOT);
-	if (!vmxon_is_allowed(nested, event))
+	if (!vmxon_is_allowed(nested, event) && !hv_fault(VMXON_ANY_CR) &&
+	    !hv_fault(VMXON_WITHOUT_VMXE))
 		return exit_inject_gp(cpu);
 	if (!operand_pointer(cpu, &operand, &event->pointer))
 		return EXIT_RESUME;

@@ -1,7 +1,10 @@
 /*
  * hv/nested/insn_ptr.c - VMCLEAR, VMPTRLD, VMPTRST
  */
+#include "hv/fault.h"
+#include "hv/guestmem.h"
 #include "hv/insn.h"
+#include "hv/nested/l0_record.h"
 #include "hv/nested/nested.h"
 #include "hv/nested/operand.h"
 #include "hv/nested/outcome.h"
@@ -31,6 +34,9 @@ enum exit_action nested_handle_vmclear(struct percpu *cpu)
 	event->launched = vmcs ? vmcs->launched : nested_region_launched(event->pointer);
 	nested_vmcs_clear(cpu, event->pointer);
 	event->order = record_take_order();
+	if (hv_fault(VMCLEAR_CLOBBERS_HEADER))
+		guest_write_gpa(event->pointer, &(u32){ 0 }, sizeof(u32));
+	l0_record_region(nested, event->pointer);
 	if (event->pointer == nested->current_pointer) {
 		nested->current_pointer = NESTED_NONE;
 		nested->current = NULL;

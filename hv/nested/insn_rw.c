@@ -3,6 +3,7 @@
  *
  * The hottest of all: one lookup of the encoding, one array access.
  */
+#include "hv/fault.h"
 #include "hv/nested/nested.h"
 #include "hv/nested/operand.h"
 #include "hv/nested/outcome.h"
@@ -12,6 +13,8 @@ static int field_of(const struct nested *nested, u64 encoding)
 {
 	const int ix = vmcs_access_index(encoding);
 
+	if (hv_fault(FIELD_MISSING) && ix == VMCS_IX_EXECUTIVE_VMCS_POINTER)
+		return -1;
 	return ix >= 0 && vmcs_set_has(&nested->exists, ix) ? ix : -1;
 }
 

@@ -19,6 +19,7 @@ void l0_record_init(struct nested *nested)
 		return;
 	nested->l0.items = mem_alloc_pages((size + PAGE_SIZE - 1) / PAGE_SIZE);
 	nested->l0.page = mem_alloc_pages(1);
+	nested->l0.cleared = NESTED_NONE;
 }
 
 static void add(struct l0_record *l0, u32 id, u64 value)
@@ -153,6 +154,24 @@ void l0_record_map(struct percpu *cpu, u64 gpa2, const struct ept12_walk *walk)
 		nested_item(nested, ITEM_EPT02 + level, entry);
 }
 
+void l0_record_region(struct nested *nested, u64 pointer)
+{
+	nested->l0.cleared = pointer;
+}
+
+static void tell_region(struct percpu *cpu)
+{
+	struct l0_record *l0 = &cpu->nested.l0;
+	const struct ev_l0_region columns = {
+		.pointer = l0->cleared,
+		.dword0 = nested_region_revision(l0->cleared),
+	};
+
+	l0->item_count = 0;
+	emit(cpu, EV_L0_REGION, 0, &columns, rdtsc(), 0);
+	l0->cleared = NESTED_NONE;
+}
+
 /* VMCS02 is current. */
 static void keep_entry(struct percpu *cpu)
 {
@@ -218,6 +237,8 @@ void l0_record_turn(struct percpu *cpu)
 
 	if (!l0_record_is_on(nested))
 		return;
+	if (nested->l0.cleared != NESTED_NONE)
+		tell_region(cpu);
 	if (nested->mode == NESTED_L2) {
 		keep_entry(cpu);
 		nested->flushed02 = false;

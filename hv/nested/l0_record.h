@@ -2,7 +2,8 @@
  * hv/nested/l0_record.h - what hv does for L2 below L1's sight, on the tape: capture=...+l0
  *
  * For those who look for mistakes of hv itself. l0_entry tells what VMCS02 is entered with, l0_exit
- * what the processor says when it exits, l0_host the state that L1 is given after an exit. Rules
+ * what the processor says when it exits, l0_host the state that L1 is given after an exit,
+ * l0_region what VMCLEAR left in memory. Rules
  * read them; hv judges nothing here. Costs nothing but a test of one pointer while it is off.
  */
 #ifndef HV_NESTED_L0_RECORD_H
@@ -28,6 +29,9 @@ void l0_record_exit(struct percpu *cpu);
 
 /* hv mapped @gpa2 as @walk found it. */
 void l0_record_map(struct percpu *cpu, u64 gpa2, const struct ept12_walk *walk);
+
+/* VMCLEAR has written the region at @pointer. */
+void l0_record_region(struct nested *nested, u64 pointer);
 
 /*
  * The exit is dealt with, and the processor is about to enter what is current now: keep what VMCS02

@@ -6,6 +6,7 @@
  */
 #include "hv/ept.h"
 #include "hv/exit_l1.h"
+#include "hv/fault.h"
 #include "hv/guestmem.h"
 #include "hv/insn.h"
 #include "hv/nested/ept02.h"
@@ -37,6 +38,7 @@
 enum owner {
 	OWNER_L1,
 	OWNER_HV,	  /* handled; L2 goes on */
+	OWNER_INJECTED,	  /* the same, and hv injected a fault */
 	OWNER_L1_HANDLER, /* hv's, like the same exit of L1 */
 };
 
@@ -60,6 +62,8 @@ static bool l1_wants_msr(struct percpu *cpu, bool write)
 	offset += (index & 0x1fff) / 8;
 	guest_read_gpa(F12(vmcs, MSR_BITMAP) + offset, &byte, sizeof(byte));
 	nested_item(nested, ITEM_MSR_BITMAP, byte);
+	if (hv_fault(MSR_BITMAP_IGNORED))
+		return true;
 	return byte >> index % 8 & 1;
 }
 
@@ -90,6 +94,8 @@ static bool l1_wants_port(struct percpu *cpu)
 		bits |= (u32)byte << 8 * i;
 	}
 	nested_item(nested, ITEM_IO_BITMAP, bits);
+	if (hv_fault(IO_BITMAP_IGNORED))
+		return false;
 	return bits >> port % 8 & (BIT(size) - 1);
 }
 
@@ -98,7 +104,7 @@ static bool l1_wants_exception(const struct nested_vmcs *vmcs, u64 info)
 	const unsigned vector = (unsigned)(info & VMX_EVENT_VECTOR);
 	bool wanted = F12(vmcs, EXCEPTION_BITMAP) >> vector & 1;
 
-	if (vector == VECTOR_PF) {
+	if (vector == VECTOR_PF && !hv_fault(PFEC_IGNORED)) {
 		const u64 code = vmread(VMCS_VM_EXIT_INTERRUPTION_ERROR_CODE);
 
 		if ((code & F12(vmcs, PAGE_FAULT_ERROR_CODE_MASK)) !=
@@ -190,7 +196,8 @@ static enum owner preemption_timer(struct percpu *cpu, struct nested_exit *exit)
 		exit->event = INFO_NMI;
 		return OWNER_L1;
 	}
-	if (F12(cpu->nested.current, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER)
+	if (F12(cpu->nested.current, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER ||
+	    hv_fault(HEARTBEAT_LEAKS))
 		return OWNER_L1;
 	record_heartbeat(cpu);
 	return OWNER_HV;
@@ -228,8 +235,12 @@ static enum owner ept_exit(struct percpu *cpu, struct nested_exit *exit)
 		}
 		return OWNER_HV;
 	}
+	if (hv_fault(PDPTE_LOAD_FAULTS) && !(qualification & VMX_EPT_VIOLATION_LINEAR_VALID)) {
+		exit_inject_gp(cpu);
+		return OWNER_INJECTED;
+	}
 	note_walk(nested, &walk);
-	if (walk.result == EPT12_MISCONFIGURED) {
+	if (walk.result == EPT12_MISCONFIGURED && !hv_fault(EPT_WRITE_ONLY_OK)) {
 		exit->reason = EXIT_EPT_MISCONFIGURATION;
 		exit->qualification = 0;
 	} else {
@@ -252,6 +263,8 @@ static void inject_again(const struct percpu *cpu)
 	const enum vmx_event_type type = vmx_event_type(info);
 	const u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 
+	if (hv_fault(VECTORING_DROPPED))
+		return;
 	if (!(info & VMX_EVENT_VALID)) {
 		/* IRET has unblocked NMIs, but will be executed again. */
 		if (cpu->exit.reason == EXIT_EPT_VIOLATION &&
@@ -289,6 +302,8 @@ static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
 		return ept_exit(cpu, exit);
 	case EXIT_PREEMPTION_TIMER:
 		return preemption_timer(cpu, exit);
+	case EXIT_VMREAD:
+		return hv_fault(L2_VMX_INSN_EATEN) ? OWNER_L1_HANDLER : OWNER_L1;
 	default:
 		return OWNER_L1;
 	}
@@ -333,6 +348,7 @@ enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler)
 		*for_l1_handler = true;
 		return EXIT_RESUME;
 	}
-	inject_again(cpu);
+	if (owner == OWNER_HV)
+		inject_again(cpu);
 	return EXIT_RESUME;
 }

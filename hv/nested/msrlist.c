@@ -1,6 +1,7 @@
 #include "hv/nested/msrlist.h"
 
 #include "hv/ept.h"
+#include "hv/fault.h"
 #include "hv/guestmem.h"
 #include "hv/insn.h"
 #include "hv/mtrr.h"
@@ -96,6 +97,8 @@ void msr_list_undo(struct msr_undo *undo)
 
 static bool load_msr(struct percpu *cpu, u32 index, u64 value, struct msr_undo *undo)
 {
+	if (hv_fault(MSR_LIST_UNCHECKED))
+		return true;
 	switch (index) {
 	case MSR_FS_BASE:
 	case MSR_GS_BASE:
@@ -183,6 +186,8 @@ u32 msr_list_store(struct percpu *cpu, u64 address, u64 count, struct trace_item
 		guest_read_gpa(address, &entry, sizeof(entry));
 		if (never_in_a_list(&entry) || !read_msr(cpu, entry.index, &entry.value))
 			return i + 1;
+		if (hv_fault(TSC_STORED_WITH_OFFSET) && entry.index == MSR_TSC)
+			entry.value += F12(cpu->nested.current, TSC_OFFSET);
 		guest_write_gpa(address + offsetof(struct list_entry, value), &entry.value,
 				sizeof(entry.value));
 		if (i < MSR_LIST_MAX / 2)

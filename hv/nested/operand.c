@@ -1,5 +1,6 @@
 #include "hv/nested/operand.h"
 
+#include "hv/fault.h"
 #include "hv/insn.h"
 #include "hv/mem.h"
 #include "hv/nested/outcome.h"
@@ -27,6 +28,8 @@ enum { ADDRESS_16, ADDRESS_32, ADDRESS_64 };
 #define AR_CODE			BIT(3)
 #define AR_BIG			BIT(14)
 #define AR_UNUSABLE		BIT(16)
+
+#define PFEC_WRITE		2u
 
 static bool segment_fault(struct percpu *cpu, unsigned segment)
 {
@@ -108,7 +111,9 @@ static bool inject_fault(struct percpu *cpu, const struct guest_fault *fault)
 		exit_inject_ss(cpu);
 		break;
 	case 14:
-		exit_inject_pf(cpu, fault->address, fault->code);
+		exit_inject_pf(cpu, fault->address,
+			       hv_fault(OPERAND_FAULT_READS) ? fault->code & ~PFEC_WRITE
+							     : fault->code);
 		break;
 	default:
 		exit_inject_gp(cpu);

@@ -1,5 +1,6 @@
 #include "hv/nested/outcome.h"
 
+#include "hv/fault.h"
 #include "hv/insn.h"
 
 #define RFLAGS_CF     BIT(0)
@@ -19,7 +20,7 @@ bool nested_insn_begin(struct percpu *cpu, u8 kind)
 		exit_inject_ud(cpu);
 		return false;
 	}
-	if (nested_cpl(cpu)) {
+	if (nested_cpl(cpu) && !hv_fault(NO_CPL_CHECK)) {
 		exit_inject_gp(cpu);
 		return false;
 	}
@@ -51,7 +52,7 @@ enum exit_action nested_vmfail(struct percpu *cpu, enum vmx_insn_error error)
 {
 	struct nested_vmcs *current = cpu->nested.current;
 
-	if (!current)
+	if (!current || hv_fault(VMFAIL_INVALID_ONLY))
 		return nested_vmfail_invalid(cpu);
 	nested_field_set(current, VMCS_IX_VM_INSTRUCTION_ERROR, error);
 	nested_insn(cpu)->error = error;

@@ -1,5 +1,6 @@
 #include "hv/nested/reflect.h"
 
+#include "hv/fault.h"
 #include "hv/guestmem.h"
 #include "hv/insn.h"
 #include "hv/log.h"
@@ -147,7 +148,8 @@ static void save_exit_info(struct nested *nested, const struct nested_exit *exit
 	save_list(nested, saved_info, ARRAY_SIZE(saved_info));
 	if (vmcs_set_has(&nested->exists, VMCS_IX_GUEST_PHYSICAL_ADDRESS))
 		save(nested, VMCS_IX_GUEST_PHYSICAL_ADDRESS);
-	change(nested, VMCS_IX_VM_ENTRY_INTERRUPTION_INFO, info & ~VMX_EVENT_VALID);
+	if (!hv_fault(INJECT_REPEAT))
+		change(nested, VMCS_IX_VM_ENTRY_INTERRUPTION_INFO, info & ~VMX_EVENT_VALID);
 }
 
 /* General registers that vmx/exits.def names for this reason. */
@@ -216,6 +218,8 @@ static bool nmi_blocking_after(const struct nested_vmcs *vmcs, const struct nest
 	if ((exit->reason & EXIT_REASON_BASIC) == EXIT_EXCEPTION_NMI &&
 	    exit->event & VMX_EVENT_VALID && vmx_event_type(exit->event) == VMX_EVENT_NMI)
 		return true;
+	if (hv_fault(NMI_STAYS_BLOCKED))
+		return true;
 	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_VIRTUAL_NMIS)
 		return false;
 	return F12(vmcs, GUEST_INTERRUPTIBILITY_STATE) & BLOCKING_NMI;
@@ -229,6 +233,10 @@ enum exit_action nested_reflect(struct percpu *cpu, const struct nested_exit *ex
 	struct state_before before;
 
 	save_list(nested, saved_state, ARRAY_SIZE(saved_state));
+	if (hv_fault(ACTIVITY_NOT_SAVED))
+		change(nested, VMCS_IX_GUEST_ACTIVITY_STATE, 0);
+	if (hv_fault(PENDING_DEBUG_SAVED))
+		change(nested, VMCS_IX_GUEST_PENDING_DEBUG_EXCEPTIONS, BIT(14));
 	save_optional_state(nested);
 	save_exit_info(nested, exit);
 	note_registers(cpu, exit->reason);
@@ -278,6 +286,8 @@ enum exit_action nested_reflect_entry_failure(struct percpu *cpu, u32 reason, u6
 	nested->current->field[VMCS_IX_EXIT_QUALIFICATION] = qualification;
 	nested->current->imaged = false;
 	nested_item(nested, VMCS_EXIT_QUALIFICATION, qualification);
+	if (hv_fault(ENTRY_FAILURE_SAVES))
+		change(nested, VMCS_IX_VM_EXIT_INSTRUCTION_LENGTH, 3);
 	enter_l1(cpu, &before, ABORT_NONE);
 	describe(cpu, reason, F12(nested->current, GUEST_RIP));
 	return EXIT_RESUME;

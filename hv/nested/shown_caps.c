@@ -3,6 +3,7 @@
  *
  * What this processor has, without what hv does not emulate, without what option caps= takes away.
  */
+#include "hv/fault.h"
 #include "hv/insn.h"
 #include "hv/nested/nested.h"
 #include "hv/nested/vmcs02.h"
@@ -177,5 +178,9 @@ bool nested_caps_msr(const struct percpu *cpu, u32 index, u64 *value)
 	}
 	if (exists)
 		*value = shown->msr[index - MSR_VMX_BASIC];
+	if (hv_fault(VMCS_ENUM_LOW) && index == MSR_VMX_VMCS_ENUM)
+		*value = 1 << 1;
+	if (hv_fault(CAPS_CONTRADICT) && index == MSR_VMX_TRUE_PINBASED_CTLS)
+		*value |= PIN_POSTED_INTERRUPTS;
 	return exists;
 }

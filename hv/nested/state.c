@@ -1,6 +1,7 @@
 #include "hv/nested/state.h"
 
 #include "hv/exit.h"
+#include "hv/fault.h"
 #include "hv/guestmem.h"
 #include "hv/insn.h"
 #include "hv/mem.h"
@@ -97,7 +98,8 @@ static void write_back(struct percpu *cpu, struct nested_vmcs *vmcs)
 	read_region(vmcs->pointer, now);
 	tell_memory_writes(cpu, vmcs, now);
 	vmcs->written.launched = vmcs->launched;
-	memcpy(vmcs->written.value, vmcs->field, sizeof(vmcs->field));
+	if (!hv_fault(VMCLEAR_LOSES_WRITES))
+		memcpy(vmcs->written.value, vmcs->field, sizeof(vmcs->field));
 	guest_write_gpa(vmcs->pointer + offsetof(struct vmcs12, launched), &vmcs->written.launched,
 			sizeof(vmcs->written) - offsetof(struct vmcs12, launched));
 	vmcs->written_tsc = rdtsc();

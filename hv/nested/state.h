@@ -92,6 +92,7 @@ struct nested_entry {
 struct l0_record {
 	struct trace_item *items; /* of the event being built, TRACE_MAX_ITEMS; NULL: it is off */
 	u32 item_count;
+	u64 cleared;  /* the region of a VMCLEAR that is to be told, NESTED_NONE: none */
 	bool exited;  /* L2 did, and what became of it is not told yet */
 	u16 results;  /* registers that the last exit of L2 gives to L2 where hv handles it */
 	u64 *page;    /* to look at one of L1's */

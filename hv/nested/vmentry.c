@@ -1,5 +1,6 @@
 #include "hv/nested/vmentry.h"
 
+#include "hv/fault.h"
 #include "hv/insn.h"
 #include "hv/nested/entry_check.h"
 #include "hv/nested/l0_record.h"
@@ -51,18 +52,24 @@ static bool may_try(struct percpu *cpu, struct nested_vmcs *vmcs, u8 kind, enum 
 	struct nested *nested = &cpu->nested;
 	const bool launch = kind == EV_VMLAUNCH;
 
-	if (nested_mode_bit(cpu, MODE_MOV_SS))
+	const bool mov_ss = nested_mode_bit(cpu, MODE_MOV_SS);
+
+	if (mov_ss && !hv_fault(MOV_SS_CHECKED_LATE))
 		*action = nested_vmfail(cpu, VMERR_ENTRY_MOV_SS);
 	else if (launch && vmcs->launched)
 		*action = nested_vmfail(cpu, VMERR_VMLAUNCH_NOT_CLEAR);
 	else if (!launch && !vmcs->launched)
 		*action = nested_vmfail(cpu, VMERR_VMRESUME_NOT_LAUNCHED);
+	else if (mov_ss)
+		*action = nested_vmfail(cpu, VMERR_ENTRY_MOV_SS);
 	else if (!controls_ok(nested, vmcs))
 		*action = nested_vmfail(cpu, VMERR_ENTRY_CONTROLS);
 	else if (!host_state_ok(nested, vmcs, nested_mode_bit(cpu, MODE_LMA)))
 		*action = nested_vmfail(cpu, VMERR_ENTRY_HOST_STATE);
 	else
 		return true;
+	if (hv_fault(VMFAIL_CHANGES_VMCS))
+		F12(vmcs, VM_ENTRY_INTERRUPTION_INFO) &= ~(u64)VMX_EVENT_VALID;
 	return false;
 }
 
@@ -90,6 +97,8 @@ static u32 load_msrs(struct percpu *cpu, struct nested_vmcs *vmcs)
 	const u64 count = F12(vmcs, VM_ENTRY_MSR_LOAD_COUNT);
 
 	cpu->nested.msr_undo->count = 0;
+	if (hv_fault(MSR_LIST_OWN_ENTRY))
+		return (u32)count + 1;
 	if (!count)
 		return 0;
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_CS);
@@ -143,7 +152,8 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 	vmcs02_prepare(cpu, vmcs);
 	if (vmcs02_needs_pdptes(vmcs)) {
 		for (unsigned i = 0; i < ARRAY_SIZE(pdpte); i++) {
-			vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, pdpte[i]);
+			if (!hv_fault(PDPTES_NOT_LOADED))
+				vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, pdpte[i]);
 			note(nested, ITEM_PDPTE + i, pdpte[i]);
 		}
 	}
