@@ -59,7 +59,7 @@ libzstd    = $(shell $(CC) -print-file-name=libzstd.a)
 .SECONDARY:
 .PHONY: all check check-long check-static check-e2e bench demo install uninstall clean help deps
 
-all: $(O)/vmxtape $(O)/vmxtape-hv.elf guests
+all: $(O)/vmxtape $(O)/vmxtape-hv.elf $(O)/vmxtape-mark guests
 
 # --- packages ------------------------------------------------------------------------------------
 # Installed once per build folder, by groups; the script prints what it could not install.
@@ -108,6 +108,10 @@ ifeq ($(FAULTS),1)
 all: $(O)/vmxtape-hv-faults.elf
 endif
 
+# --- programs for the inside of L1 ---------------------------------------------------------------
+
+include l1/files.mk
+
 # --- guests and tests ----------------------------------------------------------------------------
 
 include tests/guests/files.mk tests/files.mk
@@ -145,13 +149,15 @@ demo: all $(O)/.deps-run
 
 # --- the rest ------------------------------------------------------------------------------------
 
-install: $(O)/vmxtape $(O)/vmxtape-hv.elf
+install: $(O)/vmxtape $(O)/vmxtape-hv.elf $(O)/vmxtape-mark
 	install -D -m 755 $(O)/vmxtape $(DESTDIR)$(prefix)/bin/vmxtape
+	install -D -m 755 $(O)/vmxtape-mark $(DESTDIR)$(prefix)/bin/vmxtape-mark
 	install -D -m 644 $(O)/vmxtape-hv.elf $(DESTDIR)$(prefix)/lib/vmxtape/vmxtape-hv.elf
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/man/man1 docs/man/*.1
 
 uninstall:
-	rm -f $(DESTDIR)$(prefix)/bin/vmxtape $(DESTDIR)$(prefix)/lib/vmxtape/vmxtape-hv.elf
+	rm -f $(DESTDIR)$(prefix)/bin/vmxtape $(DESTDIR)$(prefix)/bin/vmxtape-mark \
+		$(DESTDIR)$(prefix)/lib/vmxtape/vmxtape-hv.elf
 	rm -f $(patsubst docs/man/%,$(DESTDIR)$(prefix)/share/man/man1/%,$(wildcard docs/man/*.1))
 	rmdir $(DESTDIR)$(prefix)/lib/vmxtape 2>/dev/null || :
 

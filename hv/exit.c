@@ -7,6 +7,7 @@
 #include "hv/nested/nested.h"
 #include "hv/panic.h"
 #include "hv/record.h"
+#include "hv/snapshot.h"
 #include "hv/vmcs01.h"
 #include "vmx/tables.h"
 
@@ -98,6 +99,8 @@ bool exit_dispatch(struct percpu *cpu)
 	if (!(cpu->exit.reason & EXIT_REASON_ENTRY_FAILURE))
 		cpu->hw->launched = true;
 	cpu->pending.event.kind = 0;
+	if (unlikely(cpu->snapshot))
+		snapshot_keep(cpu);
 	if (cpu->nested.mode == NESTED_L2)
 		action = nested_handle_l2_exit(cpu, &for_l1_handler);
 	if (for_l1_handler)

@@ -1,6 +1,7 @@
 /*
  * hv/exit_cpuid.c - CPUID as L1 sees it, and hv's own leaf
  */
+#include "base/hv_leaf.h"
 #include "hv/exit_l1.h"
 #include "hv/fault.h"
 #include "hv/guestmem.h"
@@ -12,20 +13,6 @@
 #include "hv/vmcs01.h"
 #include "vmx/cpuid.h"
 #include "vmx/tables.h"
-
-/*
- * hv's leaf, for programs of L1 at any level: CPUID always exits. ECX chooses:
- *	0	is hv there? EAX = HV_CPUID_LEAF, EBX = "vmxt"
- *	1	a mark: up to 32 bytes of text in RBX, RDX, RSI, RDI
- *	2	a part of a file, from L1 only: EDX bytes at the linear address RBX belong at offset
- *		RDI of file RSI (enum trace_file). EAX = how many were taken: none behind the end of
- *		the page, 0 where L1 may not read
- */
-#define HV_PRESENT	  0x74786d76u
-#define HV_DETECT	  0
-#define HV_MARK		  1
-#define HV_FILE		  2
-#define MARK_MAX	  32
 
 #define EXTENDED_LEAVES	  0x80000000u
 
@@ -92,7 +79,7 @@ static void mark(struct percpu *cpu)
 			      cpu->regs[REG_RDI] };
 	u32 length = 0;
 
-	while (length < MARK_MAX && ((const u8 *)text)[length])
+	while (length < HV_MARK_MAX && ((const u8 *)text)[length])
 		length++;
 	fault_choose_by_mark(text, length);
 	record_mark(cpu, text, length);
@@ -121,16 +108,16 @@ enum exit_action l1_handle_cpuid(struct percpu *cpu)
 	const u32 leaf = (u32)cpu->regs[REG_RAX], subleaf = (u32)cpu->regs[REG_RCX];
 	struct cpuid_result r;
 
-	if (leaf == HV_CPUID_LEAF && subleaf == HV_MARK) {
+	if (leaf == HV_LEAF && subleaf == HV_MARK) {
 		mark(cpu);
 		return EXIT_SKIP;
 	}
-	if (leaf == HV_CPUID_LEAF && subleaf == HV_FILE) {
+	if (leaf == HV_LEAF && subleaf == HV_FILE) {
 		cpu->regs[REG_RAX] = send_file(cpu);
 		return EXIT_SKIP;
 	}
-	if (leaf == HV_CPUID_LEAF && subleaf == HV_DETECT)
-		r = (struct cpuid_result){ HV_CPUID_LEAF, HV_PRESENT, 0, 0 };
+	if (leaf == HV_LEAF && subleaf == HV_DETECT)
+		r = (struct cpuid_result){ HV_LEAF, HV_PRESENT, 0, 0 };
 	else
 		r = l1_cpuid(leaf, subleaf, vmread(VMCS_GUEST_CR4));
 	cpu->regs[REG_RAX] = r.eax;

@@ -4,6 +4,7 @@
 #include "hv/exit.h"
 #include "hv/insn.h"
 #include "hv/record.h"
+#include "hv/snapshot.h"
 #include "hv/vmcs01.h"
 #include "recorder/emit.h"
 #include "vmx/tables.h"
@@ -74,6 +75,7 @@ u64 *exit_event(struct percpu *cpu, u8 kind, u8 level)
 		.rip = cpu->exit.rip,
 		.col = pending->columns,
 	};
+	pending->snapshot_taken = false;
 	if (is_insn(kind)) {
 		struct ev_insn *insn = (struct ev_insn *)pending->columns;
 
@@ -94,7 +96,11 @@ void exit_emit(struct percpu *cpu)
 
 	if (is_insn(event->kind) && cpu->hw == &cpu->vmcs01)
 		((struct ev_insn *)cpu->pending.columns)->rflags_after = vmread(VMCS_GUEST_RFLAGS);
+	if (unlikely(cpu->snapshot))
+		snapshot_take(cpu);
 	if (cpu->rec)
 		rec_emit(cpu->rec, event);
+	if (unlikely(cpu->snapshot))
+		rec_reserve(cpu->rec, SNAPSHOT_MARGIN);
 	event->kind = 0;
 }

@@ -6,9 +6,6 @@
 
 #include "hv/exit.h"
 
-/* EAX of the CPUID by which software at any level talks to hv: "VTXM". */
-#define HV_CPUID_LEAF 0x4d585456u
-
 enum exit_action l1_handle_nmi(struct percpu *cpu);
 enum exit_action l1_handle_nmi_window(struct percpu *cpu);
 enum exit_action l1_handle_triple_fault(struct percpu *cpu);

@@ -3,31 +3,18 @@
 #include "hv/insn.h"
 #include "hv/mem.h"
 #include "hv/memmap.h"
+#include "hv/paging.h"
 #include "hv/percpu.h"
 #include "hv/vmcs01.h"
 #include "vmx/tables.h"
 
-#define PTE_P	   BIT(0)
-#define PTE_W	   BIT(1)
-#define PTE_U	   BIT(2)
-#define PTE_A	   BIT(5)
-#define PTE_D	   BIT(6)
-#define PTE_PS	   BIT(7)
-#define PTE_NX	   BIT(63)
-#define PFEC_P	   BIT(0)
-#define PFEC_W	   BIT(1)
-#define PFEC_U	   BIT(2)
-#define PFEC_RSV   BIT(3)
-#define PFEC_I	   BIT(4)
-#define CR0_WP	   BIT(16)
-#define CR4_PSE	   BIT(4)
-#define CR4_LA57   BIT(12)
-#define CR4_SMAP   BIT(21)
-#define EFER_NXE   BIT(11)
-#define RFLAGS_AC  BIT(18)
-#define VECTOR_GP  13
-#define VECTOR_PF  14
-#define MAX_LEVELS 5
+#define PFEC_P	  BIT(0)
+#define PFEC_W	  BIT(1)
+#define PFEC_U	  BIT(2)
+#define PFEC_I	  BIT(4)
+#define RFLAGS_AC BIT(18)
+#define VECTOR_GP 13
+#define VECTOR_PF 14
 
 void *guest_ram(u64 gpa1, size_t size)
 {
@@ -90,47 +77,18 @@ static enum status page_fault(const struct walk *walk, u64 linear, enum guest_ac
 	return ST_FAULT;
 }
 
-struct paging_mode {
-	unsigned levels, entry_size, index_bits;
-};
-
-static struct paging_mode paging_mode(const struct walk *walk)
-{
-	if (walk->efer & EFER_LMA)
-		return (struct paging_mode){ walk->cr4 & CR4_LA57 ? 5 : 4, 8, 9 };
-	if (walk->cr4 & CR4_PAE)
-		return (struct paging_mode){ 3, 8, 9 };
-	return (struct paging_mode){ 2, 4, 10 };
-}
-
-/* Whether an entry of @level with PS set maps a page. */
-static bool may_be_large(const struct walk *walk, const struct paging_mode *mode, unsigned level)
-{
-	if (mode->entry_size == 4)
-		return level == 2 && walk->cr4 & CR4_PSE;
-	return level == 2 || (level == 3 && mode->levels >= 4);
-}
-
 /* An entry of the guest's tables, and where it stands. */
 struct walk_entry {
 	u64 at, value;
 };
 
-/* PDPTEs of PAE paging are registers, which the processor keeps in the VMCS; SDM "PDPTE Registers".
- */
-static bool is_register(const struct paging_mode *mode, unsigned level)
-{
-	return mode->levels == 3 && level == 3;
-}
-
 static struct walk_entry read_entry(const struct paging_mode *mode, unsigned level, u64 table,
 				    u64 linear)
 {
-	const u64 index =
-		linear >> (12 + mode->index_bits * (level - 1)) & MASK(mode->index_bits - 1, 0);
+	const u64 index = paging_index(mode, level, linear);
 	struct walk_entry entry = { .at = table + index * mode->entry_size };
 
-	if (is_register(mode, level))
+	if (paging_is_register(mode, level))
 		entry.value = vmread(VMCS_GUEST_PDPTE0 + 2 * (u32)(index & 3));
 	else
 		guest_read_gpa(entry.at, &entry.value, mode->entry_size);
@@ -145,7 +103,7 @@ static void set_flags(const struct paging_mode *mode, struct walk_entry *entries
 		struct walk_entry *entry = &entries[level];
 		const u64 flags = PTE_A | (access == GUEST_WRITE && level == leaf ? PTE_D : 0);
 
-		if (is_register(mode, level) || (entry->value & flags) == flags)
+		if (paging_is_register(mode, level) || (entry->value & flags) == flags)
 			continue;
 		entry->value |= flags;
 		guest_write_gpa(entry->at, &entry->value, mode->entry_size);
@@ -159,10 +117,10 @@ static void set_flags(const struct paging_mode *mode, struct walk_entry *entries
 static enum status walk_tables(const struct walk *walk, u64 linear, enum guest_access access,
 			       u64 *gpa, struct guest_fault *fault)
 {
-	const struct paging_mode mode = paging_mode(walk);
-	u64 table = walk->cr3 & (mode.levels >= 4 ? MASK(51, 12) : MASK(31, 12));
-	u64 rights = PTE_W | PTE_U, entry, page, offset;
-	struct walk_entry entries[MAX_LEVELS + 1] = { 0 };
+	const struct paging_mode mode = paging_mode(walk->cr4, walk->efer);
+	u64 table = paging_root(&mode, walk->cr3);
+	u64 rights = PTE_W | PTE_U, entry;
+	struct walk_entry entries[PAGING_MAX_LEVELS + 1] = { 0 };
 	unsigned level = mode.levels;
 
 	for (;; level--) {
@@ -170,21 +128,17 @@ static enum status walk_tables(const struct walk *walk, u64 linear, enum guest_a
 		entry = entries[level].value;
 		if (!(entry & PTE_P))
 			return page_fault(walk, linear, access, 0, fault);
-		if (!is_register(&mode, level))
+		if (!paging_is_register(&mode, level))
 			rights = (rights & entry & (PTE_W | PTE_U)) | ((rights | entry) & PTE_NX);
-		if (level == 1 || (entry & PTE_PS && may_be_large(walk, &mode, level)))
+		if (level == 1 || (entry & PTE_PS && paging_may_be_large(&mode, walk->cr4, level)))
 			break;
-		table = entry & (mode.entry_size == 4 ? MASK(31, 12) : MASK(51, 12));
+		table = paging_table(&mode, entry);
 	}
 	if (entry_forbids(walk, rights, access))
 		return page_fault(walk, linear, access, PFEC_P, fault);
 	if (walk->set_flags)
 		set_flags(&mode, entries, level, access);
-	page = mode.entry_size == 4
-		       ? (entry & MASK(31, 12)) | (level == 2 ? BITS(entry, 20, 13) << 32 : 0)
-		       : entry & MASK(51, 12);
-	offset = BIT(12 + mode.index_bits * (level - 1)) - 1;
-	*gpa = (page & ~offset) | (linear & offset);
+	*gpa = paging_address(&mode, level, entry, linear);
 	return ST_OK;
 }
 

@@ -61,16 +61,25 @@ static bool set_drain(const char *value)
 	return true;
 }
 
-/* A profile, then what is captured besides. Only the lean profile exists. */
+/* A profile, then what is captured besides. */
 static bool set_capture(const char *value)
 {
-	static const char profile[] = "lean";
-	const char *more = value + sizeof(profile) - 1;
+	static const char *const profiles[] = {
+		[CAPTURE_LEAN] = "lean",
+		[CAPTURE_DEFAULT] = "default",
+	};
 
-	if (strncmp(value, profile, sizeof(profile) - 1) || (*more && strcmp(more, "+l0")))
-		return false;
-	options.capture_l0 = *more;
-	return true;
+	for (size_t i = 0; i < ARRAY_SIZE(profiles); i++) {
+		const size_t length = strlen(profiles[i]);
+		const char *const more = value + length;
+
+		if (strncmp(value, profiles[i], length) || (*more && strcmp(more, "+l0")))
+			continue;
+		options.capture = (enum capture_profile)i;
+		options.capture_l0 = *more;
+		return true;
+	}
+	return false;
 }
 
 static bool set_cpuid(const char *value)

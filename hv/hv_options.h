@@ -9,6 +9,11 @@
 
 enum drain_port { DRAIN_NONE, DRAIN_DEBUGCON };
 
+enum capture_profile {
+	CAPTURE_LEAN,	 /* events, and what hv consulted for them */
+	CAPTURE_DEFAULT, /* also registers and memory: hv/snapshot.h */
+};
+
 struct options {
 	char caps[512]; /* capabilities to hide: "-load_efer,-ept_1g" */
 	u64 ring;	/* bytes of each processor's ring */
@@ -16,7 +21,8 @@ struct options {
 	enum drain_port drain;
 	bool hypervisor_bit; /* cpuid=hypervisor: L1 sees CPUID.1:ECX[31] */
 	bool quiet;	     /* log=quiet */
-	bool capture_l0;     /* capture=...+l0 */
+	enum capture_profile capture;
+	bool capture_l0; /* capture=...+l0 */
 };
 
 extern struct options options;

@@ -17,6 +17,7 @@
 struct descriptor_tables;
 struct rec;
 struct ring;
+struct snapshot;
 
 /* An exit of the guest that runs now, read once by exit_dispatch(). */
 struct exit_info {
@@ -31,6 +32,7 @@ struct exit_info {
 struct pending_event {
 	struct trace_event event;
 	u64 columns[TRACE_MAX_COLUMNS];
+	bool snapshot_taken; /* registers and memory of it are on the tape */
 };
 
 struct percpu {
@@ -44,6 +46,7 @@ struct percpu {
 	struct nested nested;
 	struct pending_event pending;
 	struct rec *rec;
+	struct snapshot *snapshot; /* NULL: capture=lean */
 	struct ring *ring;
 	bool nmi_pending; /* an NMI of L1's that arrived in root mode, or could not be injected yet
 			   */

@@ -11,6 +11,7 @@
 #include "hv/multiboot.h"
 #include "hv/nested/nested.h"
 #include "hv/processor.h"
+#include "hv/snapshot.h"
 #include "hv/vmcs01.h"
 #include "recorder/emit.h"
 #include "vmx/tables.h"
@@ -27,6 +28,12 @@ static volatile u32 stop_word;
 static unsigned read_code(void *owner, unsigned level, u64 rip, u8 *to)
 {
 	return guest_peek_code(owner, level, rip, to, TRACE_MAX_CODE);
+}
+
+static void key_frames(void *owner, struct rec *rec, u64 block)
+{
+	snapshot_new_block(owner);
+	nested_key_frames(owner, rec, block);
 }
 
 static void emit(struct percpu *cpu, u8 kind, const void *columns, const void *bytes,
@@ -136,7 +143,7 @@ void record_init(struct percpu *cpu)
 {
 	static const struct rec_ops ops = {
 		.read_code = read_code,
-		.key_frames = nested_key_frames,
+		.key_frames = key_frames,
 	};
 	const size_t recorder_pages = ALIGN_UP(rec_size(), PAGE_SIZE) / PAGE_SIZE;
 
@@ -147,6 +154,8 @@ void record_init(struct percpu *cpu)
 		rec_init(mem_alloc_pages(recorder_pages), cpu->ring, (u16)cpu->id, &ops, cpu, true);
 	if (rec_head(cpu->rec, emit_boot_record) != ST_OK)
 		log_print("the boot record does not fit into the ring; give more by ring=");
+	if (options.capture == CAPTURE_DEFAULT)
+		snapshot_init(cpu);
 	log_print("stop word at 0x%lx", virt_to_phys((const void *)&stop_word));
 }
 

@@ -219,8 +219,10 @@ static enum status append(struct rec *rec, const struct trace_event *event)
 	return status;
 }
 
-void rec_emit(struct rec *rec, const struct trace_event *event)
+u64 rec_emit(struct rec *rec, const struct trace_event *event)
 {
+	u64 seq;
+
 	if (!rec->open)
 		open(rec);
 	if (append(rec, event) == ST_NO_SPACE) {
@@ -228,8 +230,16 @@ void rec_emit(struct rec *rec, const struct trace_event *event)
 		open(rec);
 		append(rec, event);
 	}
+	seq = rec->seq - 1;
 	/* Key frames must show the state before the next event, so they are made now. */
-	if (!rec->pinned && !rec->in_key_frames && !trace_encoder_has_room(rec->encoder))
+	if (!rec->pinned && !rec->in_key_frames && !trace_encoder_has_room(rec->encoder, 0))
+		rec_seal(rec);
+	return seq;
+}
+
+void rec_reserve(struct rec *rec, u32 bytes)
+{
+	if (!trace_encoder_has_room(rec->encoder, bytes))
 		rec_seal(rec);
 }
 

@@ -53,9 +53,15 @@ enum status rec_head(struct rec *rec, void (*events)(void *owner, struct rec *re
 
 /*
  * Record @event. Its cpu, seq, and code are set here. May call ops->read_code() and, when a new
- * block is needed, ops->key_frames(). Never fails: what has no room becomes a gap.
+ * block is needed, ops->key_frames(). Never fails: what has no room becomes a gap. Returns the seq.
  */
-void rec_emit(struct rec *rec, const struct trace_event *event);
+u64 rec_emit(struct rec *rec, const struct trace_event *event);
+
+/*
+ * Events with @bytes together are to stand in one block, behind key frames that show the state
+ * before the first of them: begin a new block now if they might not fit.
+ */
+void rec_reserve(struct rec *rec, u32 bytes);
 
 /*
  * Seal the open block and open the next, so that its events get to the reader soon. Does nothing

@@ -36,10 +36,11 @@ void trace_encoder_reset(struct trace_encoder *encoder);
 enum status trace_encode_event(struct trace_encoder *encoder, const struct trace_event *event);
 
 /*
- * Whether another event with up to 128 items or 1,600 bytes would certainly fit: a writer that
- * wants key frames to show the state between two events begins a new block when this turns false.
+ * Whether @bytes and another event with up to 128 items or 1,600 bytes would certainly fit: a
+ * writer that wants key frames to show the state between two events begins a new block when this
+ * turns false.
  */
-bool trace_encoder_has_room(const struct trace_encoder *encoder);
+bool trace_encoder_has_room(const struct trace_encoder *encoder, u32 bytes);
 
 /* What the header of the block will say. The TSCs mean nothing while @events is 0. */
 struct trace_encoder_state {

@@ -205,9 +205,9 @@ u16 encoder_find_shape(struct trace_encoder *encoder, const struct trace_item *i
 	return add_shape(encoder, items, count, hash);
 }
 
-bool trace_encoder_has_room(const struct trace_encoder *encoder)
+bool trace_encoder_has_room(const struct trace_encoder *encoder, u32 bytes)
 {
-	return encoder->streams.used + 128 * ITEM_BOUND <= encoder->limit;
+	return encoder->streams.used + bytes + 128 * ITEM_BOUND <= encoder->limit;
 }
 
 const struct trace_encoder_state *trace_encoder_state(const struct trace_encoder *encoder)

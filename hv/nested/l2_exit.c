@@ -4,6 +4,7 @@
  * L1's, when VMCS12 asks for it or when it is unconditional. hv's, when only hv asked: NMIs, MSRs
  * and ports that hv keeps, and what EPT02 does not map yet. SDM, "VMX Non-Root Operation".
  */
+#include "base/hv_leaf.h"
 #include "hv/ept.h"
 #include "hv/exit_l1.h"
 #include "hv/fault.h"
@@ -290,7 +291,7 @@ static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
 	case EXIT_NMI_WINDOW:
 		return nmi_window(cpu);
 	case EXIT_CPUID:
-		return (u32)cpu->regs[REG_RAX] == HV_CPUID_LEAF ? OWNER_L1_HANDLER : OWNER_L1;
+		return (u32)cpu->regs[REG_RAX] == HV_LEAF ? OWNER_L1_HANDLER : OWNER_L1;
 	case EXIT_IO:
 		return l1_wants_port(cpu) ? OWNER_L1 : OWNER_L1_HANDLER;
 	case EXIT_RDMSR:

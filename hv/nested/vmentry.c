@@ -9,6 +9,7 @@
 #include "hv/nested/outcome.h"
 #include "hv/nested/reflect.h"
 #include "hv/nested/vmcs02.h"
+#include "hv/snapshot.h"
 #include "vmx/qual.h"
 
 #define QUALIFICATION_PDPTE	   2
@@ -149,6 +150,7 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 	if (kind == EV_VMLAUNCH)
 		note(nested, ITEM_LAUNCHED, 1);
 	note_results(cpu, vmcs);
+	snapshot_take(cpu);
 	vmcs02_prepare(cpu, vmcs);
 	if (vmcs02_needs_pdptes(vmcs)) {
 		for (unsigned i = 0; i < ARRAY_SIZE(pdpte); i++) {
@@ -186,6 +188,7 @@ static void restore_event(struct percpu *cpu)
 	cpu->pending.event = entry->insn;
 	cpu->pending.event.col = cpu->pending.columns;
 	memcpy(cpu->pending.columns, entry->columns, sizeof(entry->columns));
+	cpu->pending.snapshot_taken = true;
 }
 
 void nested_entry_settle(struct percpu *cpu, bool entered)

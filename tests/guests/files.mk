@@ -48,12 +48,12 @@ $(O)/guests/%.elf: $(O)/guest/tests/guests/%.o $(guest-objs) tests/guests/lib/gu
 		--defsym=GUEST_BASE=$(or $(guest-base-$*),$(guest-base)) \
 		-T tests/guests/lib/guest.ld -o $@ $(filter %.o,$^)
 
-kvm-src := $(addprefix tests/guests/kvm/,kvmtest.c init.c vm.c l2_image.S)
+kvm-src := $(addprefix tests/guests/kvm/,kvmtest.c init.c vm.c l2_image.S) l1/hv_call.c
 
 $(O)/guests/kvm/release: tests/guests/kvm/fetch-kernel
 	$(call say,FETCH,$(@D)/vmlinuz)scripts/deps.sh test && $< $(@D) && touch $@
 
-$(O)/guests/kvm/init: $(kvm-src) $(wildcard tests/guests/kvm/*.h) Makefile | $(O)/.deps
+$(O)/guests/kvm/init: $(kvm-src) $(wildcard tests/guests/kvm/*.h) l1/hv_call.h Makefile | $(O)/.deps
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(common) -D_GNU_SOURCE -static -s -o $@ $(kvm-src)
 
 $(O)/guests/kvm/initrd.img: tests/guests/kvm/make-initrd $(O)/guests/kvm/init $(O)/guests/kvm/release

@@ -1,3 +1,4 @@
+#include "base/hv_leaf.h"
 #include "hv/exit.h"
 #include "hv/exit_l1.h"
 #include "hv/hv_options.h"
@@ -8,7 +9,6 @@
 #include "vmx/tables.h"
 
 #define MEMORY	   MIB(64)
-#define HV_LEAF	   0x4d585456
 #define VMX	   BIT(5)
 #define SMX	   BIT(6)
 #define OSXSAVE	   BIT(27)

@@ -38,18 +38,28 @@ static void capture_is_a_profile_and_what_is_added_to_it(void **state)
 	static const struct {
 		const char *text;
 		enum status status;
+		enum capture_profile profile;
 		bool l0;
 	} rows[] = {
-		{ "capture=lean+l0", ST_OK, true },	{ "capture=lean", ST_OK, false },
-		{ "capture=lean+", ST_INVALID, false }, { "capture=lean+l1", ST_INVALID, false },
-		{ "capture=l0", ST_INVALID, false },	{ "capture=lean+l0+l0", ST_INVALID, false },
-		{ "capture=le", ST_INVALID, false },	{ "capture=", ST_INVALID, false },
+		{ "capture=lean+l0", ST_OK, CAPTURE_LEAN, true },
+		{ "capture=lean", ST_OK, CAPTURE_LEAN, false },
+		{ "capture=default", ST_OK, CAPTURE_DEFAULT, false },
+		{ "capture=default+l0", ST_OK, CAPTURE_DEFAULT, true },
+		{ "capture=default capture=lean", ST_OK, CAPTURE_LEAN, false },
+		{ "capture=default+", ST_INVALID, CAPTURE_LEAN, false },
+		{ "capture=lean+", ST_INVALID, CAPTURE_LEAN, false },
+		{ "capture=lean+l1", ST_INVALID, CAPTURE_LEAN, false },
+		{ "capture=l0", ST_INVALID, CAPTURE_LEAN, false },
+		{ "capture=lean+l0+l0", ST_INVALID, CAPTURE_LEAN, false },
+		{ "capture=le", ST_INVALID, CAPTURE_LEAN, false },
+		{ "capture=", ST_INVALID, CAPTURE_LEAN, false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		options = defaults;
 		assert_row(rows[i].text, options_parse(rows[i].text), rows[i].status);
+		assert_row(rows[i].text, options.capture, rows[i].profile);
 		assert_row(rows[i].text, options.capture_l0, rows[i].l0);
 	}
 }

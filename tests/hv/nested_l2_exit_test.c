@@ -1,3 +1,4 @@
+#include "base/hv_leaf.h"
 #include "tests/hv/nested_play.h"
 
 #define INFO_VALID BIT(31)
@@ -288,7 +289,7 @@ static void exits_of_l2_that_only_l1_can_want_are_l1s(void **state)
 static void the_cpuid_leaf_of_hv_is_hvs_at_every_level(void **state)
 {
 	(void)state;
-	cpu->regs[REG_RAX] = 0x4d585456;
+	cpu->regs[REG_RAX] = HV_LEAF;
 	stub_exit(cpu, EXIT_CPUID, 0);
 	assert_int_equal(cpu->nested.mode, NESTED_L2);
 }

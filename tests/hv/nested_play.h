@@ -41,8 +41,9 @@ struct play_event {
 	u8 kind, level;
 	u64 rip;
 	u64 col[TRACE_MAX_COLUMNS];
-	u32 item_count;
+	u32 item_count, byte_count;
 	struct trace_item items[TRACE_MAX_ITEMS];
+	u8 bytes[TRACE_MAX_BYTES];
 };
 
 static struct play_event play_events[PLAY_EVENTS];
@@ -74,7 +75,7 @@ static inline bool event_item(const struct play_event *event, u32 id, u64 *value
 	return false;
 }
 
-void rec_emit(struct rec *rec, const struct trace_event *event)
+u64 rec_emit(struct rec *rec, const struct trace_event *event)
 {
 	static const size_t sizes[] = {
 #define EVENT(KIND, name, ...) [EV_##KIND] = sizeof(struct ev_##name),
@@ -94,6 +95,15 @@ void rec_emit(struct rec *rec, const struct trace_event *event)
 	to->item_count = event->item_count;
 	for (u32 i = 0; i < event->item_count; i++)
 		to->items[i] = event->items[i];
+	to->byte_count = event->byte_count;
+	if (event->byte_count)
+		memcpy(to->bytes, event->bytes, event->byte_count);
+	return 0;
+}
+
+void rec_reserve(struct rec *rec, u32 bytes)
+{
+	(void)rec, (void)bytes;
 }
 
 size_t rec_size(void)

@@ -1,8 +1,8 @@
 #include <unistd.h>
 
+#include "base/hv_leaf.h"
 #include "hv/console.h"
 #include "hv/exit.h"
-#include "hv/exit_l1.h"
 #include "hv/hv_options.h"
 #include "hv/multiboot.h"
 #include "hv/record.h"
@@ -173,12 +173,10 @@ static void marks_tell_the_level_of_who_made_them(void **state)
 	assert_u64(seen.events[find(EV_MARK, 1)].col[0], 2);
 }
 
-#define SEND_FILE 2
-
 static u64 l1_sends(u64 linear, u64 length)
 {
-	cpu->regs[REG_RAX] = HV_CPUID_LEAF;
-	cpu->regs[REG_RCX] = SEND_FILE;
+	cpu->regs[REG_RAX] = HV_LEAF;
+	cpu->regs[REG_RCX] = HV_FILE;
 	cpu->regs[REG_RBX] = linear;
 	cpu->regs[REG_RDX] = length;
 	cpu->regs[REG_RSI] = FILE_MODULES;

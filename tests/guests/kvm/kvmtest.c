@@ -5,6 +5,7 @@
  * and what exit reasons it expects a tape to hold. On the kernel's command line:
  *
  *	kvmtest=off	says a line and powers off, without KVM
+ *	symbols=on	sends the addresses of the kernel and its modules to the tape
  *	exits=N		about N exits (5000), 40 % CPUID, 20 % port I/O, 20 % MMIO, 10 % HLT, 10 %
  *for interrupts into a guest that cannot take them at once (two exits each) cpuid=N io=N mmio=N
  *hlt=N irq=N		one kind by itself work=N		rounds of work in L2 between exits
@@ -24,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "l1/hv_call.h"
 #include "tests/guests/kvm/init.h"
 #include "tests/guests/kvm/vm.h"
 #include "vmx/tables.h"
@@ -156,12 +158,29 @@ static void print_counters(void)
 		free(entries);
 }
 
+static bool send_symbols(void)
+{
+	struct hv_sent modules, symbols;
+
+	if (hv_send_lines(FILE_MODULES, "/proc/modules", NULL, &modules) ||
+	    hv_send_lines(FILE_KALLSYMS, "/proc/kallsyms", NULL, &symbols)) {
+		perror("kvmtest: cannot send symbols");
+		return false;
+	}
+	printf("kvmtest: sent %zu modules, %zu symbols\n", modules.lines, symbols.lines);
+	return true;
+}
+
 static bool test(void)
 {
+	char symbols[8] = "off";
 	struct vm vm;
 	bool passed;
 
 	if (!init_load_kvm() || !vm_create(&vm))
+		return false;
+	init_option("symbols", symbols, sizeof(symbols));
+	if (!strcmp(symbols, "on") && !send_symbols())
 		return false;
 	set_parameters(vm.parameters);
 	printf("kvmtest: started\n");

@@ -1,6 +1,7 @@
 #include "tests/guests/lib/guest.h"
 
 #include "base/fmt.h"
+#include "base/hv_leaf.h"
 #include "tests/guests/lib/guest_insn.h"
 #include "tests/guests/lib/guest_trap.h"
 
@@ -16,12 +17,6 @@
 #define LSR_ALL_SENT	      0x40
 
 #define POWER_OFF_PORT	      0x8900
-
-/* SDM has no such leaf: it belongs to vmxtape-hv. */
-#define CALL_LEAF	      0x4d585456 /* "VTXM" */
-#define CALL_DETECT	      0
-#define CALL_MARK	      1
-#define CALL_NAME	      0x74786d76 /* "vmxt" */
 
 #define MULTIBOOT_LOADED      0x2badb002
 #define MULTIBOOT_HAS_MEMORY  BIT(0)
@@ -233,15 +228,15 @@ void guest_fail(const char *format, ...)
 
 bool guest_is_recorded(void)
 {
-	const struct cpuid answer = cpuid(CALL_LEAF, CALL_DETECT);
+	const struct cpuid answer = cpuid(HV_LEAF, HV_DETECT);
 
-	return answer.eax == CALL_LEAF && answer.ebx == CALL_NAME;
+	return answer.eax == HV_LEAF && answer.ebx == HV_PRESENT;
 }
 
 void guest_mark(const char *text)
 {
 	u64 words[4] = { 0 };
-	u64 leaf = CALL_LEAF, call = CALL_MARK;
+	u64 leaf = HV_LEAF, call = HV_MARK;
 
 	memcpy(words, text, MIN(strlen(text), sizeof(words)));
 	__asm__ volatile("cpuid"
