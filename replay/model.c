@@ -111,6 +111,7 @@ static void leave_vmx(struct step *step)
 
 		if (!region || region->active == MODEL_NO || region->active_cpu != step->event->cpu)
 			continue;
+		region->used = step->place.n;
 		if (region->active == MODEL_YES)
 			region->cleared = MODEL_NO;
 		region->active = MODEL_NO;
@@ -186,7 +187,6 @@ static void step_vmread(struct step *step)
 	region = step->cpu->region;
 	if (step->insn->outcome != OUTCOME_SUCCEED || !region || index < 0)
 		return;
-	region->used = step->place.n;
 	mask = vmcs_width_mask(vmcs_fields[index].width);
 	if (vmcs_encoding_is_high(read->field)) {
 		region->value[index] = (region->value[index] & MASK(31, 0)) | read->value << 32;
@@ -210,7 +210,6 @@ static void step_vmwrite(struct step *step)
 	region = step->cpu->region;
 	if (step->insn->outcome != OUTCOME_SUCCEED || !region || index < 0)
 		return;
-	region->used = step->place.n;
 	region->value[index] =
 		vmcs_write_result(index, region->value[index], write->field, wide, write->value);
 	region->known[index] |= vmcs_encoding_is_high(write->field)
@@ -233,7 +232,6 @@ static void step_entry_insn(struct step *step)
 	region = step->cpu->region;
 	if (!region)
 		return;
-	region->used = step->place.n;
 	if (region->launch == LAUNCH_UNKNOWN)
 		set_launch(region, ((const struct ev_vmlaunch *)step->event->col)->launched,
 			   &step->place);
@@ -371,6 +369,7 @@ static void step_gap(struct step *step)
 
 		if (!region)
 			continue;
+		region->used = step->place.n;
 		region->launch = LAUNCH_UNKNOWN;
 		region->active = MODEL_UNKNOWN;
 		region->cleared = MODEL_UNKNOWN;
@@ -480,5 +479,7 @@ enum status model_step(struct model *model, const struct trace_event *event, u64
 	if (trace_event_fails_valid(event) && step.cpu->region)
 		set_field(step.cpu->region, VMCS_IX_VM_INSTRUCTION_ERROR, step.insn->error,
 			  &step.place);
+	if (step.cpu->region)
+		step.cpu->region->used = n;
 	return step.status;
 }

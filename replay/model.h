@@ -33,9 +33,10 @@ struct model_place {
 enum model_truth { MODEL_UNKNOWN, MODEL_NO, MODEL_YES };
 enum model_launch { LAUNCH_UNKNOWN, LAUNCH_CLEAR, LAUNCH_LAUNCHED };
 
+/* What stands before @value is copied as it is, too. replay/model_hash.c hashes it all. */
 struct model_region {
 	u64 pointer;
-	u64 used;   /* the event that used it last */
+	u64 used;   /* the last event that used it, or may have changed anything of it */
 	u8 launch;  /* enum model_launch */
 	u8 active;  /* enum model_truth: on active_cpu */
 	u8 cleared; /* enum model_truth: VMCLEARed, and not lost by a VMXOFF since */
@@ -51,6 +52,7 @@ struct model_region {
 	struct model_place writer[VMCS_FIELD_COUNT];
 };
 
+/* The region comes last, for the same reason. */
 struct model_cpu {
 	bool seen;
 	u8 in_vmx; /* enum model_truth */
@@ -64,17 +66,18 @@ struct model_cpu {
 	struct model_region *region; /* of `current`, or NULL */
 };
 
+/* What stands before @cpus is copied as it is by whoever keeps a state: it owns nothing. */
 struct model {
 	struct vmx_caps shown;			    /* what L1 sees */
 	u64 shown_changes;			    /* how often that changed */
 	struct vmx_caps real;			    /* what the processor has */
 	struct model_place cap_read[VMX_CAP_COUNT]; /* last RDMSR of L1 */
 	bool from_start; /* the tape begins with its boot record, and nothing was lost since */
+	bool forgot;	 /* a region was given up: one met anew may be an old one */
 	struct model_place gap_place; /* the last gap */
 	struct model_cpu cpus[MODEL_MAX_CPUS];
 	struct model_region *regions[2 * MODEL_MAX_REGIONS]; /* open addressing by pointer */
 	unsigned region_count;
-	bool forgot; /* a region was given up: one met anew may be an old one */
 };
 
 /* NULL when there is no memory. */

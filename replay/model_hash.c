@@ -36,7 +36,9 @@ static u64 hash_region(const struct model_region *region)
 	u64 hash = mix(region->pointer, region->used);
 
 	hash = mix(hash, region->launch | (u64)region->active << 8 | (u64)region->cleared << 16 |
-				 (u64)region->active_cpu << 24 | (u64)region->whole << 40);
+				 (u64)region->active_cpu << 24 | (u64)region->whole << 40 |
+				 (u64)region->dword0_known << 41);
+	hash = mix(hash, region->dword0_known ? region->dword0 : 0);
 	hash = mix_place(hash, &region->launch_place);
 	hash = mix_place(hash, &region->active_place);
 	hash = mix_place(hash, &region->clear_place);
@@ -54,7 +56,7 @@ u64 model_hash(const struct model *model)
 	u64 regions = 0, hash;
 	size_t at = 0;
 
-	hash = hash_caps(hash_caps(0, &model->shown), &model->real);
+	hash = hash_caps(hash_caps(model->shown_changes, &model->shown), &model->real);
 	for (unsigned i = 0; i < VMX_CAP_COUNT; i++)
 		hash = mix_place(hash, &model->cap_read[i]);
 	hash = mix(hash, model->from_start | model->forgot << 1 | (u64)model->region_count << 8);

@@ -12,6 +12,13 @@
  */
 struct model_region *model_take_region(struct model *model, u64 pointer, u64 n);
 
+/*
+ * Make the @count different ones at @regions all that the model has; those it had before are the
+ * caller's. The CPUs find their current ones among them.
+ */
+void model_replace_regions(struct model *model, struct model_region *const *regions,
+			   unsigned count);
+
 static inline const struct ev_insn *model_insn(const struct trace_event *event)
 {
 	return (const struct ev_insn *)event->col;

@@ -20,7 +20,13 @@ struct model_region *model_region(const struct model *model, u64 pointer)
 	return model->regions[slot_of(model, pointer)];
 }
 
-/* Makes room by giving up the region unused for longest. All slots are made anew. */
+/* Which is given up first: the one unused for longest, whatever slots they are in. */
+static bool is_older(const struct model_region *a, const struct model_region *b)
+{
+	return a->used != b->used ? a->used < b->used : a->pointer < b->pointer;
+}
+
+/* Makes room by giving up a region. All slots are made anew. */
 static void forget_one(struct model *model, u64 now)
 {
 	struct model_region *oldest = NULL, *all[ARRAY_SIZE(model->regions)];
@@ -31,7 +37,7 @@ static void forget_one(struct model *model, u64 now)
 	memcpy(all, model->regions, sizeof(all));
 	memset(model->regions, 0, sizeof(model->regions));
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		if (all[i] && (!oldest || all[i]->used < oldest->used))
+		if (all[i] && (!oldest || is_older(all[i], oldest)))
 			oldest = all[i];
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		if (all[i] && all[i] != oldest)
@@ -59,6 +65,21 @@ struct model_region *model_take_region(struct model *model, u64 pointer, u64 n)
 	}
 	region->used = n;
 	return region;
+}
+
+void model_replace_regions(struct model *model, struct model_region *const *regions, unsigned count)
+{
+	memset(model->regions, 0, sizeof(model->regions));
+	for (unsigned i = 0; i < count; i++)
+		model->regions[slot_of(model, regions[i]->pointer)] = regions[i];
+	model->region_count = count;
+	for (unsigned i = 0; i < MODEL_MAX_CPUS; i++) {
+		struct model_cpu *const cpu = &model->cpus[i];
+
+		cpu->region = cpu->current_known && cpu->current != MODEL_NO_POINTER
+				      ? model_region(model, cpu->current)
+				      : NULL;
+	}
 }
 
 const struct model_region *model_next_region(const struct model *model, size_t *at)

@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crc32c.h"
 #include "replay/track.h"
 
 #define MAX_TRACKS	 256
 #define CHECKPOINT_EVERY 65536 /* numbers, on tapes of several CPUs */
 
-/* Where every track was when number @n came next. */
+/* Where every track was when number @n came next. A mark is the same in numbers. */
 struct checkpoint {
 	u64 n;
 	u64 order;
@@ -28,11 +29,15 @@ struct reader {
 	struct track *tracks;
 	unsigned track_count;
 	struct track *given; /* whose event the caller has */
+	bool placed;	     /* the tracks are where @n says */
 	u64 n;
 	u64 order;	/* the last number of the hand-over counter that was given ... */
 	u64 order_time; /* ... and the time of its event */
 	struct checkpoint **checkpoints; /* with several tracks: one every CHECKPOINT_EVERY */
 	size_t checkpoint_count;
+	const u64 *marks; /* of reader_use_marks() */
+	size_t mark_count;
+	size_t mark_stride;
 };
 
 /* --- opening -----------------------------------------------------------------------------------
@@ -285,13 +290,26 @@ void reader_close(struct reader *reader)
 /* --- moving ------------------------------------------------------------------------------------
  */
 
+static size_t checkpoint_size(const struct reader *reader)
+{
+	return sizeof(struct checkpoint) + reader->track_count * sizeof(struct track_place);
+}
+
+static void fill_checkpoint(const struct reader *reader, struct checkpoint *to)
+{
+	to->n = reader->n;
+	to->order = reader->order;
+	to->order_time = reader->order_time;
+	for (unsigned i = 0; i < reader->track_count; i++)
+		to->tracks[i] = track_tell(&reader->tracks[i]);
+}
+
 /* Where a checkpoint cannot be kept, seeking only takes longer. */
 static void checkpoint(struct reader *reader)
 {
 	struct checkpoint **const more =
 		realloc(reader->checkpoints, (reader->checkpoint_count + 1) * sizeof(*more));
-	struct checkpoint *const made =
-		malloc(sizeof(*made) + reader->track_count * sizeof(made->tracks[0]));
+	struct checkpoint *const made = malloc(checkpoint_size(reader));
 
 	if (more)
 		reader->checkpoints = more;
@@ -299,11 +317,7 @@ static void checkpoint(struct reader *reader)
 		free(made);
 		return;
 	}
-	made->n = reader->n;
-	made->order = reader->order;
-	made->order_time = reader->order_time;
-	for (unsigned i = 0; i < reader->track_count; i++)
-		made->tracks[i] = track_tell(&reader->tracks[i]);
+	fill_checkpoint(reader, made);
 	reader->checkpoints[reader->checkpoint_count++] = made;
 }
 
@@ -397,7 +411,7 @@ enum status reader_next(struct reader *reader, const struct trace_event **event)
 		return next_of_one(reader, event);
 	if (reader->given)
 		track_advance(reader->given);
-	if (reader->n >= (reader->checkpoint_count + 1) * CHECKPOINT_EVERY)
+	if (!reader->mark_count && reader->n >= (reader->checkpoint_count + 1) * CHECKPOINT_EVERY)
 		checkpoint(reader);
 	track = first_track(reader);
 	reader->given = track;
@@ -415,14 +429,50 @@ u64 reader_tell(const struct reader *reader)
 	return reader->n;
 }
 
+size_t reader_mark_words(const struct reader *reader)
+{
+	return checkpoint_size(reader) / sizeof(u64);
+}
+
+void reader_mark(struct reader *reader, u64 *words)
+{
+	if (reader->given)
+		track_advance(reader->given);
+	reader->given = NULL;
+	/* The only lane is not merged: it is where it is. */
+	if (reader->track_count == 1)
+		reader->tracks[0].lane_n = lane_tell(reader->tracks[0].lane);
+	fill_checkpoint(reader, (struct checkpoint *)words);
+}
+
+void reader_use_marks(struct reader *reader, const u64 *marks, size_t count, size_t stride)
+{
+	reader->marks = marks;
+	reader->mark_count = count;
+	reader->mark_stride = stride;
+}
+
+static const struct checkpoint *checkpoint_at(const struct reader *reader, size_t i)
+{
+	return reader->mark_count
+		       ? (const struct checkpoint *)(reader->marks + i * reader->mark_stride)
+		       : reader->checkpoints[i];
+}
+
 /* The last checkpoint at or before @n; NULL for the start. */
 static const struct checkpoint *checkpoint_before(const struct reader *reader, u64 n)
 {
-	size_t count = reader->checkpoint_count;
+	size_t low = 0, high = reader->mark_count ? reader->mark_count : reader->checkpoint_count;
 
-	while (count && reader->checkpoints[count - 1]->n > n)
-		count--;
-	return count ? reader->checkpoints[count - 1] : NULL;
+	while (low < high) {
+		const size_t middle = (low + high) / 2;
+
+		if (checkpoint_at(reader, middle)->n > n)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low ? checkpoint_at(reader, low - 1) : NULL;
 }
 
 static void restart(struct reader *reader, const struct checkpoint *from)
@@ -432,6 +482,7 @@ static void restart(struct reader *reader, const struct checkpoint *from)
 	reader->order = from ? from->order : 0;
 	reader->order_time = from ? from->order_time : 0;
 	reader->given = NULL;
+	reader->placed = true;
 	reader->n = from ? from->n : 0;
 }
 
@@ -448,11 +499,28 @@ enum status reader_seek(struct reader *reader, u64 n)
 		count_damage(reader);
 		return ST_OK;
 	}
-	if (reader->n > n || (from && from->n > reader->n) || !reader->given)
+	if (reader->n > n || (from && from->n > reader->n) || !reader->placed)
 		restart(reader, from);
 	while (reader->n < n && reader_next(reader, &event) == ST_OK)
 		;
 	return ST_OK;
+}
+
+/* The last checkpoint where number @lane_n of @track was not behind; NULL for the start. */
+static const struct checkpoint *checkpoint_of_lane(const struct reader *reader,
+						   const struct track *track, u64 lane_n)
+{
+	size_t low = 0, high = reader->mark_count ? reader->mark_count : reader->checkpoint_count;
+
+	while (low < high) {
+		const size_t middle = (low + high) / 2;
+
+		if (checkpoint_at(reader, middle)->tracks[track - reader->tracks].lane_n > lane_n)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low ? checkpoint_at(reader, low - 1) : NULL;
 }
 
 enum status reader_find(struct reader *reader, u16 cpu, u64 seq, u64 *n)
@@ -465,7 +533,7 @@ enum status reader_find(struct reader *reader, u16 cpu, u64 seq, u64 *n)
 		return ST_NOT_FOUND;
 	if (reader->track_count == 1)
 		return reader_seek(reader, *n);
-	restart(reader, NULL);
+	restart(reader, checkpoint_of_lane(reader, track, *n));
 	do {
 		*n = reader->n;
 		status = reader_next(reader, &event);
@@ -503,6 +571,19 @@ void reader_visit(struct reader *reader, u8 kind,
 		}
 	}
 	reader_seek(reader, 0);
+}
+
+u32 reader_fingerprint(const struct reader *reader)
+{
+	u32 crc = 0;
+
+	for (size_t i = 0; i < reader->tape.chunk_count; i++) {
+		const struct tape_chunk *const chunk = &reader->tape.chunks[i];
+
+		crc = crc32c(crc, reader->tape.bytes + chunk->offset,
+			     chunk_header_size(&chunk->chunk));
+	}
+	return crc;
 }
 
 const struct trace_schema *reader_schema(const struct reader *reader)

@@ -48,6 +48,24 @@ enum status reader_seek(struct reader *reader, u64 n);
 enum status reader_find(struct reader *reader, u16 cpu, u64 seq, u64 *n);
 
 /*
+ * Marks: where the reader was before some events, kept so that it comes there without reading from
+ * the start. A mark is reader_mark_words() numbers, the first its @N; a reader of the same tape may
+ * use it. reader_mark() makes one of the place before the next event; an event that was given does
+ * not hold any longer.
+ */
+size_t reader_mark_words(const struct reader *reader);
+void reader_mark(struct reader *reader, u64 *words);
+
+/*
+ * Use the @count marks at @marks, each @stride numbers behind the last, with ascending @N; they
+ * stay the caller's. Marks of another tape make the order wrong, nothing worse.
+ */
+void reader_use_marks(struct reader *reader, const u64 *marks, size_t count, size_t stride);
+
+/* A CRC of the headers of all chunks, which have CRCs of their payloads. */
+u32 reader_fingerprint(const struct reader *reader);
+
+/*
  * Call @visit for every event of @kind, by CPU and then by seq; blocks whose headers say that they
  * have none are passed over. Makes @0 the next event.
  */

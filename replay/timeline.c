@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "replay/model_hash.h"
 #include "replay/timeline_parts.h"
@@ -42,7 +43,9 @@ static struct timeline *new_timeline(const char *name, char *error, size_t size)
 {
 	struct timeline *const timeline = calloc(1, sizeof(*timeline));
 
-	if (!timeline)
+	if (timeline)
+		timeline->interval = INDEX_INTERVAL;
+	else
 		snprintf(error, size, "'%s': %s", name, status_text(ST_NO_MEMORY));
 	return timeline;
 }
@@ -55,6 +58,7 @@ enum status timeline_open(const char *path, struct timeline **timeline, char *er
 	*timeline = NULL;
 	if (!made)
 		return ST_NO_MEMORY;
+	made->path = strdup(path);
 	status = reader_open(path, &made->reader, error, size);
 	if (status == ST_OK)
 		status = reader_open(path, &made->look, error, size);
@@ -82,8 +86,10 @@ void timeline_close(struct timeline *timeline)
 		return;
 	check_free(timeline->check);
 	model_free(timeline->model);
+	timeline_drop_index(timeline, INDEX_NONE);
 	reader_close(timeline->look);
 	reader_close(timeline->reader);
+	free(timeline->path);
 	free(timeline);
 }
 
@@ -130,6 +136,8 @@ static enum status restart(struct timeline *timeline)
 
 	if (!model)
 		return ST_NO_MEMORY;
+	/* What the state of the index knows is about the old one. */
+	timeline_drop_index(timeline, timeline->has);
 	model_free(timeline->model);
 	timeline->model = model;
 	reader_seek(timeline->reader, 0);
@@ -137,17 +145,61 @@ static enum status restart(struct timeline *timeline)
 	return ST_OK;
 }
 
+static enum status step_to(struct timeline *timeline, u64 n)
+{
+	enum status status = ST_OK;
+
+	while (status == ST_OK && timeline->n < n && timeline->event) {
+		status = model_step(timeline->model, timeline->event, timeline->n);
+		take_event(timeline);
+	}
+	return status;
+}
+
+/* Go to the last place before @n that the index has a state of, unless the cursor is between. */
+static enum status jump(struct timeline *timeline, const struct timeline_index *index, u64 n)
+{
+	const u64 i = index_find(index, n);
+	const u64 begin = index_at(index, i)->mark[0];
+	enum status status = ST_OK;
+
+	if (begin <= timeline->n && timeline->n <= n)
+		return ST_OK;
+	if (!timeline->state)
+		timeline->state = index_state_new(index);
+	status =
+		timeline->state ? index_restore(timeline->state, timeline->model, i) : ST_NO_MEMORY;
+	if (status != ST_OK) {
+		timeline_drop_index(timeline, INDEX_NONE);
+		return restart(timeline);
+	}
+	reader_seek(timeline->reader, begin);
+	take_event(timeline);
+	return ST_OK;
+}
+
 enum status timeline_seek(struct timeline *timeline, u64 n)
 {
+	const struct timeline_index *index = NULL;
 	enum status status = ST_OK;
 
 	if (n > timeline_events(timeline))
 		return ST_RANGE;
-	if (n < timeline->n)
+	if (n < timeline->n || n - timeline->n > timeline->interval) {
+		status = timeline_get_index(timeline, &index);
+		if (status == ST_OK && index)
+			status = jump(timeline, index, n);
+		else if (status == ST_OK && n < timeline->n)
+			status = restart(timeline);
+	}
+	if (status == ST_OK)
+		status = step_to(timeline, n);
+	/* A block went bad after the index was made: what it says of the rest is not so. */
+	if (status == ST_OK && timeline->has == INDEX_READY &&
+	    reader_info(timeline->reader)->bad_blocks > timeline->bad_blocks) {
+		timeline_drop_index(timeline, INDEX_UNTRIED);
 		status = restart(timeline);
-	while (status == ST_OK && timeline->n < n && timeline->event) {
-		status = model_step(timeline->model, timeline->event, timeline->n);
-		take_event(timeline);
+		return status == ST_OK ? step_to(timeline, n) : status;
 	}
 	return status;
 }

@@ -49,7 +49,9 @@ u64 timeline_moves(const struct timeline *timeline);
 
 /*
  * Put the cursor before event @n; inside a damaged block, behind it. ST_RANGE when @n is more than
- * timeline_events(). ST_NO_MEMORY: the cursor is somewhere, with a state that is right for it.
+ * timeline_events(). The first time that it goes far, an index of the tape is made, if it is not
+ * there yet: ST_INTERRUPTED when the poll ends that; the cursor has not moved then. ST_NO_MEMORY:
+ * the cursor is somewhere, with a state that is right for it.
  */
 enum status timeline_seek(struct timeline *timeline, u64 n);
 

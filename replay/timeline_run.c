@@ -392,9 +392,10 @@ enum status timeline_run(struct timeline *timeline, enum timeline_way way, u64 l
 	if (stop->why == STOP_ERROR)
 		return status;
 	status = timeline_seek(timeline, found.n);
-	if (status != ST_OK)
-		stop->why = STOP_ERROR;
-	return status;
+	if (status == ST_OK)
+		return ST_OK;
+	stop->why = status == ST_INTERRUPTED ? STOP_INTERRUPTED : STOP_ERROR;
+	return status == ST_INTERRUPTED ? ST_OK : status;
 }
 
 enum status timeline_next_match(struct timeline *timeline, const struct query *query, u64 from,

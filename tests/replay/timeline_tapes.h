@@ -7,7 +7,7 @@
 #ifndef TESTS_REPLAY_TIMELINE_TAPES_H
 #define TESTS_REPLAY_TIMELINE_TAPES_H
 
-#include "replay/timeline.h"
+#include "replay/timeline_parts.h"
 #include "tests/replay/dialogue.h"
 #include "trace/file.h"
 
@@ -129,6 +129,8 @@ static inline struct timeline *timeline_of(unsigned i)
 	if (timeline_open_memory(timeline_tapes[i].name, timeline_tapes[i].bytes,
 				 timeline_tapes[i].size, &timeline, error, sizeof(error)) != ST_OK)
 		fail_msg("%s", error);
+	/* So that these tapes have many. */
+	timeline->interval = 100;
 	return timeline;
 }
 

@@ -114,6 +114,8 @@ static void seeking_anywhere_gives_what_a_linear_run_gives(void **state)
 			check_place(timeline, tape, &linear, place_of(&linear, n));
 		}
 		assert_int_equal(timeline_seek(timeline, events + 1), ST_RANGE);
+		assert_int_equal(timeline->has, INDEX_READY);
+		assert_true(timeline->index.count >= events / 200);
 		free_linear(&linear);
 		timeline_close(timeline);
 	}

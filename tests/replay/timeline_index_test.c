@@ -1,0 +1,320 @@
+#include "tests/test.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/crc32c.h"
+#include "replay/event_writes.h"
+#include "replay/model_hash.h"
+#include "tests/replay/timeline_tapes.h"
+
+#define INTERVAL 60
+
+static const struct index_poll no_poll;
+
+/* The index of a tape, as a file in memory. */
+static int make_index(unsigned tape)
+{
+	struct timeline *const timeline = timeline_of(tape);
+	const int fd = memfd_create("index", 0);
+
+	assert_int_equal(index_build(timeline_reader(timeline), fd, INTERVAL, &no_poll), ST_OK);
+	timeline_close(timeline);
+	return fd;
+}
+
+static enum status load_index(unsigned tape, int fd)
+{
+	struct timeline *const timeline = timeline_of(tape);
+	struct timeline_index index;
+	const enum status status = index_load(&index, timeline_reader(timeline), fd);
+
+	index_unload(&index);
+	timeline_close(timeline);
+	return status;
+}
+
+static void an_index_is_of_its_tape(void **state)
+{
+	(void)state;
+	for (unsigned tape = 0; tape < TIMELINE_TAPES; tape++) {
+		const int fd = make_index(tape);
+
+		for (unsigned other = 0; other < TIMELINE_TAPES; other++)
+			/* Damage inside of blocks does not show in their headers. */
+			if (tape == other)
+				assert_int_equal(load_index(other, fd), ST_OK);
+			else if ((tape != 1 && tape != 2) || (other != 1 && other != 2))
+				assert_int_equal(load_index(other, fd), ST_INVALID);
+		close(fd);
+	}
+}
+
+static void any_flipped_byte_makes_it_invalid(void **state)
+{
+	struct timeline *const timeline = timeline_of(0);
+	const int fd = make_index(0);
+	const off_t size = lseek(fd, 0, SEEK_END);
+	struct timeline_index index;
+
+	(void)state;
+	for (off_t at = 0; at < size; at += at < 400 ? 1 : 13) {
+		u8 byte, flipped;
+
+		assert_int_equal(pread(fd, &byte, 1, at), 1);
+		flipped = byte ^ (u8)(1u << at % 8);
+		assert_int_equal(pwrite(fd, &flipped, 1, at), 1);
+		assert_int_equal(index_load(&index, timeline_reader(timeline), fd), ST_INVALID);
+		assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	}
+	assert_int_equal(index_load(&index, timeline_reader(timeline), fd), ST_OK);
+	index_unload(&index);
+	timeline_close(timeline);
+	close(fd);
+}
+
+static void any_cut_makes_it_invalid(void **state)
+{
+	struct timeline *const timeline = timeline_of(0);
+	const int fd = make_index(0);
+	struct timeline_index index;
+
+	(void)state;
+	for (off_t size = lseek(fd, 0, SEEK_END); size > 0; size -= 1 + size / 50) {
+		assert_int_equal(ftruncate(fd, size - 1), 0);
+		assert_int_equal(index_load(&index, timeline_reader(timeline), fd), ST_INVALID);
+	}
+	timeline_close(timeline);
+	close(fd);
+}
+
+static void repair(u8 *bytes, size_t size)
+{
+	struct index_head head;
+
+	memcpy(&head, bytes, sizeof(head));
+	head.body_crc = crc32c(0, bytes + sizeof(head), size - sizeof(head));
+	head.head_crc = crc32c(0, &head, offsetof(struct index_head, head_crc));
+	memcpy(bytes, &head, sizeof(head));
+}
+
+/* With checksums that are right: the state is anything, but nothing breaks. */
+static void an_index_that_lies_does_no_harm(void **state)
+{
+	const int made = make_index(1);
+	const size_t size = (size_t)lseek(made, 0, SEEK_END);
+	u8 *const bytes = malloc(size), *const changed = malloc(size);
+	u64 random = 1, loaded = 0;
+
+	(void)state;
+	assert_int_equal(pread(made, bytes, size, 0), size);
+	for (unsigned i = 0; i < 1500; i++) {
+		struct timeline *const timeline = timeline_of(1);
+		const int fd = memfd_create("index", 0);
+		struct timeline_index index;
+
+		memcpy(changed, bytes, size);
+		for (unsigned k = 0; k <= i % 5; k++)
+			changed[test_random(&random) % size] ^= (u8)test_random(&random);
+		repair(changed, size);
+		assert_int_equal(pwrite(fd, changed, size, 0), size);
+		if (index_load(&index, timeline_reader(timeline), fd) == ST_OK) {
+			struct index_state *const kept = index_state_new(&index);
+			struct model *const model = model_new();
+
+			loaded++;
+			for (unsigned k = 0; k < 8; k++) {
+				const u64 at = test_random(&random) % index.count;
+
+				index_find(&index, test_random(&random));
+				index_may_write(&index, at, NULL, (int)k);
+				if (index_restore(kept, model, at) != ST_OK)
+					break;
+				model_hash(model);
+			}
+			model_free(model);
+			index_state_free(kept);
+			index_unload(&index);
+		}
+		timeline_close(timeline);
+		close(fd);
+	}
+	assert_true(loaded > 100);
+	free(changed);
+	free(bytes);
+	close(made);
+}
+
+static void writes_are_those_of_the_history(void **state)
+{
+	(void)state;
+	for (unsigned tape = 0; tape < TIMELINE_TAPES; tape++) {
+		struct timeline *const timeline = timeline_of(tape);
+		struct reader *const reader = timeline_reader(timeline);
+		struct event_write writes[EVENT_MAX_WRITES];
+		const struct trace_event *event;
+		struct history_write write;
+		u64 vmcs = 0;
+
+		while (reader_next(reader, &event) == ST_OK) {
+			const unsigned count = event_writes(event, &vmcs, writes);
+			unsigned found = 0;
+
+			if (event->kind == EV_GAP)
+				continue;
+			for (int field = 0; field < VMCS_FIELD_COUNT; field++) {
+				unsigned i = 0;
+
+				while (i < count && writes[i].index != field)
+					i++;
+				if (!history_take(event, 0, vmcs, field, &write)) {
+					assert_int_equal(i, count);
+					continue;
+				}
+				assert_true(i < count);
+				assert_u64(writes[i].value, write.value);
+				assert_u64(writes[i].mask, write.mask);
+				found++;
+			}
+			assert_true(found || !count);
+		}
+		timeline_close(timeline);
+	}
+}
+
+static void filters_have_what_is_there(void **state)
+{
+	(void)state;
+	for (unsigned tape = 0; tape < TIMELINE_TAPES; tape++) {
+		struct timeline *const timeline = timeline_of(tape);
+		const int fd = make_index(tape);
+		struct reader *const reader = timeline_reader(timeline);
+		const struct trace_event *event;
+		struct timeline_index index;
+		u64 n;
+
+		assert_int_equal(index_load(&index, reader, fd), ST_OK);
+		assert_int_equal(reader_seek(reader, 0), ST_OK);
+		while ((n = reader_tell(reader)) < timeline_events(timeline) &&
+		       reader_next(reader, &event) == ST_OK) {
+			const u64 i = index_find(&index, n);
+
+			assert_true(index_at(&index, i)->kinds & block_kind(event->kind));
+			assert_true(index_at(&index, i)->last_tsc >= event->tsc);
+			assert_true(index_may_have_rip(&index, i, event->rip));
+			assert_true(index_may_have_range(&index, i, event->rip & ~7ull,
+							 (event->rip & ~7ull) + 8));
+			assert_true(n >= index_begin(&index, i, 0));
+			assert_true(n < index_begin(&index, i + 1, timeline_events(timeline)));
+		}
+		index_unload(&index);
+		timeline_close(timeline);
+		close(fd);
+	}
+}
+
+static u64 hash_at(const char *path, u64 n)
+{
+	struct timeline *timeline;
+	char error[256];
+	u64 hash;
+
+	assert_int_equal(timeline_open(path, &timeline, error, sizeof(error)), ST_OK);
+	assert_int_equal(timeline_seek(timeline, n), ST_OK);
+	hash = timeline_hash(timeline);
+	timeline_close(timeline);
+	return hash;
+}
+
+static u64 linear_hash_at(const char *path, u64 n)
+{
+	struct timeline *timeline;
+	char error[256];
+	u64 hash;
+
+	assert_int_equal(timeline_open(path, &timeline, error, sizeof(error)), ST_OK);
+	timeline_drop_index(timeline, INDEX_NONE);
+	assert_int_equal(timeline_seek(timeline, n), ST_OK);
+	hash = timeline_hash(timeline);
+	timeline_close(timeline);
+	return hash;
+}
+
+static void flip(const char *path, off_t at)
+{
+	const int fd = open(path, O_RDWR);
+	u8 byte;
+
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 4;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+static off_t middle_of_a_payload(const char *path)
+{
+	struct tape tape;
+	char error[256];
+	off_t at;
+
+	assert_int_equal(tape_open(path, &tape, error, sizeof(error)), ST_OK);
+	at = tape.chunks[tape.chunk_count / 8].chunk.payload - tape.bytes + 100;
+	tape_unmap(&tape);
+	return at;
+}
+
+static ino_t inode(const char *path)
+{
+	struct stat status;
+
+	assert_int_equal(stat(path, &status), 0);
+	return status.st_ino;
+}
+
+static void it_is_kept_beside_the_tape_until_something_is_damaged(void **state)
+{
+	char folder[] = "/tmp/vmxtape-index-XXXXXX", tape[64], kept[96];
+	const u64 n = 300000;
+	ino_t before;
+	u64 hash;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(tape, sizeof(tape), "%s/t.vxt", folder);
+	snprintf(kept, sizeof(kept), "%s/t.vxt.idx", folder);
+	dialogue_record(tape, 2, 500000, 1000000, 5);
+	hash = linear_hash_at(tape, n);
+	assert_int_equal(access(kept, R_OK), -1);
+	assert_u64(hash_at(tape, n), hash);
+	before = inode(kept);
+	assert_u64(hash_at(tape, n), hash);
+	assert_true(inode(kept) == before);
+	flip(kept, 5000);
+	assert_u64(hash_at(tape, n), hash);
+	assert_true(inode(kept) != before);
+	/* The headers of the tape are as they were, but the state is another. */
+	flip(tape, middle_of_a_payload(tape));
+	assert_true(linear_hash_at(tape, n) != hash);
+	hash = linear_hash_at(tape, n);
+	assert_u64(hash_at(tape, n), hash);
+	assert_int_equal(unlink(kept), 0);
+	assert_int_equal(unlink(tape), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_index_is_of_its_tape),
+		cmocka_unit_test(any_flipped_byte_makes_it_invalid),
+		cmocka_unit_test(any_cut_makes_it_invalid),
+		cmocka_unit_test(an_index_that_lies_does_no_harm),
+		cmocka_unit_test(writes_are_those_of_the_history),
+		cmocka_unit_test(filters_have_what_is_there),
+		cmocka_unit_test(it_is_kept_beside_the_tape_until_something_is_damaged),
+	};
+
+	return cmocka_run_group_tests_name("replay/timeline_index", tests, timeline_make_tapes,
+					   timeline_free_tapes);
+}
