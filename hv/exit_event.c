@@ -26,7 +26,7 @@ static u64 processor_mode(const struct percpu *cpu, u64 rflags)
 	       MOVED(cr0, 0, 1, MODE_PE) | MOVED(rflags, 17, 1, MODE_VM) |
 	       MOVED(vmread(VMCS_GUEST_IA32_EFER), 10, 1, MODE_LMA) | MOVED(cs, 13, 2, MODE_CS_L) |
 	       MOVED(vmread(VMCS_CR4_READ_SHADOW), 13, 1, MODE_VMXE) |
-	       MOVED(blocking, 0, 2, MODE_STI) |
+	       MOVED(blocking, 0, 2, MODE_STI) | MOVED(blocking, 3, 1, MODE_NMI) |
 	       (u64)(cpu->nested.mode == NESTED_ROOT) << MODE_VMX_ROOT | MOVED(cr0, 31, 1, MODE_PG);
 }
 

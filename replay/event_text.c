@@ -230,6 +230,13 @@ static char *put_l2_entry(const struct line *line, char *to)
 	return put_decoded(to, VMX_VALUE_EVENT_ENTRY, entry->injected, NULL);
 }
 
+/* For other reasons the field holds what it held. */
+static bool has_gpa(u64 reason)
+{
+	return reason == EXIT_EPT_VIOLATION || reason == EXIT_EPT_MISCONFIGURATION ||
+	       reason == EXIT_SPP;
+}
+
 static char *put_l2_exit(const struct line *line, char *to)
 {
 	const struct ev_l2_exit *const exit = (const struct ev_l2_exit *)line->event->col;
@@ -250,7 +257,7 @@ static char *put_l2_exit(const struct line *line, char *to)
 	    find_item(line->event, VMCS_EXIT_QUALIFICATION, &value)) {
 		to = put_decoded(put_char(to, ' '), VMX_VALUE_EXIT_QUALIFICATION, value, &context);
 	}
-	if (find_item(line->event, VMCS_GUEST_PHYSICAL_ADDRESS, &value))
+	if (has_gpa(exit->reason) && find_item(line->event, VMCS_GUEST_PHYSICAL_ADDRESS, &value))
 		to = put_hex(put_text(to, " gpa="), value);
 	if (exit->hidden_exits)
 		to = put_dec(put_text(to, " hidden="), exit->hidden_exits);

@@ -89,7 +89,7 @@ static void change(struct nested *nested, unsigned ix, u64 value)
 {
 	struct nested_vmcs *vmcs = nested->current;
 
-	if (vmcs->field[ix] == value)
+	if (vmcs->field[ix] == value && vmcs->told)
 		return;
 	vmcs->field[ix] = value;
 	vmcs->imaged = false;
@@ -239,6 +239,7 @@ enum exit_action nested_reflect(struct percpu *cpu, const struct nested_exit *ex
 		change(nested, VMCS_IX_GUEST_PENDING_DEBUG_EXCEPTIONS, BIT(14));
 	save_optional_state(nested);
 	save_exit_info(nested, exit);
+	vmcs->told = true;
 	note_registers(cpu, exit->reason);
 	before = (struct state_before){
 		.cr0 = F12(vmcs, GUEST_CR0),

@@ -148,6 +148,7 @@ struct nested_vmcs *nested_vmcs_load(struct percpu *cpu, u64 pointer)
 	vmcs->pointer = pointer;
 	vmcs->active = true;
 	vmcs->launched = now->launched;
+	vmcs->told = false;
 	vmcs->imaged = false;
 	vmcs->results = 0;
 	vmcs->used = ++nested->clock;

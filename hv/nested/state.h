@@ -45,6 +45,7 @@ struct nested_vmcs {
 	bool active;	      /* false: @written is what hv left in the region, the rest is stale */
 	bool launched;	      /* launch state */
 	bool prepared;	      /* @vmcs02 has what all VMCS02s have */
+	bool told;	      /* an exit has recorded all that exits save, changed or not */
 	bool imaged;	      /* nothing changed since the key frame of block @image_block */
 	u16 results;	      /* general registers that the next l2_entry shows, by the last exit */
 	u64 image_block;      /* number of a block */

@@ -30,6 +30,10 @@ extern const size_t l1_rules_misuse_count;
 extern const struct rule_case l1_rules_state_cases[];
 extern const size_t l1_rules_state_count;
 
+/* Events that exits and entries carry. */
+extern const struct rule_case l1_rules_event_cases[];
+extern const size_t l1_rules_event_count;
+
 /* VM entries, and rules about whole tapes. */
 extern const struct rule_case l1_rules_entry_cases[];
 extern const size_t l1_rules_entry_count;

@@ -49,7 +49,11 @@ static void exits_save_the_state_of_l2(void **state)
 		assert_row(name, event_item(last_event(), rows[i].field, &value), true);
 		assert_row(name, value, rows[i].value);
 	}
-	/* What did not change is not on the tape. */
+	/* What did not change is on the tape once. */
+	assert_true(event_item(last_event(), VMCS_GUEST_DS_BASE, &value));
+	play_enter(EXIT_VMRESUME);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_true(l1_got(EXIT_HLT));
 	assert_false(event_item(last_event(), VMCS_GUEST_DS_BASE, &value));
 }
 
