@@ -1,5 +1,6 @@
 #include "hv/record.h"
 
+#include "hv/tsc_clock.h"
 #include "hv/console.h"
 #include "hv/drain_port.h"
 #include "hv/exit_l1.h"
@@ -115,7 +116,7 @@ static void emit_boot_record(void *owner, struct rec *rec)
 		.feature_control = rdmsr(MSR_FEATURE_CONTROL),
 		.cpus = 1,
 	};
-	const struct ev_clock clock = { .tsc_hz = 0 };
+	const struct ev_clock clock = { .tsc_hz = tsc_clock_measure() };
 
 	/* Not every emulator has the MSR. */
 	if (rdmsr_safe(MSR_BIOS_SIGN_ID, &microcode) == ST_OK)

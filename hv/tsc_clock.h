@@ -1,0 +1,15 @@
+/*
+ * hv/tsc_clock.h - how fast this processor's TSC counts
+ */
+#ifndef HV_TSC_CLOCK_H
+#define HV_TSC_CLOCK_H
+
+#include "base/base.h"
+
+/*
+ * TSC ticks per second, 0 when neither the timer of the machine nor CPUID tells. Takes some 20 ms
+ * of counter 2 of the 8254, which L1 has not begun to use.
+ */
+u64 tsc_clock_measure(void);
+
+#endif
