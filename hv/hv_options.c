@@ -61,6 +61,17 @@ static bool set_drain(const char *value)
 	return true;
 }
 
+static bool set_ring_mode(const char *value)
+{
+	if (!strcmp(value, "overwrite"))
+		options.ring_mode = RING_OVERWRITE;
+	else if (!strcmp(value, "stop"))
+		options.ring_mode = RING_STOP;
+	else
+		return false;
+	return true;
+}
+
 /* A profile, then what is captured besides. */
 static bool set_capture(const char *value)
 {
@@ -98,9 +109,9 @@ static const struct {
 	const char *name;
 	bool (*set)(const char *value);
 } table[] = {
-	{ "caps", set_caps },	   { "ring", set_ring },       { "flush", set_flush },
-	{ "drain", set_drain },	   { "capture", set_capture }, { "cpuid", set_cpuid },
-	{ "log", set_log },
+	{ "caps", set_caps },	   { "ring", set_ring },   { "ring_mode", set_ring_mode },
+	{ "flush", set_flush },	   { "drain", set_drain }, { "capture", set_capture },
+	{ "cpuid", set_cpuid },	   { "log", set_log },
 #ifdef HV_FAULTS
 	{ "fault", fault_choose },
 #endif
@@ -135,6 +146,11 @@ enum status options_parse(const char *text)
 			log_print("option '%s' is unknown or has a bad value", word);
 			status = ST_INVALID;
 		}
+	}
+	if (options.ring_mode == RING_OVERWRITE && options.drain != DRAIN_NONE) {
+		log_print("option ring_mode=overwrite needs drain=ring: it is ignored");
+		options.ring_mode = RING_AUTO;
+		status = ST_INVALID;
 	}
 	return status;
 }

@@ -9,6 +9,9 @@
 
 enum drain_port { DRAIN_NONE, DRAIN_DEBUGCON };
 
+/* What a full ring does; RING_AUTO: overwrites where nothing drains it. */
+enum ring_mode { RING_AUTO, RING_STOP, RING_OVERWRITE };
+
 enum capture_profile {
 	CAPTURE_LEAN,	 /* events, and what hv consulted for them */
 	CAPTURE_DEFAULT, /* also registers and memory: hv/snapshot.h */
@@ -19,6 +22,7 @@ struct options {
 	u64 ring;	/* bytes of each processor's ring */
 	u64 flush;	/* TSC ticks after which events leave an unfinished block */
 	enum drain_port drain;
+	enum ring_mode ring_mode;
 	bool hypervisor_bit; /* cpuid=hypervisor: L1 sees CPUID.1:ECX[31] */
 	bool quiet;	     /* log=quiet */
 	enum capture_profile capture;
@@ -29,7 +33,7 @@ extern struct options options;
 
 /*
  * Fill options from @text. Unknown names and bad values are named in the log and change nothing;
- * ST_INVALID says that there was one.
+ * ST_INVALID says that there was one. A ring that is drained cannot overwrite.
  */
 enum status options_parse(const char *text);
 

@@ -149,6 +149,8 @@ void record_init(struct percpu *cpu)
 	const size_t recorder_pages = ALIGN_UP(rec_size(), PAGE_SIZE) / PAGE_SIZE;
 
 	cpu->ring = ring_init(mem_alloc_pages(options.ring / PAGE_SIZE), options.ring);
+	if (options.drain == DRAIN_NONE && options.ring_mode != RING_STOP)
+		ring_set_overwrite(cpu->ring);
 	cpu->drain_payload = mem_alloc_pages(1);
 	cpu->fxsave = mem_alloc_pages(1);
 	cpu->rec =

@@ -4,10 +4,12 @@
 #include "trace/encode.h"
 #include "trace/pack.h"
 
-#define SEALED_COUNT  4
-#define URGENT_COUNT  (SEALED_COUNT - 1)
-#define HEADER_SIZE   (CHUNK_HEADER + BLOCK_HEADER)
-#define ALIGNED(size) ALIGN_UP(size, 64)
+#define SEALED_COUNT   4
+#define URGENT_COUNT   (SEALED_COUNT - 1)
+/* In a ring that overwrites, images are written again after this part of it at the latest. */
+#define IMAGES_RENEWED 8
+#define HEADER_SIZE    (CHUNK_HEADER + BLOCK_HEADER)
+#define ALIGNED(size)  ALIGN_UP(size, 64)
 
 enum sealed_state { SEALED_RAW, SEALED_PACKING, SEALED_PACKED, SEALED_INCOMPRESSIBLE };
 
@@ -28,6 +30,8 @@ struct rec {
 	u64 seq;	/* of the next event */
 	u64 block_seq;	/* of the first event of the open block */
 	u64 number;	/* of the open block, or of the next */
+	u64 images;	/* of blocks from this number on can be referred to */
+	u64 fresh;	/* bytes pushed since @images was set, where the ring overwrites */
 	u32 dropped;	/* events that no block header has told yet */
 	u32 key_frames; /* events of the open block that are key frames */
 	u16 cpu;
@@ -58,6 +62,7 @@ struct rec *rec_init(void *memory, struct ring *ring, u16 cpu, const struct rec_
 	rec->owner = owner;
 	rec->cpu = cpu;
 	rec->seq = rec->block_seq = rec->number = 0;
+	rec->images = rec->fresh = 0;
 	rec->dropped = rec->key_frames = 0;
 	rec->open = rec->pinned = rec->in_key_frames = false;
 	rec->oldest = rec->count = 0;
@@ -77,8 +82,11 @@ static enum status push_chunk(struct rec *rec, struct chunk *chunk)
 	enum status status;
 
 	chunk->cpu = rec->cpu;
-	chunk->flags = rec->pinned ? CHUNK_PINNED : 0;
+	chunk->flags = rec->pinned		    ? CHUNK_PINNED
+		       : ring_overwrites(rec->ring) ? CHUNK_OVERWRITES
+						    : 0;
 	size = chunk_write_header(chunk, header);
+	rec->fresh += size + chunk->size;
 	if (!rec->pinned)
 		return ring_push(rec->ring, header, size, chunk->payload, chunk->size);
 	status = ring_pin(rec->ring, header, size);
@@ -161,6 +169,7 @@ static void seal(struct rec *rec)
 				push_block(rec, &head->block, head->raw, head->block.raw_size);
 	} else if (rec->count == SEALED_COUNT && push_oldest(rec) != ST_OK) {
 		rec->dropped = add_saturated(rec->dropped, events);
+		rec->images = rec->number + 1;
 	} else {
 		seal_to(rec, &rec->sealed[(rec->oldest + rec->count++) % SEALED_COUNT]);
 	}
@@ -193,6 +202,11 @@ bool rec_pack_urgent(const struct rec *rec)
 	return rec->packer && rec->count >= URGENT_COUNT;
 }
 
+bool rec_image_holds(const struct rec *rec, u64 block)
+{
+	return block >= rec->images;
+}
+
 /* --- the open block ----------------------------------------------------------------------------
  */
 
@@ -204,6 +218,10 @@ static void open(struct rec *rec)
 	rec->key_frames = 0;
 	if (rec->pinned || rec->in_key_frames)
 		return;
+	if (ring_overwrites(rec->ring) && rec->fresh > ring_space(rec->ring) / IMAGES_RENEWED) {
+		rec->images = rec->number;
+		rec->fresh = 0;
+	}
 	rec->in_key_frames = true;
 	rec->ops->key_frames(rec->owner, rec, rec->number);
 	rec->in_key_frames = false;
@@ -265,12 +283,19 @@ static void push_loss(struct rec *rec)
 		rec->dropped = 0;
 }
 
+/* Of a block with nothing else. */
+static void forget_key_frames(struct rec *rec)
+{
+	rec->seq = rec->block_seq;
+	rec->images = rec->number + 1;
+}
+
 void rec_flush(struct rec *rec)
 {
 	if (rec->open && trace_encoder_state(rec->encoder)->events > rec->key_frames)
 		seal(rec);
 	else if (rec->open)
-		rec->seq = rec->block_seq; /* key frames that nobody will miss */
+		forget_key_frames(rec);
 	rec->open = false;
 	while (rec->count && push_oldest(rec) == ST_OK)
 		;

@@ -77,6 +77,12 @@ void rec_seal(struct rec *rec);
 void rec_flush(struct rec *rec);
 
 /*
+ * Whether the key frames of block @block can still be referred to: not when it was given up, or
+ * soon will be overwritten. For ops->key_frames().
+ */
+bool rec_image_holds(const struct rec *rec, u64 block);
+
+/*
  * Pack the oldest sealed raw block a little further, at most 4 KiB of its bytes. Returns false when
  * there is nothing to pack. The caller has saved the vector registers of the guest.
  */

@@ -1,16 +1,23 @@
 #include "recorder/ring.h"
 
+#include "trace/block.h"
+
 #define RING_MAGIC     "VXTRING1"
 #define RING_MIN_SPACE (2u * 65536) /* for chunks, beside the pinned head */
+
+enum { FLAG_OVERWRITE = 1 };
 
 /* Starts the memory, so that a ring is found in an image of it. Offsets are into @data. */
 struct ring {
 	u8 magic[8];
+	u32 header;	/* bytes before @data */
+	u32 flags;	/* FLAG_OVERWRITE */
 	u64 size;	/* of @data */
 	u64 pinned;	/* bytes of the pinned head, at offset 0 */
 	u64 pinned_out; /* of these, taken by the consumer */
 	u64 in;		/* bytes ever pushed; they go round behind the pinned head */
-	u64 out;	/* bytes ever taken of these */
+	u64 out;	/* bytes ever taken of these, or overwritten */
+	u64 unused;
 	u8 data[];
 };
 
@@ -18,9 +25,24 @@ struct ring *ring_init(void *memory, size_t size)
 {
 	struct ring *ring = memory;
 
-	*ring = (struct ring){ .size = size - sizeof(*ring) };
+	*ring = (struct ring){ .header = sizeof(*ring), .size = size - sizeof(*ring) };
 	memcpy(ring->magic, RING_MAGIC, sizeof(ring->magic));
 	return ring;
+}
+
+void ring_set_overwrite(struct ring *ring)
+{
+	ring->flags |= FLAG_OVERWRITE;
+}
+
+bool ring_overwrites(const struct ring *ring)
+{
+	return ring->flags & FLAG_OVERWRITE;
+}
+
+size_t ring_space(const struct ring *ring)
+{
+	return ring->size - ring->pinned;
 }
 
 enum status ring_pin(struct ring *ring, const void *data, size_t size)
@@ -38,7 +60,7 @@ enum status ring_pin(struct ring *ring, const void *data, size_t size)
  */
 static void copy_in(struct ring *ring, u64 at, const u8 *from, size_t size)
 {
-	const u64 space = ring->size - ring->pinned;
+	const u64 space = ring_space(ring);
 	const u64 offset = at % space;
 	const size_t first = MIN(size, space - offset);
 
@@ -48,14 +70,52 @@ static void copy_in(struct ring *ring, u64 at, const u8 *from, size_t size)
 		memcpy(ring->data + ring->pinned, from + first, size - first);
 }
 
+/* Copies @size bytes from position @at of those ever pushed. */
+static void copy_out(const struct ring *ring, u64 at, u8 *to, size_t size)
+{
+	const u64 space = ring_space(ring);
+	const u64 offset = at % space;
+	const size_t first = MIN(size, space - offset);
+
+	memcpy(to, ring->data + ring->pinned + offset, first);
+	memcpy(to + first, ring->data + ring->pinned, size - first);
+}
+
+/*
+ * Gives up the oldest chunks until @size bytes fit. They are not to be seen any more before they
+ * are overwritten, so that an image of the memory shows whole chunks at every moment.
+ */
+static void make_room(struct ring *ring, u64 size)
+{
+	u64 out = ring->out;
+
+	while (ring->in - out + size > ring_space(ring)) {
+		u8 header[CHUNK_HEADER];
+		size_t oldest = 0;
+
+		if (ring->in - out >= sizeof(header)) {
+			copy_out(ring, out, header, sizeof(header));
+			oldest = chunk_whole_size(header);
+		}
+		/* A device of L1 may have written there: all is lost. */
+		if (oldest < sizeof(header) || oldest > ring->in - out)
+			oldest = ring->in - out;
+		out += oldest;
+	}
+	__atomic_store_n(&ring->out, out, __ATOMIC_RELEASE);
+}
+
 enum status ring_push(struct ring *ring, const void *header, size_t header_size,
 		      const void *payload, size_t payload_size)
 {
 	const u64 used = ring->in - __atomic_load_n(&ring->out, __ATOMIC_ACQUIRE);
 	const u64 size = header_size + payload_size;
 
-	if (used + size > ring->size - ring->pinned)
-		return ST_NO_SPACE;
+	if (used + size > ring_space(ring)) {
+		if (!ring_overwrites(ring) || size > ring_space(ring))
+			return ST_NO_SPACE;
+		make_room(ring, size);
+	}
 	copy_in(ring, ring->in, header, header_size);
 	copy_in(ring, ring->in + header_size, payload, payload_size);
 	__atomic_store_n(&ring->in, ring->in + size, __ATOMIC_RELEASE);
@@ -84,16 +144,9 @@ size_t ring_read(struct ring *ring, void *to, size_t size)
 {
 	const size_t pinned = read_pinned(ring, to, size);
 	const u64 there = __atomic_load_n(&ring->in, __ATOMIC_ACQUIRE) - ring->out;
-	const u64 space = ring->size - ring->pinned;
-	const u64 offset = ring->out % space;
-	u8 *const rest = (u8 *)to + pinned;
 	const size_t now = MIN(size - pinned, there);
-	const size_t first = MIN(now, space - offset);
 
-	if (first)
-		memcpy(rest, ring->data + ring->pinned + offset, first);
-	if (now > first)
-		memcpy(rest + first, ring->data + ring->pinned, now - first);
+	copy_out(ring, ring->out, (u8 *)to + pinned, now);
 	__atomic_store_n(&ring->out, ring->out + now, __ATOMIC_RELEASE);
 	return pinned + now;
 }

@@ -17,12 +17,25 @@ struct ring;
 struct ring *ring_init(void *memory, size_t size);
 
 /*
+ * From now on a push makes room by giving up the oldest chunks behind the pinned head: a flight
+ * recorder. Then nobody may read while something is pushed. What is pushed must be chunks.
+ */
+void ring_set_overwrite(struct ring *ring);
+bool ring_overwrites(const struct ring *ring);
+
+/* Bytes for chunks, beside the pinned head. */
+size_t ring_space(const struct ring *ring);
+
+/*
  * For the producer. Append @size bytes to the pinned head; ST_NO_SPACE when the rest of the ring
  * would be too small for a block, ST_INVALID once something was pushed.
  */
 enum status ring_pin(struct ring *ring, const void *data, size_t size);
 
-/* For the producer. Append @header and then @payload, both or neither: ST_NO_SPACE. */
+/*
+ * For the producer. Append a chunk, @header and then @payload, both or neither: ST_NO_SPACE, where
+ * nothing is overwritten or the chunk is longer than all of the ring.
+ */
 enum status ring_push(struct ring *ring, const void *header, size_t header_size,
 		      const void *payload, size_t payload_size);
 

@@ -86,6 +86,13 @@ static enum status add_gap(struct lane *lane, enum trace_gap why, u64 events, u6
 	return add_segment(lane, segment);
 }
 
+static enum trace_gap why_lost(const struct tape_chunk *chunk)
+{
+	if (chunk->after_damage)
+		return GAP_DAMAGED_BLOCK;
+	return chunk->chunk.flags & CHUNK_OVERWRITES ? GAP_OVERWRITTEN : GAP_LOST_BLOCK;
+}
+
 /* What is missing before @block: first what was lost, then what hv had to drop. */
 static enum status add_hole(struct lane *lane, const struct tape_chunk *chunk)
 {
@@ -95,8 +102,7 @@ static enum status add_hole(struct lane *lane, const struct tape_chunk *chunk)
 	enum status status = ST_OK;
 
 	if (hole > dropped)
-		status = add_gap(lane, chunk->after_damage ? GAP_DAMAGED_BLOCK : GAP_LOST_BLOCK,
-				 hole - dropped, block->first_tsc);
+		status = add_gap(lane, why_lost(chunk), hole - dropped, block->first_tsc);
 	if (dropped && status == ST_OK)
 		status = add_gap(lane, GAP_RING_FULL, dropped, block->first_tsc);
 	return status;

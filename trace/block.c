@@ -44,6 +44,14 @@ size_t chunk_write_header(const struct chunk *chunk, u8 *to)
 	return size;
 }
 
+size_t chunk_whole_size(const u8 *header)
+{
+	u32 payload;
+
+	memcpy(&payload, header + 12, sizeof(payload));
+	return 8 * (size_t)header[11] + payload;
+}
+
 enum status chunk_read_header(struct cursor *in, struct chunk *chunk)
 {
 	struct cursor at = *in;

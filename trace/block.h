@@ -22,7 +22,11 @@
 #define CHUNK_LOSS	       CHUNK_TYPE('L', 'O', 'S', 'S')
 #define CHUNK_INDEX	       CHUNK_TYPE('I', 'N', 'D', 'X')
 
-enum { CHUNK_PINNED = 1 };
+/*
+ * PINNED: it belongs to the head of its ring. OVERWRITES: its ring makes room by overwriting the
+ * oldest chunks behind the head.
+ */
+enum { CHUNK_PINNED = 1, CHUNK_OVERWRITES = 2 };
 
 struct chunk {
 	u32 type;
@@ -43,6 +47,9 @@ static inline size_t chunk_header_size(const struct chunk *chunk)
 
 /* Write the header of @chunk, whose payload is complete, to @to, and return its size. */
 size_t chunk_write_header(const struct chunk *chunk, u8 *to);
+
+/* Bytes of the chunk whose header begins with the CHUNK_HEADER bytes at @header, unchecked. */
+size_t chunk_whole_size(const u8 *header);
 
 /*
  * Take the header of a chunk at @in. chunk->payload is set even when the payload is not all there.

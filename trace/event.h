@@ -54,7 +54,7 @@ enum trace_end {
 	END_UNSUPPORTED,
 	END_ASKED
 };
-enum trace_gap { GAP_RING_FULL, GAP_LOST_BLOCK, GAP_DAMAGED_BLOCK, GAP_CUT };
+enum trace_gap { GAP_RING_FULL, GAP_LOST_BLOCK, GAP_DAMAGED_BLOCK, GAP_CUT, GAP_OVERWRITTEN };
 enum trace_file { FILE_KALLSYMS, FILE_MODULES }; /* of Linux: /proc/kallsyms, /proc/modules */
 /* Column `walked` of regs: which paging structures the tape holds as they are now. */
 enum trace_walked { WALKED_RIP = 1, WALKED_RSP = 2 };

@@ -155,10 +155,9 @@ const char *trace_text_end(u64 why)
 const char *trace_text_gap(u64 why)
 {
 	static const char *const texts[] = {
-		[GAP_RING_FULL] = "ring_full",
-		[GAP_LOST_BLOCK] = "lost_block",
-		[GAP_DAMAGED_BLOCK] = "damaged_block",
-		[GAP_CUT] = "cut",
+		[GAP_RING_FULL] = "ring_full",	       [GAP_LOST_BLOCK] = "lost_block",
+		[GAP_DAMAGED_BLOCK] = "damaged_block", [GAP_CUT] = "cut",
+		[GAP_OVERWRITTEN] = "overwritten",
 	};
 
 	return text_of(texts, ARRAY_SIZE(texts), why);

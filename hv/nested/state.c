@@ -217,12 +217,13 @@ void nested_init(struct percpu *cpu)
 
 static void emit_image(struct percpu *cpu, struct rec *rec, struct nested_vmcs *vmcs, u64 block)
 {
+	const bool holds = vmcs->imaged && rec_image_holds(rec, vmcs->image_block);
 	struct nested *nested = &cpu->nested;
 	struct ev_vmcs_image columns = {
 		.vmcs = vmcs->pointer,
 		.launched = vmcs->launched,
 		.current = vmcs == nested->current,
-		.since_block = vmcs->imaged ? vmcs->image_block + 1 : 0,
+		.since_block = holds ? vmcs->image_block + 1 : 0,
 	};
 	struct trace_event event = {
 		.kind = EV_VMCS_IMAGE,
@@ -231,7 +232,7 @@ static void emit_image(struct percpu *cpu, struct rec *rec, struct nested_vmcs *
 		.items = nested->image_items,
 	};
 
-	if (!vmcs->imaged) {
+	if (!holds) {
 		for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
 			if (!vmcs_set_has(&nested->exists, (int)ix))
 				continue;

@@ -64,6 +64,29 @@ static void capture_is_a_profile_and_what_is_added_to_it(void **state)
 	}
 }
 
+static void a_ring_that_is_drained_cannot_overwrite(void **state)
+{
+	static const struct {
+		const char *text;
+		enum status status;
+		enum ring_mode mode;
+	} rows[] = {
+		{ "ring_mode=overwrite", ST_OK, RING_OVERWRITE },
+		{ "ring_mode=overwrite drain=ring", ST_OK, RING_OVERWRITE },
+		{ "ring_mode=stop", ST_OK, RING_STOP },
+		{ "drain=debugcon ring_mode=stop", ST_OK, RING_STOP },
+		{ "ring_mode=overwrite drain=debugcon", ST_INVALID, RING_AUTO },
+		{ "ring_mode=round", ST_INVALID, RING_AUTO },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		options = defaults;
+		assert_row(rows[i].text, options_parse(rows[i].text), rows[i].status);
+		assert_row(rows[i].text, options.ring_mode, rows[i].mode);
+	}
+}
+
 static void last_of_two_equal_options_wins(void **state)
 {
 	(void)state;
@@ -156,6 +179,7 @@ int main(void)
 		cmocka_unit_test_setup(no_text_leaves_the_defaults, with_defaults),
 		cmocka_unit_test_setup(every_option_is_understood, with_defaults),
 		cmocka_unit_test_setup(capture_is_a_profile_and_what_is_added_to_it, with_defaults),
+		cmocka_unit_test_setup(a_ring_that_is_drained_cannot_overwrite, with_defaults),
 		cmocka_unit_test_setup(last_of_two_equal_options_wins, with_defaults),
 		cmocka_unit_test_setup(sizes_have_units_and_bounds, with_defaults),
 		cmocka_unit_test_setup(what_is_wrong_is_named_and_changes_nothing, with_defaults),

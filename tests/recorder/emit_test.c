@@ -160,6 +160,80 @@ static void drops_behind_the_last_block_are_told_too(void **state)
 	recording_free(&recording);
 }
 
+struct flight {
+	u64 first_seq; /* of the oldest block behind the head */
+	u64 next_seq;
+	unsigned pinned;
+	unsigned count;
+};
+
+static void take_flight(void *owner, const struct chunk *chunk)
+{
+	struct flight *const flight = owner;
+	struct block block;
+
+	if (chunk->type != CHUNK_BLOCK)
+		return;
+	assert_int_equal(block_read(chunk, &block), ST_OK);
+	assert_int_equal(block.dropped, 0);
+	if (chunk->flags & CHUNK_PINNED) {
+		flight->pinned++;
+		return;
+	}
+	assert_int_equal(chunk->flags, CHUNK_OVERWRITES);
+	if (!flight->count++)
+		flight->first_seq = block.first_seq;
+	else
+		assert_u64(block.first_seq, flight->next_seq);
+	flight->next_seq = block.first_seq + block.events;
+}
+
+static void a_flight_recorder_keeps_its_head_and_the_newest_blocks(void **state)
+{
+	struct recording recording;
+	struct flight flight = { 0 };
+
+	(void)state;
+	recording_start(&recording, KIB(512), false);
+	ring_set_overwrite(recording.ring);
+	recording_emit(&recording, 30000);
+	rec_flush(recording.rec);
+	chunks_of(&recording, take_flight, &flight);
+	assert_int_equal(flight.pinned, 1);
+	assert_true(flight.count >= 4);
+	assert_true(flight.first_seq > 8 + 20000);
+	assert_u64(flight.next_seq, 8 + 30000 + recording.key_frames);
+	recording_free(&recording);
+}
+
+static void images_that_are_lost_are_not_referred_to(void **state)
+{
+	struct recording recording;
+	struct blocks blocks = { 0 };
+
+	(void)state;
+	recording_start(&recording, KIB(512), false);
+	/* The head was block 0; block 1 is open, and given up with its key frames. */
+	assert_true(rec_image_holds(recording.rec, 1));
+	rec_flush(recording.rec);
+	assert_false(rec_image_holds(recording.rec, 1));
+	recording_emit(&recording, 1);
+	rec_seal(recording.rec);
+	assert_true(rec_image_holds(recording.rec, 2));
+	/* The ring is full, and blocks are dropped. */
+	recording_emit(&recording, 20000);
+	assert_false(rec_image_holds(recording.rec, 5));
+	chunks_of(&recording, take, &blocks);
+	recording_free(&recording);
+
+	recording_start(&recording, MIB(1), false);
+	ring_set_overwrite(recording.ring);
+	assert_true(rec_image_holds(recording.rec, 1));
+	recording_emit(&recording, 10000);
+	assert_false(rec_image_holds(recording.rec, 1));
+	recording_free(&recording);
+}
+
 static void blocks_are_packed_when_there_is_time(void **state)
 {
 	static const struct {
@@ -237,6 +311,8 @@ int main(void)
 		cmocka_unit_test(a_flush_of_key_frames_alone_leaves_no_hole),
 		cmocka_unit_test(a_full_ring_drops_blocks_and_tells),
 		cmocka_unit_test(drops_behind_the_last_block_are_told_too),
+		cmocka_unit_test(a_flight_recorder_keeps_its_head_and_the_newest_blocks),
+		cmocka_unit_test(images_that_are_lost_are_not_referred_to),
 		cmocka_unit_test(blocks_are_packed_when_there_is_time),
 		cmocka_unit_test(packing_is_urgent_before_the_buffers_run_out),
 		cmocka_unit_test(a_ring_that_cannot_hold_the_head_says_so),

@@ -1,6 +1,7 @@
 #include "tests/test.h"
 #include "tests/trace/events.h"
 #include "recorder/ring.h"
+#include "trace/block.h"
 
 #define RING_SIZE (256 * 1024)
 
@@ -93,12 +94,64 @@ static void the_pinned_head_comes_first_and_stays(void **state)
 	free(other);
 }
 
+/* The chunks behind the pinned head of a ring that overwrites: their CPUs must ascend up to @last.
+ */
+static unsigned check_chunks(struct ring *ring, size_t pinned, u16 last)
+{
+	static u8 image[RING_SIZE], bytes[RING_SIZE];
+	const size_t size = ring_readable(ring);
+	struct cursor in;
+	struct chunk chunk;
+	unsigned count = 0;
+
+	/* Reading takes, so what is read is an image of the ring. */
+	memcpy(image, ring, RING_SIZE);
+	assert_int_equal(ring_read((struct ring *)image, bytes, size), size);
+	in = cursor_over(bytes + pinned, size - pinned);
+	for (; cursor_left(&in); count++) {
+		assert_int_equal(chunk_read_header(&in, &chunk), ST_OK);
+		assert_int_equal(chunk_read_payload(&in, &chunk), ST_OK);
+	}
+	assert_int_equal(chunk.cpu, last);
+	return count;
+}
+
+static void a_ring_that_overwrites_holds_the_newest_chunks_whole(void **state)
+{
+	static u8 payload[70000], header[CHUNK_MAX_HEADER];
+	struct ring *const ring = make_ring();
+	u64 random = 11;
+	unsigned kept = 0;
+
+	(void)state;
+	assert_int_equal(ring_pin(ring, "pinned", 6), ST_OK);
+	ring_set_overwrite(ring);
+	for (u16 n = 0; n < 2000; n++) {
+		struct chunk chunk = { .type = CHUNK_TYPE('T', 'E', 'S', 'T'), .cpu = n };
+		size_t size;
+
+		chunk.size = (u32)(test_random(&random) % (n % 7 ? 3000 : sizeof(payload)));
+		chunk.payload = payload;
+		fill(payload, n, chunk.size);
+		size = chunk_write_header(&chunk, header);
+		assert_int_equal(ring_push(ring, header, size, payload, chunk.size), ST_OK);
+		kept = check_chunks(ring, 6, n);
+	}
+	assert_true(kept > 10 && kept < 300);
+	assert_true(ring_readable(ring) > RING_SIZE / 2);
+	/* What is longer than the ring is refused, and costs nothing. */
+	assert_int_equal(ring_push(ring, header, 24, payload, RING_SIZE), ST_NO_SPACE);
+	assert_int_equal(check_chunks(ring, 6, 1999), kept);
+	free(ring);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_come_out_as_they_went_in_many_times_round),
 		cmocka_unit_test(what_has_no_room_is_not_there_at_all),
 		cmocka_unit_test(the_pinned_head_comes_first_and_stays),
+		cmocka_unit_test(a_ring_that_overwrites_holds_the_newest_chunks_whole),
 	};
 	return cmocka_run_group_tests_name("recorder/ring", tests, NULL, NULL);
 }

@@ -170,6 +170,38 @@ static u8 *small_tape(unsigned blocks, size_t *size)
 	return load(size);
 }
 
+static void what_a_flight_recorder_overwrote_is_one_gap(void **state)
+{
+	struct recording recording;
+	struct reader *reader;
+	const struct trace_event *event;
+	u64 lost = 0, events = 0;
+
+	(void)state;
+	recording_start(&recording, MIB(1), false);
+	ring_set_overwrite(recording.ring);
+	recording_emit(&recording, 40000);
+	recording_end(&recording);
+	capture_line(&recording);
+	reader = open_tape();
+	assert_true(reader_boot(reader, 0)->present);
+	for (; reader_next(reader, &event) == ST_OK; events++) {
+		/* The test's own events are of every kind, also of this. */
+		if (events != BOOT_EVENTS)
+			continue;
+		assert_int_equal(event->kind, EV_GAP);
+		assert_u64(event->seq, BOOT_EVENTS);
+		assert_u64(event->col[EV_COLUMN(gap, why)], GAP_OVERWRITTEN);
+		lost = event->col[EV_COLUMN(gap, events)];
+	}
+	assert_int_equal(reader_info(reader)->gaps, 1);
+	assert_u64(lost, reader_info(reader)->lost);
+	assert_u64(events - 1 + lost, BOOT_EVENTS + 40000 + recording.key_frames - 1);
+	assert_null(reader_damage(reader));
+	reader_close(reader);
+	recording_free(&recording);
+}
+
 static void seeking_gives_what_reading_gives(void **state)
 {
 	struct recording recording;
@@ -510,6 +542,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_recording_comes_back_whole),
 		cmocka_unit_test(the_boot_record_is_told_apart),
+		cmocka_unit_test(what_a_flight_recorder_overwrote_is_one_gap),
 		cmocka_unit_test(seeking_gives_what_reading_gives),
 		cmocka_unit_test(several_processors_are_merged_by_time),
 		cmocka_unit_test(a_tape_cut_at_any_byte_gives_what_was_before),
