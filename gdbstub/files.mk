@@ -1,1 +1,2 @@
-host-src += gdbstub/packet.c
+host-src += gdbstub/packet.c gdbstub/session.c gdbstub/gdb_commands.c gdbstub/handle_query.c \
+	    gdbstub/handle_state.c gdbstub/handle_run.c gdbstub/gdb_regs.c gdbstub/target_xml.c

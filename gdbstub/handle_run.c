@@ -1,0 +1,425 @@
+/*
+ * gdbstub/handle_run.c - packets that move the debuggee, its breakpoints, and leaving it
+ *
+ * gdb believes that it runs a processor, and steps it to find out where a source line or a function
+ * ends. On a tape the next event may be anywhere: so a step over a range (step, next, until) ends
+ * after one event, with signal 0, which makes gdb stop whatever it was after; and while a
+ * breakpoint is set that no event can meet (finish, without symbols), going on means one event.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "gdbstub/gdb_commands.h"
+#include "gdbstub/gdb_regs.h"
+
+#define SIGNAL_NONE 0 /* gdb: "Thread 1.1 stopped." */
+#define SIGNAL_INT  2
+#define SIGNAL_TRAP 5
+
+struct plan {
+	enum gdb_way way;
+	bool step;
+	bool range;		  /* gdb steps over a source line or a function */
+	bool alone;		  /* nobody else goes on: gdb steps off a breakpoint */
+	struct gdb_thread thread; /* level 0: the current one */
+};
+
+/* --- stop replies ----------------------------------------------------------------------------- */
+
+static void put_known_register(struct gdb_session *session, struct gdb_thread thread,
+			       unsigned number)
+{
+	u64 value;
+
+	if (!session->ops->read_register(session->target, thread, number, &value))
+		return;
+	gdb_packet_printf(&session->out, "%02x:", number);
+	gdb_packet_put_hex(&session->out, &value, gdb_reg_info(number).bits / 8);
+	gdb_packet_put_text(&session->out, ";");
+}
+
+static void put_stop(struct gdb_session *session, unsigned signal, struct gdb_thread thread)
+{
+	gdb_packet_printf(&session->out, "T%02xthread:", signal);
+	gdb_put_thread(session, thread);
+	gdb_packet_printf(&session->out, ";core:%x;", thread.cpu);
+	put_known_register(session, thread, GDB_REG_RIP);
+	put_known_register(session, thread, GDB_REG_RSP);
+}
+
+static const struct gdb_session_point *point_of(const struct gdb_session *session, int number)
+{
+	for (unsigned i = 0; i < GDB_MAX_POINTS; i++)
+		if (session->points[i].is_set && session->points[i].number == number)
+			return &session->points[i];
+	return NULL;
+}
+
+static void put_reason(struct gdb_session *session, const struct gdb_session_point *point)
+{
+	static const char *const watches[] = {
+		[GDB_WATCH_WRITE] = "watch",
+		[GDB_WATCH_READ] = "rwatch",
+		[GDB_WATCH_ACCESS] = "awatch",
+	};
+
+	if (point->point.type >= GDB_WATCH_WRITE)
+		gdb_packet_printf(&session->out, "%s:%llx;", watches[point->point.type],
+				  (unsigned long long)point->point.address);
+	else if (point->point.type == GDB_BREAK_SOFTWARE && session->swbreak)
+		gdb_packet_put_text(&session->out, "swbreak:;");
+	else if (point->point.type == GDB_BREAK_HARDWARE && session->hwbreak)
+		gdb_packet_put_text(&session->out, "hwbreak:;");
+}
+
+static unsigned signal_of(const struct gdb_session *session, const struct plan *plan,
+			  const struct gdb_stop *stop, struct gdb_thread thread)
+{
+	const struct gdb_session_point *point;
+
+	switch (stop->why) {
+	case GDB_STOP_STEP:
+		return plan->range || !plan->step ||
+				       (plan->thread.level && plan->thread.level != thread.level)
+			       ? SIGNAL_NONE
+			       : SIGNAL_TRAP;
+	case GDB_STOP_POINT:
+		point = point_of(session, stop->point);
+		return point && point->kind == GDB_POINT_EXACT ? SIGNAL_TRAP : SIGNAL_NONE;
+	case GDB_STOP_BEGIN:
+	case GDB_STOP_END:
+		return SIGNAL_TRAP;
+	case GDB_STOP_INTERRUPTED:
+		return SIGNAL_INT;
+	default:
+		return SIGNAL_NONE;
+	}
+}
+
+static void put_reply(struct gdb_session *session, const struct plan *plan,
+		      const struct gdb_stop *stop, struct gdb_thread thread)
+{
+	const struct gdb_session_point *const point = point_of(session, stop->point);
+
+	put_stop(session, signal_of(session, plan, stop, thread), thread);
+	if (stop->why == GDB_STOP_POINT && point && point->kind == GDB_POINT_EXACT)
+		put_reason(session, point);
+	else if (stop->why == GDB_STOP_BEGIN)
+		gdb_packet_put_text(&session->out, "replaylog:begin;");
+	else if (stop->why == GDB_STOP_END)
+		gdb_packet_put_text(&session->out, "replaylog:end;");
+}
+
+/*
+ * Presents a process that gdb has not seen yet, instead of the stop that is in the packet: gdb goes
+ * on from there at once, and is told of the stop then.
+ */
+static void introduce(struct gdb_session *session, struct gdb_thread thread)
+{
+	static const char *const programs[] = { "/L1", "/L2" };
+	const size_t size = MIN(session->out.length - 1, sizeof(session->later) - 1);
+
+	memcpy(session->later, session->out.bytes + 1, size);
+	session->later[size] = 0;
+	session->shown |= (u8)(1u << (thread.level - 1));
+	gdb_packet_begin(&session->out);
+	put_stop(session, SIGNAL_TRAP, thread);
+	gdb_packet_put_text(&session->out, "exec:");
+	gdb_packet_put_hex(&session->out, programs[thread.level - 1], 3);
+	gdb_packet_put_text(&session->out, ";");
+}
+
+static void report(struct gdb_session *session, const struct plan *plan,
+		   const struct gdb_stop *stop)
+{
+	struct gdb_thread thread = session->ops->current(session->target);
+
+	if (*stop->text) {
+		char line[sizeof(stop->text) + 1];
+
+		snprintf(line, sizeof(line), "%s\n", stop->text);
+		gdb_session_console(session, line, strlen(line));
+	}
+	/* gdb expects the thread that it stepped, and looks at nothing before it goes on. */
+	if (plan->alone && stop->why == GDB_STOP_STEP && plan->thread.cpu == thread.cpu &&
+	    plan->thread.level != thread.level) {
+		thread = plan->thread;
+		session->arrived = true;
+	}
+	session->general = thread;
+	put_reply(session, plan, stop, thread);
+	if (!gdb_session_shows(session, thread.level))
+		introduce(session, thread);
+}
+
+void gdb_packet_why_stopped(struct gdb_session *session, const struct gdb_args *args)
+{
+	(void)args;
+	put_stop(session, SIGNAL_TRAP, session->ops->current(session->target));
+}
+
+/* --- going on --------------------------------------------------------------------------------- */
+
+/* gdb sets one that is an address alone in both processes: then it counts where it is met. */
+static bool is_met_elsewhere(const struct gdb_session *session, u64 address)
+{
+	for (unsigned i = 0; i < GDB_MAX_POINTS; i++)
+		if (session->points[i].is_set && session->points[i].point.address == address &&
+		    session->points[i].kind != GDB_POINT_DEAD)
+			return true;
+	return false;
+}
+
+static bool is_dead(const struct gdb_session *session, const struct gdb_session_point *point)
+{
+	return point->is_set && point->kind == GDB_POINT_DEAD &&
+	       !is_met_elsewhere(session, point->point.address);
+}
+
+/* What a point will do is said once, when it first matters. */
+static void tell_points(struct gdb_session *session)
+{
+	char line[2 * GDB_MAX_NAME + 128];
+
+	for (unsigned i = 0; i < GDB_MAX_POINTS; i++) {
+		struct gdb_session_point *const point = &session->points[i];
+
+		if (!point->is_set || point->is_told ||
+		    (point->kind != GDB_POINT_RANGE && !is_dead(session, point)))
+			continue;
+		point->is_told = true;
+		if (point->kind == GDB_POINT_RANGE)
+			snprintf(
+				line, sizeof(line),
+				"vmxtape: no event is at 0x%llx: the first one inside '%s' stops\n",
+				(unsigned long long)point->point.address, point->symbol);
+		else
+			snprintf(line, sizeof(line),
+				 "vmxtape: no event is at 0x%llx, and no symbol is known there: "
+				 "as long as gdb wants to stop there, going on is one event\n",
+				 (unsigned long long)point->point.address);
+		gdb_session_console(session, line, strlen(line));
+	}
+}
+
+static bool has_dead_point(const struct gdb_session *session)
+{
+	for (unsigned i = 0; i < GDB_MAX_POINTS; i++)
+		if (is_dead(session, &session->points[i]))
+			return true;
+	return false;
+}
+
+static void go_on(struct gdb_session *session, const struct plan *plan)
+{
+	const struct gdb_thread current = session->ops->current(session->target);
+	const u16 cpu = plan->thread.level ? plan->thread.cpu : current.cpu;
+	struct gdb_stop stop = { .why = GDB_STOP_POINT, .point = -1 };
+
+	if (*session->later) {
+		gdb_packet_put_text(&session->out, session->later);
+		*session->later = 0;
+		return;
+	}
+	tell_points(session);
+	if (session->arrived && !plan->step && plan->way == GDB_FORWARD)
+		stop.point = session->ops->here(session->target);
+	session->arrived = false;
+	if (stop.point < 0) {
+		if (plan->step || has_dead_point(session))
+			session->ops->step(session->target, cpu, plan->way, &stop);
+		else
+			session->ops->run(session->target, plan->way, &stop);
+	}
+	report(session, plan, &stop);
+}
+
+/* One action of vCont, as in "s:p1.1"; moves on behind it. */
+static bool take_action(const struct gdb_session *session, const u8 **at, struct plan *plan)
+{
+	const u8 action = *(*at)++;
+	u64 number;
+
+	*plan = (struct plan){ .way = GDB_FORWARD };
+	switch (action) {
+	case 'C':
+	case 'S':
+		if (!gdb_take_hex(at, &number))
+			return false;
+		break;
+	case 'r':
+		if (!gdb_take_hex(at, &number) || *(*at)++ != ',' || !gdb_take_hex(at, &number))
+			return false;
+		plan->range = true;
+		break;
+	case 'c':
+	case 's':
+		break;
+	default:
+		return false;
+	}
+	plan->step = action != 'c' && action != 'C';
+	if (**at != ':')
+		return true;
+	(*at)++;
+	return gdb_take_thread(session, at, &plan->thread);
+}
+
+/* The first action is what gdb is after; the others are for everybody else, who share the tape. */
+void gdb_packet_resume(struct gdb_session *session, const struct gdb_args *args)
+{
+	const u8 *at = args->rest, *const end = args->rest + args->rest_size;
+	struct plan plan, other;
+	unsigned count = 0;
+
+	do {
+		if (!take_action(session, &at, count ? &other : &plan) || at > end) {
+			gdb_session_error(session, 22);
+			return;
+		}
+		count++;
+	} while (*at++ == ';' && at < end);
+	if (at != end + 1) {
+		gdb_session_error(session, 22);
+		return;
+	}
+	plan.alone = plan.step && count == 1 && plan.thread.level;
+	go_on(session, &plan);
+}
+
+void gdb_packet_resume_actions(struct gdb_session *session, const struct gdb_args *args)
+{
+	(void)args;
+	gdb_packet_put_text(&session->out, "vCont;c;C;s;S;r");
+}
+
+void gdb_packet_continue(struct gdb_session *session, const struct gdb_args *args)
+{
+	(void)args;
+	go_on(session, &(struct plan){ .thread = session->resumed });
+}
+
+void gdb_packet_step(struct gdb_session *session, const struct gdb_args *args)
+{
+	(void)args;
+	go_on(session, &(struct plan){ .step = true, .thread = session->resumed });
+}
+
+void gdb_packet_reverse_continue(struct gdb_session *session, const struct gdb_args *args)
+{
+	(void)args;
+	go_on(session, &(struct plan){ .way = GDB_BACKWARD, .thread = session->resumed });
+}
+
+void gdb_packet_reverse_step(struct gdb_session *session, const struct gdb_args *args)
+{
+	(void)args;
+	go_on(session,
+	      &(struct plan){ .way = GDB_BACKWARD, .step = true, .thread = session->resumed });
+}
+
+/* --- breakpoints and watchpoints -------------------------------------------------------------- */
+
+static bool is_same(const struct gdb_point *a, const struct gdb_point *b)
+{
+	return a->type == b->type && a->level == b->level && a->address == b->address &&
+	       a->size == b->size;
+}
+
+/* The slot of @point; else a free one, or that of the one that was taken away longest ago. */
+static struct gdb_session_point *slot_of(struct gdb_session *session, const struct gdb_point *point)
+{
+	struct gdb_session_point *oldest = NULL;
+
+	for (unsigned i = 0; i < GDB_MAX_POINTS; i++) {
+		struct gdb_session_point *const slot = &session->points[i];
+
+		if (slot->is_used && is_same(&slot->point, point))
+			return slot;
+		if (!slot->is_set && (!oldest || slot->used < oldest->used))
+			oldest = slot;
+	}
+	if (oldest)
+		*oldest = (struct gdb_session_point){ .point = *point };
+	return oldest;
+}
+
+static struct gdb_point point_from(const struct gdb_session *session, const struct gdb_args *args)
+{
+	return (struct gdb_point){
+		.type = (u8)MIN(args->numbers[0], GDB_POINT_TYPES),
+		.level = session->general.level,
+		.address = args->numbers[1],
+		.size = args->numbers[0] >= GDB_WATCH_WRITE ? args->numbers[2] : 0,
+	};
+}
+
+void gdb_packet_insert(struct gdb_session *session, const struct gdb_args *args)
+{
+	const struct gdb_point point = point_from(session, args);
+	struct gdb_session_point *slot;
+	enum gdb_point_kind kind;
+
+	/* An empty answer: this type is not supported. */
+	if (point.type == GDB_POINT_TYPES)
+		return;
+	slot = slot_of(session, &point);
+	if (!slot) {
+		gdb_session_error(session, 28);
+		return;
+	}
+	if (!slot->is_set) {
+		slot->number = session->ops->insert(session->target, &point, &kind, slot->symbol);
+		if (slot->number < 0) {
+			gdb_session_error(session, 14);
+			return;
+		}
+		slot->kind = (u8)kind;
+		slot->is_used = slot->is_set = true;
+		slot->used = ++session->points_set;
+	}
+	gdb_packet_put_text(&session->out, "OK");
+}
+
+void gdb_packet_remove(struct gdb_session *session, const struct gdb_args *args)
+{
+	const struct gdb_point point = point_from(session, args);
+
+	for (unsigned i = 0; i < GDB_MAX_POINTS; i++) {
+		struct gdb_session_point *const slot = &session->points[i];
+
+		if (slot->is_set && is_same(&slot->point, &point)) {
+			session->ops->remove(session->target, slot->number);
+			slot->is_set = false;
+		}
+	}
+	gdb_packet_put_text(&session->out, "OK");
+}
+
+/* --- leaving ---------------------------------------------------------------------------------- */
+
+/* With two processes gdb lets go of one after the other. */
+void gdb_packet_detach(struct gdb_session *session, const struct gdb_args *args)
+{
+	if (args->count && args->numbers[0] >= 1 && args->numbers[0] <= GDB_LEVELS)
+		session->left |= (u8)(1u << (args->numbers[0] - 1));
+	else
+		session->left = session->shown;
+	if (!(session->shown & ~session->left))
+		session->end = GDB_DETACHED;
+	gdb_packet_put_text(&session->out, "OK");
+}
+
+void gdb_packet_kill(struct gdb_session *session, const struct gdb_args *args)
+{
+	gdb_packet_detach(session, args);
+	if (session->end != GDB_GOES_ON)
+		session->end = GDB_KILLED;
+}
+
+void gdb_packet_kill_now(struct gdb_session *session, const struct gdb_args *args)
+{
+	(void)args;
+	session->end = GDB_KILLED;
+	session->no_reply = true;
+}

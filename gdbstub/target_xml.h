@@ -1,0 +1,17 @@
+/*
+ * gdbstub/target_xml.h - the description of the registers for gdb
+ *
+ * One text for every tape and every mode of the processor: 64-bit registers always, so that no stop
+ * changes their layout. Registers whose bits have names get flag types, made from vmx/bits.def.
+ *
+ * gdb's manual: "Target Description Format".
+ */
+#ifndef GDBSTUB_TARGET_XML_H
+#define GDBSTUB_TARGET_XML_H
+
+#include "base/base.h"
+
+/* The text, ending with 0; free() it. NULL when there is no memory. */
+char *gdb_target_xml(void);
+
+#endif
