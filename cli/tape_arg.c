@@ -19,7 +19,7 @@ static void load(struct reader *reader, const char *spec)
 		die("%s", error);
 }
 
-static void load_symbols(struct reader *reader)
+void tape_arg_symbols(struct reader *reader)
 {
 	const char *const usual = getenv("VMXTAPE_SYMBOLS");
 	char *const words = usual ? strdup(usual) : NULL, *rest = words, *word, error[512];
@@ -59,7 +59,7 @@ struct reader *tape_arg_open(int count, char **args, struct position_range *rang
 		message("%s", error);
 		exit(status == ST_CORRUPT || status == ST_TRUNCATED ? EXIT_DAMAGED : EXIT_USAGE);
 	}
-	load_symbols(reader);
+	tape_arg_symbols(reader);
 	if (!range)
 		return reader;
 	range->first = 0;

@@ -34,6 +34,9 @@ extern struct option_list tape_symbols;
  */
 struct reader *tape_arg_open(int count, char **args, struct position_range *range);
 
+/* Gives a reader that was opened otherwise its symbols, as tape_arg_open() does. Once. */
+void tape_arg_symbols(struct reader *reader);
+
 /*
  * The exit status after a tape was read: @status, but EXIT_DAMAGED after a message when damage was
  * met. Closes the reader.

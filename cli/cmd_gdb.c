@@ -1,0 +1,138 @@
+/*
+ * cli/cmd_gdb.c - vmxtape gdb: serves a tape to gdb
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/gdb_verb.h"
+#include "cli/message.h"
+#include "cli/moment_arg.h"
+#include "cli/options.h"
+#include "cli/stop_signals.h"
+#include "cli/tape_arg.h"
+#include "replay/timeline.h"
+
+#define DEFAULT_ADDRESS "127.0.0.1:1234"
+
+static struct {
+	const char *listen;
+	bool stdio, anywhere, once;
+} opt;
+
+static const struct option options[] = {
+	{ "listen", 'l', OPTION_TEXT, "[ADDR]:PORT", &opt.listen,
+	  "wait for gdb there; " DEFAULT_ADDRESS ". Port 0: a free one" },
+	{ "stdio", 0, OPTION_FLAG, NULL, &opt.stdio,
+	  "gdb is at stdin and stdout: (gdb) target remote | vmxtape gdb --stdio TAPE" },
+	{ "once", 0, OPTION_FLAG, NULL, &opt.once, "end when the first gdb leaves" },
+	TAPE_SYMBOLS_OPTION,
+	{ "anywhere", 0, OPTION_FLAG, NULL, &opt.anywhere,
+	  "allow an address that other machines can reach" },
+};
+
+static const struct option_spec spec = {
+	.usage = "gdb [OPTION]... [@N] [TAPE.vxt]",
+	.summary = "Serves a tape to gdb, which then steps, runs to breakpoints and watches VMCS "
+		   "fields, in\n"
+		   "both directions. Process 1 is L1, process 2 is L2, a thread of each is a CPU. "
+		   "In gdb:\n"
+		   "target remote 127.0.0.1:1234, then 'monitor help'",
+	.options = options,
+	.count = ARRAY_SIZE(options),
+};
+
+/* The verbs that gdb's user asks for are programs of their own: they shall know the same names. */
+static void pass_symbols(void)
+{
+	const char *const usual = getenv("VMXTAPE_SYMBOLS");
+	char *all = strdup(usual ? usual : ""), *more;
+
+	for (size_t i = 0; all && i < tape_symbols.count; i++) {
+		if (asprintf(&more, "%s %s", all, tape_symbols.values[i]) < 0)
+			more = NULL;
+		free(all);
+		all = more;
+	}
+	if (!all || setenv("VMXTAPE_SYMBOLS", all, 1))
+		die("out of memory");
+	free(all);
+}
+
+static struct timeline *open_timeline(const char *path, const char *place)
+{
+	struct timeline *timeline;
+	char error[512];
+	enum status status =
+		timeline_open(path ? path : TAPE_DEFAULT, &timeline, error, sizeof(error));
+
+	if (status == ST_CORRUPT || status == ST_TRUNCATED) {
+		message("%s", error);
+		exit(EXIT_DAMAGED);
+	}
+	if (status != ST_OK)
+		die("%s", error);
+	tape_arg_symbols(timeline_reader(timeline));
+	pass_symbols();
+	if (place) {
+		status = timeline_seek(timeline, moment_position(timeline_reader(timeline), place));
+		if (status != ST_OK)
+			die("'%s': %s", place, status_text(status));
+	}
+	return timeline;
+}
+
+static struct gdb_server *start(struct timeline *timeline,
+				const struct gdb_server_options *server_options)
+{
+	struct gdb_server *server;
+	char error[512];
+
+	if (opt.stdio) {
+		server = gdb_server_attach(timeline, STDIN_FILENO, STDOUT_FILENO, server_options);
+		if (!server)
+			die("out of memory");
+		return server;
+	}
+	if (gdb_server_listen(timeline, opt.listen ? opt.listen : DEFAULT_ADDRESS, opt.anywhere,
+			      server_options, &server, error, sizeof(error)) != ST_OK)
+		die("%s", error);
+	if (opt.anywhere)
+		message("warning: whoever reaches this machine can read the tape");
+	message("waiting for gdb: target remote %s", gdb_server_address(server));
+	return server;
+}
+
+static void serve(struct gdb_server *server)
+{
+	struct pollfd fds[GDB_SERVER_FDS];
+
+	while (!stop_signals_came() && gdb_server_step(server))
+		poll(fds, gdb_server_fds(server, fds), -1);
+}
+
+int cmd_gdb(int argc, char **argv)
+{
+	const int count = options_parse(&spec, argc, argv);
+	struct gdb_verb_owner owner = { 0 };
+	const struct gdb_server_options server_options = { .verb = gdb_verb_run,
+							   .owner = &owner,
+							   .once = opt.once };
+	struct moment_args args;
+	struct timeline *timeline;
+
+	moment_args_sort(count, argv + 1, &args);
+	if (args.count > 1)
+		die("'%s' is too much", args.words[1]);
+	if (opt.stdio && opt.listen)
+		die("give --stdio or --listen");
+	timeline = open_timeline(args.words[0], args.place);
+	stop_signals_catch(opt.stdio);
+	owner.server = start(timeline, &server_options);
+	serve(owner.server);
+	gdb_server_close(owner.server);
+	timeline_close(timeline);
+	return EXIT_CLEAN;
+}

@@ -1,0 +1,270 @@
+/*
+ * gdbstub/tape_state.c - registers and memory at the cursor of a timeline
+ *
+ * What is shown is what the tape tells at that place, and nothing else: of the CPU whose event is
+ * next, what that event has; of a level that does not run, what the current VMCS keeps for it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "gdbstub/gdb_regs.h"
+#include "gdbstub/target_timeline.h"
+
+#define RIGHTS_L BIT(13)
+#define RIGHTS_D BIT(14)
+
+#define MAX_BACK 65536 /* events to look through for the last address of a thread */
+
+/* What is known about a thread. */
+struct view {
+	const struct model_region *region; /* the CPU's current VMCS, NULL */
+	const struct trace_event *event;   /* that the thread is about to do, NULL: none */
+	bool waits; /* the other level runs: the VMCS keeps this one's state */
+};
+
+static struct view view_of(struct gdb_tape *tape, struct gdb_thread thread)
+{
+	const struct model *const model = timeline_model(tape->timeline);
+	const struct trace_event *const event = timeline_event(tape->timeline);
+	const bool is_next = event && event->cpu == thread.cpu && gdb_tape_has_address(tape, event);
+	const u8 level = is_next ? event->level : model->cpus[thread.cpu].level;
+
+	return (struct view){
+		.region = model_current(model, thread.cpu),
+		.event = is_next && event->level == thread.level ? event : NULL,
+		.waits = level && level != thread.level,
+	};
+}
+
+static bool field(const struct view *view, int index, u64 *value)
+{
+	return view->region &&
+	       model_field(view->region, index, vmcs_width_mask(vmcs_fields[index].width), value);
+}
+
+/* The new value of a field, or a register, that comes with an event. */
+static bool item(const struct trace_event *event, u32 id, u64 *value)
+{
+	for (u32 i = 0; i < event->item_count; i++)
+		if (event->items[i].id == id) {
+			*value = event->items[i].value;
+			return true;
+		}
+	return false;
+}
+
+/* --- registers -------------------------------------------------------------------------------- */
+
+static bool is_insn(const struct trace_event *event)
+{
+	return event->level == 1 && event->kind < EV_L2_ENTRY;
+}
+
+static bool l1_register(const struct view *view, unsigned number, u64 *value)
+{
+	const struct ev_insn *insn;
+
+	if (!view->event || !is_insn(view->event))
+		return false;
+	insn = (const struct ev_insn *)view->event->col;
+	switch (number) {
+	case GDB_REG_RFLAGS:
+		*value = insn->rflags;
+		return true;
+	case GDB_REG_CR3:
+		*value = insn->cr3;
+		return true;
+	case GDB_REG_CODE_BITS:
+		*value = insn->mode & BIT(MODE_LMA) && insn->mode & BIT(MODE_CS_L) ? 64
+			 : insn->mode & BIT(MODE_CS_D)				   ? 32
+										   : 16;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool l2_code_bits(const struct view *view, u64 *value)
+{
+	u64 rights, controls;
+
+	if (!field(view, VMCS_IX_GUEST_CS_ACCESS_RIGHTS, &rights) ||
+	    !field(view, VMCS_IX_VM_ENTRY_CONTROLS, &controls))
+		return false;
+	*value = controls & ENTRY_IA32E_MODE_GUEST && rights & RIGHTS_L ? 64
+		 : rights & RIGHTS_D					? 32
+									: 16;
+	return true;
+}
+
+/* What an exit saves is L2's state when it happens; what it leaves is as it was at the entry. */
+static bool l2_register(const struct view *view, const struct gdb_reg_info *reg, unsigned number,
+			u64 *value)
+{
+	if (!view->event && !view->waits)
+		return false;
+	if (number == GDB_REG_CODE_BITS)
+		return l2_code_bits(view, value);
+	if (reg->guest == GDB_NONE)
+		return false;
+	if (view->event && item(view->event, vmcs_fields[reg->guest].encoding, value))
+		return true;
+	return field(view, reg->guest, value);
+}
+
+/* About the place: the same for all threads. */
+static bool place_register(struct gdb_tape *tape, unsigned number, u64 *value)
+{
+	const struct trace_event *const event = timeline_event(tape->timeline);
+
+	if (number == GDB_REG_EVENT)
+		*value = timeline_tell(tape->timeline);
+	else if (event)
+		*value = number == GDB_REG_EVENT_SEQ ? event->seq : event->tsc;
+	return number == GDB_REG_EVENT || event;
+}
+
+/*
+ * Where the CPU goes on behind @event, as far as that tells: gdb cannot be without an address where
+ * it stops, and at the end of a tape no event has one.
+ */
+static u64 address_behind(const struct trace_event *event)
+{
+	const struct ev_insn *const insn = (const struct ev_insn *)event->col;
+
+	return is_insn(event) && insn->outcome != OUTCOME_FAULT ? event->rip + insn->length
+								: event->rip;
+}
+
+/* The last address of the thread before the cursor. */
+static bool last_address(struct gdb_tape *tape, struct gdb_thread thread, u64 *value)
+{
+	struct reader *const reader = timeline_reader(tape->timeline);
+	const u64 end = timeline_tell(tape->timeline);
+	const struct trace_event *event;
+	bool found = false;
+
+	for (u64 window = 256; !found && window <= MAX_BACK; window *= 16) {
+		if (reader_seek(reader, end > window ? end - window : 0) != ST_OK)
+			return false;
+		while (reader_tell(reader) < end && reader_next(reader, &event) == ST_OK)
+			if (event->cpu == thread.cpu && event->level == thread.level &&
+			    gdb_tape_has_address(tape, event)) {
+				*value = address_behind(event);
+				found = true;
+			}
+	}
+	return found;
+}
+
+static bool is_current(struct gdb_tape *tape, struct gdb_thread thread)
+{
+	const struct gdb_thread current = gdb_tape_current(tape);
+
+	return current.level == thread.level && current.cpu == thread.cpu;
+}
+
+bool gdb_tape_read_register(void *target, struct gdb_thread thread, unsigned number, u64 *value)
+{
+	struct gdb_tape *const tape = target;
+	const struct view view = view_of(tape, thread);
+	const struct gdb_reg_info reg = gdb_reg_info(number);
+
+	if (number >= GDB_REG_VMCS)
+		return field(&view, (int)number - GDB_REG_VMCS, value);
+	if (number >= GDB_REG_EVENT)
+		return place_register(tape, number, value);
+	if (view.event && number == GDB_REG_RIP) {
+		*value = view.event->rip;
+		return true;
+	}
+	if (view.event && reg.gpr != GDB_NONE && item(view.event, ITEM_REG + reg.gpr, value))
+		return true;
+	if (thread.level == 2 && l2_register(&view, &reg, number, value))
+		return true;
+	if (thread.level == 1 && view.waits && reg.host != GDB_NONE &&
+	    field(&view, reg.host, value))
+		return true;
+	if (thread.level == 1 && l1_register(&view, number, value))
+		return true;
+	return number == GDB_REG_RIP && !view.event && is_current(tape, thread) &&
+	       last_address(tape, thread, value);
+}
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+/* The current VMCS as memory: GDB_VMCS_WINDOW. */
+static size_t read_window(const struct view *view, u64 offset, u8 *to, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size && offset < GDB_VMCS_WINDOW_SIZE) {
+		const size_t part = MIN(8 - offset % 8, size - done);
+		const int index = vmcs_field_index(offset / 8);
+		u64 value;
+
+		if (index < 0 || !field(view, index, &value))
+			break;
+		memcpy(to + done, (const u8 *)&value + offset % 8, part);
+		done += part;
+		offset += part;
+	}
+	return done;
+}
+
+/* The bytes of the instruction that is next. */
+static size_t read_code(const struct view *view, u64 address, u8 *to, size_t size)
+{
+	const struct trace_event *const event = view->event;
+	u64 offset;
+
+	if (!event || !event->code)
+		return 0;
+	offset = address - event->rip;
+	if (offset >= event->code_count)
+		return 0;
+	size = MIN(size, event->code_count - offset);
+	memcpy(to, event->code + offset, size);
+	return size;
+}
+
+size_t gdb_tape_read_memory(void *target, struct gdb_thread thread, u64 address, u8 *to,
+			    size_t size)
+{
+	struct gdb_tape *const tape = target;
+	const struct view view = view_of(tape, thread);
+
+	if (address - GDB_VMCS_WINDOW < GDB_VMCS_WINDOW_SIZE)
+		return read_window(&view, address - GDB_VMCS_WINDOW, to, size);
+	if (tape->phys != GDB_PHYS_OFF)
+		return 0;
+	return read_code(&view, address, to, size);
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+void gdb_tape_name(void *target, struct gdb_thread thread, char *to)
+{
+	(void)target;
+	snprintf(to, GDB_MAX_NAME, "CPU %u L%u", thread.cpu, thread.level);
+}
+
+void gdb_tape_about(void *target, struct gdb_thread thread, char *to)
+{
+	struct gdb_tape *const tape = target;
+	const struct model *const model = timeline_model(tape->timeline);
+	const struct model_cpu *const cpu = &model->cpus[thread.cpu];
+	const struct view view = view_of(tape, thread);
+	char vmcs[64] = "";
+
+	if (cpu->current_known && cpu->current != MODEL_NO_POINTER)
+		snprintf(vmcs, sizeof(vmcs), "VMCS 0x%llx", (unsigned long long)cpu->current);
+	else if (cpu->current_known)
+		snprintf(vmcs, sizeof(vmcs), "no current VMCS");
+	else
+		snprintf(vmcs, sizeof(vmcs), "VMCS unknown");
+	snprintf(to, GDB_MAX_NAME, "%s, %s", vmcs,
+		 view.event   ? "next on the tape"
+		 : view.waits ? "the other level runs"
+			      : "runs");
+}
