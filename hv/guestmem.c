@@ -22,6 +22,15 @@ void *guest_ram(u64 gpa1, size_t size)
 	return memmap_is_ram(gpa1, size) ? phys_to_virt(gpa1) : NULL;
 }
 
+/* Operands of VMX instructions in 64-bit mode, and entries of tables, have eight bytes. */
+static void copy_bytes(void *to, const void *from, size_t size)
+{
+	if (likely(size == sizeof(u64)))
+		__builtin_memcpy(to, from, sizeof(u64));
+	else
+		memcpy(to, from, size);
+}
+
 enum status guest_read_gpa(u64 gpa1, void *to, size_t size)
 {
 	const void *from = guest_ram(gpa1, size);
@@ -30,7 +39,7 @@ enum status guest_read_gpa(u64 gpa1, void *to, size_t size)
 		memset(to, 0xff, size);
 		return ST_RANGE;
 	}
-	memcpy(to, from, size);
+	copy_bytes(to, from, size);
 	return ST_OK;
 }
 
@@ -40,7 +49,7 @@ enum status guest_write_gpa(u64 gpa1, const void *from, size_t size)
 
 	if (!to)
 		return ST_RANGE;
-	memcpy(to, from, size);
+	copy_bytes(to, from, size);
 	return ST_OK;
 }
 
@@ -110,12 +119,70 @@ static void set_flags(const struct paging_mode *mode, struct walk_entry *entries
 	}
 }
 
+/* --- walks that were made before ---------------------------------------------------------------
+ */
+
+_Static_assert(GUEST_WALK_LEVELS == PAGING_MAX_LEVELS, "struct walk_memory");
+
+static struct walk_memory *memory_of(struct percpu *cpu, u64 linear)
+{
+	return &cpu->walks[linear / PAGE_SIZE % ARRAY_SIZE(cpu->walks)];
+}
+
+/*
+ * L1 changes its tables without telling hv, so what a walk read is read again: it comes to the same
+ * end when everything that it depended on is the same.
+ */
+static bool recall(const struct walk_memory *memory, const struct walk *walk, u64 linear,
+		   enum guest_access access, u64 *gpa)
+{
+	u64 changed = (memory->page ^ linear) & ~(PAGE_SIZE - 1);
+
+	if (!memory->count || memory->access != access)
+		return false;
+	changed |= (memory->cr0 ^ walk->cr0) | (memory->cr3 ^ walk->cr3) |
+		   (memory->cr4 ^ walk->cr4) | (memory->efer ^ walk->efer);
+	changed |= (u64)(memory->user ^ walk->user) | (u64)(memory->smap ^ walk->smap_applies);
+	if (changed)
+		return false;
+	for (unsigned i = 0; i < memory->count; i++)
+		changed |= *memory->entry[i] ^ memory->value[i];
+	*gpa = memory->gpa_page | (linear & (PAGE_SIZE - 1));
+	return !changed;
+}
+
+/* Keep a walk of tables in RAM whose entries have eight bytes; it ended at @gpa. */
+static void remember(struct walk_memory *memory, const struct walk *walk,
+		     const struct walk_entry *entries, unsigned leaf, unsigned levels, u64 linear,
+		     enum guest_access access, u64 gpa)
+{
+	memory->count = 0;
+	for (unsigned level = leaf; level <= levels; level++) {
+		const volatile u64 *const entry = guest_ram(entries[level].at, sizeof(u64));
+
+		if (!entry)
+			return;
+		memory->entry[level - leaf] = entry;
+		memory->value[level - leaf] = entries[level].value;
+	}
+	memory->page = linear & ~(PAGE_SIZE - 1);
+	memory->gpa_page = gpa & ~(PAGE_SIZE - 1);
+	memory->cr0 = walk->cr0;
+	memory->cr3 = walk->cr3;
+	memory->cr4 = walk->cr4;
+	memory->efer = walk->efer;
+	memory->user = walk->user;
+	memory->smap = walk->smap_applies;
+	memory->access = (u8)access;
+	memory->count = (u8)(levels - leaf + 1);
+}
+
 /*
  * Rights are ANDed over the levels (NX ORed) and judged at the end. Reserved bits are not checked:
  * L1's own access through such an entry has faulted before hv is asked, and hv only reads.
  */
-static enum status walk_tables(const struct walk *walk, u64 linear, enum guest_access access,
-			       u64 *gpa, struct guest_fault *fault)
+static enum status walk_tables(const struct walk *walk, struct walk_memory *memory, u64 linear,
+			       enum guest_access access, u64 *gpa, struct guest_fault *fault)
 {
 	const struct paging_mode mode = paging_mode(walk->cr4, walk->efer);
 	u64 table = paging_root(&mode, walk->cr3);
@@ -139,6 +206,8 @@ static enum status walk_tables(const struct walk *walk, u64 linear, enum guest_a
 	if (walk->set_flags)
 		set_flags(&mode, entries, level, access);
 	*gpa = paging_address(&mode, level, entry, linear);
+	if (memory && walk->efer & EFER_LMA)
+		remember(memory, walk, entries, level, mode.levels, linear, access, *gpa);
 	return ST_OK;
 }
 
@@ -165,8 +234,9 @@ static bool is_canonical(const struct walk *walk, u64 linear)
 	return (u64)((s64)(linear << unused) >> unused) == linear;
 }
 
-static enum status translate(const struct walk *walk, u64 linear, enum guest_access access,
-			     u64 *gpa, struct guest_fault *fault)
+/* @memory may be NULL: the walk is made anew, and forgotten. */
+static enum status translate(const struct walk *walk, struct walk_memory *memory, u64 linear,
+			     enum guest_access access, u64 *gpa, struct guest_fault *fault)
 {
 	if (!(walk->cr0 & CR0_PG)) {
 		*gpa = (u32)linear;
@@ -176,7 +246,9 @@ static enum status translate(const struct walk *walk, u64 linear, enum guest_acc
 		*fault = (struct guest_fault){ .vector = VECTOR_GP };
 		return ST_FAULT;
 	}
-	return walk_tables(walk, linear, access, gpa, fault);
+	if (memory && recall(memory, walk, linear, access, gpa))
+		return ST_OK;
+	return walk_tables(walk, memory, linear, access, gpa, fault);
 }
 
 enum status guest_translate(struct percpu *cpu, u64 linear, enum guest_access access, u64 *gpa1,
@@ -184,8 +256,7 @@ enum status guest_translate(struct percpu *cpu, u64 linear, enum guest_access ac
 {
 	const struct walk walk = l1_walk();
 
-	(void)cpu;
-	return translate(&walk, linear, access, gpa1, fault);
+	return translate(&walk, memory_of(cpu, linear), linear, access, gpa1, fault);
 }
 
 /* Translate every page of the range first, so that a copy is all or nothing. */
@@ -243,7 +314,7 @@ unsigned guest_peek_code(struct percpu *cpu, unsigned level, u64 rip, u8 *to, un
 		struct guest_fault fault;
 		u64 gpa1;
 
-		if (translate(&walk, rip, GUEST_READ, &gpa1, &fault) != ST_OK ||
+		if (translate(&walk, NULL, rip, GUEST_READ, &gpa1, &fault) != ST_OK ||
 		    guest_read_gpa(gpa1, to + done, part) != ST_OK)
 			break;
 		done += part;

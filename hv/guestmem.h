@@ -21,6 +21,19 @@ struct guest_fault {
 	u64 address; /* CR2 of a #PF */
 };
 
+#define GUEST_WALK_LEVELS 5
+
+/* A walk of L1's page tables that succeeded: what it read and where, and what it came to. */
+struct walk_memory {
+	u64 page, gpa_page; /* linear and physical address of the page */
+	u64 cr0, cr3, cr4, efer;
+	bool user, smap;
+	u8 access; /* enum guest_access */
+	u8 count;  /* of entries; 0: nothing is kept */
+	const volatile u64 *entry[GUEST_WALK_LEVELS];
+	u64 value[GUEST_WALK_LEVELS]; /* with the flags that the walk set */
+};
+
 /* hv's own address for @size bytes at @gpa1; NULL unless all of them are RAM of L1's. */
 void *guest_ram(u64 gpa1, size_t size);
 

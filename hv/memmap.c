@@ -42,15 +42,26 @@ enum status memmap_find(u64 size, u64 align, u64 limit, const struct memmap_hole
 	return best ? ST_OK : ST_NO_SPACE;
 }
 
+static bool is_in_ram(const struct boot_range *range, u64 base, u64 size)
+{
+	return range->type == E820_RAM && base >= range->base && base < end_of(range) &&
+	       size <= end_of(range) - base;
+}
+
 bool memmap_is_ram(u64 base, u64 size)
 {
-	for (unsigned i = 0; i < boot_info.range_count; i++) {
-		const struct boot_range *range = &boot_info.ranges[i];
+	/* Most questions are about one range, the largest. Any processor may say which. */
+	static unsigned last;
+	const unsigned guess = __atomic_load_n(&last, __ATOMIC_RELAXED);
 
-		if (range->type == E820_RAM && base >= range->base && base < end_of(range) &&
-		    size <= end_of(range) - base)
+	if (likely(guess < boot_info.range_count) &&
+	    likely(is_in_ram(&boot_info.ranges[guess], base, size)))
+		return true;
+	for (unsigned i = 0; i < boot_info.range_count; i++)
+		if (is_in_ram(&boot_info.ranges[i], base, size)) {
+			__atomic_store_n(&last, i, __ATOMIC_RELAXED);
 			return true;
-	}
+		}
 	return false;
 }
 

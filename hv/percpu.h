@@ -8,6 +8,7 @@
 #define HV_PERCPU_H
 
 #include "base/base.h"
+#include "hv/guestmem.h"
 #include "hv/hwvmcs.h"
 #include "hv/nested/state.h"
 #include "trace/event.h"
@@ -45,6 +46,7 @@ struct percpu {
 	struct exit_info exit;
 	struct nested nested;
 	struct pending_event pending;
+	struct walk_memory walks[8]; /* by the linear page number */
 	struct rec *rec;
 	struct snapshot *snapshot; /* NULL: capture=lean */
 	struct ring *ring;

@@ -13,65 +13,6 @@
 #define ACTIVITY_SHUTDOWN 2
 #define ABORT_INDICATOR	  4 /* offset in the region */
 
-/* Guest state that every exit saves, as VMCS02 has it. */
-static const u8 saved_state[] = {
-	VMCS_IX_GUEST_CR0,
-	VMCS_IX_GUEST_CR3,
-	VMCS_IX_GUEST_CR4,
-	VMCS_IX_GUEST_RIP,
-	VMCS_IX_GUEST_RSP,
-	VMCS_IX_GUEST_RFLAGS,
-	VMCS_IX_GUEST_INTERRUPTIBILITY_STATE,
-	VMCS_IX_GUEST_ACTIVITY_STATE,
-	VMCS_IX_GUEST_PENDING_DEBUG_EXCEPTIONS,
-	VMCS_IX_GUEST_IA32_SYSENTER_CS,
-	VMCS_IX_GUEST_IA32_SYSENTER_ESP,
-	VMCS_IX_GUEST_IA32_SYSENTER_EIP,
-	VMCS_IX_GUEST_ES_SELECTOR,
-	VMCS_IX_GUEST_CS_SELECTOR,
-	VMCS_IX_GUEST_SS_SELECTOR,
-	VMCS_IX_GUEST_DS_SELECTOR,
-	VMCS_IX_GUEST_FS_SELECTOR,
-	VMCS_IX_GUEST_GS_SELECTOR,
-	VMCS_IX_GUEST_LDTR_SELECTOR,
-	VMCS_IX_GUEST_TR_SELECTOR,
-	VMCS_IX_GUEST_ES_BASE,
-	VMCS_IX_GUEST_CS_BASE,
-	VMCS_IX_GUEST_SS_BASE,
-	VMCS_IX_GUEST_DS_BASE,
-	VMCS_IX_GUEST_FS_BASE,
-	VMCS_IX_GUEST_GS_BASE,
-	VMCS_IX_GUEST_LDTR_BASE,
-	VMCS_IX_GUEST_TR_BASE,
-	VMCS_IX_GUEST_ES_LIMIT,
-	VMCS_IX_GUEST_CS_LIMIT,
-	VMCS_IX_GUEST_SS_LIMIT,
-	VMCS_IX_GUEST_DS_LIMIT,
-	VMCS_IX_GUEST_FS_LIMIT,
-	VMCS_IX_GUEST_GS_LIMIT,
-	VMCS_IX_GUEST_LDTR_LIMIT,
-	VMCS_IX_GUEST_TR_LIMIT,
-	VMCS_IX_GUEST_ES_ACCESS_RIGHTS,
-	VMCS_IX_GUEST_CS_ACCESS_RIGHTS,
-	VMCS_IX_GUEST_SS_ACCESS_RIGHTS,
-	VMCS_IX_GUEST_DS_ACCESS_RIGHTS,
-	VMCS_IX_GUEST_FS_ACCESS_RIGHTS,
-	VMCS_IX_GUEST_GS_ACCESS_RIGHTS,
-	VMCS_IX_GUEST_LDTR_ACCESS_RIGHTS,
-	VMCS_IX_GUEST_TR_ACCESS_RIGHTS,
-	VMCS_IX_GUEST_GDTR_BASE,
-	VMCS_IX_GUEST_GDTR_LIMIT,
-	VMCS_IX_GUEST_IDTR_BASE,
-	VMCS_IX_GUEST_IDTR_LIMIT,
-};
-
-/* Exit information that hv takes over as the processor gave it. */
-static const u8 saved_info[] = {
-	VMCS_IX_VM_EXIT_INTERRUPTION_ERROR_CODE, VMCS_IX_IDT_VECTORING_INFO,
-	VMCS_IX_IDT_VECTORING_ERROR_CODE,	 VMCS_IX_VM_EXIT_INSTRUCTION_LENGTH,
-	VMCS_IX_VM_EXIT_INSTRUCTION_INFO,	 VMCS_IX_GUEST_LINEAR_ADDRESS,
-};
-
 void nested_items_reset(struct nested *nested)
 {
 	nested->item_count = 0;
@@ -85,15 +26,19 @@ void nested_item(struct nested *nested, u32 id, u64 value)
 }
 
 /* VMCS02 has the value already, so the field does not become dirty. */
-static void change(struct nested *nested, unsigned ix, u64 value)
+static __attribute__((noinline)) void changed(struct nested *nested, unsigned ix, u64 value)
 {
 	struct nested_vmcs *vmcs = nested->current;
 
-	if (vmcs->field[ix] == value && vmcs->told)
-		return;
 	vmcs->field[ix] = value;
 	vmcs->imaged = false;
 	nested_item(nested, vmcs_fields[ix].encoding, value);
+}
+
+static void change(struct nested *nested, unsigned ix, u64 value)
+{
+	if (nested->current->field[ix] != value || !nested->current->told)
+		changed(nested, ix, value);
 }
 
 static void save(struct nested *nested, unsigned ix)
@@ -101,10 +46,24 @@ static void save(struct nested *nested, unsigned ix)
 	change(nested, ix, vmread(vmcs_fields[ix].encoding));
 }
 
-static void save_list(struct nested *nested, const u8 *list, size_t count)
+/*
+ * Nearly all of it is as it was at the last exit: each field is a VMREAD of a constant and a
+ * comparison, since this is on the way of every exit to L1.
+ */
+static void save_state(struct nested *nested)
 {
-	for (size_t i = 0; i < count; i++)
-		save(nested, list[i]);
+	const struct nested_vmcs *vmcs = nested->current;
+	const bool told = vmcs->told;
+
+#define SAVED(NAME)                                                        \
+	do {                                                               \
+		const u64 value = vmread(VMCS_##NAME);                     \
+                                                                           \
+		if (unlikely(value != F12(vmcs, NAME)) || unlikely(!told)) \
+			changed(nested, VMCS_IX_##NAME, value);            \
+	} while (0);
+#include "hv/nested/saved_fields.def"
+#undef SAVED
 }
 
 /* State that is saved if L1 asks for it, or while it has a meaning. */
@@ -145,7 +104,6 @@ static void save_exit_info(struct nested *nested, const struct nested_exit *exit
 	change(nested, VMCS_IX_EXIT_REASON, exit->reason);
 	change(nested, VMCS_IX_EXIT_QUALIFICATION, exit->qualification);
 	change(nested, VMCS_IX_VM_EXIT_INTERRUPTION_INFO, exit->event);
-	save_list(nested, saved_info, ARRAY_SIZE(saved_info));
 	if (vmcs_set_has(&nested->exists, VMCS_IX_GUEST_PHYSICAL_ADDRESS))
 		save(nested, VMCS_IX_GUEST_PHYSICAL_ADDRESS);
 	if (!hv_fault(INJECT_REPEAT))
@@ -161,9 +119,11 @@ static void note_registers(struct percpu *cpu, u32 reason)
 	nested->current->results = row ? row->results : 0;
 	if (!row)
 		return;
-	for (unsigned reg = 0; reg < REG_COUNT; reg++)
-		if (row->regs >> reg & 1)
-			nested_item(nested, ITEM_REG + reg, percpu_reg(cpu, reg));
+	for (unsigned left = row->regs; left; left &= left - 1) {
+		const unsigned reg = (unsigned)__builtin_ctz(left);
+
+		nested_item(nested, ITEM_REG + reg, percpu_reg(cpu, reg));
+	}
 }
 
 /* SDM, "VMX Aborts": the processor goes to the shutdown state. */
@@ -232,7 +192,7 @@ enum exit_action nested_reflect(struct percpu *cpu, const struct nested_exit *ex
 	enum vmx_abort abort = ABORT_NONE;
 	struct state_before before;
 
-	save_list(nested, saved_state, ARRAY_SIZE(saved_state));
+	save_state(nested);
 	if (hv_fault(ACTIVITY_NOT_SAVED))
 		change(nested, VMCS_IX_GUEST_ACTIVITY_STATE, 0);
 	if (hv_fault(PENDING_DEBUG_SAVED))

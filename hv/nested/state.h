@@ -82,7 +82,7 @@ struct word_list {
 /* A VM entry whose success is not known yet: what is emitted at the exit after it. */
 struct nested_entry {
 	bool waits;
-	u64 columns[TRACE_MAX_COLUMNS]; /* of the event of VMLAUNCH or VMRESUME */
+	struct ev_vmlaunch columns; /* of the event of VMLAUNCH or VMRESUME */
 	struct trace_event insn;
 	u64 tsc, rip, injected, hv_ticks;
 	u32 item_count;

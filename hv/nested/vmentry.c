@@ -85,10 +85,12 @@ static enum exit_action fail_entry(struct percpu *cpu, u32 reason, u64 qualifica
 /* What L1 gave to L2 in registers since the last exit. */
 static void note_results(struct percpu *cpu, const struct nested_vmcs *vmcs)
 {
-	for (unsigned reg = 0; reg < REG_COUNT; reg++)
-		if (vmcs->results >> reg & 1)
-			note(&cpu->nested, ITEM_REG + reg,
-			     reg == REG_RSP ? F12(vmcs, GUEST_RSP) : cpu->regs[reg]);
+	for (unsigned left = vmcs->results; left; left &= left - 1) {
+		const unsigned reg = (unsigned)__builtin_ctz(left);
+
+		note(&cpu->nested, ITEM_REG + reg,
+		     reg == REG_RSP ? F12(vmcs, GUEST_RSP) : cpu->regs[reg]);
+	}
 }
 
 /* The MSRs of the list have taken the place of what VMCS12 says. */
@@ -117,7 +119,7 @@ static void keep_event(struct percpu *cpu, struct nested_vmcs *vmcs)
 
 	entry->waits = true;
 	entry->insn = cpu->pending.event;
-	memcpy(entry->columns, cpu->pending.columns, sizeof(entry->columns));
+	entry->columns = *(struct ev_vmlaunch *)cpu->pending.columns;
 	entry->rip = F12(vmcs, GUEST_RIP);
 	entry->injected = info & VMX_EVENT_VALID ? info : 0;
 	entry->tsc = rdtsc();
@@ -187,7 +189,7 @@ static void restore_event(struct percpu *cpu)
 
 	cpu->pending.event = entry->insn;
 	cpu->pending.event.col = cpu->pending.columns;
-	memcpy(cpu->pending.columns, entry->columns, sizeof(entry->columns));
+	*(struct ev_vmlaunch *)cpu->pending.columns = entry->columns;
 	cpu->pending.snapshot_taken = true;
 }
 

@@ -430,6 +430,55 @@ static void peeking_outside_64_bit_code_adds_the_base_of_cs(void **state)
 	assert_memory_equal(code, "\xf4\xeb\xfd\x90", 4);
 }
 
+/* hv keeps its walks; L1 tells it of no change. */
+static void a_walk_that_was_made_before_sees_every_change(void **state)
+{
+	const u64 linear = 0x7000345678, other = 0x300000;
+	struct guest_fault fault;
+	u64 at, gpa1 = 0;
+
+	(void)state;
+	at = map(LEVEL_4, linear, 0x400000 | RW, 1, RW);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(guest_translate(cpu, linear, GUEST_READ, &gpa1, &fault), ST_OK);
+		assert_u64(gpa1, 0x400678);
+	}
+	/* Another address in the page is found by the same walk, with its own offset. */
+	assert_int_equal(guest_translate(cpu, linear + 8, GUEST_READ, &gpa1, &fault), ST_OK);
+	assert_u64(gpa1, 0x400680);
+	/* A write has not been tried yet, and sets a flag. */
+	assert_false(get(LEVEL_4, 1, at) & D);
+	assert_int_equal(guest_translate(cpu, linear, GUEST_WRITE, &gpa1, &fault), ST_OK);
+	assert_true(get(LEVEL_4, 1, at) & D);
+	/* L1 clears it, and the next write sets it again. */
+	put(LEVEL_4, 1, at, get(LEVEL_4, 1, at) & ~D);
+	assert_int_equal(guest_translate(cpu, linear, GUEST_WRITE, &gpa1, &fault), ST_OK);
+	assert_true(get(LEVEL_4, 1, at) & D);
+	/* The leaf moves, goes, and may not be used by everybody. */
+	put(LEVEL_4, 1, at, 0x500000 | RW);
+	assert_int_equal(guest_translate(cpu, linear, GUEST_WRITE, &gpa1, &fault), ST_OK);
+	assert_u64(gpa1, 0x500678);
+	vmwrite(VMCS_GUEST_SS_ACCESS_RIGHTS, 0xc0f3);
+	assert_int_equal(guest_translate(cpu, linear, GUEST_WRITE, &gpa1, &fault), ST_FAULT);
+	vmwrite(VMCS_GUEST_SS_ACCESS_RIGHTS, 0xc093);
+	put(LEVEL_4, 1, at, P);
+	assert_int_equal(guest_translate(cpu, linear, GUEST_WRITE, &gpa1, &fault), ST_FAULT);
+	assert_int_equal(guest_translate(cpu, linear, GUEST_READ, &gpa1, &fault), ST_OK);
+	assert_u64(gpa1, 0x678);
+	/* So does a table on the way, and CR3. */
+	memcpy(stub_at(other), stub_at(TABLES), 4096);
+	memset(stub_at(TABLES), 0, 4096);
+	assert_int_equal(guest_translate(cpu, linear, GUEST_READ, &gpa1, &fault), ST_FAULT);
+	vmwrite(VMCS_GUEST_CR3, other);
+	assert_int_equal(guest_translate(cpu, linear, GUEST_READ, &gpa1, &fault), ST_OK);
+	vmwrite(VMCS_GUEST_CR3, TABLES);
+	assert_int_equal(guest_translate(cpu, linear, GUEST_READ, &gpa1, &fault), ST_FAULT);
+	/* A page of the same slot does not stand in for it. */
+	vmwrite(VMCS_GUEST_CR3, other);
+	assert_int_equal(guest_translate(cpu, linear + 8 * 4096, GUEST_READ, &gpa1, &fault),
+			 ST_FAULT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -446,6 +495,7 @@ int main(void)
 		cmocka_unit_test_setup(page_tables_in_hv_s_range_show_nothing_of_hv, boot),
 		cmocka_unit_test_setup(peeking_at_code_stops_where_it_can_not_be_read, boot),
 		cmocka_unit_test_setup(peeking_outside_64_bit_code_adds_the_base_of_cs, boot),
+		cmocka_unit_test_setup(a_walk_that_was_made_before_sees_every_change, boot),
 	};
 
 	return cmocka_run_group_tests_name("hv/guestmem", tests, NULL, NULL);
