@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 
-#include "replay/rule.h"
+#include "replay/l0_insn.h"
 #include "trace/text.h"
 #include "vmx/tables.h"
 
@@ -70,13 +70,6 @@ static void note_checks(struct finding *finding, const struct rule_run *run)
 	}
 }
 
-static enum finding_id kind_of(const struct judgement *judged, u16 check)
-{
-	if (judged->observed.kind == LEGAL_SUCCEED)
-		return FINDING_ENTRY_TOO_LAX;
-	return check == LEGAL_NO_CHECK ? FINDING_ENTRY_TOO_STRICT : FINDING_ENTRY_ERROR_PRIORITY;
-}
-
 static void fill_title(struct finding *finding, const struct judgement *judged, u16 check)
 {
 	const char *const insn = trace_text_title(judged->insn.kind);
@@ -86,11 +79,14 @@ static void fill_title(struct finding *finding, const struct judgement *judged, 
 	expected_text(&judged->expected, expected, sizeof(expected));
 	switch (finding->id) {
 	case FINDING_ENTRY_TOO_LAX:
+	case FINDING_L0_MSR_LIST:
 		finding_title(finding, "%s succeeded though check %s fails; expected %s", insn,
 			      check == LEGAL_NO_CHECK ? "of the instruction" : check_rows[check].id,
 			      expected);
 		break;
 	case FINDING_ENTRY_TOO_STRICT:
+	case FINDING_L0_MSR_LOAD_FAULT:
+	case FINDING_L0_CHECKS_DISABLED_FEATURE:
 		finding_title(finding, "%s ended with %s and no check fails; expected %s", insn,
 			      observed, expected);
 		break;
@@ -110,7 +106,7 @@ static void event(const struct rule_run *run, void *state)
 	(void)state;
 	if (judged->verdict != VERDICT_DIVERGE || !judged->checks)
 		return;
-	finding = finding_add(run->findings, kind_of(judged, check),
+	finding = finding_add(run->findings, l0_entry_rule(run, check),
 			      (u64)check << 32 | (u64)judged->observed.kind << 16 |
 				      judged->observed.number);
 	if (!finding)
@@ -123,6 +119,7 @@ static void event(const struct rule_run *run, void *state)
 			"L0 and the SDM do not agree on this entry; all %u checks were "
 			"judged on what the tape tells.",
 			CHECK_COUNT);
+	l0_insn_explain(finding, run);
 	finding_next(finding, "vmxtape why %s %s", rule_position(&judged->insn), run->tape);
 }
 

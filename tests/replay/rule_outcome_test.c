@@ -28,9 +28,9 @@ static void flags_that_do_not_go_with_the_outcome_are_found(void **state)
 
 	(void)state;
 	INSN(&script, VMPTRST, vmptrst, .rflags = RFLAGS, .rflags_after = 0x202);
-	assert_found(&script, INSN_OUTCOME, 0);
+	assert_found(&script, L0_VMFAIL_KIND, 0);
 	INSN(&script, VMPTRST, vmptrst, .rflags = RFLAGS, .rflags_after = RFLAGS);
-	assert_found(&script, INSN_OUTCOME, 1);
+	assert_found(&script, L0_VMFAIL_KIND, 1);
 	assert_int_equal(check_counts(script.check)->agree, 1);
 	assert_int_equal(check_counts(script.check)->diverge, 1);
 	script_free(&script);

@@ -70,7 +70,8 @@ static inline void screen_tape_dialogue(void)
 	rip = tape.rip;
 	for (size_t i = 0; i < ARRAY_SIZE(read); i++) {
 		tape.rip = rip; /* a loop over MSRs: repeats */
-		TAPE_INSN(&tape, MSR_READ, msr_read, .msr = read[i], .value = 0x1234);
+		TAPE_INSN(&tape, MSR_READ, msr_read, .msr = read[i],
+			  .value = good_caps[read[i] - MSR_VMX_BASIC]);
 	}
 	TAPE_INSN(&tape, VMXON, vmxon, .pointer = 0x1000, .dword0 = QUERY_REVISION,
 		  .cr0 = 0x80000031, .cr4 = 0x2020, .feature_control = 5);

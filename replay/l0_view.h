@@ -1,0 +1,45 @@
+/*
+ * replay/l0_view.h - what events with capture=+l0 say of VMCS02 and VMCS01
+ */
+#ifndef REPLAY_L0_VIEW_H
+#define REPLAY_L0_VIEW_H
+
+#include "replay/model.h"
+#include "vmx/tables.h"
+
+static inline bool l0_item(const struct trace_event *event, u32 id, u64 *value)
+{
+	for (u32 i = 0; i < event->item_count; i++)
+		if (event->items[i].id == id) {
+			*value = event->items[i].value;
+			return true;
+		}
+	return false;
+}
+
+/*
+ * Field @index of VMCS02 in an l0_entry or l0_exit; @region is VMCS12 as it is then: what is not
+ * told is equal there. False: unknown.
+ */
+static inline bool l0_vmcs02(const struct trace_event *event, const struct model_region *region,
+			     int index, u64 *value)
+{
+	return l0_item(event, trace_item_id(ITEM_VMCS02, vmcs_fields[index].encoding), value) ||
+	       model_field(region, index, ~0ull, value);
+}
+
+/* Field @index of VMCS01 in an l0_host; false: the processor does not have it. */
+static inline bool l0_vmcs01(const struct trace_event *event, int index, u64 *value)
+{
+	return l0_item(event, trace_item_id(ITEM_VMCS01, vmcs_fields[index].encoding), value);
+}
+
+/* Field @index of VMCS12 behind an l2_exit; @region is VMCS12 before it. False: unknown. */
+static inline bool l0_vmcs12_after(const struct trace_event *event,
+				   const struct model_region *region, int index, u64 *value)
+{
+	return l0_item(event, vmcs_fields[index].encoding, value) ||
+	       model_field(region, index, ~0ull, value);
+}
+
+#endif
