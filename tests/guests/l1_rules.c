@@ -30,6 +30,7 @@ static const struct {
 	{ l1_rules_misuse_cases, &l1_rules_misuse_count },
 	{ l1_rules_state_cases, &l1_rules_state_count },
 	{ l1_rules_event_cases, &l1_rules_event_count },
+	{ l1_rules_memory_cases, &l1_rules_memory_count },
 	{ l1_rules_entry_cases, &l1_rules_entry_count },
 };
 

@@ -34,6 +34,10 @@ extern const size_t l1_rules_state_count;
 extern const struct rule_case l1_rules_event_cases[];
 extern const size_t l1_rules_event_count;
 
+/* What is cached of EPT and page tables. */
+extern const struct rule_case l1_rules_memory_cases[];
+extern const size_t l1_rules_memory_count;
+
 /* VM entries, and rules about whole tapes. */
 extern const struct rule_case l1_rules_entry_cases[];
 extern const size_t l1_rules_entry_count;
