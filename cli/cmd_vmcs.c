@@ -14,6 +14,7 @@
 #include "cli/out_json.h"
 #include "cli/tape_arg.h"
 #include "vmx/bits.h"
+#include "vmx/vmcs_area.h"
 
 #define DECODED	   1024
 #define GREY	   "\033[90m"
@@ -46,38 +47,6 @@ static const struct option_spec spec = {
 	.options = options,
 	.count = ARRAY_SIZE(options),
 };
-
-/* --- areas ------------------------------------------------------------------------------------ */
-
-enum area { AREA_EXECUTION, AREA_EXIT, AREA_ENTRY, AREA_GUEST, AREA_HOST, AREA_INFO, AREA_COUNT };
-
-static const char *const area_titles[AREA_COUNT] = {
-	[AREA_EXECUTION] = "VM-execution control fields",
-	[AREA_EXIT] = "VM-exit control fields",
-	[AREA_ENTRY] = "VM-entry control fields",
-	[AREA_GUEST] = "guest-state area",
-	[AREA_HOST] = "host-state area",
-	[AREA_INFO] = "VM-exit information fields",
-};
-
-/* SDM: "Organization of VMCS Data"; the names say which controls are of exits and entries. */
-static enum area area_of(int index)
-{
-	const struct vmcs_field *const field = &vmcs_fields[index];
-
-	switch (field->kind) {
-	case VMCS_KIND_GUEST:
-		return AREA_GUEST;
-	case VMCS_KIND_HOST:
-		return AREA_HOST;
-	case VMCS_KIND_INFO:
-		return AREA_INFO;
-	default:
-		if (strstr(field->name, "vm_exit_"))
-			return AREA_EXIT;
-		return strstr(field->name, "vm_entry_") ? AREA_ENTRY : AREA_EXECUTION;
-	}
-}
 
 /* --- one field -------------------------------------------------------------------------------- */
 
@@ -148,7 +117,7 @@ static void field_json(const struct model_region *region, int index)
 	json_open(NULL, '{');
 	json_text("field", vmcs_fields[index].name);
 	json_hex("encoding", vmcs_fields[index].encoding);
-	json_text("area", area_titles[area_of(index)]);
+	json_text("area", vmcs_area_title(vmcs_area(index)));
 	json_value("value", region, index);
 	if (!is_known(region, index) && region->known[index]) {
 		json_hex("partial", region->value[index] & region->known[index]);
@@ -185,10 +154,10 @@ static void vmcs_text(const struct moment *moment, const struct model_region *re
 	if (region->active == MODEL_YES)
 		out_format(", active on CPU %u", region->active_cpu);
 	out_text("\n");
-	for (unsigned area = 0; area < AREA_COUNT; area++) {
-		out_format("\n%s\n", area_titles[area]);
+	for (unsigned area = 0; area < VMCS_AREA_COUNT; area++) {
+		out_format("\n%s\n", vmcs_area_title((enum vmcs_area)area));
 		for (int i = 0; i < VMCS_FIELD_COUNT; i++)
-			if (area_of(i) == area && is_shown(moment, i))
+			if (vmcs_area(i) == area && is_shown(moment, i))
 				field_text(region, i);
 	}
 }

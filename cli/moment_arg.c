@@ -78,27 +78,6 @@ int moment_field(const char *name)
 	return index;
 }
 
-void moment_decode(const struct model_region *region, int index, u64 value, char *to, size_t size)
-{
-	const enum vmx_value_kind kind = vmx_field_kind(index);
-	const int info = index == VMCS_IX_IDT_VECTORING_ERROR_CODE ? VMCS_IX_IDT_VECTORING_INFO
-			 : index == VMCS_IX_VM_ENTRY_EXCEPTION_ERROR_CODE
-				 ? VMCS_IX_VM_ENTRY_INTERRUPTION_INFO
-				 : VMCS_IX_VM_EXIT_INTERRUPTION_INFO;
-	const struct vmx_decode_context context = {
-		.exit_reason = (u32)region->value[VMCS_IX_EXIT_REASON],
-		.interruption_info = (u32)region->value[info],
-		.qualification = region->value[VMCS_IX_EXIT_QUALIFICATION],
-	};
-	char number[32];
-
-	vmx_decode(to, size, kind, value, &context);
-	/* What only repeats the number says nothing. */
-	snprintf(number, sizeof(number), "0x%llx", (unsigned long long)value);
-	if (kind == VMX_VALUE_HEX || !strcmp(to, number) || !strcmp(to, "0"))
-		*to = 0;
-}
-
 const char *moment_place(const struct model_place *place)
 {
 	static char texts[4][40];

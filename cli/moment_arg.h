@@ -32,10 +32,6 @@ const struct model_region *moment_vmcs(const struct moment *moment, const char *
 /* enum vmcs_index of the field that @name names. Dies when there is none. */
 int moment_field(const char *name);
 
-/* Decodes @value of field @index of @region at most @size bytes; "" where there is nothing to say.
- */
-void moment_decode(const struct model_region *region, int index, u64 value, char *to, size_t size);
-
 /* "@c0:123" in one of a few static buffers, "?" for nowhere. */
 const char *moment_place(const struct model_place *place);
 

@@ -1,5 +1,10 @@
 #include "replay/moment.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "vmx/value_text.h"
+
 #define HEAD	 50000	/* events at the start of a long tape */
 #define DISTANCE 300000 /* before the event: some tens of key frames */
 
@@ -137,4 +142,25 @@ const struct vmx_control *moment_field_unused_by(const struct model_region *regi
 			return vmx_control_at((enum vmx_word)vmx_uses[i].word,
 					      (unsigned)__builtin_ctzll(vmx_uses[i].mask));
 	return NULL;
+}
+
+void moment_decode(const struct model_region *region, int index, u64 value, char *to, size_t size)
+{
+	const enum vmx_value_kind kind = vmx_field_kind(index);
+	const int info = index == VMCS_IX_IDT_VECTORING_ERROR_CODE ? VMCS_IX_IDT_VECTORING_INFO
+			 : index == VMCS_IX_VM_ENTRY_EXCEPTION_ERROR_CODE
+				 ? VMCS_IX_VM_ENTRY_INTERRUPTION_INFO
+				 : VMCS_IX_VM_EXIT_INTERRUPTION_INFO;
+	const struct vmx_decode_context context = {
+		.exit_reason = (u32)region->value[VMCS_IX_EXIT_REASON],
+		.interruption_info = (u32)region->value[info],
+		.qualification = region->value[VMCS_IX_EXIT_QUALIFICATION],
+	};
+	char number[32];
+
+	vmx_decode(to, size, kind, value, &context);
+	/* What only repeats the number says nothing. */
+	snprintf(number, sizeof(number), "0x%llx", (unsigned long long)value);
+	if (kind == VMX_VALUE_HEX || !strcmp(to, number) || !strcmp(to, "0"))
+		*to = 0;
 }

@@ -37,4 +37,10 @@ enum model_truth moment_field_used(const struct model_region *region, int index)
 /* The control that is off so that field @index is not used, NULL when it is used, or may be. */
 const struct vmx_control *moment_field_unused_by(const struct model_region *region, int index);
 
+/*
+ * What @value of field @index of @region says, at most @size bytes; "" where there is nothing to
+ * say beyond the number. What it depends on is taken from the region's other fields.
+ */
+void moment_decode(const struct model_region *region, int index, u64 value, char *to, size_t size);
+
 #endif
