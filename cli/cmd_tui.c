@@ -50,8 +50,9 @@ static void config_path(char *to, size_t size)
 int cmd_tui(int argc, char **argv)
 {
 	const int count = options_parse(&spec, argc, argv);
-	char config[MAX_PATH], notes[MAX_PATH], error[512];
+	char config[MAX_PATH], notes[MAX_PATH], program[MAX_PATH], error[512];
 	struct app_options app = { 0 };
+	ssize_t length;
 
 	if (count > 1)
 		die("'%s' is too much: one tape at a time", argv[2]);
@@ -60,6 +61,9 @@ int cmd_tui(int argc, char **argv)
 	app.config = *config ? config : NULL;
 	if (snprintf(notes, sizeof(notes), "%s.notes", app.path) < (int)sizeof(notes))
 		app.notes = notes;
+	length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	program[MAX(length, 0)] = 0;
+	app.program = *program ? program : NULL;
 	if (!tui_run(&app, error, sizeof(error)))
 		die("%s", error);
 	return EXIT_CLEAN;

@@ -23,6 +23,5 @@ host-src += replay/why.c
 host-src += replay/timeline.c replay/timeline_run.c replay/timeline_cache.c replay/timeline_index.c \
 	    replay/timeline_index_build.c replay/timeline_index_state.c \
 	    replay/model_hash.c replay/model_record.c replay/event_writes.c
-host-src += replay/timeline.c replay/timeline_run.c replay/model_hash.c
 host-src += replay/l0_insn.c replay/rule_l0_operand.c replay/rule_l0_region.c replay/rule_l0_caps.c
 host-src += replay/disasm.c

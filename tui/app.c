@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "replay/event_text.h"
+#include "replay/position.h"
 #include "tui/app_parts.h"
 
 /* --- start and end ---------------------------------------------------------------------------- */
@@ -29,7 +30,6 @@ static void make_views(struct app *app)
 			.ops = view_ops[i],
 			.name = view_names[i],
 			.field = LINES_NO_FIELD,
-			.vmcs = MODEL_NO_POINTER,
 		};
 	app->pane = VIEW_DETAIL;
 }
@@ -68,10 +68,25 @@ static enum status open_tape(struct app *app, char *error, size_t size)
 	app->texts = event_rows_new(path);
 	app->list.rows = rows_new(app->look);
 	app->find = find_new(app->look);
-	if (app->texts && app->list.rows && app->find)
+	app->entries = rows_new(app->look);
+	if (app->texts && app->list.rows && app->find && app->entries)
 		return ST_OK;
 	snprintf(error, size, "'%s': %s", path, status_text(ST_NO_MEMORY));
 	return ST_NO_MEMORY;
+}
+
+/* Behind the boot record, which says what machine it is: the first thing that happened. */
+static u64 first_event(struct app *app)
+{
+	const struct trace_event *event;
+	u64 n;
+
+	if (reader_seek(app->look, 0) != ST_OK)
+		return 0;
+	while ((n = reader_tell(app->look)) < ROWS_CHUNK && reader_next(app->look, &event) == ST_OK)
+		if (event->kind < EV_VMCS_IMAGE || event->kind == EV_CONSOLE)
+			return n;
+	return 0;
 }
 
 struct app *app_new(const struct app_options *options, char *error, size_t size)
@@ -91,7 +106,8 @@ struct app *app_new(const struct app_options *options, char *error, size_t size)
 	}
 	if (places_open(&app->places, options->notes, app->look) != ST_OK)
 		app_fail(app, "'%s' cannot be read: marks and notes are missing", options->notes);
-	app->changed = true;
+	app_go(app, first_event(app));
+	app->list.top = app->n;
 	return app;
 }
 
@@ -109,6 +125,7 @@ void app_free(struct app *app)
 	places_close(&app->places);
 	find_free(app->find);
 	rows_free(app->list.rows);
+	rows_free(app->entries);
 	event_rows_free(app->texts);
 	survey_free(app->survey);
 	timeline_close(app->timeline);
@@ -188,6 +205,10 @@ struct view *app_active_view(struct app *app)
 
 void app_open(struct app *app, enum view_id id, bool active)
 {
+	struct view *const view = &app->views[id];
+
+	if (view->ops->open && !view->ops->open(app, view))
+		return;
 	if (app->pane != id)
 		app->pane_left = app->pane == VIEW_HELP ? app->pane_left : app->pane;
 	app->pane = id;
@@ -239,16 +260,31 @@ static void cancel(struct app *app)
 	app->list.owed = 0;
 }
 
+/* To the first position that the text of the line names. */
+static bool jump_to_named(struct app *app, const struct view *view)
+{
+	char position[LINES_POSITION], error[sizeof(app->message)];
+	u64 n;
+
+	if (!lines_position(&view->lines, view->selected, position))
+		return false;
+	if (position_resolve(app->look, position, &n, error, sizeof(error)) == ST_OK)
+		app_jump(app, n);
+	else
+		app_fail(app, "%s", error);
+	return true;
+}
+
 static void enter(struct app *app)
 {
 	struct view *const view = app_active_view(app);
 	const struct line *const line = view ? view_line(view) : NULL;
 
 	if (!view)
-		app_open(app, app->pane ? app->pane : VIEW_DETAIL, true);
+		app->pane_active = app->pane;
 	else if (line && line->event != LINES_NO_EVENT)
 		app_jump(app, line->event);
-	else
+	else if (!line || !jump_to_named(app, view))
 		app_say(app, "this line names no event");
 }
 
@@ -508,6 +544,13 @@ bool app_changed(const struct app *app)
 bool app_is_over(const struct app *app)
 {
 	return app->over;
+}
+
+int app_fd(const struct app *app)
+{
+	const struct view *const view = app->pane ? &app->views[app->pane] : NULL;
+
+	return view && child_is_running(&view->verb.child) ? view->verb.child.fd : -1;
 }
 
 enum app_wish app_take_wish(struct app *app)

@@ -12,9 +12,10 @@
 struct app;
 
 struct app_options {
-	const char *path;   /* of the tape */
-	const char *config; /* the file with bindings, NULL: none */
-	const char *notes;  /* the file with marks and notes, NULL: none are kept */
+	const char *path;    /* of the tape */
+	const char *program; /* vmxtape itself, to run verbs with; NULL: they cannot be run */
+	const char *config;  /* the file with bindings, NULL: none */
+	const char *notes;   /* the file with marks and notes, NULL: none are kept */
 	bool unicode;
 };
 
@@ -33,6 +34,9 @@ const struct grid *app_draw(struct app *app);
 
 /* Something has changed since the last app_draw(). */
 bool app_changed(const struct app *app);
+
+/* What app_work() waits for besides keys: a file descriptor to poll for reading, -1: nothing. */
+int app_fd(const struct app *app);
 
 /* The user wants to leave. */
 bool app_is_over(const struct app *app);

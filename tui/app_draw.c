@@ -13,6 +13,7 @@
 #include "tui/app_parts.h"
 
 #define SIDE_BY_SIDE  120 /* columns from which the pane is beside the list */
+#define WIDE_BY_SIDE  200 /* one whose lines are long */
 #define ROWS_FOR_KEYS 12  /* rows from which there is a line with keys */
 
 static struct area whole(struct app *app)
@@ -66,7 +67,7 @@ static void time_text(struct app *app, char *to, size_t size)
 	if (app->n >= app->events)
 		return;
 	tsc = event_row_get(app->texts, app->look, app->n)->tsc;
-	tsc -= MIN(tsc, info->first_tsc);
+	tsc -= MIN(tsc, app->survey->first_tsc);
 	if (info->tsc_hz)
 		snprintf(to, size, "%.6f s", (double)tsc / (double)info->tsc_hz);
 	else
@@ -105,11 +106,13 @@ static void draw_keys(struct app *app, const struct area *area)
 		enum request request;
 		const char *label;
 	} shown[] = {
-		{ REQUEST_HELP, "help" },     { REQUEST_NEXT_FINDING, "finding" },
-		{ REQUEST_BLAME, "blame" },   { REQUEST_SEARCH, "search" },
-		{ REQUEST_FILTER, "filter" }, { REQUEST_NEXT_ENTRY, "entry" },
-		{ REQUEST_GOTO, "go to" },    { REQUEST_OTHER_PANE, "pane" },
-		{ REQUEST_MARK, "mark" },     { REQUEST_CLOSE, "quit" },
+		{ REQUEST_HELP, "help" },	  { REQUEST_NEXT_FINDING, "finding" },
+		{ REQUEST_WHY, "why" },		  { REQUEST_BLAME, "blame" },
+		{ REQUEST_VMCS, "vmcs" },	  { REQUEST_DIFF, "diff" },
+		{ REQUEST_SEARCH, "search" },	  { REQUEST_FILTER, "filter" },
+		{ REQUEST_NEXT_ENTRY, "entry" },  { REQUEST_OTHER_PANE, "pane" },
+		{ REQUEST_FINDINGS, "findings" }, { REQUEST_STAT, "stat" },
+		{ REQUEST_COMMAND, "command" },	  { REQUEST_CLOSE, "quit" },
 	};
 	unsigned column = 1;
 
@@ -218,8 +221,10 @@ static void draw_title(struct app *app, const struct area *area, const struct vi
 		view->ops->title(app, view, behind, sizeof(behind));
 	column = draw_char(area, 0, 2, STYLE_PLAIN, ' ');
 	column = draw_text(area, 0, column, active ? STYLE_KEY : STYLE_TITLE, view->name);
-	if (*behind)
-		column = draw_text(area, 0, column + 1, STYLE_LABEL, behind);
+	if (*behind) {
+		column = draw_char(area, 0, column, STYLE_PLAIN, ' ');
+		column = draw_text(area, 0, column, STYLE_LABEL, behind);
+	}
 	column = draw_char(area, 0, column, STYLE_PLAIN, ' ');
 	if (view->lines.count > view->rows && column + 12 < area->columns) {
 		char text[32];
@@ -251,7 +256,7 @@ static unsigned list_rows(const struct app *app, unsigned rows)
 {
 	if (app->pane_active && app->pane != VIEW_DETAIL)
 		return MAX(rows / 4, 3u);
-	return app->pane == VIEW_DETAIL ? rows - MIN(rows / 2, 16u) : rows / 2;
+	return app->pane == VIEW_DETAIL ? rows - MIN(rows / 2, 18u) : rows / 2;
 }
 
 static void draw_body(struct app *app, const struct area *area)
@@ -264,7 +269,8 @@ static void draw_body(struct app *app, const struct area *area)
 		draw_list(app, area);
 	} else if (alone) {
 		draw_pane(app, area);
-	} else if (area->columns >= SIDE_BY_SIDE) {
+	} else if (area->columns >=
+		   (app->views[app->pane].ops->wide ? WIDE_BY_SIDE : SIDE_BY_SIDE)) {
 		left.columns = area->columns * 11 / 20;
 		right.column += left.columns + 1;
 		right.columns -= left.columns + 1;

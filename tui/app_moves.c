@@ -16,6 +16,38 @@ void app_find(struct app *app, const char *query, const char *what, enum rows_wa
 		app_fail(app, "%s", error);
 }
 
+enum rows_found app_last_entry(struct app *app, u64 vmcs, u16 cpu, u64 *n)
+{
+	const struct row here = { .n = app->n, .count = 1 };
+	enum rows_found found;
+	struct row row;
+
+	if (app->entries_vmcs != vmcs || app->entries_cpu != cpu || !rows_query(app->entries)) {
+		char text[96], error[256];
+		struct query *query;
+
+		snprintf(text, sizeof(text), "kind==l2_entry && vmcs==0x%llx && cpu==%u",
+			 (unsigned long long)vmcs, cpu);
+		if (query_compile(text, app->schema, &query, error, sizeof(error)) != ST_OK)
+			return ROWS_NONE;
+		rows_set_query(app->entries, query);
+		app->entries_vmcs = vmcs;
+		app->entries_cpu = cpu;
+	}
+	found = rows_previous(app->entries, &here, &row);
+	if (found == ROWS_FOUND)
+		*n = row.n;
+	return found;
+}
+
+bool app_last_entry_work(struct app *app)
+{
+	if (!rows_is_pending(app->entries))
+		return false;
+	rows_work(app->entries, APP_SLICE);
+	return true;
+}
+
 /* --- findings --------------------------------------------------------------------------------- */
 
 /* The place of each finding is the last event that it rests on, as "@finding:N" has it. */
@@ -245,6 +277,9 @@ bool app_move_request(struct app *app, enum request request, u64 count)
 		return true;
 	case REQUEST_FILTER:
 		app_prompt_open(app, PROMPT_FILTER);
+		return true;
+	case REQUEST_COMMAND:
+		app_prompt_open(app, PROMPT_COMMAND);
 		return true;
 	case REQUEST_NOTE:
 		app_prompt_open(app, PROMPT_NOTE);

@@ -13,6 +13,7 @@
 #include "tui/places.h"
 #include "tui/prompt.h"
 #include "tui/survey.h"
+#include "tui/verb.h"
 #include "tui/view.h"
 
 #define APP_SLICE 8000 /* microseconds of work between two looks at the keys */
@@ -31,6 +32,9 @@ struct app {
 	struct event_rows *texts;
 	struct list list;
 	struct find *find;
+	struct rows *entries; /* of one VMCS on one CPU: */
+	u64 entries_vmcs;
+	u16 entries_cpu;
 	struct survey *survey;
 	struct places places;
 	struct prompt prompt;
@@ -79,6 +83,13 @@ void app_position(struct app *app, u64 n, char *to);
 
 /* Look for a query; the cursor goes there when it is found. @what is for messages. */
 void app_find(struct app *app, const char *query, const char *what, enum rows_way way, u64 times);
+
+/*
+ * The last VM entry of @vmcs on @cpu before the cursor. ROWS_PENDING: it is far away;
+ * app_last_entry_work() looks for it, and is false when there is nothing to look for.
+ */
+enum rows_found app_last_entry(struct app *app, u64 vmcs, u16 cpu, u64 *n);
+bool app_last_entry_work(struct app *app);
 
 /* Open pane @id, or make it the one with the keys when it is open. */
 void app_open(struct app *app, enum view_id id, bool active);

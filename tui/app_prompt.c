@@ -103,6 +103,24 @@ static void note(struct app *app, const char *text)
 			 status_text(status));
 }
 
+/* A position, a request by its name alone, or a verb with its arguments. */
+static void command(struct app *app, const char *text)
+{
+	const char *const word = text + strspn(text, " ");
+	const struct request_info *const info = request_find(word, strlen(word));
+
+	if (!*word)
+		return;
+	if (*word == '@')
+		go_to(app, word);
+	else if (info)
+		app_request(app, (enum request)info->request, 0);
+	else if (!strcmp(word, "q"))
+		app->over = true;
+	else if (verb_run_line(app, &app->views[VIEW_OUTPUT], word))
+		app_open(app, VIEW_OUTPUT, true);
+}
+
 static void entered(struct app *app)
 {
 	const enum prompt_kind kind = app->prompt.kind;
@@ -120,6 +138,9 @@ static void entered(struct app *app)
 		break;
 	case PROMPT_NOTE:
 		note(app, text);
+		break;
+	case PROMPT_COMMAND:
+		command(app, text);
 		break;
 	default:
 		break;

@@ -125,6 +125,23 @@ const struct event_row *event_row_get(struct event_rows *rows, struct reader *re
 	return row;
 }
 
+static bool open_states(struct event_rows *rows)
+{
+	char error[256];
+
+	if (!rows->states && !rows->no_states)
+		rows->no_states =
+			timeline_open(rows->path, &rows->states, error, sizeof(error)) != ST_OK;
+	return rows->states;
+}
+
+const struct model *event_rows_state(struct event_rows *rows, u64 n)
+{
+	if (!open_states(rows) || timeline_seek(rows->states, n) != ST_OK)
+		return NULL;
+	return timeline_model(rows->states);
+}
+
 static void complete(struct event_rows *rows, u64 n)
 {
 	struct event_row *const row = &rows->rows[n % KEPT];
@@ -144,15 +161,11 @@ static void complete(struct event_rows *rows, u64 n)
 bool event_rows_work(struct event_rows *rows, u64 microseconds)
 {
 	const u64 end = clock_microseconds() + microseconds;
-	char error[256];
 	unsigned done = 0;
 
 	if (!rows->want_count)
 		return false;
-	if (!rows->states && !rows->no_states)
-		rows->no_states =
-			timeline_open(rows->path, &rows->states, error, sizeof(error)) != ST_OK;
-	while (rows->states && done < rows->want_count && clock_microseconds() < end)
+	while (open_states(rows) && done < rows->want_count && clock_microseconds() < end)
 		complete(rows, rows->wants[done++]);
 	/* What is left is asked for again when it is drawn again. */
 	rows->want_count = 0;

@@ -45,6 +45,12 @@ const struct event_row *event_row_get(struct event_rows *rows, struct reader *re
  * there is nothing to do. */
 bool event_rows_work(struct event_rows *rows, u64 microseconds);
 
+/*
+ * The state before event @n, by a cursor that nobody else sees; NULL when it cannot be had. Valid
+ * until the next call, or that of event_rows_work().
+ */
+const struct model *event_rows_state(struct event_rows *rows, u64 n);
+
 /* Whether the VM entry or instruction did not succeed. */
 bool event_failed(const struct trace_event *event);
 

@@ -206,3 +206,55 @@ bool lines_contain(const struct lines *lines, size_t index, const char *text)
 			return true;
 	return false;
 }
+
+/* Bytes that a position at @text takes, "@c0:123", 0 when none is there. */
+static size_t position_size(const char *text, size_t size)
+{
+	size_t at = 2, start;
+
+	if (size < 2 || text[0] != '@' || text[1] != 'c')
+		return 0;
+	while (at < size && text[at] >= '0' && text[at] <= '9')
+		at++;
+	if (at == 2 || at == size || text[at] != ':')
+		return 0;
+	for (start = ++at; at < size && text[at] >= '0' && text[at] <= '9';)
+		at++;
+	return at == start ? 0 : at;
+}
+
+bool lines_position(const struct lines *lines, size_t index, char to[LINES_POSITION])
+{
+	const struct line *const line = &lines->list[index];
+
+	for (size_t i = 0; i < line->size; i++) {
+		const char *const text = lines->bytes + line->start + i;
+		const size_t size = position_size(text, line->size - i);
+
+		if (!size || size >= LINES_POSITION)
+			continue;
+		memcpy(to, text, size);
+		to[size] = 0;
+		return true;
+	}
+	return false;
+}
+
+void lines_put_linked(struct lines *lines, enum style style, const char *text, size_t size)
+{
+	size_t plain = 0;
+
+	for (size_t i = 0; i < size;) {
+		const size_t length = position_size(text + i, size - i);
+
+		if (!length) {
+			i++;
+			continue;
+		}
+		lines_put_bytes(lines, style, text + plain, i - plain);
+		lines_put_bytes(lines, STYLE_LINK, text + i, length);
+		i += length;
+		plain = i;
+	}
+	lines_put_bytes(lines, style, text + plain, size - plain);
+}

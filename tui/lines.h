@@ -44,6 +44,8 @@ void lines_free(struct lines *lines);
 void lines_add(struct lines *lines);
 void lines_put(struct lines *lines, enum style style, const char *format, ...) printf_like(3, 4);
 void lines_put_bytes(struct lines *lines, enum style style, const char *text, size_t size);
+/* Likewise, positions such as "@c0:123" as links. */
+void lines_put_linked(struct lines *lines, enum style style, const char *text, size_t size);
 /* Blanks up to @column, at least one unless the line is empty. */
 void lines_pad(struct lines *lines, unsigned column);
 
@@ -64,6 +66,10 @@ struct line *lines_last(struct lines *lines);
 /* Draws line @index into row @row of @area, @left columns scrolled away. */
 void lines_draw(const struct lines *lines, size_t index, const struct area *area, unsigned row,
 		unsigned left);
+
+/* The first position such as "@c0:123" in line @index; false when it names none. */
+#define LINES_POSITION 48
+bool lines_position(const struct lines *lines, size_t index, char to[LINES_POSITION]);
 
 /* Whether line @index contains @text, in any case. */
 bool lines_contain(const struct lines *lines, size_t index, const char *text);

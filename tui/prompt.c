@@ -11,6 +11,7 @@ static const char *const leads[PROMPT_KINDS] = {
 	[PROMPT_GOTO] = "go to: ",
 	[PROMPT_SEARCH] = "/",
 	[PROMPT_FILTER] = "filter: ",
+	[PROMPT_COMMAND] = ":",
 	[PROMPT_NOTE] = "note: ",
 	[PROMPT_MARK] = "mark with which letter? ",
 	[PROMPT_GOTO_MARK] = "go to which mark? ",

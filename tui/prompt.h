@@ -14,6 +14,7 @@ enum prompt_kind {
 	PROMPT_GOTO,
 	PROMPT_SEARCH,
 	PROMPT_FILTER,
+	PROMPT_COMMAND,
 	PROMPT_NOTE,
 	PROMPT_MARK,	  /* a letter */
 	PROMPT_GOTO_MARK, /* a letter */

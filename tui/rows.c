@@ -113,10 +113,29 @@ struct sameness {
 	u64 rip;
 	u64 n;
 	u64 outcome;
+	u64 subject; /* the field, MSR or region that it is about */
 	u16 cpu;
 	u8 kind;
 	u8 level;
 };
+
+static u64 subject(const struct trace_event *event)
+{
+	switch (event->kind) {
+	case EV_VMREAD:
+	case EV_VMWRITE:
+		return ((const struct ev_vmread *)event->col)->field;
+	case EV_MSR_READ:
+	case EV_MSR_WRITE:
+		return ((const struct ev_msr_read *)event->col)->msr;
+	case EV_VMXON:
+	case EV_VMCLEAR:
+	case EV_VMPTRLD:
+		return ((const struct ev_vmptrld *)event->col)->pointer;
+	default:
+		return 0;
+	}
+}
 
 static struct sameness sameness(const struct trace_event *event, u64 n)
 {
@@ -126,6 +145,7 @@ static struct sameness sameness(const struct trace_event *event, u64 n)
 		.rip = event->rip,
 		.n = n,
 		.outcome = insn ? ((const struct ev_insn *)event->col)->outcome : 0,
+		.subject = subject(event),
 		.cpu = event->cpu,
 		.kind = event->kind,
 		.level = event->level,
@@ -136,7 +156,8 @@ static bool repeats(const struct sameness *last, const struct sameness *next)
 {
 	return next->rip && last->rip == next->rip && last->n + 1 == next->n &&
 	       last->outcome == next->outcome && last->cpu == next->cpu &&
-	       last->kind == next->kind && last->level == next->level;
+	       last->kind == next->kind && last->level == next->level &&
+	       last->subject == next->subject;
 }
 
 static void fill(struct rows *rows, struct chunk_rows *chunk)
@@ -320,6 +341,11 @@ bool rows_work(struct rows *rows, u64 microseconds)
 				rows->pending = false;
 		} while (rows->pending && !rows->counts[rows->wanted]);
 	}
+	return rows->pending;
+}
+
+bool rows_is_pending(const struct rows *rows)
+{
 	return rows->pending;
 }
 

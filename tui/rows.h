@@ -5,7 +5,8 @@
  * each chunk only how many rows it has is kept. Where a filter lets little through, finding the
  * next row can take long; then the answer is ROWS_PENDING, and rows_work() goes on with it.
  *
- * A repeat is an event of the same CPU, level, kind, outcome and RIP as the one before it.
+ * A repeat is an event of the same CPU, level, kind, outcome and RIP as the one before it, and
+ * about the same field, MSR or region.
  */
 #ifndef TUI_ROWS_H
 #define TUI_ROWS_H
@@ -51,6 +52,9 @@ enum rows_found rows_previous(struct rows *rows, const struct row *row, struct r
  * do: asking again is answered.
  */
 bool rows_work(struct rows *rows, u64 microseconds);
+
+/* The last answer was ROWS_PENDING, and rows_work() is not through with it. */
+bool rows_is_pending(const struct rows *rows);
 
 /* How much of the tape was looked at for the filter, in percent; 100 without a filter. */
 unsigned rows_progress(const struct rows *rows);

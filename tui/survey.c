@@ -11,6 +11,7 @@
 struct survey *survey_new(const char *path, char *error, size_t size)
 {
 	struct survey *const survey = calloc(1, sizeof(*survey));
+	const struct trace_event *event;
 	const struct reader_info *info;
 
 	if (!survey) {
@@ -26,8 +27,10 @@ struct survey *survey_new(const char *path, char *error, size_t size)
 	}
 	info = reader_info(survey->reader);
 	survey->events = info->events;
-	survey->first_tsc = info->first_tsc;
-	survey->last_tsc = info->last_tsc;
+	if (reader_next(survey->reader, &event) == ST_OK)
+		survey->first_tsc = survey->tsc = event->tsc;
+	survey->last_tsc = MAX(info->last_tsc, survey->first_tsc);
+	reader_seek(survey->reader, 0);
 	survey->lanes = MIN(2 * info->cpus, (unsigned)SURVEY_MAX_LANES);
 	for (unsigned by = 0; by < SURVEY_AXES; by++)
 		for (unsigned i = 0; i <= SURVEY_BUCKETS; i++)
@@ -76,11 +79,13 @@ static unsigned part(u64 at, u64 whole)
 
 static void count(struct survey *survey, const struct trace_event *event, u64 n)
 {
-	const u64 tsc = MIN(MAX(event->tsc, survey->first_tsc), survey->last_tsc);
+	const u64 whole = survey->last_tsc - survey->first_tsc + 1;
 
+	/* An event is no earlier than the one before it, whatever its clock says. */
+	survey->tsc = MIN(MAX(event->tsc, survey->tsc), survey->last_tsc);
 	survey->failures += event_failed(event);
-	count_on(&survey->axes[SURVEY_BY_TIME],
-		 part(tsc - survey->first_tsc, survey->last_tsc - survey->first_tsc + 1), event, n);
+	count_on(&survey->axes[SURVEY_BY_TIME], part(survey->tsc - survey->first_tsc, whole), event,
+		 n);
 	count_on(&survey->axes[SURVEY_BY_EVENTS], part(n, survey->events), event, n);
 }
 

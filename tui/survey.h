@@ -37,6 +37,7 @@ struct survey {
 	u64 checked; /* and the second */
 	u64 failures;
 	u64 first_tsc, last_tsc;
+	u64 tsc; /* where the first pass is */
 	unsigned lanes;
 	u64 *evidence; /* numbers of events that findings rest on, sorted */
 	size_t evidence_count;

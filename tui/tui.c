@@ -43,7 +43,7 @@ static void loop(struct app *app, struct terminal *terminal)
 		if (app_changed(app))
 			terminal_show(terminal, app_draw(app));
 		busy = app_work(app);
-		awake = terminal_wait(terminal, -1, busy || app_changed(app) ? 0 : -1);
+		awake = terminal_wait(terminal, app_fd(app), busy || app_changed(app) ? 0 : -1);
 	}
 }
 

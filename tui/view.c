@@ -16,10 +16,9 @@ const struct line *view_line(const struct view *view)
 
 void view_refresh(struct app *app, struct view *view)
 {
-	if (view->made && !view->stale && (!view->ops->moment || view->n == app->n))
+	if (!view->ops->make ||
+	    (view->made && !view->stale && (!view->ops->moment || view->n == app->n)))
 		return;
-	if (view->ops->moment && view->n != app->n)
-		view->top = view->selected = 0;
 	if (view->ops->moment && !app_seek(app))
 		return;
 	lines_clear(&view->lines);

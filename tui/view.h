@@ -7,25 +7,38 @@
 #ifndef TUI_VIEW_H
 #define TUI_VIEW_H
 
+#include "tui/child.h"
 #include "tui/lines.h"
 #include "tui/request.h"
 
 struct app;
 struct view;
 
+/* What a pane runs: tui/verb.h. */
+struct verb {
+	struct child child;
+	char words[1024]; /* the command line, for the title */
+	bool unfinished;  /* the last line has no end yet */
+	bool ended;
+};
+
 struct view_ops {
-	/* Fill view->lines, which are empty; view->columns is the width. */
+	/* Fill view->lines, which are empty; view->columns is the width. NULL: open and work do. */
 	void (*make)(struct app *app, struct view *view);
 	/* Behind the name in the title; NULL: nothing. */
 	void (*title)(struct app *app, const struct view *view, char *to, size_t size);
 	/* The lines are of the moment, and made anew when the cursor moves. */
 	bool moment;
+	/* Its lines are long: it stands below the list even where both would fit side by side. */
+	bool wide;
 	/* A request that shared code does not know; false: not done. NULL: none. */
 	bool (*request)(struct app *app, struct view *view, enum request request, u64 count);
 	/* Something goes on in the background: a slice of it; false when it is over. NULL: never.
 	 */
 	bool (*work)(struct app *app, struct view *view);
-	/* It goes away, or is opened again. NULL: nothing to do. */
+	/* It is asked for, maybe again. False, with a message: it cannot be shown. NULL: it can. */
+	bool (*open)(struct app *app, struct view *view);
+	/* It goes away. NULL: nothing to do. */
 	void (*close)(struct app *app, struct view *view);
 };
 
@@ -42,8 +55,7 @@ struct view {
 	bool made;
 	u64 n;	   /* the moment that they are of */
 	int field; /* enum vmcs_index that it is about, LINES_NO_FIELD */
-	u64 address;
-	u64 vmcs;
+	struct verb verb;
 };
 
 enum view_id {

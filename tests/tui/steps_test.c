@@ -17,14 +17,17 @@
  */
 #include <dirent.h>
 #include <locale.h>
+#include <poll.h>
 
+#include "cli/commands.h"
 #include "tests/test.h"
 #include "tests/tui/screen_tape.h"
 #include "tui/app.h"
 
-#define FOLDER	   "tests/tui"
-#define MAX_SCREEN 1000000
-#define MAX_LINE   1024
+#define FOLDER	     "tests/tui"
+#define MAX_SCREEN   1000000
+#define MAX_LINE     1024
+#define VERB_TIMEOUT 60000 /* milliseconds */
 
 /* A user in front of a screen. */
 struct session {
@@ -58,13 +61,20 @@ static char *read_file(const char *path, bool must)
 
 static void settle(struct session *session)
 {
-	/* What is drawn can ask for more. */
-	for (unsigned i = 0; i < 1000000; i++)
-		if (!app_work(session->app)) {
-			app_draw(session->app);
-			if (!app_work(session->app))
-				return;
-		}
+	/* What is drawn can ask for more, and verbs print when they like to. */
+	for (unsigned i = 0; i < 1000000; i++) {
+		struct pollfd fd = { .events = POLLIN };
+
+		if (app_work(session->app))
+			continue;
+		app_draw(session->app);
+		if (app_work(session->app))
+			continue;
+		fd.fd = app_fd(session->app);
+		if (fd.fd < 0)
+			return;
+		poll(&fd, 1, VERB_TIMEOUT);
+	}
 	fail_msg("%s: work in the background does not end", session->steps);
 }
 
@@ -73,6 +83,7 @@ static void send(struct session *session, const struct input_event *event)
 	if (!session->app) {
 		const struct app_options options = {
 			.path = QUERY_TAPE,
+			.program = "/proc/self/exe",
 			.notes = QUERY_TAPE ".notes",
 			.unicode = !session->ascii,
 		};
@@ -286,12 +297,33 @@ static void every_step_shows_the_expected_screen(void **state)
 	}
 }
 
-int main(void)
+/* The UI runs this program in the place of vmxtape. */
+static int run_verb(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(int argc, char **argv);
+	} verbs[] = {
+#define COMMAND(name, summary) { #name, cmd_##name },
+#include "cli/commands.def"
+#undef COMMAND
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(verbs[i].name, argv[1]))
+			return verbs[i].run(argc - 1, argv + 1);
+	printf("no verb '%s'\n", argv[1]);
+	return 2;
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_step_shows_the_expected_screen),
 	};
 
+	if (argc > 1)
+		return run_verb(argc, argv);
 	setlocale(LC_CTYPE, "C.UTF-8");
 	if (!getcwd(top, sizeof(top)))
 		return 1;
