@@ -2,6 +2,7 @@
 #
 #	make bench [TAPE=x.vxt]		over a tape of KVM, recorded if none is given (minutes)
 #	make bench-sim			over a simulated KVM (seconds)
+#	make bench-hv			what exits cost L1, and of what (a minute)
 #	make fuzz [STEPS=200000]	see tests/fuzz/driver.c; SAN=address,undefined is wise
 
 STEPS ?= 200000
@@ -21,9 +22,12 @@ $(fuzz-bin): $(O)/tests/fuzz/%: $(O)/host/tests/fuzz/%.o $(O)/host/tests/fuzz/dr
 $(O)/tests/golden/make_future: $(O)/host/tests/golden/make_future.o $(O)/libvmxtape.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
 
-.PHONY: bench bench-sim fuzz
+.PHONY: bench bench-sim fuzz bench-hv
 bench: all guests-kvm $(O)/tests/bench/bench_tape $(O)/.deps-run $(O)/.deps-bench
 	tests/bench/run $(O) $(if $(TAPE),--tape $(TAPE))
+
+bench-hv: all $(O)/.deps-run
+	tests/bench/hv_exits $(O)
 
 bench-sim: $(O)/tests/bench/bench_tape
 	$<

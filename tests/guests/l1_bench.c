@@ -2,45 +2,32 @@
  * tests/guests/l1_bench.c - what VMX instructions and exits of L2 cost, in ticks that L1 sees
  *
  * In Bochs a tick is an instruction. Figures are those of many repetitions, the least and the mean;
- * the cost of reading the clock is taken off.
+ * the cost of reading the clock is taken off. Each row leaves a mark with its name, by which
+ * tests/bench/hv_exits finds it on the tape.
+ *
+ *	bench: NAME: LEAST MEAN
  */
 #include "tests/guests/lib/guest_l2.h"
 #include "tests/guests/lib/guest_paging.h"
 
-enum { REPETITIONS = 1000 };
+#define REPETITIONS 1000
+#define WARM_UP	    10 /* what happens once is not counted */
+#define MANY	    64 /* VMCSs */
+#define CR4_PGE	    BIT(7)
+#define PAGE	    4096
+#define TOUCHED	    0x40000000ull /* where L2 touches pages that it never touched before */
+#define HOLE	    0x3ff00000ull /* a page that EPT12 does not map */
+#define BITMAP_MSR  0x174	  /* IA32_SYSENTER_CS, whose bit in the MSR bitmap changes */
 
 static struct l2 l2;
-static u64 eptp;
+static void *regions[MANY];
+static u8 *msr_bitmap;
+static u64 eptp, turn;
+
+/* --- instructions of L1 ----------------------------------------------------------------------- */
 
 static void do_nothing(void)
 {
-}
-
-static void do_vmread(void)
-{
-	u64 value = 0;
-
-	vmread(VMCS_GUEST_RIP, &value);
-}
-
-static void do_vmwrite(void)
-{
-	vmwrite(VMCS_TSC_OFFSET, 0);
-}
-
-static void do_vmptrld(void)
-{
-	vmptrld(physical(l2.region));
-}
-
-static void do_invept(void)
-{
-	invept(1, eptp, 0);
-}
-
-static void do_invvpid(void)
-{
-	invvpid(1, 1, 0);
 }
 
 static void do_cpuid(void)
@@ -53,10 +40,105 @@ static void do_rdmsr(void)
 	rdmsr(MSR_VMX_BASIC);
 }
 
-/* L2 executes CPUID for ever, L1 skips it. */
+static void do_mov_cr4(void)
+{
+	write_cr4(read_cr4() ^ CR4_PGE);
+}
+
+static void do_vmread(void)
+{
+	u64 value = 0;
+
+	vmread(VMCS_GUEST_RIP, &value);
+}
+
+static void do_vmread_memory(void)
+{
+	u64 value;
+
+	__asm__ volatile("vmread %1, %0" : "=m"(value) : "r"((u64)VMCS_GUEST_RIP) : "cc");
+}
+
+static void do_vmwrite(void)
+{
+	vmwrite(VMCS_TSC_OFFSET, 0);
+}
+
+static void do_vmwrite_memory(void)
+{
+	const u64 value = 0;
+
+	__asm__ volatile("vmwrite %0, %1" : : "m"(value), "r"((u64)VMCS_TSC_OFFSET) : "cc");
+}
+
+static void do_vmptrld(void)
+{
+	vmptrld(physical(l2.region));
+}
+
+static void do_vmptrld_two(void)
+{
+	vmptrld(physical(regions[turn++ % 2]));
+}
+
+static void do_vmptrld_many(void)
+{
+	vmptrld(physical(regions[turn++ % MANY]));
+}
+
+static void do_vmclear(void)
+{
+	vmclear(physical(regions[1]));
+}
+
+static void do_invept(void)
+{
+	invept(1, eptp, 0);
+}
+
+static void do_invvpid(void)
+{
+	invvpid(1, 1, 0);
+}
+
+static void do_toggle(void)
+{
+	guest_vmx_off();
+	guest_vmx_on();
+}
+
+/* --- rounds with L2 --------------------------------------------------------------------------- */
+
+static void code_cpuid(void)
+{
+	for (;;)
+		cpuid(0, 0);
+}
+
+static void code_hole(void)
+{
+	for (;;)
+		*(volatile u8 *)HOLE;
+}
+
+static void code_touch(void)
+{
+	for (u64 at = TOUCHED;; at += PAGE) {
+		*(volatile u8 *)at;
+		cpuid(0, 0);
+	}
+}
+
+/* L1 skips nothing: CPUID and the access to the hole are executed again and again. */
 static void do_round_trip(void)
 {
 	l2_enter(&l2);
+}
+
+static void do_skip(void)
+{
+	l2_enter(&l2);
+	l2_skip();
 }
 
 static void do_typical(void)
@@ -71,67 +153,153 @@ static void do_typical(void)
 	l2_enter(&l2);
 }
 
-static void code_cpuid(void)
+static void do_change_control(void)
 {
-	for (;;)
-		cpuid(0, 0);
+	vmwrite(VMCS_EXCEPTION_BITMAP, turn++ % 2 << 6);
+	l2_enter(&l2);
 }
 
-/* Returns the mean, so that it can be taken off others. */
-static u64 measure(const char *what, void (*step)(void), u64 clock)
+static void do_change_bitmap(void)
+{
+	msr_bitmap[BITMAP_MSR / 8] ^= 1u << BITMAP_MSR % 8;
+	l2_enter(&l2);
+}
+
+/* --- the rows --------------------------------------------------------------------------------- */
+
+static void make_regions(void)
+{
+	for (unsigned i = 0; i < MANY; i++) {
+		regions[i] = guest_region();
+		guest_vmcs_load(regions[i]);
+	}
+}
+
+static void make_plain(void)
+{
+	l2_create(&l2, code_cpuid, &(struct l2_options){ 0 });
+}
+
+static void make_ept(void (*code)(void))
+{
+	l2_create(&l2, code,
+		  &(struct l2_options){
+			  .secondary = SECONDARY_EPT | SECONDARY_VPID,
+			  .primary = PRIMARY_SECONDARY_CONTROLS | PRIMARY_MSR_BITMAPS,
+			  .eptp = eptp,
+			  .vpid = 1,
+		  });
+	msr_bitmap = (u8 *)(uintptr_t)guest_vmcs_read(VMCS_MSR_BITMAP);
+}
+
+static void make_cpuid(void)
+{
+	make_ept(code_cpuid);
+}
+
+static void make_hole(void)
+{
+	*guest_table_entry(eptp, HOLE) = 0;
+	make_ept(code_hole);
+}
+
+static void make_touch(void)
+{
+	make_ept(code_touch);
+}
+
+/* One VMRESUME has to succeed before another can fail. */
+static void make_bad(u32 field, u64 value)
+{
+	make_plain();
+	l2_enter(&l2);
+	guest_vmcs_write(field, value);
+}
+
+static void make_bad_controls(void)
+{
+	make_bad(VMCS_PIN_BASED_CONTROLS, 0);
+}
+
+static void make_bad_host(void)
+{
+	make_bad(VMCS_HOST_TR_SELECTOR, 0);
+}
+
+static void make_bad_guest(void)
+{
+	make_bad(VMCS_GUEST_RFLAGS, 0);
+}
+
+static const struct {
+	const char *name;
+	void (*prepare)(void);
+	void (*step)(void);
+} rows[] = {
+	{ "cpuid", do_nothing, do_cpuid },
+	{ "rdmsr vmx_basic", do_nothing, do_rdmsr },
+	{ "mov cr4.pge", do_nothing, do_mov_cr4 },
+	{ "vmread", make_plain, do_vmread },
+	{ "vmread to memory", make_plain, do_vmread_memory },
+	{ "vmwrite", make_plain, do_vmwrite },
+	{ "vmwrite from memory", make_plain, do_vmwrite_memory },
+	{ "vmptrld of the current", make_plain, do_vmptrld },
+	{ "vmptrld, 2 in turn", make_regions, do_vmptrld_two },
+	{ "vmptrld, 64 in turn", do_nothing, do_vmptrld_many },
+	{ "vmclear of another", do_nothing, do_vmclear },
+	{ "invept single", make_plain, do_invept },
+	{ "invvpid single", make_plain, do_invvpid },
+	{ "vmresume, cpuid", make_plain, do_round_trip },
+	{ "the same, typical handler", make_plain, do_typical },
+	{ "ept: vmresume, cpuid", make_cpuid, do_round_trip },
+	{ "ept: typical handler", make_cpuid, do_typical },
+	{ "ept: ept violation", make_hole, do_round_trip },
+	{ "ept: first touch, cpuid", make_touch, do_skip },
+	{ "ept: changed control", make_cpuid, do_change_control },
+	{ "ept: changed msr bitmap", make_cpuid, do_change_bitmap },
+	{ "entry fails: 7", make_bad_controls, do_round_trip },
+	{ "entry fails: 8", make_bad_host, do_round_trip },
+	{ "entry fails: 33", make_bad_guest, do_round_trip },
+	{ "vmxoff, vmxon", do_nothing, do_toggle },
+};
+
+/* Ticks of @step, the least; @mean is rounded down. */
+static u64 measure(void (*step)(void), u64 *mean)
 {
 	u64 least = ~0ull, sum = 0;
 
-	for (unsigned i = 0; i < REPETITIONS + 10; i++) {
+	for (unsigned i = 0; i < REPETITIONS + WARM_UP; i++) {
 		const u64 start = rdtsc();
 		u64 ticks;
 
 		step();
 		ticks = rdtsc() - start;
-		if (i < 10)
-			continue; /* what happens once */
+		if (i < WARM_UP)
+			continue;
 		least = MIN(least, ticks);
 		sum += ticks;
 	}
-	sum /= REPETITIONS;
-	if (what)
-		guest_print("%-28s %6lu min %6lu mean\n", what, least - clock, sum - clock);
-	return sum;
-}
-
-static void measure_l2(const char *round_trip, const char *typical,
-		       const struct l2_options *options, u64 clock)
-{
-	l2_create(&l2, code_cpuid, options);
-	measure(round_trip, do_round_trip, clock);
-	measure(typical, do_typical, clock);
+	*mean = sum / REPETITIONS;
+	return least;
 }
 
 void guest_main(void)
 {
-	struct l2_options options = { 0 };
-	u64 clock;
+	u64 clock, clock_mean;
 
 	guest_vmx_init();
 	guest_vmx_on();
 	eptp = guest_ept_tables();
-	clock = measure(NULL, do_nothing, 0);
-	measure("CPUID of L1", do_cpuid, clock);
-	measure("RDMSR IA32_VMX_BASIC", do_rdmsr, clock);
-	l2_create(&l2, code_cpuid, &options);
-	measure("VMREAD", do_vmread, clock);
-	measure("VMWRITE", do_vmwrite, clock);
-	measure("VMPTRLD of the current", do_vmptrld, clock);
-	measure("INVEPT single", do_invept, clock);
-	measure("INVVPID single", do_invvpid, clock);
-	measure_l2("VMRESUME to CPUID exit", "with a typical handler", &options, clock);
-	options = (struct l2_options){
-		.secondary = SECONDARY_EPT | SECONDARY_VPID,
-		.primary = PRIMARY_SECONDARY_CONTROLS | PRIMARY_MSR_BITMAPS,
-		.eptp = eptp,
-		.vpid = 1,
-	};
-	measure_l2("EPT, VPID: round trip", "EPT, VPID: typical", &options, clock);
+	clock = measure(do_nothing, &clock_mean);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		u64 least, mean;
+
+		rows[i].prepare();
+		guest_mark(rows[i].name);
+		least = measure(rows[i].step, &mean);
+		guest_mark("end");
+		guest_print("bench: %s: %lu %lu\n", rows[i].name, least - clock, mean - clock_mean);
+	}
 	guest_check(true, "measured");
 	guest_check_end();
 }
