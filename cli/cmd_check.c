@@ -101,7 +101,7 @@ static void print_summary(const struct check *check, unsigned shown)
 	const struct judge_counts *const judged = check_counts(check);
 	const u64 dropped = check_findings(check)->dropped;
 
-	out_format("%s%u finding%s; VMX instructions: %llu agree with the SDM, %llu do not, %llu "
+	out_format("%s%u finding%s; judged events: %llu agree with the SDM, %llu do not, %llu "
 		   "undecided\n",
 		   shown ? "\n" : "", shown, shown == 1 ? "" : "s",
 		   (unsigned long long)judged->agree, (unsigned long long)judged->diverge,

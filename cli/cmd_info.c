@@ -22,7 +22,7 @@ static struct {
 static const struct option options[] = {
 	{ "json", 'j', OPTION_FLAG, NULL, &opt.json, "a JSON object" },
 	{ "check", 0, OPTION_FLAG, NULL, &opt.check,
-	  "follow the whole tape and count the instructions\nthat agree with the SDM" },
+	  "follow the whole tape and count the events\nthat agree with the SDM" },
 };
 
 static const struct option_spec spec = {
@@ -165,11 +165,10 @@ static void print_all(const struct facts *facts)
 	print_text("hv options", boot->texts[TEXT_HV_OPTIONS]);
 	print_hidden(facts);
 	if (facts->check)
-		out_format(
-			"%-13s%llu VMX instructions, %llu do not, of %llu the tape does not tell\n",
-			"agree", (unsigned long long)facts->judged->agree,
-			(unsigned long long)facts->judged->diverge,
-			(unsigned long long)facts->judged->unknown);
+		out_format("%-13s%llu judged events, %llu do not, of %llu the tape does not tell\n",
+			   "agree", (unsigned long long)facts->judged->agree,
+			   (unsigned long long)facts->judged->diverge,
+			   (unsigned long long)facts->judged->unknown);
 }
 
 /* --- JSON ------------------------------------------------------------------------------------- */

@@ -10,11 +10,14 @@ host-src += replay/rule_region.c replay/rule_msr_list.c replay/rule_entry_state.
 	    replay/rule_pdpte.c replay/rule_exit_info.c replay/rule_vectoring.c replay/rule_nmi.c \
 	    replay/rule_ept.c replay/rule_vpid.c replay/rule_invept.c
 host-src += replay/rule_entry.c replay/rule_outcome.c
+host-src += replay/rule_exit.c
 host-src += replay/check_table.c replay/check_run.c replay/check_predicate.c replay/check_ask.c replay/check_control.c \
 	    replay/check_entry_control.c replay/check_register.c replay/check_host.c \
 	    replay/check_guest.c replay/check_segment.c replay/check_nonregister.c \
 	    replay/check_msrlist.c replay/cpu_facts.c replay/legal.c \
 	    replay/entry_outcome.c replay/insn_outcome.c replay/check_memo.c
+host-src += replay/exit_check.c replay/exit_entry.c replay/exit_info.c replay/exit_asked.c \
+	    replay/exit_state.c
 host-src += replay/symbols.c replay/symbols_load.c replay/symbols_elf.c replay/symbols_lines.c \
 	    replay/code_lines.c
 host-src += replay/stat.c

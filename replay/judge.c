@@ -50,12 +50,17 @@ static struct judge_cpu *cpu_of(struct judge *judge, u16 number)
 	return judge->cpus[number];
 }
 
-static void give(struct judge *judge, enum verdict verdict)
+static void count(struct judge *judge, enum verdict verdict)
 {
-	judge->now.verdict = (u8)verdict;
 	judge->counts.agree += verdict == VERDICT_AGREE;
 	judge->counts.diverge += verdict == VERDICT_DIVERGE;
 	judge->counts.unknown += verdict == VERDICT_UNKNOWN;
+}
+
+static void give(struct judge *judge, enum verdict verdict)
+{
+	judge->now.verdict = (u8)verdict;
+	count(judge, verdict);
 }
 
 static enum verdict verdict_of(enum legal_verdict verdict)
@@ -108,11 +113,8 @@ static void give_up(struct judge *judge, struct judge_cpu *cpu)
 
 /* An event of L2: the end of the entry before it. */
 static void end_entry(struct judge *judge, struct judge_cpu *cpu, const struct model *model,
-		      const struct trace_event *event)
+		      const struct trace_event *event, u64 vmcs)
 {
-	const u64 vmcs = event->kind == EV_L2_EXIT ? ((const struct ev_l2_exit *)event->col)->vmcs
-						   : ((const struct ev_l2_entry *)event->col)->vmcs;
-
 	if (!cpu->waits)
 		return;
 	if (!situation_observed_end(event, model_region(model, vmcs), &judge->now.observed)) {
@@ -121,6 +123,29 @@ static void end_entry(struct judge *judge, struct judge_cpu *cpu, const struct m
 	}
 	cpu->waits = false;
 	judge_entry(judge, cpu, model, event);
+}
+
+/* What an entry or exit of L2 does to the VMCS. */
+static void judge_l2(struct judge *judge, const struct model *model,
+		     const struct trace_event *event, u64 vmcs)
+{
+	struct judgement *const now = &judge->now;
+	enum exit_check_id failed = EXIT_CHECK_COUNT;
+
+	exit_situation_make(&now->exit, event, &model->shown, model_region(model, vmcs));
+	switch (exit_check_run_all(&now->exit, &failed)) {
+	case CHECK_FAIL:
+		now->exit_verdict = VERDICT_DIVERGE;
+		break;
+	case CHECK_UNKNOWN:
+		now->exit_verdict = VERDICT_UNKNOWN;
+		break;
+	default:
+		now->exit_verdict = VERDICT_AGREE;
+		break;
+	}
+	now->exit_check = (u16)failed;
+	count(judge, (enum verdict)now->exit_verdict);
 }
 
 /* --- Instructions ----------------------------------------------------------------------------- */
@@ -196,6 +221,12 @@ static void judge_insn(struct judge *judge, struct judge_cpu *cpu, const struct 
 
 /* --- Events ----------------------------------------------------------------------------------- */
 
+static u64 vmcs_of(const struct trace_event *event)
+{
+	return event->kind == EV_L2_EXIT ? ((const struct ev_l2_exit *)event->col)->vmcs
+					 : ((const struct ev_l2_entry *)event->col)->vmcs;
+}
+
 static void note_cpuid(struct judge_cpu *cpu, const struct trace_event *event)
 {
 	const struct ev_cpuid *const cpuid = (const struct ev_cpuid *)event->col;
@@ -240,6 +271,7 @@ const struct judgement *judge_event(struct judge *judge, struct model *model,
 	judge->now.kind = 0;
 	judge->now.aspect = JUDGED_OUTCOME;
 	judge->now.checks = NULL;
+	judge->now.exit_verdict = VERDICT_NONE;
 	if (event->cpu >= MODEL_MAX_CPUS)
 		return &judge->now;
 	cpu = cpu_of(judge, event->cpu);
@@ -251,7 +283,10 @@ const struct judgement *judge_event(struct judge *judge, struct model *model,
 		cpu->insn = model_place_of(event, n);
 		judge_insn(judge, cpu, model, event);
 	} else if (event->kind == EV_L2_ENTRY || event->kind == EV_L2_EXIT) {
-		end_entry(judge, cpu, model, event);
+		const u64 vmcs = vmcs_of(event);
+
+		end_entry(judge, cpu, model, event, vmcs);
+		judge_l2(judge, model, event, vmcs);
 	} else if (event->kind == EV_CPUID) {
 		note_cpuid(cpu, event);
 	} else if (event->kind == EV_GAP) {

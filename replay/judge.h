@@ -4,11 +4,13 @@
  * Judges each VMX instruction from the state that the model has before it, by
  * replay/insn_outcome.h; each VMLAUNCH and VMRESUME at the event that tells how it ended, by the
  * table of VM-entry checks, of which only those are judged again that look at something that
- * changed. Nothing but VERDICT_UNKNOWN rests on something unknown.
+ * changed; and each entry and exit of L2 by what it does to the VMCS, replay/exit_check.h. Nothing
+ * but VERDICT_UNKNOWN rests on something unknown.
  */
 #ifndef REPLAY_JUDGE_H
 #define REPLAY_JUDGE_H
 
+#include "replay/exit_check.h"
 #include "replay/situation.h"
 
 enum verdict {
@@ -36,6 +38,10 @@ struct judgement {
 	struct legal_set expected; /* what was legal */
 	struct situation situation;
 	const u8 *checks; /* of an entry: an enum check_verdict for each row; else NULL */
+
+	u8 exit_verdict; /* enum verdict, of an L2_ENTRY or L2_EXIT itself */
+	u16 exit_check;	 /* enum exit_check_id that fails, when VERDICT_DIVERGE */
+	struct exit_situation exit;
 };
 
 struct judge_counts {

@@ -7,9 +7,11 @@ static enum verdict verdict_of(const struct script *script)
 {
 	const struct judge_counts *const judged = check_counts(script->check);
 
-	if (judged->agree + judged->diverge + judged->unknown != 1)
+	if (!judged->agree && !judged->diverge && !judged->unknown)
 		return VERDICT_NONE;
-	return judged->agree ? VERDICT_AGREE : judged->diverge ? VERDICT_DIVERGE : VERDICT_UNKNOWN;
+	return judged->diverge	 ? VERDICT_DIVERGE
+	       : judged->unknown ? VERDICT_UNKNOWN
+				 : VERDICT_AGREE;
 }
 
 static void forget_verdicts(struct script *script)

@@ -62,7 +62,10 @@ static void what_an_entry_ends_with_is_compared_with_all_checks(void **state)
 			script_field(&script, rows[i].field, rows[i].value);
 		script_forget_counts(&script);
 		end(&script, rows[i].how);
-		assert_row(rows[i].name, counts->agree, rows[i].found == FINDING_COUNT);
+		/* What L2_ENTRY and L2_EXIT leave in the VMCS is judged apart. */
+		assert_row(rows[i].name, counts->agree,
+			   (rows[i].found == FINDING_COUNT) +
+				   (rows[i].how == RUNS || rows[i].how >= GUEST_STATE));
 		assert_row(rows[i].name, counts->diverge, rows[i].found != FINDING_COUNT);
 		assert_row(rows[i].name, counts->unknown, 0);
 		for (unsigned id = FINDING_ENTRY_TOO_LAX; id <= FINDING_ENTRY_ERROR_PRIORITY; id++)
@@ -131,7 +134,7 @@ static void the_next_entry_is_judged_by_what_changed(void **state)
 	FIELD12(&script, GUEST_RFLAGS, 2);
 	INSN(&script, VMRESUME, vmresume, .launched = 1);
 	script_enter(&script);
-	assert_int_equal(counts->agree, 2);
+	assert_int_equal(counts->agree, 4);
 	assert_int_equal(counts->diverge, 0);
 	script_free(&script);
 }
@@ -148,7 +151,7 @@ static void a_qualification_that_did_not_change_is_still_known(void **state)
 	end(&script, LINK);
 	INSN(&script, VMLAUNCH, vmlaunch, .launched = 0);
 	EXIT12(&script, FAILURE(EXIT_INVALID_GUEST_STATE), { ITEM_REG, 0 });
-	assert_int_equal(counts->agree, 2);
+	assert_int_equal(counts->agree, 4);
 	assert_int_equal(counts->diverge, 0);
 	script_free(&script);
 }

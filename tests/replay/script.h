@@ -178,7 +178,9 @@ static inline void script_l2(struct script *script, u64 reason)
 	const struct ev_l2_entry entry = { .vmcs = script->vmcs };
 	const struct ev_l2_exit exit = { .reason = reason, .vmcs = script->vmcs };
 
-	script_items(script, EV_L2_ENTRY, &entry, sizeof(entry), NULL, 0);
+	const struct trace_item launched = { .id = ITEM_LAUNCHED, .value = 1 };
+
+	script_items(script, EV_L2_ENTRY, &entry, sizeof(entry), &launched, 1);
 	script_items(script, EV_L2_EXIT, &exit, sizeof(exit), NULL, 0);
 }
 

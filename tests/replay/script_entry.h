@@ -76,7 +76,9 @@ static inline void script_enter(struct script *script)
 {
 	const struct ev_l2_entry entry = { .vmcs = SCRIPT_VMCS };
 
-	script_items(script, EV_L2_ENTRY, &entry, sizeof(entry), NULL, 0);
+	const struct trace_item launched = { .id = ITEM_LAUNCHED, .value = 1 };
+
+	script_items(script, EV_L2_ENTRY, &entry, sizeof(entry), &launched, 1);
 }
 
 #endif
