@@ -57,7 +57,7 @@ libzstd    = $(shell $(CC) -print-file-name=libzstd.a)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all check check-long check-static check-e2e bench demo install uninstall clean help deps
+.PHONY: all check check-long check-static check-e2e check-gdb bench demo install uninstall clean help deps
 
 all: $(O)/vmxtape $(O)/vmxtape-hv.elf $(O)/vmxtape-mark guests
 
@@ -132,9 +132,11 @@ step = @$(MAKE) --no-print-directory -j$(shell nproc)
 check: $(O)/.deps $(O)/.deps-run $(O)/.deps-test
 	$(step) O=$(O) CC=gcc all check-unit
 	$(step) O=$(O)/clang CC=clang all check-unit
-	$(step) O=$(O)/san CC=gcc SAN=address,undefined STEPS=100000 check-unit fuzz
+	$(step) O=$(O)/san CC=gcc SAN=address,undefined STEPS=100000 $(O)/san/vmxtape check-unit fuzz
 	$(step) O=$(O) CC=gcc check-static check-guests
 	$(step) O=$(O) CC=gcc check-e2e
+	$(step) O=$(O) CC=gcc check-gdb
+	tests/gdb/run -s $(O)/san/vmxtape $(O) '*_*'
 	@echo 'make check: everything passed'
 
 check-long: check $(O)/.deps-long
@@ -151,6 +153,10 @@ check-static: $(O)/.deps-test
 
 check-e2e: all guests-kvm $(O)/.deps-run $(O)/.deps-test
 	tests/e2e/run -j $(shell nproc) $(O)
+
+# gdb on tapes of small guests; what breaks the protocol is tried with sanitizers by `check`.
+check-gdb: all $(O)/.deps-run $(O)/.deps-test
+	tests/gdb/run -j $(shell nproc) $(O)
 
 demo: all $(O)/.deps-run
 	@scripts/demo $(O)
@@ -176,7 +182,7 @@ help:
 	@echo 'all         vmxtape, vmxtape-hv.elf and the guests (default)'
 	@echo 'demo        record the bundled VMware-like guest in Bochs and print what is wrong with it'
 	@echo 'check       every test that fits into 20 minutes; its parts are check-unit,'
-	@echo '            check-static, check-guests and check-e2e'
+	@echo '            check-static, check-guests, check-e2e and check-gdb'
 	@echo 'check-long  the long ones too: KVM twice, and all of this in a bare Debian'
 	@echo 'bench       figures: bytes, instructions and nanoseconds per event'
 	@echo 'install     to $$(DESTDIR)$$(prefix), uninstall takes it away'

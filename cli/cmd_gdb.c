@@ -105,12 +105,12 @@ static struct gdb_server *start(struct timeline *timeline,
 	return server;
 }
 
-static void serve(struct gdb_server *server)
+static void serve(struct gdb_server *server, int stop_fd)
 {
-	struct pollfd fds[GDB_SERVER_FDS];
+	struct pollfd fds[1 + GDB_SERVER_FDS] = { { .fd = stop_fd, .events = POLLIN } };
 
 	while (!stop_signals_came() && gdb_server_step(server))
-		poll(fds, gdb_server_fds(server, fds), -1);
+		poll(fds, 1 + gdb_server_fds(server, fds + 1), -1);
 }
 
 int cmd_gdb(int argc, char **argv)
@@ -122,6 +122,7 @@ int cmd_gdb(int argc, char **argv)
 							   .once = opt.once };
 	struct moment_args args;
 	struct timeline *timeline;
+	int stop_fd;
 
 	moment_args_sort(count, argv + 1, &args);
 	if (args.count > 1)
@@ -129,9 +130,9 @@ int cmd_gdb(int argc, char **argv)
 	if (opt.stdio && opt.listen)
 		die("give --stdio or --listen");
 	timeline = open_timeline(args.words[0], args.place);
-	stop_signals_catch(opt.stdio);
+	stop_fd = stop_signals_catch(opt.stdio);
 	owner.server = start(timeline, &server_options);
-	serve(owner.server);
+	serve(owner.server, stop_fd);
 	gdb_server_close(owner.server);
 	timeline_close(timeline);
 	return EXIT_CLEAN;

@@ -1,5 +1,5 @@
 /*
- * cli/stop_signals.h - SIGINT and SIGTERM as a question, for verbs that serve until they are told
+ * cli/stop_signals.h - SIGINT and SIGTERM as something to poll(), for verbs that serve until told
  * to stop
  *
  * Apart from what uses the tables of vmx/: <signal.h> has names of registers too.
@@ -10,10 +10,11 @@
 #include "base/base.h"
 
 /*
- * From here on these signals only make stop_signals_came() true, and interrupt poll(). With
- * @no_interrupt SIGINT does nothing. Writing to what nobody reads is an error, no signal.
+ * From here on these signals make stop_signals_came() true, and the file descriptor that is
+ * returned readable. With @no_interrupt SIGINT does nothing. Writing to what nobody reads is an
+ * error, no signal. Dies when there is no pipe.
  */
-void stop_signals_catch(bool no_interrupt);
+int stop_signals_catch(bool no_interrupt);
 bool stop_signals_came(void);
 
 #endif

@@ -180,7 +180,7 @@ void gdb_packet_current_thread(struct gdb_session *session, const struct gdb_arg
 {
 	(void)args;
 	gdb_packet_put_text(&session->out, "QC");
-	gdb_put_thread(session, session->ops->current(session->target));
+	gdb_put_thread(session, gdb_session_thread(session));
 }
 
 void gdb_packet_thread_alive(struct gdb_session *session, const struct gdb_args *args)
@@ -202,7 +202,7 @@ void gdb_packet_select_thread(struct gdb_session *session, const struct gdb_args
 	if (*args->rest == 'c')
 		session->resumed = thread;
 	else
-		session->general = thread.level ? thread : session->ops->current(session->target);
+		session->general = thread.level ? thread : gdb_session_thread(session);
 	gdb_packet_put_text(&session->out, "OK");
 }
 

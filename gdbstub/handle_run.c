@@ -116,7 +116,6 @@ static void put_reply(struct gdb_session *session, const struct plan *plan,
  */
 static void introduce(struct gdb_session *session, struct gdb_thread thread)
 {
-	static const char *const programs[] = { "/L1", "/L2" };
 	const size_t size = MIN(session->out.length - 1, sizeof(session->later) - 1);
 
 	memcpy(session->later, session->out.bytes + 1, size);
@@ -125,7 +124,7 @@ static void introduce(struct gdb_session *session, struct gdb_thread thread)
 	gdb_packet_begin(&session->out);
 	put_stop(session, SIGNAL_TRAP, thread);
 	gdb_packet_put_text(&session->out, "exec:");
-	gdb_packet_put_hex(&session->out, programs[thread.level - 1], 3);
+	gdb_packet_put_hex(&session->out, "/L2", 3);
 	gdb_packet_put_text(&session->out, ";");
 }
 
@@ -155,7 +154,7 @@ static void report(struct gdb_session *session, const struct plan *plan,
 void gdb_packet_why_stopped(struct gdb_session *session, const struct gdb_args *args)
 {
 	(void)args;
-	put_stop(session, SIGNAL_TRAP, session->ops->current(session->target));
+	put_stop(session, SIGNAL_TRAP, gdb_session_thread(session));
 }
 
 /* --- going on --------------------------------------------------------------------------------- */
@@ -225,7 +224,10 @@ static void go_on(struct gdb_session *session, const struct plan *plan)
 	if (session->arrived && !plan->step && plan->way == GDB_FORWARD)
 		stop.point = session->ops->here(session->target);
 	session->arrived = false;
-	if (stop.point < 0) {
+	/* gdb looks at L1, which waits for L2: the step leads to where L2 is. */
+	if (plan->step && plan->way == GDB_FORWARD && !gdb_session_shows(session, current.level)) {
+		stop.why = GDB_STOP_STEP;
+	} else if (stop.point < 0) {
 		if (plan->step || has_dead_point(session))
 			session->ops->step(session->target, cpu, plan->way, &stop);
 		else

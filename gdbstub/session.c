@@ -14,8 +14,8 @@ void gdb_session_start(struct gdb_session *session, const struct gdb_target_ops 
 	session->link = link;
 	session->owner = owner;
 	session->acks = true;
-	session->general = ops->current(target);
-	session->shown = (u8)(1u << (session->general.level - 1));
+	session->shown = 1;
+	session->general = gdb_session_thread(session);
 	gdb_packet_reader_init(&session->in);
 }
 
@@ -28,6 +28,15 @@ void gdb_session_stop(struct gdb_session *session)
 	free(session->threads);
 	memset(session->points, 0, sizeof(session->points));
 	session->xml = session->threads = NULL;
+}
+
+struct gdb_thread gdb_session_thread(const struct gdb_session *session)
+{
+	struct gdb_thread thread = session->ops->current(session->target);
+
+	if (!gdb_session_shows(session, thread.level))
+		thread.level = 1;
+	return thread;
 }
 
 static void send_out(struct gdb_session *session)

@@ -70,7 +70,7 @@ size_t gdb_session_feed(struct gdb_session *session, const u8 *bytes, size_t siz
 /*
  * Whether process @level is shown to gdb. gdb reads the description of the registers for the
  * process that it meets when it connects, and for one that executes a new program, but not for one
- * that is just there: so the other level comes into being where gdb first stops in it, by an exec.
+ * that is just there: so L2 comes into being where gdb first stops in it, by an exec.
  */
 static inline bool gdb_session_shows(const struct gdb_session *session, u8 level)
 {
@@ -78,6 +78,9 @@ static inline bool gdb_session_shows(const struct gdb_session *session, u8 level
 }
 
 /* --- for the handlers of packets (gdb_commands.c) --------------------------------------------- */
+
+/* The thread that gdb shall look at: that of the next event, as far as its process is shown. */
+struct gdb_thread gdb_session_thread(const struct gdb_session *session);
 
 /* Text for gdb's console. Only before anything was put into session->out, and while gdb waits. */
 void gdb_session_console(struct gdb_session *session, const char *text, size_t size);

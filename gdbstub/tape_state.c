@@ -157,11 +157,12 @@ static bool last_address(struct gdb_tape *tape, struct gdb_thread thread, u64 *v
 	return found;
 }
 
-static bool is_current(struct gdb_tape *tape, struct gdb_thread thread)
+/* Whether gdb stands at @thread: the next one, or L1, which it sees first, of that CPU. */
+static bool is_stood_at(struct gdb_tape *tape, struct gdb_thread thread)
 {
 	const struct gdb_thread current = gdb_tape_current(tape);
 
-	return current.level == thread.level && current.cpu == thread.cpu;
+	return current.cpu == thread.cpu && (current.level == thread.level || thread.level == 1);
 }
 
 bool gdb_tape_read_register(void *target, struct gdb_thread thread, unsigned number, u64 *value)
@@ -187,7 +188,7 @@ bool gdb_tape_read_register(void *target, struct gdb_thread thread, unsigned num
 		return true;
 	if (thread.level == 1 && l1_register(&view, number, value))
 		return true;
-	return number == GDB_REG_RIP && !view.event && is_current(tape, thread) &&
+	return number == GDB_REG_RIP && !view.event && is_stood_at(tape, thread) &&
 	       last_address(tape, thread, value);
 }
 

@@ -39,10 +39,22 @@ static bool has_flags(const struct gdb_reg_info *reg)
 	return false;
 }
 
+static const char *const kind_names[] = {
+#define KIND(NAME, title) #NAME,
+#define PART(...)
+#define LIST(NAME)
+#define CHOICE(value, text)
+#include "vmx/bits.def"
+#undef CHOICE
+#undef LIST
+#undef PART
+#undef KIND
+};
+
 /* A type is named by what it is made from: the kind of value, and its size. */
 static void type_name(const struct gdb_reg_info *reg, char *to, size_t size)
 {
-	snprintf(to, size, "kind%u_%u", reg->kind, reg->bits);
+	snprintf(to, size, "%s_%u", kind_names[reg->kind], reg->bits);
 }
 
 static void put_field(FILE *file, const struct vmx_part *part, unsigned bits)
@@ -57,7 +69,7 @@ static void put_field(FILE *file, const struct vmx_part *part, unsigned bits)
 static void put_types(FILE *file, enum gdb_feature feature)
 {
 	bool done[VMX_VALUE_KIND_COUNT][2] = { 0 };
-	char name[32];
+	char name[64];
 
 	for (unsigned i = 0; i < GDB_REG_COUNT; i++) {
 		const struct gdb_reg_info reg = gdb_reg_info(i);
@@ -79,7 +91,7 @@ static void put_types(FILE *file, enum gdb_feature feature)
 static void put_register(FILE *file, unsigned number)
 {
 	const struct gdb_reg_info reg = gdb_reg_info(number);
-	char type[32];
+	char type[64];
 
 	if (reg.type)
 		snprintf(type, sizeof(type), "%s", reg.type);

@@ -1,0 +1,27 @@
+# tape: l1_vmware_like ticks=3 exits=40
+# options: -S l1={elf}
+break guest_vmcs_write
+continue
+print $event
+backtrace 1
+continue
+delete
+monitor goto @130
+maintenance flush register-cache
+echo == next\n
+set $before = $event
+next
+print $event - $before
+echo == step\n
+set $before = $event
+step
+print $event - $before
+echo == until\n
+set $before = $event
+until
+print $event - $before
+echo == reverse\n
+monitor goto @50%
+maintenance flush register-cache
+break guest_vmcs_write
+reverse-continue
