@@ -44,23 +44,6 @@ static const struct option_spec spec = {
 	.count = ARRAY_SIZE(options),
 };
 
-/* The verbs that gdb's user asks for are programs of their own: they shall know the same names. */
-static void pass_symbols(void)
-{
-	const char *const usual = getenv("VMXTAPE_SYMBOLS");
-	char *all = strdup(usual ? usual : ""), *more;
-
-	for (size_t i = 0; all && i < tape_symbols.count; i++) {
-		if (asprintf(&more, "%s %s", all, tape_symbols.values[i]) < 0)
-			more = NULL;
-		free(all);
-		all = more;
-	}
-	if (!all || setenv("VMXTAPE_SYMBOLS", all, 1))
-		die("out of memory");
-	free(all);
-}
-
 static struct timeline *open_timeline(const char *path, const char *place)
 {
 	struct timeline *timeline;
@@ -75,7 +58,7 @@ static struct timeline *open_timeline(const char *path, const char *place)
 	if (status != ST_OK)
 		die("%s", error);
 	tape_arg_symbols(timeline_reader(timeline));
-	pass_symbols();
+	tape_arg_pass_symbols();
 	if (place) {
 		status = timeline_seek(timeline, moment_position(timeline_reader(timeline), place));
 		if (status != ST_OK)

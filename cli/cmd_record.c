@@ -20,12 +20,13 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/record_run.h"
+#include "cli/record_tui.h"
 
 #define HV_NAME	  "vmxtape-hv.elf"
 #define HV_MEMORY MIB(128) /* what hv, its ring and the firmware take besides L1's files */
 
 static struct {
-	bool bochs, console, quiet;
+	bool bochs, console, quiet, tui;
 	const char *kernel, *initrd, *append, *multiboot;
 	struct option_list modules;
 	const char *hv_options, *hv_image, *cpu_model;
@@ -68,6 +69,8 @@ static const struct option options[] = {
 	{ "until", 0, OPTION_TEXT, "TEXT", &opt.until, "stop when L1's console says TEXT" },
 	{ "timeout", 0, OPTION_NUMBER, "S", &opt.timeout, "stop after S seconds" },
 	{ "console", 0, OPTION_FLAG, NULL, &opt.console, "L1's console on stdout, live" },
+	{ "tui", 0, OPTION_FLAG, NULL, &opt.tui,
+	  "look at the tape while it grows; leaving ends the recording" },
 	{ "quiet", 'q', OPTION_FLAG, NULL, &opt.quiet, "no progress" },
 	{ "keep", 0, OPTION_TEXT, "DIR", &opt.keep,
 	  "keep the boot image, the logs and the console there" },
@@ -259,6 +262,14 @@ int cmd_record(int argc, char **argv)
 
 	if (options_parse(&spec, argc, argv))
 		die("'%s' is too much; 'vmxtape record --help' shows what goes where", argv[1]);
+	if (opt.tui) {
+		if (opt.console)
+			die("--console and --tui both want the terminal; 'C' shows the console "
+			    "there");
+		output_rotate(opt.output);
+		record_tui(opt.output);
+		opt.quiet = true;
+	}
 	work = output_work_folder(opt.keep);
 	image.hv = find_hv();
 	image.options = opt.hv_options;
@@ -282,7 +293,8 @@ int cmd_record(int argc, char **argv)
 		.console = opt.console,
 		.quiet = opt.quiet,
 	};
-	output_rotate(opt.output);
+	if (!opt.tui)
+		output_rotate(opt.output);
 	block_signals();
 	bochs_start(&setup, &run.bochs);
 	return record_run(&run);

@@ -1,5 +1,6 @@
 #include "cli/tape_arg.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,4 +82,20 @@ int tape_arg_close(struct reader *reader, int status)
 	reader_close(reader);
 	symbols_free(symbols);
 	return status;
+}
+
+void tape_arg_pass_symbols(void)
+{
+	const char *const usual = getenv("VMXTAPE_SYMBOLS");
+	char *all = strdup(usual ? usual : ""), *more;
+
+	for (size_t i = 0; all && i < tape_symbols.count; i++) {
+		if (asprintf(&more, "%s %s", all, tape_symbols.values[i]) < 0)
+			more = NULL;
+		free(all);
+		all = more;
+	}
+	if (!all || setenv("VMXTAPE_SYMBOLS", all, 1))
+		die("out of memory");
+	free(all);
 }

@@ -37,6 +37,9 @@ struct reader *tape_arg_open(int count, char **args, struct position_range *rang
 /* Gives a reader that was opened otherwise its symbols, as tape_arg_open() does. Once. */
 void tape_arg_symbols(struct reader *reader);
 
+/* Verbs that run as programs of their own know the same symbols from then on. */
+void tape_arg_pass_symbols(void);
+
 /*
  * The exit status after a tape was read: @status, but EXIT_DAMAGED after a message when damage was
  * met. Closes the reader.

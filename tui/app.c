@@ -9,6 +9,8 @@
 #include "replay/position.h"
 #include "tui/app_parts.h"
 
+#define NEAR 100000 /* events that the timeline steps over in no time */
+
 /* --- start and end ---------------------------------------------------------------------------- */
 
 static const struct view_ops *const view_ops[VIEW_COUNT] = {
@@ -43,7 +45,12 @@ static void read_config(struct app *app)
 	    config_read(&app->config, app->options.config, error, sizeof(error)) != ST_OK)
 		app_fail(app, "%s", error);
 	app->by = app->config.by_events ? SURVEY_BY_EVENTS : SURVEY_BY_TIME;
-	app->grid.unicode = app->options.unicode;
+	app_set_unicode(app, app->options.unicode);
+}
+
+void app_set_unicode(struct app *app, bool unicode)
+{
+	app->grid.unicode = unicode;
 	if (!strcmp(app->config.unicode, "yes"))
 		app->grid.unicode = true;
 	else if (!strcmp(app->config.unicode, "no"))
@@ -61,6 +68,11 @@ static enum status open_tape(struct app *app, char *error, size_t size)
 	app->look = timeline_reader(app->timeline);
 	app->schema = reader_names(app->look)->schema;
 	app->events = timeline_events(app->timeline);
+	if (app->options.hooks && app->options.hooks->symbols)
+		app->options.hooks->symbols(app->look);
+	app_follow_start(app);
+	if (!app->follows)
+		index_job_start(&app->index, path, app->events);
 	app->moves = timeline_moves(app->timeline);
 	app->survey = survey_new(path, error, size);
 	if (!app->survey)
@@ -69,7 +81,8 @@ static enum status open_tape(struct app *app, char *error, size_t size)
 	app->list.rows = rows_new(app->look);
 	app->find = find_new(app->look);
 	app->entries = rows_new(app->look);
-	if (app->texts && app->list.rows && app->find && app->entries)
+	if (app->texts && app->list.rows && app->find && app->entries &&
+	    rows_grow(app->list.rows, app->look, app->events, 0) == ST_OK)
 		return ST_OK;
 	snprintf(error, size, "'%s': %s", path, status_text(ST_NO_MEMORY));
 	return ST_NO_MEMORY;
@@ -108,6 +121,8 @@ struct app *app_new(const struct app_options *options, char *error, size_t size)
 		app_fail(app, "'%s' cannot be read: marks and notes are missing", options->notes);
 	app_go(app, first_event(app));
 	app->list.top = app->n;
+	if (app->options.gdb)
+		app_gdb_command(app, app->options.gdb);
 	return app;
 }
 
@@ -120,7 +135,8 @@ void app_free(struct app *app)
 			app->views[i].ops->close(app, &app->views[i]);
 		lines_free(&app->views[i].lines);
 	}
-	query_free(app->preview);
+	app_gdb_close(app);
+	child_stop(&app->index.child);
 	prompt_free(&app->prompt);
 	places_close(&app->places);
 	find_free(app->find);
@@ -128,6 +144,8 @@ void app_free(struct app *app)
 	rows_free(app->entries);
 	event_rows_free(app->texts);
 	survey_free(app->survey);
+	survey_free(app->survey_next);
+	reader_close(app->fresh);
 	timeline_close(app->timeline);
 	grid_free(&app->grid);
 	free(app);
@@ -170,14 +188,24 @@ void app_jump(struct app *app, u64 n)
 
 bool app_seek(struct app *app)
 {
+	const u64 at = timeline_tell(app->timeline);
+	const u64 far = app->n > at ? app->n - at : at - app->n;
 	enum status status = ST_OK;
 
-	if (timeline_tell(app->timeline) != app->n)
+	if (app->n >= timeline_events(app->timeline) && app_grow_timeline(app))
+		return app_seek(app);
+	if (app->n > timeline_events(app->timeline) ||
+	    (child_is_running(&app->index.child) && far > NEAR)) {
+		app->has_state = false;
+		return false;
+	}
+	if (at != app->n)
 		status = timeline_seek(app->timeline, app->n);
 	app->moves = timeline_moves(app->timeline);
 	if (status != ST_OK)
 		app_fail(app, "the state before this event: %s", status_text(status));
-	return status == ST_OK;
+	app->has_state = status == ST_OK;
+	return app->has_state;
 }
 
 const struct trace_event *app_event(struct app *app)
@@ -503,19 +531,49 @@ static bool find_slice(struct app *app)
 	return true;
 }
 
+/* The states of the whole tape are to be had when the index is there. */
+static bool index_slice(struct app *app)
+{
+	const unsigned before = app->index.percent;
+
+	if (!child_is_running(&app->index.child))
+		return false;
+	if (index_job_work(&app->index)) {
+		app->changed |= app->index.percent != before;
+		return false;
+	}
+	for (unsigned i = 1; i < VIEW_COUNT; i++)
+		app->views[i].stale = true;
+	app->changed = true;
+	return true;
+}
+
+static void survey_is_there(struct app *app)
+{
+	app->changed = true;
+	for (unsigned i = 1; i < VIEW_COUNT; i++)
+		app->views[i].stale = true;
+}
+
 static bool survey_slice(struct app *app)
 {
 	const bool was_done = app->survey->done;
 
+	if (was_done && app->survey_next) {
+		if (survey_work(app->survey_next, APP_SLICE))
+			return true;
+		survey_free(app->survey);
+		app->survey = app->survey_next;
+		app->survey_next = NULL;
+		survey_is_there(app);
+		return false;
+	}
 	if (survey_work(app->survey, APP_SLICE)) {
 		app->changed = true;
 		return true;
 	}
-	if (!was_done) {
-		app->changed = true;
-		for (unsigned i = 1; i < VIEW_COUNT; i++)
-			app->views[i].stale = true;
-	}
+	if (!was_done)
+		survey_is_there(app);
 	return false;
 }
 
@@ -523,13 +581,13 @@ bool app_work(struct app *app)
 {
 	struct view *const view = app->pane ? &app->views[app->pane] : NULL;
 
-	if (find_slice(app) || list_work(app))
+	if (app_gdb_work(app) || find_slice(app) || list_work(app) || index_slice(app))
 		return true;
 	if (view && view->ops->work && view->ops->work(app, view)) {
 		app->changed = true;
 		return true;
 	}
-	if (event_rows_work(app->texts, APP_SLICE)) {
+	if (!child_is_running(&app->index.child) && event_rows_work(app->texts, APP_SLICE)) {
 		app->changed = true;
 		return true;
 	}
@@ -546,11 +604,18 @@ bool app_is_over(const struct app *app)
 	return app->over;
 }
 
-int app_fd(const struct app *app)
+unsigned app_fds(const struct app *app, struct pollfd *fds)
 {
 	const struct view *const view = app->pane ? &app->views[app->pane] : NULL;
+	unsigned count = 0;
 
-	return view && child_is_running(&view->verb.child) ? view->verb.child.fd : -1;
+	if (view && child_is_running(&view->verb.child))
+		fds[count++] = (struct pollfd){ .fd = view->verb.child.fd, .events = POLLIN };
+	if (child_is_running(&app->index.child))
+		fds[count++] = (struct pollfd){ .fd = app->index.child.fd, .events = POLLIN };
+	if (app->gdb)
+		count += app->options.hooks->gdb_fds(app->gdb, fds + count);
+	return count;
 }
 
 enum app_wish app_take_wish(struct app *app)

@@ -49,11 +49,11 @@ static void losses(struct app *app, char *to, size_t size)
 	*to = 0;
 	if (info->lost)
 		snprintf(to, size, "%llu lost", (unsigned long long)info->lost);
-	else if (info->gaps)
+	else if (info->gaps && !app->follows)
 		snprintf(to, size, "%u gaps", info->gaps);
-	else if (reader_damage(app->look))
+	else if (reader_damage(app->look) && !app->follows)
 		snprintf(to, size, "damaged");
-	else if (!info->finished)
+	else if (!info->finished && !app->follows)
 		snprintf(to, size, "cut");
 }
 
@@ -77,7 +77,7 @@ static void time_text(struct app *app, char *to, size_t size)
 static void draw_top(struct app *app, const struct area *area)
 {
 	const char *const l1 = reader_boot(app->look, 0)->texts[TEXT_L1_NAME];
-	char position[32], time[32], lost[32], right[128];
+	char position[32], time[32], lost[32], gdb[64], right[128];
 	unsigned column, width;
 
 	draw_blank(area, 0, STYLE_BAR);
@@ -87,13 +87,19 @@ static void draw_top(struct app *app, const struct area *area)
 	app_position(app, app->n, position);
 	time_text(app, time, sizeof(time));
 	losses(app, lost, sizeof(lost));
+	app_gdb_text(app, gdb, sizeof(gdb));
 	snprintf(right, sizeof(right), "%s   %llu%% of %llu   %s ", position,
 		 app->events ? (unsigned long long)(100 * app->n / app->events) : 0,
 		 (unsigned long long)app->events, time);
-	width = draw_width(right) + (*lost ? draw_width(lost) + 4 : 0);
+	width = draw_width(right) + (*lost ? draw_width(lost) + 4 : 0) +
+		(*gdb ? draw_width(gdb) + 4 : 0) + (app->follows ? 8 : 0);
 	if (width >= area->columns)
 		return;
 	column = MAX(area->columns - width, MIN(column + 1, area->columns / 3));
+	if (app->follows)
+		column = draw_text(area, 0, column, STYLE_BAR_STRONG, "[live]") + 2;
+	if (*gdb)
+		column = draw_format(area, 0, column, STYLE_BAR_STRONG, "[%s]", gdb) + 2;
 	if (*lost)
 		column = draw_format(area, 0, column, STYLE_BAR_BAD, " %s ", lost) + 2;
 	draw_text(area, 0, column, STYLE_BAR, right);
@@ -159,6 +165,8 @@ static void activity(struct app *app, char *to, size_t size)
 			 rows_progress(app->find->rows));
 	else if (app->count)
 		snprintf(to, size, "%llu", (unsigned long long)app->count);
+	else if (child_is_running(&app->index.child))
+		snprintf(to, size, "making an index: %u%%", app->index.percent);
 	else if (!app->survey->done)
 		snprintf(to, size, "reading the tape: %u%%", survey_progress(app->survey));
 }

@@ -9,6 +9,7 @@
 #include "tui/config.h"
 #include "tui/event_row.h"
 #include "tui/find.h"
+#include "tui/index_job.h"
 #include "tui/list.h"
 #include "tui/places.h"
 #include "tui/prompt.h"
@@ -21,7 +22,10 @@
 struct app {
 	struct app_options options;
 	struct timeline *timeline; /* its cursor follows @n when a pane needs the state */
-	struct reader *look;	   /* timeline_reader() */
+	struct reader *look;	   /* timeline_reader(), or @fresh */
+	struct reader *fresh;	   /* of a tape that has grown; owned, NULL: it has not */
+	bool follows;		   /* it may grow */
+	u64 provisional;	   /* events from this on may get others before them */
 	const struct trace_schema *schema;
 	u64 events;
 	u64 n;	   /* the event under the cursor; == events: behind the last */
@@ -29,6 +33,10 @@ struct app {
 
 	struct grid grid;
 	struct config config;
+	struct index_job index; /* while it runs, states far away are not to be had */
+	bool has_state;		/* the timeline is at @n: else panes do without */
+	void *gdb;		/* the server, NULL: none */
+	bool gdb_connected;	/* as it was last */
 	struct event_rows *texts;
 	struct list list;
 	struct find *find;
@@ -36,6 +44,7 @@ struct app {
 	u64 entries_vmcs;
 	u16 entries_cpu;
 	struct survey *survey;
+	struct survey *survey_next; /* of the longer tape, until it is done; else NULL */
 	struct places places;
 	struct prompt prompt;
 
@@ -49,7 +58,6 @@ struct app {
 	u64 count;	       /* typed before a request, 0: none */
 	char search[FIND_MAX]; /* as the user typed it */
 	char filter[FIND_MAX];
-	struct query *preview; /* of the filter that is being typed */
 	char view_search[FIND_MAX];
 	char message[256];
 	bool message_bad;
@@ -72,7 +80,7 @@ void app_fail(struct app *app, const char *format, ...) printf_like(2, 3);
 void app_go(struct app *app, u64 n);
 void app_jump(struct app *app, u64 n);
 
-/* The timeline's cursor goes where the UI's is. False, with a message, when it cannot. */
+/* The timeline's cursor goes where the UI's is. False when it cannot, or not yet. */
 bool app_seek(struct app *app);
 
 /* The event under the cursor, NULL behind the last. Valid until app->look moves. */
@@ -98,6 +106,20 @@ struct view *app_active_view(struct app *app);
 
 /* The VMCS field that is asked about: of the line of the pane, or of the event. */
 int app_field(struct app *app);
+
+/* When the tape was opened: whether it grows. */
+void app_follow_start(struct app *app);
+/* Make the timeline know what the tape has grown by. False: it does already, or cannot. */
+bool app_grow_timeline(struct app *app);
+bool app_is_provisional(const struct app *app, u64 n);
+
+/* Serve gdb at @address ("": where it is usual), or end that ("off"). app_gdb.c */
+void app_gdb_command(struct app *app, const char *address);
+/* What gdb wants. False: nothing has happened. */
+bool app_gdb_work(struct app *app);
+void app_gdb_close(struct app *app);
+/* For the top bar, "" when there is no server. */
+void app_gdb_text(const struct app *app, char *to, size_t size);
 
 /* One of enum request. */
 void app_request(struct app *app, enum request request, u64 count);

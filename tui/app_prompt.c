@@ -117,6 +117,8 @@ static void command(struct app *app, const char *text)
 		app_request(app, (enum request)info->request, 0);
 	else if (!strcmp(word, "q"))
 		app->over = true;
+	else if (!strncmp(word, "gdb", 3) && (!word[3] || word[3] == ' '))
+		app_gdb_command(app, word + 3 + strspn(word + 3, " "));
 	else if (verb_run_line(app, &app->views[VIEW_OUTPUT], word))
 		app_open(app, VIEW_OUTPUT, true);
 }

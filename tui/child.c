@@ -7,19 +7,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void run(const char *program, char *const *args, int out)
+struct command {
+	const char *program;
+	char *const *args;
+};
+
+static void run_program(void *owner, int out)
 {
+	const struct command *const command = owner;
 	const int nothing = open("/dev/null", O_RDONLY);
 
 	dup2(nothing, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
 	dup2(out, STDERR_FILENO);
 	signal(SIGPIPE, SIG_DFL);
-	execv(program, args);
+	execv(command->program, command->args);
 	_exit(127);
 }
 
-bool child_start(struct child *child, const char *program, char *const *args)
+bool child_fork(struct child *child, void (*run)(void *owner, int fd), void *owner)
 {
 	int ends[2];
 
@@ -27,8 +33,12 @@ bool child_start(struct child *child, const char *program, char *const *args)
 	if (pipe2(ends, O_CLOEXEC))
 		return false;
 	child->pid = fork();
-	if (!child->pid)
-		run(program, args, ends[1]);
+	if (!child->pid) {
+		close(ends[0]);
+		signal(SIGPIPE, SIG_IGN);
+		run(owner, ends[1]);
+		_exit(0);
+	}
 	close(ends[1]);
 	if (child->pid < 0) {
 		close(ends[0]);
@@ -38,6 +48,13 @@ bool child_start(struct child *child, const char *program, char *const *args)
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	child->fd = ends[0];
 	return true;
+}
+
+bool child_start(struct child *child, const char *program, char *const *args)
+{
+	struct command command = { program, args };
+
+	return child_fork(child, run_program, &command);
 }
 
 /* Its output has ended, so it has, or does so soon. */

@@ -1,5 +1,5 @@
 /*
- * tui/child.h - a program whose output is read without waiting for it
+ * tui/child.h - another process whose output is read without waiting for it
  */
 #ifndef TUI_CHILD_H
 #define TUI_CHILD_H
@@ -16,6 +16,12 @@ struct child {
 
 /* Run @program with @args, ended with NULL, which begin with its name. False: it cannot be run. */
 bool child_start(struct child *child, const char *program, char *const *args);
+
+/*
+ * Likewise a copy of this process that runs @run and ends; @fd is what child_read() reads. Writing
+ * to it fails with EPIPE once the child was stopped.
+ */
+bool child_fork(struct child *child, void (*run)(void *owner, int fd), void *owner);
 
 /*
  * What there is to read, at most @size bytes: how many; 0: nothing now, or it has ended, which

@@ -125,6 +125,17 @@ const struct event_row *event_row_get(struct event_rows *rows, struct reader *re
 	return row;
 }
 
+void event_rows_grow(struct event_rows *rows, u64 same)
+{
+	for (unsigned i = 0; i < KEPT; i++)
+		if (rows->rows[i].n >= same)
+			rows->rows[i].made = false;
+	timeline_close(rows->states);
+	rows->states = NULL;
+	rows->no_states = false;
+	rows->want_count = 0;
+}
+
 static bool open_states(struct event_rows *rows)
 {
 	char error[256];

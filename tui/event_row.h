@@ -38,6 +38,9 @@ struct event_rows;
 struct event_rows *event_rows_new(const char *path);
 void event_rows_free(struct event_rows *rows);
 
+/* The tape has become longer, and events up to @same are as they were. */
+void event_rows_grow(struct event_rows *rows, u64 same);
+
 /* The row of event @n of @reader. Valid until as many others were asked for. */
 const struct event_row *event_row_get(struct event_rows *rows, struct reader *reader, u64 n);
 

@@ -104,6 +104,8 @@ static void draw_gutter(struct app *app, const struct area *area, unsigned at,
 			draw_char(area, at, 0, STYLE_MARK, (u32)mark);
 		else if (places_note_at(&app->places, row->n + i))
 			draw_glyph(area, at, 0, STYLE_MARK, GLYPH_NOTE);
+		if (app_is_provisional(app, row->n + i))
+			draw_char(area, at, 1, STYLE_LABEL, '?');
 		if (survey_is_evidence(app->survey, row->n + i))
 			draw_glyph(area, at, 1, STYLE_WARNING, GLYPH_FINDING);
 	}

@@ -39,7 +39,7 @@ struct rows *rows_new(struct reader *reader)
 	if (!rows)
 		return NULL;
 	rows->folding = true;
-	if (rows_set_reader(rows, reader) == ST_OK)
+	if (rows_grow(rows, reader, reader_info(reader)->events, 0) == ST_OK)
 		return rows;
 	free(rows);
 	return NULL;
@@ -59,16 +59,17 @@ static void forget(struct rows *rows, u64 from)
 {
 	for (u64 i = from; i < rows->chunks; i++)
 		rows->counts[i] = UNKNOWN;
-	rows->known = MIN(rows->known, from);
+	rows->known = 0;
+	for (u64 i = 0; i < from; i++)
+		rows->known += rows->counts[i] != UNKNOWN;
 	for (unsigned i = 0; i < CACHED; i++)
 		if (rows->cache[i].chunk >= from)
 			rows->cache[i].used = 0;
 	rows->pending = false;
 }
 
-enum status rows_set_reader(struct rows *rows, struct reader *reader)
+enum status rows_grow(struct rows *rows, struct reader *reader, u64 events, u64 same)
 {
-	const u64 events = reader_info(reader)->events;
 	const u64 chunks = (events + ROWS_CHUNK - 1) / ROWS_CHUNK;
 	u16 *const counts = realloc(rows->counts, MAX(chunks, 1ull) * sizeof(*counts));
 
@@ -78,8 +79,7 @@ enum status rows_set_reader(struct rows *rows, struct reader *reader)
 	rows->counts = counts;
 	rows->events = events;
 	rows->chunks = chunks;
-	rows->known = 0;
-	forget(rows, 0);
+	forget(rows, MIN(same, events) / ROWS_CHUNK);
 	return ST_OK;
 }
 

@@ -30,8 +30,11 @@ struct rows;
 struct rows *rows_new(struct reader *reader);
 void rows_free(struct rows *rows);
 
-/* The tape is another, or longer, now. ST_NO_MEMORY. */
-enum status rows_set_reader(struct rows *rows, struct reader *reader);
+/*
+ * The tape has @events events now: @reader is of it, and those before @same are as they were.
+ * ST_NO_MEMORY.
+ */
+enum status rows_grow(struct rows *rows, struct reader *reader, u64 events, u64 same);
 
 /* Owns @query from then on, which may be NULL: every event. */
 void rows_set_query(struct rows *rows, struct query *query);

@@ -343,7 +343,7 @@ void terminal_spoil(struct terminal *terminal)
 void terminal_suspend(struct terminal *terminal)
 {
 	endwin();
-	kill(0, SIGTSTP);
+	raise(SIGTSTP);
 	terminal->spoiled = true;
 	refresh();
 }
@@ -427,21 +427,23 @@ bool terminal_read(struct terminal *terminal, struct input_event *event)
 	}
 }
 
-bool terminal_wait(struct terminal *terminal, int fd, int milliseconds)
+bool terminal_wait(struct terminal *terminal, const struct pollfd *fds, unsigned count,
+		   int milliseconds)
 {
-	struct pollfd fds[] = {
+	struct pollfd all[2 + TERMINAL_FDS] = {
 		{ .fd = STDIN_FILENO, .events = POLLIN },
 		{ .fd = terminal_signals.pipe[0], .events = POLLIN },
-		{ .fd = fd, .events = POLLIN },
 	};
 	char bytes[64];
 
 	(void)terminal;
-	poll(fds, fd < 0 ? 2 : 3, milliseconds);
+	count = MIN(count, (unsigned)TERMINAL_FDS);
+	memcpy(all + 2, fds, count * sizeof(*fds));
+	poll(all, 2 + count, milliseconds);
 	while (read(terminal_signals.pipe[0], bytes, sizeof(bytes)) > 0)
 		;
 	/* The terminal has gone. */
-	if (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
+	if (all[0].revents & (POLLHUP | POLLERR | POLLNVAL))
 		terminal_signals.end = 1;
 	return !terminal_signals.end;
 }

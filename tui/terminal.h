@@ -36,10 +36,13 @@ void terminal_spoil(struct terminal *terminal);
 bool terminal_read(struct terminal *terminal, struct input_event *event);
 
 /*
- * Wait for a key, a signal, or something to read at @fd (-1: none), at most @milliseconds (-1: for
- * ever). False when the program was asked to end.
+ * Wait for a key, a signal, or one of @count @fds (at most TERMINAL_FDS), at most @milliseconds
+ * (-1: for ever). False when the program was asked to end.
  */
-bool terminal_wait(struct terminal *terminal, int fd, int milliseconds);
+#define TERMINAL_FDS 8
+struct pollfd;
+bool terminal_wait(struct terminal *terminal, const struct pollfd *fds, unsigned count,
+		   int milliseconds);
 
 /* Back to the shell until it continues this program. */
 void terminal_suspend(struct terminal *terminal);

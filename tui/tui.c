@@ -1,7 +1,10 @@
 #include "tui/tui.h"
 
 #include "tui/app_parts.h"
+#include "tui/clock.h"
 #include "tui/terminal.h"
+
+#define FOLLOW_EVERY 250 /* milliseconds between two looks at a tape that grows */
 
 static void tell_size(struct app *app, const struct terminal *terminal)
 {
@@ -32,35 +35,43 @@ static void grant_wish(struct app *app, struct terminal *terminal)
 /* Keys come first, then the screen, then what goes on behind it. */
 static void loop(struct app *app, struct terminal *terminal)
 {
+	struct pollfd fds[APP_FDS];
 	struct input_event event;
-	bool busy = true, awake = true;
+	u64 looked = 0;
+	bool busy, awake = true, follows = true;
 
-	while (awake && !app_is_over(app)) {
+	while (awake) {
 		while (!app_is_over(app) && terminal_read(terminal, &event))
 			app_input(app, &event);
+		if (app_is_over(app))
+			break;
 		tell_size(app, terminal);
 		grant_wish(app, terminal);
 		if (app_changed(app))
 			terminal_show(terminal, app_draw(app));
-		busy = app_work(app);
-		awake = terminal_wait(terminal, app_fd(app), busy || app_changed(app) ? 0 : -1);
+		if (follows && clock_microseconds() - looked >= 1000 * FOLLOW_EVERY) {
+			follows = app_follow(app);
+			looked = clock_microseconds();
+		}
+		busy = app_work(app) || app_changed(app);
+		awake = terminal_wait(terminal, fds, app_fds(app, fds),
+				      busy	? 0
+				      : follows ? FOLLOW_EVERY
+						: -1);
 	}
 }
 
-bool tui_run(struct app_options *options, char *error, size_t size)
+bool tui_run(const struct app_options *options, char *error, size_t size)
 {
-	struct terminal *const terminal = terminal_open(error, size);
-	struct app *app;
+	struct app *const app = app_new(options, error, size);
+	struct terminal *const terminal = app ? terminal_open(error, size) : NULL;
 
-	if (!terminal)
-		return false;
-	options->unicode = terminal_has_unicode(terminal);
-	app = app_new(options, error, size);
-	if (app) {
+	if (terminal) {
+		app_set_unicode(app, terminal_has_unicode(terminal));
 		terminal_set(terminal, app_theme(app), app->config.mouse);
 		loop(app, terminal);
 	}
 	terminal_close(terminal);
 	app_free(app);
-	return app;
+	return terminal;
 }

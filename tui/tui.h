@@ -8,8 +8,8 @@
 
 /*
  * Runs until the user leaves. False, and a line in @error, when the tape or the terminal cannot be
- * used. @options->unicode is overwritten by what the terminal can.
+ * used.
  */
-bool tui_run(struct app_options *options, char *error, size_t size);
+bool tui_run(const struct app_options *options, char *error, size_t size);
 
 #endif

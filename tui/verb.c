@@ -84,8 +84,8 @@ bool verb_run_line(struct app *app, struct view *view, const char *line)
 		app_fail(app, count ? "these are too many words" : "which verb? 'help' lists them");
 		return false;
 	}
-	if (!strcmp(args[0], "tui") || !strcmp(args[0], "gdb")) {
-		app_fail(app, "'%s' needs the terminal for itself", args[0]);
+	if (!strcmp(args[0], "tui")) {
+		app_fail(app, "this is it");
 		return false;
 	}
 	app_position(app, app->n, position);

@@ -19,10 +19,14 @@ void view_refresh(struct app *app, struct view *view)
 	if (!view->ops->make ||
 	    (view->made && !view->stale && (!view->ops->moment || view->n == app->n)))
 		return;
-	if (view->ops->moment && !app_seek(app))
-		return;
 	lines_clear(&view->lines);
-	view->ops->make(app, view);
+	if (!view->ops->moment || app_seek(app) || view->ops->stateless) {
+		view->ops->make(app, view);
+	} else {
+		lines_add(&view->lines);
+		lines_put(&view->lines, STYLE_LABEL,
+			  "the state here is known when the tape has an index");
+	}
 	if (view->lines.no_memory) {
 		view->lines.no_memory = false;
 		lines_add(&view->lines);

@@ -29,6 +29,8 @@ struct view_ops {
 	void (*title)(struct app *app, const struct view *view, char *to, size_t size);
 	/* The lines are of the moment, and made anew when the cursor moves. */
 	bool moment;
+	/* Such lines can be made, poorer ones, where app->has_state is false. */
+	bool stateless;
 	/* Its lines are long: it stands below the list even where both would fit side by side. */
 	bool wide;
 	/* A request that shared code does not know; false: not done. NULL: none. */

@@ -432,8 +432,8 @@ static void make(struct app *app, struct view *view)
 	struct detail detail = {
 		.app = app,
 		.lines = &view->lines,
-		.event = timeline_event(app->timeline),
-		.model = timeline_model(app->timeline),
+		.event = app->has_state ? timeline_event(app->timeline) : app_event(app),
+		.model = app->has_state ? timeline_model(app->timeline) : NULL,
 		.columns = view->columns,
 	};
 	const bool insn = detail.event && is_insn(detail.event->kind);
@@ -450,7 +450,8 @@ static void make(struct app *app, struct view *view)
 		return;
 	}
 	vmcs = event_vmcs(detail.event);
-	detail.region = vmcs == MODEL_NO_POINTER ? NULL : model_region(detail.model, vmcs);
+	if (detail.model && vmcs != MODEL_NO_POINTER)
+		detail.region = model_region(detail.model, vmcs);
 	put_head(&detail);
 	put_findings(&detail);
 	put_note(&detail);
@@ -478,4 +479,6 @@ static void title(struct app *app, const struct view *view, char *to, size_t siz
 	snprintf(to, size, "%s", position);
 }
 
-const struct view_ops view_detail_ops = { .make = make, .title = title, .moment = true };
+const struct view_ops view_detail_ops = {
+	.make = make, .title = title, .moment = true, .stateless = true
+};

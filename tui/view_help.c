@@ -53,7 +53,11 @@ static void make(struct app *app, struct view *view)
 	lines_title(&view->lines, "signs");
 	lines_add(&view->lines);
 	lines_put(&view->lines, STYLE_PLAIN,
-		  "  In the list: a letter is a mark, then whether a finding rests on the event.");
+		  "  In the list: a letter is a mark; then whether a finding rests on the event, "
+		  "or '?':");
+	lines_add(&view->lines);
+	lines_put(&view->lines, STYLE_PLAIN,
+		  "  others can still come before it, since the tape is being recorded.");
 	lines_add(&view->lines);
 	lines_put(&view->lines, STYLE_PLAIN,
 		  "  In the overview: a lane for each CPU and level, higher where more happens; "

@@ -120,6 +120,38 @@ static inline void screen_tape_long(void)
 	query_tape_end(&tape);
 }
 
+/* A tape while it is recorded: @rounds of it, and its end when it is @whole. */
+static inline void screen_tape_part(unsigned rounds, bool whole)
+{
+	struct query_tape tape = query_tape_start();
+
+	query_tape_vmcs(&tape);
+	screen_tape_good_vmcs(&tape);
+	screen_tape_rounds(&tape, rounds);
+	if (whole) {
+		query_tape_end(&tape);
+		return;
+	}
+	query_tape_block(&tape);
+	assert_int_equal(tape_close(tape.writer), ST_OK);
+	free(tape.encoder);
+}
+
+static inline void screen_tape_live(void)
+{
+	screen_tape_part(2, false);
+}
+
+static inline void screen_tape_grown(void)
+{
+	screen_tape_part(5, false);
+}
+
+static inline void screen_tape_finished(void)
+{
+	screen_tape_part(6, true);
+}
+
 /* The tape called @name in the current folder; false when there is none of that name. */
 static inline bool screen_tape_make(const char *name)
 {
@@ -127,9 +159,9 @@ static inline bool screen_tape_make(const char *name)
 		const char *name;
 		void (*make)(void);
 	} tapes[] = {
-		{ "dialogue", screen_tape_dialogue },
-		{ "empty", screen_tape_empty },
-		{ "long", screen_tape_long },
+		{ "dialogue", screen_tape_dialogue }, { "empty", screen_tape_empty },
+		{ "long", screen_tape_long },	      { "live", screen_tape_live },
+		{ "grown", screen_tape_grown },	      { "finished", screen_tape_finished },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tapes); i++)

@@ -10,6 +10,8 @@
  *	keys KEY...		keys, as bindings name them
  *	type TEXT		the characters of TEXT
  *	click ROW COLUMN	with the mouse; wheel-up and wheel-down likewise
+ *	follow			the tape is being recorded
+ *	grow NAME		it has become that tape
  *	screen			what is seen now
  *	# comment
  *
@@ -19,9 +21,9 @@
 #include <locale.h>
 #include <poll.h>
 
-#include "cli/commands.h"
 #include "tests/test.h"
 #include "tests/tui/screen_tape.h"
+#include "tests/tui/verb_program.h"
 #include "tui/app.h"
 
 #define FOLDER	     "tests/tui"
@@ -37,6 +39,7 @@ struct session {
 	size_t size;
 	unsigned rows, columns;
 	bool ascii;
+	bool follow;
 	bool tape;
 	char keys[MAX_LINE]; /* since the last screen */
 };
@@ -63,17 +66,18 @@ static void settle(struct session *session)
 {
 	/* What is drawn can ask for more, and verbs print when they like to. */
 	for (unsigned i = 0; i < 1000000; i++) {
-		struct pollfd fd = { .events = POLLIN };
+		struct pollfd fds[APP_FDS];
+		unsigned count;
 
 		if (app_work(session->app))
 			continue;
 		app_draw(session->app);
 		if (app_work(session->app))
 			continue;
-		fd.fd = app_fd(session->app);
-		if (fd.fd < 0)
+		count = app_fds(session->app, fds);
+		if (!count)
 			return;
-		poll(&fd, 1, VERB_TIMEOUT);
+		poll(fds, count, VERB_TIMEOUT);
 	}
 	fail_msg("%s: work in the background does not end", session->steps);
 }
@@ -83,9 +87,10 @@ static void send(struct session *session, const struct input_event *event)
 	if (!session->app) {
 		const struct app_options options = {
 			.path = QUERY_TAPE,
-			.program = "/proc/self/exe",
+			.program = VERB_PROGRAM,
 			.notes = QUERY_TAPE ".notes",
 			.unicode = !session->ascii,
+			.follow = session->follow,
 		};
 		char error[512] = "";
 
@@ -169,13 +174,21 @@ static void mouse(struct session *session, u32 key, const char *text)
 	send(session, &event);
 }
 
+static void grow(struct session *session, const char *name)
+{
+	assert_true(screen_tape_make(name));
+	app_follow(session->app);
+	settle(session);
+}
+
 static void do_step(struct session *session, char *line)
 {
 	char *const rest = line + strcspn(line, " ") + (line[strcspn(line, " ")] == ' ');
 
 	if (!*line || *line == '#')
 		return;
-	if (strncmp(line, "screen", 6) && strncmp(line, "tape", 4) && strcmp(line, "ascii"))
+	if (strncmp(line, "screen", 6) && strncmp(line, "tape", 4) && strcmp(line, "ascii") &&
+	    strcmp(line, "follow"))
 		snprintf(session->keys + strlen(session->keys),
 			 sizeof(session->keys) - strlen(session->keys), " | %s", line);
 	if (!strncmp(line, "tape ", 5))
@@ -184,6 +197,10 @@ static void do_step(struct session *session, char *line)
 		set_size(session, rest);
 	else if (!strcmp(line, "ascii"))
 		session->ascii = true;
+	else if (!strcmp(line, "follow"))
+		session->follow = true;
+	else if (!strncmp(line, "grow ", 5))
+		grow(session, rest);
 	else if (!strncmp(line, "keys ", 5))
 		send_keys(session, rest);
 	else if (!strncmp(line, "type ", 5))
@@ -297,25 +314,6 @@ static void every_step_shows_the_expected_screen(void **state)
 	}
 }
 
-/* The UI runs this program in the place of vmxtape. */
-static int run_verb(int argc, char **argv)
-{
-	static const struct {
-		const char *name;
-		int (*run)(int argc, char **argv);
-	} verbs[] = {
-#define COMMAND(name, summary) { #name, cmd_##name },
-#include "cli/commands.def"
-#undef COMMAND
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		if (!strcmp(verbs[i].name, argv[1]))
-			return verbs[i].run(argc - 1, argv + 1);
-	printf("no verb '%s'\n", argv[1]);
-	return 2;
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,7 +321,7 @@ int main(int argc, char **argv)
 	};
 
 	if (argc > 1)
-		return run_verb(argc, argv);
+		return verb_program(argc, argv);
 	setlocale(LC_CTYPE, "C.UTF-8");
 	if (!getcwd(top, sizeof(top)))
 		return 1;
