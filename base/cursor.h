@@ -80,10 +80,22 @@ static inline u64 cursor_varint(struct cursor *cursor)
 /* Writes @value as LEB128 at @to, which has room for ten bytes, and returns the byte after it. */
 static inline u8 *varint_put(u8 *to, u64 value)
 {
-	for (; value >= 0x80; value >>= 7)
+	if (value < 0x80) {
+		*to = (u8)value;
+		return to + 1;
+	}
+	if (value < 0x4000) {
+		to[0] = (u8)value | 0x80;
+		to[1] = (u8)(value >> 7);
+		return to + 2;
+	}
+	to[0] = (u8)value | 0x80;
+	to[1] = (u8)(value >> 7) | 0x80;
+	to += 2;
+	for (value >>= 14; value >= 0x80; value >>= 7)
 		*to++ = (u8)value | 0x80;
-	*to++ = (u8)value;
-	return to;
+	*to = (u8)value;
+	return to + 1;
 }
 
 /* Small numbers of either sign become small numbers: 0, -1, 1, -2 ... -> 0, 1, 2, 3 ... */

@@ -133,29 +133,29 @@ static u32 add_saturated(u32 a, u32 b)
 /* Moves the open block to @sealed. */
 static void seal_to(struct rec *rec, struct sealed *sealed)
 {
-	const struct trace_encoder_state *const state = trace_encoder_state(rec->encoder);
+	const struct trace_encoder_state state = trace_encoder_state(rec->encoder);
 
 	sealed->state = SEALED_RAW;
 	sealed->block = (struct block){
 		.number = rec->number,
 		.first_seq = rec->block_seq,
-		.first_tsc = state->first_tsc,
-		.last_tsc = state->last_tsc,
-		.events = state->events,
-		.counted = state->counted,
+		.first_tsc = state.first_tsc,
+		.last_tsc = state.last_tsc,
+		.events = state.events,
+		.counted = state.counted,
 		.dropped = rec->dropped,
 		.schema_id = trace_schema_builtin()->id,
 		.raw_size = (u32)trace_encoder_finish(rec->encoder, sealed->raw),
 		.codec = BLOCK_RAW,
-		.kinds = state->kinds,
-		.last_order = state->last_order,
+		.kinds = state.kinds,
+		.last_order = state.last_order,
 	};
 	rec->dropped = 0;
 }
 
 static void seal(struct rec *rec)
 {
-	const u32 events = trace_encoder_state(rec->encoder)->events;
+	const u32 events = trace_encoder_state(rec->encoder).events;
 
 	rec->open = false;
 	if (!events)
@@ -225,7 +225,7 @@ static void open(struct rec *rec)
 	rec->in_key_frames = true;
 	rec->ops->key_frames(rec->owner, rec, rec->number);
 	rec->in_key_frames = false;
-	rec->key_frames = trace_encoder_state(rec->encoder)->events;
+	rec->key_frames = trace_encoder_state(rec->encoder).events;
 }
 
 static enum status append(struct rec *rec, const struct trace_event *event)
@@ -263,7 +263,7 @@ void rec_reserve(struct rec *rec, u32 bytes)
 
 void rec_seal(struct rec *rec)
 {
-	if (!rec->open || trace_encoder_state(rec->encoder)->events == rec->key_frames)
+	if (!rec->open || trace_encoder_state(rec->encoder).events == rec->key_frames)
 		return;
 	seal(rec);
 	open(rec);
@@ -292,7 +292,7 @@ static void forget_key_frames(struct rec *rec)
 
 void rec_flush(struct rec *rec)
 {
-	if (rec->open && trace_encoder_state(rec->encoder)->events > rec->key_frames)
+	if (rec->open && trace_encoder_state(rec->encoder).events > rec->key_frames)
 		seal(rec);
 	else if (rec->open)
 		forget_key_frames(rec);

@@ -52,7 +52,7 @@ struct trace_encoder_state {
 	u64 last_order; /* largest number of the hand-over counter, 0: none */
 };
 
-const struct trace_encoder_state *trace_encoder_state(const struct trace_encoder *encoder);
+struct trace_encoder_state trace_encoder_state(const struct trace_encoder *encoder);
 
 /* Write the payload of the block to @to (CODEC_MAX_RAW bytes) and return its length. */
 size_t trace_encoder_finish(const struct trace_encoder *encoder, u8 *to);

@@ -5,10 +5,34 @@ size_t trace_encoder_size(void)
 	return sizeof(struct trace_encoder);
 }
 
-static struct plan make_plan(const struct trace_schema *schema, const struct trace_kind_info *kind)
+/* How an event of @kind is gone about where nothing misses. */
+static enum path path_of_kind(const struct trace_kind_info *kind, const struct plan *plan)
 {
+	const unsigned extra = kind->flags & (KIND_ITEMS | KIND_BYTES | KIND_RIP_FIELD);
+
+	if (plan->vmcs_column == SCHEMA_NONE || kind->order_column != SCHEMA_NONE ||
+	    kind->key_cell != SCHEMA_NONE || !plan->counted)
+		return PATH_OTHER;
+	if (kind->key == KEY_COL0)
+		return extra == (KIND_ITEMS | KIND_RIP_FIELD) && plan->vmcs_column == 1 &&
+				       kind->value_column == SCHEMA_NONE
+			       ? PATH_ITEMS
+			       : PATH_OTHER;
+	if (!extra && kind->column_count == INSN_COLUMN_COUNT + 1 &&
+	    kind->value_column == SCHEMA_NONE)
+		return PATH_PLAIN;
+	if (!extra && kind->column_count == FIELD_TAIL_VALUE + 1 &&
+	    kind->value_column == FIELD_TAIL_VALUE && kind->field_column == FIELD_TAIL_VALUE - 1)
+		return PATH_SAME;
+	return PATH_OTHER;
+}
+
+static struct plan make_plan(const struct trace_encoder *encoder,
+			     const struct trace_kind_info *kind)
+{
+	const struct trace_schema *const schema = encoder->schema;
 	struct plan plan = {
-		.columns = kind->columns,
+		.streams = &encoder->column_streams[kind->columns - schema->columns],
 		.column_count = kind->column_count,
 		.first = kind->key == KEY_COL0,
 		.flags = kind->flags,
@@ -31,15 +55,14 @@ static struct plan make_plan(const struct trace_schema *schema, const struct tra
 		if (kind->last_cell[i] == schema->vmcs_cell)
 			plan.vmcs_column = kind->last[i];
 	}
-	if (kind->key == KEY_COL0 || (kind->flags & (KIND_ITEMS | KIND_BYTES)) ||
-	    kind->column_count < INSN_COLUMN_COUNT || kind->column_count > MAX_PLAIN_COLUMNS ||
-	    plan.vmcs_column == SCHEMA_NONE || plan.order_column != SCHEMA_NONE)
-		plan.other = OTHER;
 	if (kind->value_column != SCHEMA_NONE)
-		plan.value_stream = kind->columns[kind->value_column].stream;
-	plan.field_tail = kind->column_count == FIELD_TAIL_VALUE + 1 &&
-			  kind->value_column == FIELD_TAIL_VALUE &&
-			  kind->field_column == FIELD_TAIL_VALUE - 1;
+		plan.value_bit = 1u << kind->value_column;
+	plan.path = path_of_kind(kind, &plan);
+	plan.odd_mask = plan.last_mask;
+	if (plan.path == PATH_ITEMS)
+		plan.odd_mask |= 1; /* RIP */
+	if (plan.path != PATH_PLAIN && plan.path != PATH_SAME)
+		plan.other = OTHER;
 	return plan;
 }
 
@@ -51,10 +74,15 @@ struct trace_encoder *trace_encoder_init(void *memory, const struct trace_schema
 	encoder->schema = schema;
 	encoder->read_code = read_code;
 	encoder->owner = owner;
+	encoder->value_stream = NULL;
+	for (unsigned i = 0; i < schema->column_count; i++)
+		encoder->column_streams[i] = &encoder->streams.stream[schema->columns[i].stream];
 	for (unsigned id = 0; id < ARRAY_SIZE(encoder->plans); id++) {
 		const struct trace_kind_info *const kind = trace_schema_kind(schema, id);
 
-		encoder->plans[id] = kind ? make_plan(schema, kind) : (struct plan){ 0 };
+		encoder->plans[id] = kind ? make_plan(encoder, kind) : (struct plan){ 0 };
+		if (encoder->plans[id].path == PATH_SAME)
+			encoder->value_stream = encoder->plans[id].streams[FIELD_TAIL_VALUE];
 	}
 	trace_encoder_reset(encoder);
 	return encoder;
@@ -73,10 +101,9 @@ void trace_encoder_reset(struct trace_encoder *encoder)
 	encoder->start = (struct site){ 0 };
 	reset_turns(encoder, &encoder->start);
 	encoder->turn = 0;
-	encoder->run = 0;
+	encoder->run = encoder->before_run = encoder->uncounted = 0;
 	encoder->previous = &encoder->start;
 	encoder->version = 1;
-	encoder->limit = CODEC_MAX_RAW - BOUND;
 	encoder->site_count = encoder->id_count = 0;
 	encoder->value_count = 0;
 	encoder->last_key = 0;
@@ -87,7 +114,7 @@ void trace_encoder_reset(struct trace_encoder *encoder)
 	encoder->shapes[0] = (struct shape){ .chain = CODEC_NO_SITE };
 	encoder->shape_count = 1;
 	codec_fields_reset(&encoder->fields);
-	streams_reset(&encoder->streams);
+	streams_reset(&encoder->streams, CODEC_MAX_RAW - BOUND);
 }
 
 static unsigned site_slot(u16 identity, u64 key)
@@ -129,6 +156,8 @@ static struct site *add_site(struct trace_encoder *encoder, const struct plan *p
 		.vmcs = CODEC_MAX_VMCSS,
 		.chain = encoder->site_hash[slot],
 		.identity = encoder_site_identity(plan, event),
+		.path = PATH_OTHER,
+		.turn = encoder->site_count % CODEC_TURNS,
 	};
 	reset_turns(encoder, site);
 	memset(site->values, 0, plan->column_count * sizeof(u64));
@@ -136,7 +165,7 @@ static struct site *add_site(struct trace_encoder *encoder, const struct plan *p
 	encoder->site_hash[slot] = encoder->site_count++;
 	if (encoder->site_count == MAX_SITES ||
 	    encoder->value_count > MAX_VALUES - TRACE_MAX_COLUMNS)
-		encoder->limit = 0;
+		encoder_close(encoder);
 	encoder->state.kinds |= plan->kinds;
 	define_site(encoder, plan, event, key);
 	return site;
@@ -183,7 +212,7 @@ static u16 add_shape(struct trace_encoder *encoder, const struct trace_item *ite
 	}
 	if (encoder->shape_count == MAX_SHAPES ||
 	    encoder->id_count > CODEC_MAX_SHAPE_IDS - TRACE_MAX_ITEMS)
-		encoder->limit = 0;
+		encoder_close(encoder);
 	return number;
 }
 
@@ -207,12 +236,16 @@ u16 encoder_find_shape(struct trace_encoder *encoder, const struct trace_item *i
 
 bool trace_encoder_has_room(const struct trace_encoder *encoder, u32 bytes)
 {
-	return encoder->streams.used + bytes + 128 * ITEM_BOUND <= encoder->limit;
+	return encoder->streams.used + bytes + 128 * ITEM_BOUND <= encoder->streams.limit;
 }
 
-const struct trace_encoder_state *trace_encoder_state(const struct trace_encoder *encoder)
+struct trace_encoder_state trace_encoder_state(const struct trace_encoder *encoder)
 {
-	return &encoder->state;
+	struct trace_encoder_state state = encoder->state;
+
+	state.events = encoder->before_run + encoder->run;
+	state.counted = state.events - encoder->uncounted;
+	return state;
 }
 
 size_t trace_encoder_finish(const struct trace_encoder *encoder, u8 *to)

@@ -1,7 +1,8 @@
 /*
  * trace/encoder.h - what an encoder is made of, for its own sources
  *
- * encoder.c keeps the tables: kinds, sites, shapes. encode.c puts events into the block.
+ * encoder.c keeps the tables: kinds, sites, shapes. encode.c and encode_other.c put events into the
+ * block.
  */
 #ifndef TRACE_ENCODER_H
 #define TRACE_ENCODER_H
@@ -26,19 +27,20 @@
 #define NOINLINE	  __attribute__((noinline))
 
 #define INSN_COLUMN_COUNT (sizeof(struct ev_insn) / sizeof(u64))
-#define MAX_PLAIN_COLUMNS 30 /* the other two bits of what misses have meanings of their own */
+#define RFLAGS_COLUMN	  (offsetof(struct ev_insn, rflags) / sizeof(u64))
+#define FLAGS_BIT(n)	  (1u << (RFLAGS_COLUMN + (n)))
 #define FIELD_TAIL_VALUE  (INSN_COLUMN_COUNT + 3)
 
 /* What encoding needs of a kind, close together. */
 struct plan {
-	const struct trace_column *columns; /* NULL where the schema has no such kind */
+	struct stream *const *streams; /* of its columns; NULL where the schema has no such kind */
 	u8 counted;
 	u64 kinds; /* block_kind() */
 	u8 column_count;
 	u8 first; /* column that comparing begins with: behind the key, where that is one */
 	u8 flags;
 	u8 value_column;
-	u8 value_stream;
+	u32 value_bit;
 	u8 field_column;
 	u8 order_column;
 	u8 vmcs_column; /* which VMCS the fields of this event are of, SCHEMA_NONE: as before */
@@ -46,26 +48,42 @@ struct plan {
 	u8 last_count;
 	u8 last[SCHEMA_MAX_LAST];
 	u8 last_cell[SCHEMA_MAX_LAST];
-	u16 other;	 /* OTHER or 0 */
-	bool field_tail; /* INSN_COLUMNS, two more, the field and its value: VMREAD and VMWRITE */
+	u16 other; /* OTHER or 0 */
+	u8 path;   /* enum path at a site where nothing misses */
 	u32 last_mask;
+	u32 odd_mask; /* columns whose misses PATH_OTHER alone can take */
+};
+
+/* How trace_encode_event() goes about the next event at a site, as long as all is as expected. */
+enum path {
+	PATH_PLAIN,   /* INSN_COLUMNS and one more, nothing misses */
+	PATH_SAME,    /* VMREAD and VMWRITE, nothing misses */
+	PATH_CHANGES, /* the same, the value may miss */
+	PATH_FLAGS,   /* one of these, RFLAGS may miss too */
+	PATH_MASKED,  /* one of these, other columns may miss */
+	PATH_ITEMS,   /* an L2 entry or exit: a key, a few columns, and items */
+	PATH_OTHER,   /* encode_other() */
 };
 
 struct site {
 	u64 key;
+	u32 version;  /* of the cells that @values has */
+	u16 identity; /* kind and level, and OTHER */
+	u8 path;      /* enum path */
+	u8 turn;      /* what encoder->turn becomes where the key is column 0 */
+	u64 *values;  /* of the columns, at the last event here */
+	u64 *field;   /* last value of field @field_id of VMCS @vmcs */
+	u64 delta;    /* TSC ticks between the last event here and the one before it */
 	const struct plan *plan;
-	u64 delta;   /* TSC ticks between the last event here and the one before it */
-	u64 rip;     /* where it is not the key: of the last event here, or predicted */
-	u64 *values; /* of the columns, at the last event here */
-	u64 *field;  /* last value of field @field_id of VMCS @vmcs */
+	u64 rip; /* where it is not the key: of the last event here, or predicted */
 	u64 field_id;
 	struct site *next[CODEC_TURNS]; /* what followed last time; at first encoder->start */
 	u32 vmcs;
 	u32 mask;
-	u32 version; /* of the cells that @values has */
-	u16 chain;   /* next in the hash chain */
+	u16 chain; /* next in the hash chain */
 	u16 shape;
-	u16 identity; /* kind and level, and OTHER */
+	u16 shape_before; /* the last other one */
+	bool seen;	  /* more than one event */
 };
 
 /*
@@ -89,17 +107,20 @@ struct trace_encoder {
 	void *owner;
 	struct site *previous;
 	u32 turn;
-	u32 run; /* events since the last one that was not as expected */
+	u32 run;	/* events since the last one that was not as expected */
+	u32 before_run; /* events up to that one */
+	u32 uncounted;
 	u64 cells[SCHEMA_MAX_CELLS];
 	u32 version; /* grows when a cell changes */
-	u32 limit;   /* of streams.used, beyond which an event might not fit; 0: a table is full */
 	u16 site_count;
 	u16 shape_count;
 	u16 id_count;
 	u32 value_count;
 	u64 last_key;
-	u64 order; /* last value of a column with PREDICTOR_ORDER */
+	struct stream *value_stream; /* of VMREAD and VMWRITE */
+	u64 order;		     /* last value of a column with PREDICTOR_ORDER */
 	struct plan plans[256];
+	struct stream *column_streams[SCHEMA_MAX_COLUMNS];
 	struct site start; /* what the first event of the block follows */
 	struct site sites[MAX_SITES];
 	u16 site_hash[2 * MAX_SITES];
@@ -116,6 +137,12 @@ struct trace_encoder {
 static inline void encoder_put(struct trace_encoder *encoder, unsigned stream, u64 number)
 {
 	streams_put_number(&encoder->streams, stream, number);
+}
+
+/* A table is full: no further event goes into the block. */
+static inline void encoder_close(struct trace_encoder *encoder)
+{
+	streams_close(&encoder->streams);
 }
 
 /* Kind and level. */
@@ -145,13 +172,15 @@ static inline bool encoder_shape_is(const struct trace_encoder *encoder, const s
 				    const struct trace_item *items, u32 count)
 {
 	const u16 *const ids = &encoder->shape_ids[shape->first];
-	u16 differ = 0;
+	u32 differ = 0, i = count & 1;
 
 	if (shape->count != count)
 		return false;
-	for (u32 i = 0; i < count; i++)
-		differ |= ids[i] ^ (u16)items[i].id;
-	return !differ;
+	if (i)
+		differ = ids[0] ^ items[0].id;
+	for (; i < count; i += 2)
+		differ |= (ids[i] ^ items[i].id) | (ids[i + 1] ^ items[i + 1].id);
+	return !(u16)differ;
 }
 
 /* The number of the shape of @items, which is not the one that was expected. */

@@ -1,12 +1,19 @@
 #include "trace/streams.h"
 
-void streams_reset(struct streams *streams)
+void streams_reset(struct streams *streams, u32 limit)
 {
+	streams->limit = limit;
 	streams->used = streams->count = streams->segment_count = 0;
 	for (unsigned i = 0; i < SCHEMA_MAX_STREAMS; i++)
 		streams->stream[i] = (struct stream){ .at = streams->segment[1],
 						      .limit = streams->segment[0],
 						      .first = SEGMENT_NONE };
+}
+
+void streams_close(struct streams *streams)
+{
+	streams->limit = 0;
+	streams->stream[STREAM_TSC].limit = NULL;
 }
 
 void streams_grow(struct streams *streams, struct stream *stream)
@@ -20,7 +27,7 @@ void streams_grow(struct streams *streams, struct stream *stream)
 	} else {
 		const size_t length = (size_t)(stream->at - streams->segment[stream->current]);
 
-		streams->length[stream->current] = (u8)length;
+		streams->length[stream->current] = (u16)length;
 		streams->next[stream->current] = segment;
 		streams->used -= SEGMENT_SIZE - (u32)length;
 	}
@@ -28,6 +35,8 @@ void streams_grow(struct streams *streams, struct stream *stream)
 	stream->current = segment;
 	stream->at = streams->segment[segment];
 	stream->limit = stream->at + SEGMENT_SIZE - NUMBER_SIZE;
+	if (streams->used > streams->limit)
+		streams_close(streams);
 }
 
 void streams_put_bytes(struct streams *streams, unsigned index, const u8 *bytes, size_t size)

@@ -10,7 +10,7 @@
 #include "trace/codec.h"
 
 #define NUMBER_SIZE	  10 /* the longest varint */
-#define SEGMENT_SIZE	  128
+#define SEGMENT_SIZE	  256
 #define SEGMENT_USED	  (SEGMENT_SIZE - NUMBER_SIZE + 1) /* at least, in one that was left */
 #define SEGMENT_COUNT	  (CODEC_MAX_RAW / SEGMENT_USED + SCHEMA_MAX_STREAMS + 2)
 #define SEGMENT_NONE	  0xffff
@@ -27,17 +27,26 @@ struct stream {
 
 struct streams {
 	u32 used;  /* bytes written, at most */
+	u32 limit; /* of @used: beyond, the block is full */
 	u32 count; /* streams that have a segment */
 	u32 segment_count;
 	struct stream stream[SCHEMA_MAX_STREAMS];
 	u16 next[SEGMENT_COUNT];
-	u8 length[SEGMENT_COUNT];
+	u16 length[SEGMENT_COUNT];
 	u8 segment[SEGMENT_COUNT][SEGMENT_SIZE];
 };
 
-void streams_reset(struct streams *streams);
+/* @limit is what @used may be before an event that takes no more than CODEC_MAX_RAW - @limit. */
+void streams_reset(struct streams *streams, u32 limit);
 
-/* Gives @stream a new segment. The caller of all that writes keeps @used at most CODEC_MAX_RAW. */
+/*
+ * The block is full: @used is above any limit, and STREAM_TSC, which every event writes to, has no
+ * room in its segment, so that whoever looks for that needs to look for nothing else.
+ */
+void streams_close(struct streams *streams);
+
+/* Gives @stream a new segment; closes the block when that takes it beyond its limit. The caller of
+ * all that writes keeps @used at most CODEC_MAX_RAW. */
 void streams_grow(struct streams *streams, struct stream *stream);
 
 void streams_put_bytes(struct streams *streams, unsigned index, const u8 *bytes, size_t size);
@@ -54,13 +63,16 @@ static inline void streams_put_byte(struct streams *streams, unsigned index, u8 
 	*stream->at++ = byte;
 }
 
-static inline void streams_put_number(struct streams *streams, unsigned index, u64 value)
+static inline void streams_put_to(struct streams *streams, struct stream *stream, u64 value)
 {
-	struct stream *const stream = &streams->stream[index];
-
 	if (unlikely(stream->at > stream->limit))
 		streams_grow(streams, stream);
 	stream->at = varint_put(stream->at, value);
+}
+
+static inline void streams_put_number(struct streams *streams, unsigned index, u64 value)
+{
+	streams_put_to(streams, &streams->stream[index], value);
 }
 
 #endif

@@ -63,16 +63,16 @@ static inline void query_tape_chunk(struct query_tape *tape, struct chunk *chunk
 static inline void query_tape_block(struct query_tape *tape)
 {
 	static u8 raw[CODEC_MAX_RAW];
-	const struct trace_encoder_state *const state = trace_encoder_state(tape->encoder);
+	const struct trace_encoder_state state = trace_encoder_state(tape->encoder);
 	u8 extra[BLOCK_HEADER];
 	struct chunk chunk = { .type = CHUNK_BLOCK, .extra_size = sizeof(extra), .extra = extra };
 
-	tape->block.first_tsc = state->first_tsc;
-	tape->block.last_tsc = state->last_tsc;
-	tape->block.events = state->events;
-	tape->block.counted = state->counted;
-	tape->block.kinds = state->kinds;
-	tape->block.last_order = state->last_order;
+	tape->block.first_tsc = state.first_tsc;
+	tape->block.last_tsc = state.last_tsc;
+	tape->block.events = state.events;
+	tape->block.counted = state.counted;
+	tape->block.kinds = state.kinds;
+	tape->block.last_order = state.last_order;
 	tape->block.schema_id = trace_schema_builtin()->id;
 	tape->block.codec = BLOCK_RAW;
 	tape->block.raw_size = (u32)trace_encoder_finish(tape->encoder, raw);

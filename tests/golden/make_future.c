@@ -49,18 +49,18 @@ static void append_unknown(void)
 static void append_block(struct trace_encoder *encoder, struct trace_packer *packer)
 {
 	static u8 raw[CODEC_MAX_RAW], frame[PACK_MAX_FRAME];
-	const struct trace_encoder_state *const state = trace_encoder_state(encoder);
+	const struct trace_encoder_state state = trace_encoder_state(encoder);
 	u8 extra[BLOCK_HEADER + 16] = { 0 };
 	struct chunk chunk = { .type = CHUNK_BLOCK, .extra_size = sizeof(extra), .extra = extra };
 	size_t packed;
 	enum status status;
 
-	block.first_tsc = state->first_tsc;
-	block.last_tsc = state->last_tsc;
-	block.events = state->events;
-	block.counted = state->counted;
-	block.kinds = state->kinds;
-	block.last_order = state->last_order;
+	block.first_tsc = state.first_tsc;
+	block.last_tsc = state.last_tsc;
+	block.events = state.events;
+	block.counted = state.counted;
+	block.kinds = state.kinds;
+	block.last_order = state.last_order;
 	block.schema_id = future_schema()->id;
 	block.raw_size = (u32)trace_encoder_finish(encoder, raw);
 	status = trace_pack_start(packer, raw, block.raw_size, frame);
