@@ -53,6 +53,8 @@ static void read_exit_info(struct percpu *cpu)
 		.insn_length = (u32)vmread(VMCS_VM_EXIT_INSTRUCTION_LENGTH),
 		.qualification = vmread(VMCS_EXIT_QUALIFICATION),
 		.rip = vmread(VMCS_GUEST_RIP),
+		.rflags = vmread(VMCS_GUEST_RFLAGS),
+		.blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE),
 		.tsc = cpu->exit.tsc,
 	};
 }
@@ -75,17 +77,17 @@ static bool is_64bit_code(void)
 /* Behind the instruction. */
 static void skip_instruction(struct percpu *cpu)
 {
-	const u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 	u64 rip = cpu->exit.rip + cpu->exit.insn_length;
 
 	/* Outside 64-bit mode RIP has 32 bits. */
 	if (unlikely((rip ^ cpu->exit.rip) >> 32) && !is_64bit_code())
 		rip = (u32)rip;
 	vmwrite(VMCS_GUEST_RIP, rip);
-	if (unlikely(blocking & BLOCKING_STI_MOV_SS))
-		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~(u64)BLOCKING_STI_MOV_SS);
+	if (unlikely(cpu->exit.blocking & BLOCKING_STI_MOV_SS))
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
+			vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(u64)BLOCKING_STI_MOV_SS);
 	/* RFLAGS.TF: the single-step trap that the skipped instruction would have ended with. */
-	if (unlikely(vmread(VMCS_GUEST_RFLAGS) & BIT(8)))
+	if (unlikely(cpu->exit.rflags & BIT(8)))
 		inject_pending_step();
 }
 

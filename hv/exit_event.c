@@ -16,17 +16,17 @@
  * PE and PG are the same for the processor and for L1, VMXE is in the read shadow: L1 can't make
  * hv's masks show anything else.
  */
-static u64 processor_mode(const struct percpu *cpu, u64 rflags)
+static u64 processor_mode(const struct percpu *cpu)
 {
 	const u64 cr0 = vmread(VMCS_GUEST_CR0);
 	const u64 cs = vmread(VMCS_GUEST_CS_ACCESS_RIGHTS);
-	const u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 
 	return MOVED(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), 5, 2, MODE_CPL) |
-	       MOVED(cr0, 0, 1, MODE_PE) | MOVED(rflags, 17, 1, MODE_VM) |
+	       MOVED(cr0, 0, 1, MODE_PE) | MOVED(cpu->exit.rflags, 17, 1, MODE_VM) |
 	       MOVED(vmread(VMCS_GUEST_IA32_EFER), 10, 1, MODE_LMA) | MOVED(cs, 13, 2, MODE_CS_L) |
 	       MOVED(vmread(VMCS_CR4_READ_SHADOW), 13, 1, MODE_VMXE) |
-	       MOVED(blocking, 0, 2, MODE_STI) | MOVED(blocking, 3, 1, MODE_NMI) |
+	       MOVED(cpu->exit.blocking, 0, 2, MODE_STI) |
+	       MOVED(cpu->exit.blocking, 3, 1, MODE_NMI) |
 	       (u64)(cpu->nested.mode == NESTED_ROOT) << MODE_VMX_ROOT | MOVED(cr0, 31, 1, MODE_PG);
 }
 
@@ -79,8 +79,8 @@ u64 *exit_event(struct percpu *cpu, u8 kind, u8 level)
 	if (is_insn(kind)) {
 		struct ev_insn *insn = (struct ev_insn *)pending->columns;
 
-		insn->rflags = insn->rflags_after = vmread(VMCS_GUEST_RFLAGS);
-		insn->mode = processor_mode(cpu, insn->rflags);
+		insn->rflags = insn->rflags_after = cpu->exit.rflags;
+		insn->mode = processor_mode(cpu);
 		insn->cr3 = vmread(VMCS_GUEST_CR3);
 		insn->vmcs = cpu->nested.current_pointer;
 		insn->length = cpu->exit.insn_length;
@@ -94,10 +94,7 @@ void exit_emit(struct percpu *cpu)
 {
 	struct trace_event *event = &cpu->pending.event;
 
-	if (is_insn(event->kind) && cpu->hw == &cpu->vmcs01)
-		((struct ev_insn *)cpu->pending.columns)->rflags_after = vmread(VMCS_GUEST_RFLAGS);
-	if (unlikely(cpu->snapshot))
-		snapshot_take(cpu);
+	snapshot_take(cpu);
 	if (cpu->rec)
 		rec_emit(cpu->rec, event);
 	if (unlikely(cpu->snapshot))

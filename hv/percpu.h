@@ -26,6 +26,8 @@ struct exit_info {
 	u32 insn_length;   /* bytes; defined for instruction exits only */
 	u64 qualification; /* as reason defines it */
 	u64 rip;	   /* of the guest that exited */
+	u64 rflags;	   /* before hv did anything */
+	u64 blocking;	   /* interruptibility state, likewise */
 	u64 tsc;	   /* when hv was entered */
 };
 

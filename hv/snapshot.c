@@ -342,12 +342,12 @@ static bool choose(struct percpu *cpu, struct subject *subject)
 	return true;
 }
 
-void snapshot_take(struct percpu *cpu)
+void snapshot_take_now(struct percpu *cpu)
 {
 	struct subject subject = { .event = &cpu->pending.event };
 	u32 block;
 
-	if (!cpu->snapshot || cpu->pending.snapshot_taken || !choose(cpu, &subject))
+	if (cpu->pending.snapshot_taken || !choose(cpu, &subject))
 		return;
 	cpu->pending.snapshot_taken = true;
 	if (subject.level == 1)

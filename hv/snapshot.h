@@ -31,6 +31,12 @@ void snapshot_new_block(struct percpu *cpu);
 void snapshot_keep(struct percpu *cpu);
 
 /* cpu->pending is about to be emitted: put what belongs to it before it, once. */
-void snapshot_take(struct percpu *cpu);
+void snapshot_take_now(struct percpu *cpu);
+
+static inline void snapshot_take(struct percpu *cpu)
+{
+	if (cpu->snapshot)
+		snapshot_take_now(cpu);
+}
 
 #endif

@@ -33,6 +33,7 @@ static enum exit_action finish(struct percpu *cpu, enum trace_outcome outcome, u
 	const u64 after = (insn->rflags & ~RFLAGS_STATUS) | flags;
 
 	insn->outcome = outcome;
+	insn->rflags_after = after;
 	if (after != insn->rflags)
 		vmwrite(VMCS_GUEST_RFLAGS, after);
 	return EXIT_SKIP;
