@@ -12,6 +12,8 @@ struct history {
 	struct history_write *list; /* of the chunk that was read last, oldest first */
 	size_t count;		    /* those that were not given yet */
 	size_t room;
+	bool (*before)(void *owner, u64 *first, u64 *end); /* NULL: the next CHUNK */
+	void *owner;
 };
 
 struct history *history_new(struct reader *reader, u64 vmcs, int index, u64 n)
@@ -25,6 +27,13 @@ struct history *history_new(struct reader *reader, u64 vmcs, int index, u64 n)
 	history->index = index;
 	history->start = n;
 	return history;
+}
+
+void history_skip(struct history *history, bool (*before)(void *owner, u64 *first, u64 *end),
+		  void *owner)
+{
+	history->before = before;
+	history->owner = owner;
 }
 
 void history_free(struct history *history)
@@ -167,11 +176,15 @@ bool history_take(const struct trace_event *event, u64 n, u64 vmcs, int index,
 
 static enum status read_chunk(struct history *history)
 {
-	const u64 end = history->start, first = end > CHUNK ? end - CHUNK : 0;
+	u64 end = history->start, first = end > CHUNK ? end - CHUNK : 0, n;
 	const struct trace_event *event;
-	enum status status = reader_seek(history->reader, first);
-	u64 n;
+	enum status status;
 
+	if (history->before && !history->before(history->owner, &first, &end)) {
+		history->start = 0;
+		return ST_OK;
+	}
+	status = reader_seek(history->reader, first);
 	while (status == ST_OK && (n = reader_tell(history->reader)) < end &&
 	       reader_next(history->reader, &event) == ST_OK) {
 		struct history_write write;

@@ -44,6 +44,14 @@ struct history;
 struct history *history_new(struct reader *reader, u64 vmcs, int index, u64 n);
 void history_free(struct history *history);
 
+/*
+ * Let @before say where to read next: it moves *@first and *@end, which is where reading began
+ * last, back to a part of the tape, all of what is between having nothing that matters to this
+ * history; false when there is no more.
+ */
+void history_skip(struct history *history, bool (*before)(void *owner, u64 *first, u64 *end),
+		  void *owner);
+
 /* The next older one, ST_END before the first, ST_NO_MEMORY. */
 enum status history_next(struct history *history, struct history_write *write);
 

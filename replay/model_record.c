@@ -9,6 +9,24 @@ _Static_assert(offsetof(struct model_region, value) % sizeof(u64) == 0 &&
 		       offsetof(struct model, cpus) % sizeof(u64) == 0,
 	       "heads are whole words");
 
+/* cursor_varint(), for numbers that are mostly of one or two bytes. */
+static inline u64 take(struct cursor *in)
+{
+	const u8 *const at = in->at;
+
+	if (likely(in->status == ST_OK && in->end - at >= 2)) {
+		if (at[0] < 0x80) {
+			in->at = at + 1;
+			return at[0];
+		}
+		if (at[1] < 0x80) {
+			in->at = at + 2;
+			return at[0] + ((u64)at[1] << 7) - 0x80;
+		}
+	}
+	return cursor_varint(in);
+}
+
 /* --- words, those that differ --------------------------------------------------------------------
  */
 
@@ -42,7 +60,7 @@ static u8 *put_words(u8 *to, const void *words, const void *base, size_t count)
 static void take_words(struct cursor *in, void *words, size_t count)
 {
 	for (size_t first = 0; first < count; first += 32) {
-		u64 mask = cursor_varint(in);
+		u64 mask = take(in);
 
 		for (; mask; mask &= mask - 1) {
 			const size_t i = first + (size_t)__builtin_ctzll(mask);
@@ -52,7 +70,7 @@ static void take_words(struct cursor *in, void *words, size_t count)
 				in->status = ST_CORRUPT;
 				return;
 			}
-			word = word_at(words, i) + unzigzag(cursor_varint(in));
+			word = word_at(words, i) + unzigzag(take(in));
 			memcpy((u8 *)words + i * sizeof(word), &word, sizeof(word));
 		}
 	}
@@ -105,12 +123,12 @@ static const struct model_place *take_place(struct cursor *in, struct places *pl
 	static const struct model_place nowhere;
 	struct model_place *const place = &places->list[places->count];
 	const struct model_place *const last = places->count ? place - 1 : &nowhere;
-	const u64 who = cursor_varint(in);
+	const u64 who = take(in);
 
 	*place = (struct model_place){ .kind = (u8)who, .cpu = (u16)(who >> 8) };
-	place->n = last->n + unzigzag(cursor_varint(in));
-	place->seq = last->seq + unzigzag(cursor_varint(in));
-	place->rip = last->rip + unzigzag(cursor_varint(in));
+	place->n = last->n + unzigzag(take(in));
+	place->seq = last->seq + unzigzag(take(in));
+	place->rip = last->rip + unzigzag(take(in));
 	places->count++;
 	return place;
 }
@@ -154,13 +172,13 @@ enum status record_apply_region(struct cursor *in, struct model_region *region,
 
 	take_words(in, region, REGION_HEAD);
 	for (;;) {
-		const u64 step = cursor_varint(in);
+		const u64 step = take(in);
 		u64 what, place;
 
 		if (!step || in->status != ST_OK)
 			return in->status;
 		index += step;
-		what = cursor_varint(in);
+		what = take(in);
 		place = what >> FIELD_BITS;
 		if (step > VMCS_FIELD_COUNT || index >= VMCS_FIELD_COUNT ||
 		    place > places.count + 1)
@@ -170,9 +188,9 @@ enum status record_apply_region(struct cursor *in, struct model_region *region,
 			region->writer[index] = place > places.count ? *take_place(in, &places)
 								     : places.list[place - 1];
 		if (what & FIELD_VALUE)
-			region->value[index] += unzigzag(cursor_varint(in));
+			region->value[index] += unzigzag(take(in));
 		if (what & FIELD_KNOWN)
-			region->known[index] += unzigzag(cursor_varint(in));
+			region->known[index] += unzigzag(take(in));
 	}
 }
 

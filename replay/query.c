@@ -299,14 +299,9 @@ static bool text_matches(const struct query_node *node, const struct trace_event
 	return memmem(event->bytes, event->byte_count, node->text, node->text_length);
 }
 
-static bool step_holds(const struct step *step, const struct trace_event *event, u64 n)
+/* Whether @value satisfies the comparison. */
+static bool compare(const struct step *step, u64 value)
 {
-	u64 value;
-
-	if (unlikely(step->source == SOURCE_TEXT))
-		return event->byte_count && text_matches(step->node, event);
-	if (!load(step, event, n, &value))
-		return false;
 	value &= step->mask;
 	switch (step->op) {
 	case STEP_EQ:
@@ -326,6 +321,15 @@ static bool step_holds(const struct step *step, const struct trace_event *event,
 	}
 }
 
+static bool step_holds(const struct step *step, const struct trace_event *event, u64 n)
+{
+	u64 value;
+
+	if (unlikely(step->source == SOURCE_TEXT))
+		return event->byte_count && text_matches(step->node, event);
+	return load(step, event, n, &value) && compare(step, value);
+}
+
 bool query_match(const struct query *query, const struct trace_event *event, u64 n)
 {
 	s32 at = event->kind < SCHEMA_MAX_KINDS ? query->entry[event->kind] : GO_FALSE;
@@ -336,4 +340,69 @@ bool query_match(const struct query *query, const struct trace_event *event, u64
 		at = step_holds(step, event, n) ? step->yes : step->no;
 	}
 	return at == GO_TRUE;
+}
+
+/* --- many events at once -----------------------------------------------------------------------
+ */
+
+#define MAX_VISITS 1000 /* of steps; then it may match */
+
+static bool reason_may_hold(const struct step *step, const struct query_scene *scene)
+{
+	if (scene->reasons[1] >> 63)
+		return true;
+	for (u64 reason = 0; reason < 127; reason++)
+		if (scene->reasons[reason / 64] >> (reason % 64) & 1 &&
+		    (compare(step, reason) ||
+		     (scene->entries_fail && compare(step, reason | BIT(31)))))
+			return true;
+	return false;
+}
+
+static bool outcome_may_hold(const struct step *step, const struct query_scene *scene)
+{
+	for (u64 outcome = 0; outcome < 64; outcome++)
+		if (scene->outcomes >> outcome & 1 && compare(step, outcome))
+			return true;
+	return false;
+}
+
+/* Whether the comparison can be true for an event of @kind. */
+static bool may_hold(const struct step *step, u8 kind, const struct query_scene *scene)
+{
+	if (step->source == SOURCE_RIP && step->op == STEP_EQ && step->mask == ~0ull)
+		return scene->has_rip(scene->owner, step->value);
+	if (step->source != SOURCE_COLUMN)
+		return true;
+	if (kind == EV_L2_EXIT && step->column == EV_COLUMN(l2_exit, reason))
+		return reason_may_hold(step, scene);
+	if (kind >= EV_VMXON && kind <= EV_CR_WRITE && step->column == EV_COLUMN(insn, outcome))
+		return outcome_may_hold(step, scene);
+	return true;
+}
+
+static bool may_reach(const struct query *query, s32 at, u8 kind, const struct query_scene *scene,
+		      unsigned *visits)
+{
+	while (at >= 0) {
+		const struct step *const step = &query->steps[at];
+
+		if (++*visits > MAX_VISITS)
+			return true;
+		if (may_hold(step, kind, scene) && may_reach(query, step->yes, kind, scene, visits))
+			return true;
+		at = step->no;
+	}
+	return at == GO_TRUE;
+}
+
+bool query_may_match(const struct query *query, const struct query_scene *scene)
+{
+	unsigned visits = 0;
+
+	for (unsigned kind = 0; kind < SCHEMA_MAX_KINDS; kind++)
+		if (query->entry[kind] != GO_FALSE && scene->kinds >> MIN(kind, 63u) & 1 &&
+		    may_reach(query, query->entry[kind], (u8)kind, scene, &visits))
+			return true;
+	return false;
 }

@@ -34,6 +34,19 @@ void query_free(struct query *query);
 /* Whether @event, number @n of its tape, matches. */
 bool query_match(const struct query *query, const struct trace_event *event, u64 n);
 
+/* What is known of some events together. */
+struct query_scene {
+	u64 kinds;	    /* block_kind() of each kind among them */
+	const u64 *reasons; /* 128 bits: basic reasons of EV_L2_EXIT; the last: any other */
+	bool entries_fail;  /* bit 31 may be in such a reason */
+	u64 outcomes;	    /* bits by enum trace_outcome, of kinds that are instructions */
+	bool (*has_rip)(void *owner, u64 rip); /* one of them may have it */
+	void *owner;
+};
+
+/* Whether one of them can match: false is certain. */
+bool query_may_match(const struct query *query, const struct query_scene *scene);
+
 /* Whether any event of @kind can match. */
 bool query_wants(const struct query *query, u8 kind);
 

@@ -28,8 +28,9 @@ struct reader {
 	struct reader_info info;
 	struct track *tracks;
 	unsigned track_count;
-	struct track *given; /* whose event the caller has */
-	bool placed;	     /* the tracks are where @n says */
+	u64 times[MAX_TRACKS]; /* of their events, and the highest behind the last */
+	struct track *given;   /* whose event the caller has */
+	bool placed;	       /* the tracks are where @n says */
 	u64 n;
 	u64 order;	/* the last number of the hand-over counter that was given ... */
 	u64 order_time; /* ... and the time of its event */
@@ -336,6 +337,21 @@ static void count_damage(struct reader *reader)
 	}
 }
 
+static void note_time(struct reader *reader, const struct track *track)
+{
+	reader->times[track - reader->tracks] = track->event ? track->time : ~0ull;
+}
+
+/* Go on behind the event that was given. */
+static void leave_given(struct reader *reader)
+{
+	if (!reader->given)
+		return;
+	track_advance(reader->given);
+	note_time(reader, reader->given);
+	reader->given = NULL;
+}
+
 /* Whether another track still has an event with a smaller number than the next of @track. */
 static bool is_held(const struct reader *reader, const struct track *track)
 {
@@ -362,7 +378,8 @@ static struct track *earliest(struct reader *reader, const bool *passed)
 	return first;
 }
 
-static struct track *first_track(struct reader *reader)
+/* Where numbers of the counter decide. */
+static struct track *first_in_order(struct reader *reader)
 {
 	bool passed[MAX_TRACKS];
 	struct track *track;
@@ -377,6 +394,7 @@ static struct track *first_track(struct reader *reader)
 		if (track->time >= reader->order_time)
 			break;
 		track_not_before(track, reader->order_time);
+		note_time(reader, track);
 	}
 	/* Numbers that do not ascend on their CPU can hold each other. */
 	if (!track) {
@@ -388,6 +406,18 @@ static struct track *first_track(struct reader *reader)
 		reader->order_time = track->time;
 	}
 	return track;
+}
+
+static inline struct track *first_track(struct reader *reader)
+{
+	unsigned first = 0;
+
+	for (unsigned i = 1; i < reader->track_count; i++)
+		first = reader->times[i] < reader->times[first] ? i : first;
+	if (likely(reader->track_count && reader->tracks[first].event &&
+		   !reader->tracks[first].order))
+		return &reader->tracks[first];
+	return first_in_order(reader);
 }
 
 /* The only lane needs no merge, so nothing is looked at before its turn. */
@@ -409,8 +439,7 @@ enum status reader_next(struct reader *reader, const struct trace_event **event)
 
 	if (likely(reader->track_count == 1))
 		return next_of_one(reader, event);
-	if (reader->given)
-		track_advance(reader->given);
+	leave_given(reader);
 	if (!reader->mark_count && reader->n >= (reader->checkpoint_count + 1) * CHECKPOINT_EVERY)
 		checkpoint(reader);
 	track = first_track(reader);
@@ -436,9 +465,7 @@ size_t reader_mark_words(const struct reader *reader)
 
 void reader_mark(struct reader *reader, u64 *words)
 {
-	if (reader->given)
-		track_advance(reader->given);
-	reader->given = NULL;
+	leave_given(reader);
 	/* The only lane is not merged: it is where it is. */
 	if (reader->track_count == 1)
 		reader->tracks[0].lane_n = lane_tell(reader->tracks[0].lane);
@@ -477,8 +504,10 @@ static const struct checkpoint *checkpoint_before(const struct reader *reader, u
 
 static void restart(struct reader *reader, const struct checkpoint *from)
 {
-	for (unsigned i = 0; i < reader->track_count; i++)
+	for (unsigned i = 0; i < reader->track_count; i++) {
 		track_seek(&reader->tracks[i], from ? &from->tracks[i] : NULL);
+		note_time(reader, &reader->tracks[i]);
+	}
 	reader->order = from ? from->order : 0;
 	reader->order_time = from ? from->order_time : 0;
 	reader->given = NULL;

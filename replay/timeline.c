@@ -297,12 +297,57 @@ bool timeline_finding_place(const struct finding *finding, u64 *n)
 	return finding->evidence_count;
 }
 
+/* For history_skip(). */
+struct writer_search {
+	const struct timeline_index *index;
+	u64 interval; /* those below were not looked at */
+	u32 region;
+	bool known; /* the tape has that VMCS */
+	int field;
+};
+
+static bool may_write(const struct writer_search *search, u64 i)
+{
+	if (search->known)
+		return index_may_write(search->index, i, &search->region, search->field);
+	return index_at(search->index, i)->flags & (INDEX_GAP | INDEX_UNSURE);
+}
+
+static bool interval_before(void *owner, u64 *first, u64 *end)
+{
+	struct writer_search *const search = owner;
+
+	for (; search->interval; search->interval--) {
+		const u64 i = search->interval - 1;
+
+		if (index_at(search->index, i)->mark[0] >= *end || !may_write(search, i))
+			continue;
+		*first = index_at(search->index, i)->mark[0];
+		*end = MIN(*end, index_begin(search->index, i + 1, *end));
+		search->interval--;
+		return true;
+	}
+	return false;
+}
+
 enum status timeline_last_writer(struct timeline *timeline, u64 vmcs, int index, u64 n,
 				 struct history_write *write)
 {
-	struct history *const history = history_new(timeline->look, vmcs, index, n);
-	enum status status = history ? history_next(history, write) : ST_NO_MEMORY;
+	struct writer_search search = { .field = index };
+	struct history *history;
+	enum status status = timeline_get_index(timeline, &search.index);
 
+	if (status != ST_OK)
+		return status;
+	history = history_new(timeline->look, vmcs, index, n);
+	if (!history)
+		return ST_NO_MEMORY;
+	if (search.index) {
+		search.known = index_region(search.index, vmcs, &search.region);
+		search.interval = index_find(search.index, n) + 1;
+		history_skip(history, interval_before, &search);
+	}
+	status = history_next(history, write);
 	history_free(history);
 	return status == ST_END ? ST_NOT_FOUND : status;
 }

@@ -76,11 +76,20 @@ static bool load(struct timeline *timeline, bool beside)
 /* A new file beside @path, whose name becomes @temporary; below 0: it cannot be. */
 static int create(char *path, bool beside, char *temporary, size_t size)
 {
+	mode_t mask;
+	int fd;
+
 	if ((size_t)snprintf(temporary, size, "%s.XXXXXX", path) >= size)
 		return -1;
 	if (!beside)
 		make_folders(path);
-	return mkostemp(temporary, O_CLOEXEC);
+	fd = mkostemp(temporary, O_CLOEXEC);
+	/* As any file that is made here. */
+	mask = umask(0);
+	umask(mask);
+	if (fd >= 0)
+		fchmod(fd, 0666 & ~mask);
+	return fd;
 }
 
 /* Makes it in @fd; then it is loaded. */

@@ -27,7 +27,7 @@ struct index_filter {
 };
 
 enum {
-	INDEX_FAILS = 1,  /* a VM entry fails: VMfail, or an exit that says so */
+	INDEX_FAILS = 1,  /* an exit says that a VM entry failed */
 	INDEX_GAP = 2,	  /* events are missing there */
 	INDEX_UNSURE = 4, /* more VMCSs than are told apart: any may be written */
 };
@@ -37,7 +37,8 @@ struct index_interval {
 	u64 last_tsc;	/* the largest TSC up to its end */
 	u64 entries;	/* EV_L2_ENTRY events before it */
 	u64 kinds;	/* block_kind() of each kind */
-	u64 reasons[2]; /* basic exit reasons, bit n of word n / 64; higher ones are bit 127 */
+	u64 reasons[2]; /* basic exit reasons, bit n of word n / 64; others are bit 127 */
+	u64 outcomes;	/* of instructions: bits by enum trace_outcome, higher ones are bit 63 */
 	u64 flags;
 	u64 touched;	   /* the first of its rows of timeline_index->touched ... */
 	u64 touched_count; /* ... and how many */

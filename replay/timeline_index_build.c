@@ -13,6 +13,7 @@
 
 #define BUFFER	    MIB(1)
 #define POLL_EVERY  16 /* intervals */
+#define LAST_RIPS   256
 #define REGION_HASH (2 * INDEX_MAX_REGIONS)
 
 /* A VMCS by number. */
@@ -23,6 +24,8 @@ struct region {
 	struct model_region *base; /* what the record at @base_offset says; NULL: none yet */
 	u64 base_offset;
 	u64 base_size;
+	u64 least;		      /* bytes of the smallest record since ... */
+	u64 waste;		      /* ... and how much larger the others were, together */
 	u64 last_row;		      /* of touched with a state + 1, 0: none */
 	u64 row;		      /* of this interval + 1, 0: none */
 	u64 value[VMCS_FIELD_COUNT];  /* what was last written, or shown by a key frame ... */
@@ -56,7 +59,7 @@ struct builder {
 	u64 first; /* number of the first event of the interval */
 	u64 entries;
 	u64 last_tsc;
-	u64 last_rip;				     /* that the filter has */
+	u64 last_rips[LAST_RIPS];		     /* some that the filter has */
 	struct model_cpu group_cpus[MODEL_MAX_CPUS]; /* at the begin of the group */
 	u8 rest[RECORD_REST_MAX];		     /* the last record of that */
 	size_t rest_size;
@@ -194,6 +197,17 @@ static void take_writes(struct builder *builder, const struct trace_event *event
 			row->written[writes[i].index / 64] |= BIT(writes[i].index % 64);
 }
 
+static inline void take_rip(struct builder *builder, u64 rip)
+{
+	u64 *const last = &builder->last_rips[(rip ^ rip >> 8) % LAST_RIPS];
+
+	if (likely(*last == rip))
+		return;
+	*last = rip;
+	index_filter_add((struct index_filter *)builder->filters.list + builder->filters.count - 1,
+			 rip);
+}
+
 static void take_gap(struct builder *builder)
 {
 	current(builder)->flags |= INDEX_GAP;
@@ -203,47 +217,32 @@ static void take_gap(struct builder *builder)
 
 static void take_reason(struct index_interval *at, u64 reason)
 {
-	const u64 basic = MIN(reason & EXIT_REASON_BASIC, 127u);
+	const u64 basic = reason & ~BIT(31);
 
-	at->reasons[basic / 64] |= BIT(basic % 64);
-	if (reason & BIT(31))
-		at->flags |= INDEX_FAILS;
+	at->reasons[MIN(basic, 127u) / 64] |= BIT(MIN(basic, 127u) % 64);
+	at->flags |= reason & BIT(31) ? INDEX_FAILS : 0;
 }
 
 static void take_event(struct builder *builder, const struct trace_event *event)
 {
 	struct index_interval *const at = current(builder);
+	const u64 outcome = ((const struct ev_insn *)event->col)->outcome;
 
 	at->kinds |= block_kind(event->kind);
 	builder->last_tsc = MAX(builder->last_tsc, event->tsc);
-	if (event->rip != builder->last_rip) {
-		builder->last_rip = event->rip;
-		index_filter_add((struct index_filter *)builder->filters.list +
-					 builder->filters.count - 1,
-				 event->rip);
+	take_rip(builder, event->rip);
+	if (event->kind >= EV_VMXON && event->kind <= EV_CR_WRITE) {
+		at->outcomes |= BIT(MIN(outcome, 63u));
+		/* The most frequent kinds write nothing but an error. */
+		if (likely(outcome == OUTCOME_SUCCEED && event->kind != EV_VMWRITE))
+			return;
 	}
-	switch (event->kind) {
-	case EV_VMREAD:
-		if (unlikely(trace_event_fails_valid(event)))
-			take_writes(builder, event);
-		return;
-	case EV_GAP:
-		take_gap(builder);
-		return;
-	case EV_L2_ENTRY:
+	if (event->kind == EV_L2_ENTRY)
 		builder->entries++;
-		break;
-	case EV_L2_EXIT:
+	else if (event->kind == EV_L2_EXIT)
 		take_reason(at, ((const struct ev_l2_exit *)event->col)->reason);
-		break;
-	case EV_VMLAUNCH:
-	case EV_VMRESUME:
-		if (((const struct ev_insn *)event->col)->outcome != OUTCOME_SUCCEED)
-			at->flags |= INDEX_FAILS;
-		break;
-	default:
-		break;
-	}
+	else if (event->kind == EV_GAP)
+		take_gap(builder);
 	take_writes(builder, event);
 }
 
@@ -306,7 +305,7 @@ static void begin_interval(struct builder *builder)
 	current(builder)->entries = builder->entries;
 	current(builder)->touched = builder->touched.count;
 	builder->first = current(builder)->mark[0];
-	builder->last_rip = 0;
+	memset(builder->last_rips, 0, sizeof(builder->last_rips));
 	if (is_first)
 		put_table(builder);
 	put_rest(builder);
@@ -323,7 +322,9 @@ static void put_region(struct builder *builder, struct region *region, struct in
 
 	if (region->base) {
 		size = (size_t)(record_region(record, from, region->base) - record);
-		if (size <= region->base_size / 2 + 64) {
+		region->least = MIN(region->least, size);
+		region->waste += size - region->least;
+		if (size <= region->base_size / 2 + 64 && region->waste < region->base_size) {
 			row->base = region->base_offset;
 			row->record = put(builder, record, size);
 			return;
@@ -336,6 +337,8 @@ static void put_region(struct builder *builder, struct region *region, struct in
 		}
 	}
 	memcpy(region->base, from, sizeof(*from));
+	region->least = ~0ull;
+	region->waste = 0;
 	region->base_size = (size_t)(record_region(record, from, &none) - record);
 	region->base_offset = put(builder, record, region->base_size);
 	row->record = row->base = region->base_offset;

@@ -4,9 +4,12 @@
 #include <stdlib.h>
 
 #include "replay/timeline_parts.h"
+#include "trace/block.h"
 
-#define WINDOW	   16384 /* numbers that are looked at together when going backwards */
-#define POLL_EVERY 65536 /* events */
+#define WINDOW	       16384 /* numbers that are looked at together when going backwards */
+#define POLL_EVERY     65536 /* events */
+#define LOOK_NEAR      65536 /* events that are looked at before an index is made */
+#define MOST_INTERVALS 16    /* that are looked at together when going backwards */
 
 /* For a range, CPU and level: was its last event inside? */
 enum inside { INSIDE_UNKNOWN, INSIDE_NO, INSIDE_YES };
@@ -25,6 +28,7 @@ struct finder {
 	struct inside_table *inside[TIMELINE_MAX_BREAKS]; /* of ranges */
 	const struct findings *findings;		  /* where a break is about them */
 	u64 polled;					  /* events since */
+	const struct timeline_index *index;		  /* NULL: look at everything */
 };
 
 /* A place where it stops. */
@@ -240,15 +244,128 @@ static void stops_at(const struct finder *finder, const struct trace_event *even
 	}
 }
 
+/* --- does an interval of the index have a match ------------------------------------------------
+ */
+
+struct scene {
+	const struct timeline_index *index;
+	u64 interval;
+};
+
+static bool has_rip(void *owner, u64 rip)
+{
+	const struct scene *const scene = owner;
+
+	return index_may_have_rip(scene->index, scene->interval, rip);
+}
+
+static bool query_may(const struct timeline_index *index, u64 i, const struct query *query)
+{
+	const struct index_interval *const at = index_at(index, i);
+	struct scene scene = { index, i };
+	const struct query_scene what = {
+		.kinds = at->kinds,
+		.reasons = at->reasons,
+		.entries_fail = at->flags & INDEX_FAILS,
+		.outcomes = at->outcomes,
+		.has_rip = has_rip,
+		.owner = &scene,
+	};
+
+	return query_may_match(query, &what);
+}
+
+static bool field_may(const struct timeline_index *index, u64 i, const struct timeline_break *how)
+{
+	u32 region;
+
+	if (how->vmcs == HISTORY_ANY_VMCS)
+		return index_may_write(index, i, NULL, how->field);
+	if (!index_region(index, how->vmcs, &region))
+		return index_at(index, i)->flags & INDEX_UNSURE;
+	return index_may_write(index, i, &region, how->field);
+}
+
+static bool finding_may(const struct finder *finder, u64 i, const struct timeline_break *how)
+{
+	const u64 begin = index_begin(finder->index, i, 0);
+	const u64 end = index_begin(finder->index, i + 1, ~0ull);
+	u64 place;
+
+	for (unsigned k = 0; k < finder->findings->count; k++)
+		if ((!how->address || how->address == k + 1) &&
+		    timeline_finding_place(finder->findings->list[k], &place) && place >= begin &&
+		    place < end)
+			return true;
+	return false;
+}
+
+static bool break_may(const struct finder *finder, u64 i, const struct timeline_break *how)
+{
+	switch (how->kind) {
+	case BREAK_RIP:
+		return index_may_have_rip(finder->index, i, how->address);
+	case BREAK_RANGE:
+		return index_may_have_range(finder->index, i, how->address, how->end);
+	case BREAK_QUERY:
+		return query_may(finder->index, i, how->query);
+	case BREAK_EVENT:
+		return true;
+	case BREAK_FINDING:
+		return finding_may(finder, i, how);
+	case BREAK_FIELD:
+		return field_may(finder->index, i, how);
+	case BREAK_MEMORY:
+		return index_at(finder->index, i)->kinds & block_kind(EV_PAGE);
+	}
+	return true;
+}
+
+/* False: no event of the interval is worth a look. */
+static bool may_stop(const struct finder *finder, u64 i)
+{
+	for (unsigned k = 0; k < finder->count; k++)
+		if (break_may(finder, i, finder->how[k]))
+			return true;
+	return false;
+}
+
 /* --- looking for the next ----------------------------------------------------------------------
  */
 
-static bool interrupted(struct finder *finder, u64 done, u64 total)
+/* Of ranges: where events are passed over, nobody knows who was inside. */
+static void forget_inside(struct finder *finder)
 {
-	if (++finder->polled < POLL_EVERY)
+	for (unsigned i = 0; i < finder->count; i++)
+		if (finder->inside[i])
+			memset(finder->inside[i], 0, sizeof(*finder->inside[i]));
+}
+
+static bool interrupted(struct finder *finder, u64 events, u64 done, u64 total)
+{
+	finder->polled += events;
+	if (finder->polled < POLL_EVERY)
 		return false;
 	finder->polled = 0;
 	return timeline_interrupted(finder->timeline, done, total);
+}
+
+/*
+ * At @n, where interval @i begins: the next place that is worth a look, the end of the tape without
+ * one. The reader goes there.
+ */
+static u64 skip_forward(struct finder *finder, u64 n, u64 *i)
+{
+	const u64 events = reader_info(finder->reader)->events, from = *i;
+
+	while (*i < finder->index->count && !may_stop(finder, *i))
+		++*i;
+	if (*i == from)
+		return n;
+	n = index_begin(finder->index, *i, events);
+	forget_inside(finder);
+	reader_seek(finder->reader, n);
+	return n;
 }
 
 /*
@@ -260,19 +377,24 @@ static enum status find_forward(struct finder *finder, u64 first, bool here, u64
 {
 	const u64 events = reader_info(finder->reader)->events;
 	const struct trace_event *event;
+	u64 passed = 0, interval = finder->index ? index_find(finder->index, first) + 1 : 0;
 	int before, behind, pending = 0;
-	u64 passed = 0;
 
 	if (reader_seek(finder->reader, first) != ST_OK)
 		return ST_RANGE;
 	for (;;) {
 		*found = (struct found){ .n = reader_tell(finder->reader) };
+		if (finder->index && !pending &&
+		    found->n >= index_begin(finder->index, interval, ~0ull)) {
+			found->n = skip_forward(finder, found->n, &interval);
+			interval++;
+		}
 		if (reader_next(finder->reader, &event) != ST_OK) {
 			found->id = pending;
 			return ST_OK;
 		}
 		stops_at(finder, event, found->n, &before, &behind);
-		if (!passed && !here)
+		if (found->n == first && !here)
 			before = 0;
 		if (pending && before)
 			before = MIN(before, pending);
@@ -281,7 +403,7 @@ static enum status find_forward(struct finder *finder, u64 first, bool here, u64
 			return ST_OK;
 		pending = behind;
 		passed++;
-		if (interrupted(finder, found->n - first, events - first))
+		if (interrupted(finder, 1, found->n - first, events - first))
 			return ST_INTERRUPTED;
 	}
 }
@@ -297,9 +419,7 @@ static void look_through(struct finder *finder, u64 first, u64 end, u64 nth, str
 
 	*found = (struct found){ 0 };
 	*count = 0;
-	for (unsigned i = 0; i < finder->count; i++)
-		if (finder->inside[i])
-			memset(finder->inside[i], 0, sizeof(*finder->inside[i]));
+	forget_inside(finder);
 	reader_seek(finder->reader, first);
 	while ((n = reader_tell(finder->reader)) < end &&
 	       reader_next(finder->reader, &event) == ST_OK) {
@@ -313,18 +433,44 @@ static void look_through(struct finder *finder, u64 first, u64 end, u64 nth, str
 	}
 }
 
+/*
+ * Moves *@end back over what is not worth a look, and puts *@first to the begin of what is, at most
+ * @window intervals.
+ */
+static void skip_backward(const struct finder *finder, u64 window, u64 *first, u64 *end)
+{
+	const struct timeline_index *const index = finder->index;
+	u64 i = index_find(index, *end - 1);
+
+	while (!may_stop(finder, i)) {
+		*end = index_at(index, i)->mark[0];
+		if (!i) {
+			*first = 0;
+			return;
+		}
+		i--;
+	}
+	while (i && --window && may_stop(finder, i - 1))
+		i--;
+	*first = index_at(index, i)->mark[0];
+}
+
 /* The last place before @n; likewise. */
 static enum status find_backward(struct finder *finder, u64 n, u64 limit, struct found *found)
 {
 	u64 end = n, passed = 0, window = limit && limit < WINDOW ? 2 * limit + 64 : WINDOW;
+	u64 intervals = 1;
 
 	while (end) {
-		const u64 first = end > window ? end - window : 0;
-		u64 count, number = 0;
+		u64 first = end > window ? end - window : 0, count, number = 0;
 
+		if (finder->index) {
+			skip_backward(finder, intervals, &first, &end);
+			intervals = MIN(2 * intervals, (u64)MOST_INTERVALS);
+		}
 		look_through(finder, first, end, ~0ull, found, &count, &number);
 		/* All of it is inside the gap of a damaged block, which begins before. */
-		if (!count && first) {
+		if (!count && first && !finder->index) {
 			window *= 2;
 			continue;
 		}
@@ -342,27 +488,109 @@ static enum status find_backward(struct finder *finder, u64 n, u64 limit, struct
 		passed += count;
 		end = first;
 		found->n = end;
-		finder->polled += count;
-		if (interrupted(finder, n - end, n))
+		if (interrupted(finder, count, n - end, n))
 			return ST_INTERRUPTED;
 	}
 	found->n = 0;
 	return ST_OK;
 }
 
+/*
+ * Like those two, from @n on. What lies near is found without an index, so that it need not be made
+ * for that; for what is far it is. It only finds stops, so that nothing is passed over with @limit.
+ */
+static enum status find_far(struct finder *finder, enum timeline_way way, u64 n, bool here,
+			    u64 limit, struct found *found)
+{
+	const bool back = way == TIMELINE_BACKWARD;
+	const u64 near = limit ? limit : LOOK_NEAR * finder->timeline->interval;
+	enum status status;
+	u64 end;
+
+	if (limit || finder->timeline->has != INDEX_READY) {
+		status = back ? find_backward(finder, n, near, found)
+			      : find_forward(finder, n, here, near, found);
+		end = back ? 0 : reader_info(finder->reader)->events;
+		if (limit || status != ST_OK || found->id || found->n == end)
+			return status;
+		n = found->n;
+		forget_inside(finder);
+		status = timeline_get_index(finder->timeline, &finder->index);
+		if (status != ST_OK)
+			return status;
+		/* That one was looked at, but for what stops when it is passed. */
+		here = false;
+	} else {
+		finder->index = &finder->timeline->index;
+	}
+	return back ? find_backward(finder, n, 0, found) : find_forward(finder, n, here, 0, found);
+}
+
 /* --- moving ----------------------------------------------------------------------------------- */
 
-static enum status find(struct finder *finder, enum timeline_way way, u64 n, u64 limit,
-			struct found *found)
+static enum status add_breaks(struct finder *finder)
 {
 	enum status status = ST_OK;
 
 	for (int id = 0; (id = timeline_break_next(finder->timeline, id)) && status == ST_OK;)
 		status = add_break(finder, id, timeline_break_get(finder->timeline, id));
-	if (status != ST_OK)
+	return status;
+}
+
+/* Which of the breaks that stop here are said to: the lowest number. */
+static int lowest(int a, int b)
+{
+	return a && b ? MIN(a, b) : a ? a : b;
+}
+
+static enum status step_forward(struct timeline *timeline, const struct finder *finder, int *id)
+{
+	int before = 0, behind = 0, none;
+	enum status status;
+
+	if (!timeline->event)
+		return ST_OK;
+	stops_at(finder, timeline->event, timeline->n, &none, &behind);
+	status = timeline_seek(timeline, timeline->n + 1);
+	if (status == ST_OK && timeline->event)
+		stops_at(finder, timeline->event, timeline->n, &before, &none);
+	*id = lowest(before, behind);
+	return status;
+}
+
+static enum status step_backward(struct timeline *timeline, const struct finder *finder, int *id)
+{
+	const u64 from = timeline->n;
+	int before, behind;
+	enum status status;
+	u64 n;
+
+	if (!from)
+		return ST_OK;
+	status = timeline_seek(timeline, from - 1);
+	/* Else it is the gap of a damaged block. */
+	if (status == ST_OK && timeline->n == from) {
+		status = timeline_before(timeline, from, &n);
+		if (status == ST_OK)
+			status = timeline_seek(timeline, n);
+	}
+	if (status != ST_OK || !timeline->event)
 		return status;
-	return way == TIMELINE_FORWARD ? find_forward(finder, n, false, limit, found)
-				       : find_backward(finder, n, limit, found);
+	stops_at(finder, timeline->event, timeline->n, &before, &behind);
+	*id = lowest(before, behind);
+	return ST_OK;
+}
+
+/* By one event: the cursor itself looks at it. */
+static enum status step(struct timeline *timeline, const struct finder *finder,
+			enum timeline_way way, struct found *found)
+{
+	const enum status status = way == TIMELINE_FORWARD
+					   ? step_forward(timeline, finder, &found->id)
+					   : step_backward(timeline, finder, &found->id);
+
+	found->n = timeline->n;
+	return status;
 }
 
 static enum timeline_stop_why why_stopped(const struct timeline *timeline, enum timeline_way way,
@@ -384,8 +612,11 @@ enum status timeline_run(struct timeline *timeline, enum timeline_way way, u64 l
 {
 	struct finder finder = { .timeline = timeline, .reader = timeline->look };
 	struct found found = { .n = timeline->n };
-	enum status status = find(&finder, way, timeline->n, limit, &found);
+	enum status status = add_breaks(&finder);
 
+	if (status == ST_OK)
+		status = limit == 1 ? step(timeline, &finder, way, &found)
+				    : find_far(&finder, way, timeline->n, false, limit, &found);
 	free_finder(&finder);
 	stop->why = why_stopped(timeline, way, &found, status);
 	stop->id = found.id;
@@ -409,8 +640,7 @@ enum status timeline_next_match(struct timeline *timeline, const struct query *q
 	if (from > timeline_events(timeline))
 		return ST_RANGE;
 	if (status == ST_OK)
-		status = way == TIMELINE_FORWARD ? find_forward(&finder, from, true, 0, &found)
-						 : find_backward(&finder, from, 0, &found);
+		status = find_far(&finder, way, from, true, 0, &found);
 	free_finder(&finder);
 	if (status != ST_OK)
 		return status;

@@ -15,6 +15,10 @@ bench-obj  := $(O)/host/tests/bench/bench_tape.o $(O)/host/tests/bench/kvm_strea
 $(O)/tests/bench/bench_tape: $(bench-obj) $(O)/libvmxtape.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
 
+$(O)/tests/bench/big_tape $(O)/tests/bench/bench_timeline: $(O)/tests/bench/%: \
+		$(O)/host/tests/bench/%.o $(O)/libvmxtape.a
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
+
 $(fuzz-bin): $(O)/tests/fuzz/%: $(O)/host/tests/fuzz/%.o $(O)/host/tests/fuzz/driver.o $(O)/libvmxtape.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
 
