@@ -23,6 +23,8 @@ host-src += replay/symbols.c replay/symbols_load.c replay/symbols_elf.c replay/s
 host-src += replay/stat.c
 host-src += replay/moment.c replay/history.c
 host-src += replay/why.c
+host-src += replay/memory_event.c replay/memory_index.c replay/memory_state.c replay/memory_walk.c \
+	    replay/memory.c replay/nearby.c replay/registers.c
 host-src += replay/timeline.c replay/timeline_run.c replay/timeline_cache.c replay/timeline_index.c \
 	    replay/timeline_index_build.c replay/timeline_index_state.c \
 	    replay/model_hash.c replay/model_record.c replay/event_writes.c

@@ -84,6 +84,7 @@ void timeline_close(struct timeline *timeline)
 {
 	if (!timeline)
 		return;
+	memory_state_free(timeline->memory);
 	check_free(timeline->check);
 	model_free(timeline->model);
 	timeline_drop_index(timeline, INDEX_NONE);

@@ -30,7 +30,8 @@ struct timeline {
 	struct index_state *state; /* of @model */
 	unsigned bad_blocks;	   /* that the index knows of */
 	struct cpu_facts cpu_facts;
-	struct check *check; /* over the whole tape; NULL: not made yet */
+	struct check *check;	     /* over the whole tape; NULL: not made yet */
+	struct memory_state *memory; /* replay/memory_state.h's; NULL: not made yet */
 	bool (*poll)(void *owner, u64 done, u64 total);
 	void *poll_owner;
 	struct timeline_break breaks[TIMELINE_MAX_BREAKS]; /* number n at n - 1 */
@@ -52,6 +53,9 @@ enum status timeline_get_index(struct timeline *timeline, const struct timeline_
 /* The index does not fit the tape, or itself: none is used, from now on or until it is made anew.
  */
 void timeline_drop_index(struct timeline *timeline, enum timeline_has has);
+
+/* What registers and memory keep with the timeline. @state may be NULL. */
+void memory_state_free(struct memory_state *state);
 
 /* The place before the event that ends where the cursor is. @n is not 0. */
 enum status timeline_before(struct timeline *timeline, u64 n, u64 *before);

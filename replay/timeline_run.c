@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include "replay/memory_event.h"
 #include "replay/timeline_parts.h"
 #include "trace/block.h"
 
@@ -188,15 +189,6 @@ static bool writes_field(const struct timeline_break *how, const struct trace_ev
 	       write.origin != HISTORY_FRAME && write.origin != HISTORY_GAP;
 }
 
-static bool tells_memory(const struct timeline_break *how, const struct trace_event *event)
-{
-	const struct ev_page *const page = (const struct ev_page *)event->col;
-
-	return event->kind == EV_PAGE && event->byte_count &&
-	       (!how->level || page->level == how->level) && page->gpa < how->end &&
-	       (page->gpa >= how->address || how->address - page->gpa < event->byte_count);
-}
-
 /* Of memory, the level is that of the address. */
 static bool is_passed(const struct timeline_break *how)
 {
@@ -226,7 +218,7 @@ static bool matches(const struct finder *finder, unsigned number, const struct t
 	case BREAK_FIELD:
 		return writes_field(how, *event, n);
 	case BREAK_MEMORY:
-		return tells_memory(how, *event);
+		return memory_event_tells(*event, how->level, how->address, how->end);
 	}
 	return false;
 }

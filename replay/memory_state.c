@@ -1,0 +1,51 @@
+#include "replay/memory_state.h"
+
+#include <stdlib.h>
+
+#include "replay/timeline_parts.h"
+
+struct memory_state {
+	struct memory_index *index;
+	u64 n; /* of the cursor that @nearby is of */
+	bool nearby_there;
+	struct nearby nearby;
+};
+
+static struct memory_state *state_of(struct timeline *timeline)
+{
+	if (!timeline->memory)
+		timeline->memory = calloc(1, sizeof(*timeline->memory));
+	return timeline->memory;
+}
+
+void memory_state_free(struct memory_state *state)
+{
+	if (!state)
+		return;
+	memory_index_free(state->index);
+	free(state);
+}
+
+struct memory_index *memory_state_index(struct timeline *timeline)
+{
+	struct memory_state *const state = state_of(timeline);
+
+	if (state && !state->index)
+		memory_index_new(timeline_reader(timeline), timeline->poll, timeline->poll_owner,
+				 &state->index);
+	return state ? state->index : NULL;
+}
+
+const struct nearby *memory_state_nearby(struct timeline *timeline, u16 cpu)
+{
+	struct memory_state *const state = state_of(timeline);
+	const u64 n = timeline_tell(timeline);
+
+	if (!state)
+		return NULL;
+	if (!state->nearby_there || state->n != n || state->nearby.cpu != cpu)
+		nearby_read(timeline_reader(timeline), cpu, n, &state->nearby);
+	state->nearby_there = true;
+	state->n = n;
+	return &state->nearby;
+}

@@ -1,0 +1,20 @@
+/*
+ * replay/memory_state.h - what registers and memory keep with a timeline, for their own sources
+ */
+#ifndef REPLAY_MEMORY_STATE_H
+#define REPLAY_MEMORY_STATE_H
+
+#include "replay/memory_index.h"
+#include "replay/nearby.h"
+#include "replay/registers.h"
+
+/*
+ * The index of @timeline's tape, made by the first call; NULL when there is no memory, or the poll
+ * of the timeline interrupted it, and then the next call begins anew.
+ */
+struct memory_index *memory_state_index(struct timeline *timeline);
+
+/* What is near the cursor; holds until the next call for another CPU or place. NULL: no memory. */
+const struct nearby *memory_state_nearby(struct timeline *timeline, u16 cpu);
+
+#endif
