@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gdbstub/gdb_regs.h"
 #include "gdbstub/target_timeline.h"
+#include "replay/disasm.h"
 #include "replay/event_text.h"
 #include "replay/position.h"
 
@@ -150,6 +152,24 @@ static void monitor_events(struct monitor *monitor)
 		range, sizeof(range), "@%llu..@%llu", (unsigned long long)first,
 		(unsigned long long)(first + MIN(count, timeline_events(monitor->tape->timeline))));
 	run_verb(monitor, argv);
+}
+
+/* gdb reads all code as 64-bit code. */
+static void monitor_code(struct monitor *monitor)
+{
+	const struct trace_event *const event = timeline_event(monitor->tape->timeline);
+	char text[DISASM_MAX];
+	u64 bits;
+
+	if (!event || !event->code ||
+	    !gdb_tape_read_register(monitor->tape, gdb_tape_current(monitor->tape),
+				    GDB_REG_CODE_BITS, &bits)) {
+		say(monitor, "the tape does not have the code here\n");
+		return;
+	}
+	disasm_text(event->code, event->code_count, (enum disasm_mode)bits, event->rip, text);
+	say(monitor, "0x%llx  %s  (%llu-bit code)\n", (unsigned long long)event->rip, text,
+	    (unsigned long long)bits);
 }
 
 static void monitor_diff(struct monitor *monitor)

@@ -9,6 +9,7 @@
 
 #include "gdbstub/gdb_regs.h"
 #include "gdbstub/target_timeline.h"
+#include "replay/disasm.h"
 
 #define RIGHTS_L BIT(13)
 #define RIGHTS_D BIT(14)
@@ -75,9 +76,7 @@ static bool l1_register(const struct view *view, unsigned number, u64 *value)
 		*value = insn->cr3;
 		return true;
 	case GDB_REG_CODE_BITS:
-		*value = insn->mode & BIT(MODE_LMA) && insn->mode & BIT(MODE_CS_L) ? 64
-			 : insn->mode & BIT(MODE_CS_D)				   ? 32
-										   : 16;
+		*value = disasm_mode(insn->mode);
 		return true;
 	default:
 		return false;

@@ -8,7 +8,11 @@
 STEPS ?= 200000
 TAPE  ?=
 
-fuzz-names := tape drain
+fuzz-names := tape drain gdb
+fuzz-seeds := $(wildcard tests/golden/*/*.vxt)
+fuzz-seeds-gdb := $(wildcard tests/fuzz/gdb/*.bytes)
+# A step of these is many packets.
+fuzz-share-gdb := 10
 fuzz-bin   := $(patsubst %,$(O)/tests/fuzz/fuzz_%,$(fuzz-names))
 bench-obj  := $(O)/host/tests/bench/bench_tape.o $(O)/host/tests/bench/kvm_stream.o
 
@@ -37,4 +41,5 @@ bench-sim: $(O)/tests/bench/bench_tape
 	$<
 
 fuzz: $(fuzz-bin)
-	@for t in $^; do echo "== $$t"; $$t -n $(STEPS) tests/golden/*/*.vxt || exit 1; done
+	@$(foreach n,$(fuzz-names),echo "== $n" && \
+		$(O)/tests/fuzz/fuzz_$n -n $$(($(STEPS) / $(or $(fuzz-share-$n),1))) $(or $(fuzz-seeds-$n),$(fuzz-seeds)) &&) :
