@@ -43,14 +43,26 @@ static char *put_name(char *to, const char *name, u64 value)
 	return put_char(put_text(put_char(to, '"'), name), '"');
 }
 
-static char *put_start(char *to, const struct trace_event *event, u64 n, const char *kind)
+/* Events of hv's own can be about a level, which a column of that name tells. */
+#define LEVEL_COLUMN "level"
+
+static u64 level_of(const struct trace_kind_info *kind, const struct trace_event *event)
+{
+	for (u8 i = 0; kind && i < kind->column_count; i++)
+		if (!strcmp(kind->columns[i].name, LEVEL_COLUMN))
+			return event->col[i];
+	return event->level;
+}
+
+static char *put_start(char *to, const struct trace_event *event, u64 n, const char *kind,
+		       u64 level)
 {
 	to = put_text(to, "{\"schema\":1,\"n\":");
 	to = put_dec(to, n);
 	to = put_dec(put_text(to, ",\"cpu\":"), event->cpu);
 	to = put_dec(put_text(to, ",\"seq\":"), event->seq);
 	to = put_dec(put_text(to, ",\"tsc\":"), event->tsc);
-	to = put_dec(put_text(to, ",\"level\":"), event->level);
+	to = put_dec(put_text(to, ",\"level\":"), level);
 	to = put_name(put_key(to, "kind"), kind, event->kind);
 	return event->rip ? put_hex_string(put_key(to, "rip"), event->rip) : to;
 }
@@ -141,6 +153,8 @@ static char *put_columns(char *to, const struct trace_kind_info *kind,
 	for (u8 i = 0; i < kind->column_count; i++) {
 		const struct trace_column *const column = &kind->columns[i];
 
+		if (!strcmp(column->name, LEVEL_COLUMN))
+			continue;
 		if (column->type == TYPE_OUTCOME) {
 			const u64 error = i + 1 < kind->column_count ? event->col[i + 1] : 0;
 
@@ -221,7 +235,7 @@ char *event_json(char *to, const struct event_names *names, const struct trace_e
 {
 	const struct trace_kind_info *const kind = trace_schema_kind(names->schema, event->kind);
 
-	to = put_start(to, event, n, kind ? kind->name : NULL);
+	to = put_start(to, event, n, kind ? kind->name : NULL, level_of(kind, event));
 	to = put_symbol(to, names->symbols, event);
 	if (kind)
 		to = put_columns(to, kind, event);
@@ -246,7 +260,7 @@ char *event_json(char *to, const struct event_names *names, const struct trace_e
 static char *put_write(char *to, const struct trace_event *event, u64 n, const char *origin,
 		       u64 vmcs, const struct trace_item *item, const struct model *model)
 {
-	to = put_start(to, event, n, "vmcs12_write");
+	to = put_start(to, event, n, "vmcs12_write", event->level);
 	to = put_name(put_key(to, "origin"), origin, 0);
 	to = put_hex_string(put_key(to, "vmcs"), vmcs);
 	to = put_field_name(put_key(to, "field"), item->id);

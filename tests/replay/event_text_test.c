@@ -239,6 +239,20 @@ static void json_has_the_columns_by_name(void **state)
 		"\"regs\":{\"rax\":\"0x1\"},\"consulted\":{\"io_bitmap\":\"0xff\"}}\n");
 }
 
+/* No key stands twice: what an event of hv's is about takes the place of who executed. */
+static void json_has_one_level(void **state)
+{
+	const struct trace_event mark = EVENT_OF(MARK, (&(struct ev_mark){ .level = 2 }),
+						 .bytes = (const u8 *)"here", .byte_count = 4);
+	const char *const json = json_of(&mark, NULL);
+	const char *const level = strstr(json, "\"level\":2");
+
+	(void)state;
+	assert_non_null(level);
+	assert_null(strstr(level + 1, "\"level\""));
+	assert_ptr_equal(strstr(json, "\"level\""), level);
+}
+
 static void json_says_how_an_instruction_failed(void **state)
 {
 	const struct ev_vmclear fault = {
@@ -298,6 +312,7 @@ int main(void)
 		cmocka_unit_test(addresses_with_a_name_are_shown_by_it),
 		cmocka_unit_test(items_become_lines_of_their_own),
 		cmocka_unit_test(json_has_the_columns_by_name),
+		cmocka_unit_test(json_has_one_level),
 		cmocka_unit_test(json_says_how_an_instruction_failed),
 		cmocka_unit_test(json_strings_survive_any_byte),
 		cmocka_unit_test(numbers_are_written_without_libc),
