@@ -3,8 +3,16 @@
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #define NOINLINE      __attribute__((noinline))
 
-/* Of a site that always takes decode_other(). */
+/* Of a site that no cell's change can be compared with. */
 #define NO_VERSION    0
+
+/* How the next event at a site is taken, as long as it is expected. */
+enum form {
+	FORM_COLUMNS, /* nothing misses but perhaps the value of a field */
+	FORM_MASKED,  /* other columns miss, but no cell */
+	FORM_ITEMS,   /* an L2 entry or exit: some columns, and the items of last time */
+	FORM_OTHER,   /* decode_other() */
+};
 
 struct stream {
 	const u8 *at;
@@ -22,10 +30,12 @@ struct site {
 	struct site *next[CODEC_TURNS]; /* what followed last time; at first decoder->start */
 	u32 vmcs;
 	u32 mask;
-	u32 version; /* of the cells that @values has; NO_VERSION: decode_other() alone */
+	u32 version; /* of the cells that @values has */
 	u16 shape;
-	bool other; /* the kind has more than columns, its key is one, or it has an order */
-	u8 value;   /* of a kind without more: the column with the value of a field ... */
+	u8 form;  /* enum form */
+	u8 plain; /* enum form where nothing misses */
+	u8 turn;  /* what decoder->turn becomes where the key is column 0 */
+	u8 value; /* of a kind without more: the column with the value of a field ... */
 	u8 value_stream;
 	u32 value_bit; /* ... and its bit, 0: none */
 };
@@ -96,8 +106,20 @@ struct trace_decoder *trace_decoder_init(void *memory, const struct trace_schema
 static u64 take_long(struct trace_decoder *decoder, struct stream *stream)
 {
 	struct cursor in = { .at = stream->at, .end = stream->end, .status = ST_OK };
-	const u64 value = cursor_varint(&in);
+	u64 value = 0;
 
+	/* Mostly there is enough behind it, so that nobody needs to count. */
+	if (likely(stream->end - stream->at >= 9)) {
+		for (unsigned shift = 0; shift < 63; shift += 7) {
+			const u8 byte = *stream->at++;
+
+			value |= (u64)(byte & 0x7f) << shift;
+			if (byte < 0x80)
+				return value;
+		}
+		stream->at = in.at;
+	}
+	value = cursor_varint(&in);
 	stream->at = in.at;
 	if (in.status != ST_OK)
 		decoder->bad = true;
@@ -218,6 +240,28 @@ enum status trace_decoder_open(struct trace_decoder *decoder, const void *payloa
 /* --- sites and shapes --------------------------------------------------------------------------
  */
 
+static enum form form_of_kind(const struct trace_kind_info *kind)
+{
+	const unsigned extra = kind->flags & (KIND_ITEMS | KIND_BYTES | KIND_RIP_FIELD);
+
+	if (kind->order_column != SCHEMA_NONE || kind->key_cell != SCHEMA_NONE)
+		return FORM_OTHER;
+	if (kind->key == KEY_COL0)
+		return extra == (KIND_ITEMS | KIND_RIP_FIELD) && kind->value_column == SCHEMA_NONE
+			       ? FORM_ITEMS
+			       : FORM_OTHER;
+	return extra ? FORM_OTHER : FORM_COLUMNS;
+}
+
+static enum form next_form(const struct site *site)
+{
+	if (site->plain == FORM_OTHER || site->mask & site->kind->last_mask)
+		return FORM_OTHER;
+	if (site->plain == FORM_ITEMS)
+		return site->mask & 1 ? FORM_OTHER : FORM_ITEMS;
+	return site->mask & ~site->value_bit ? FORM_MASKED : FORM_COLUMNS;
+}
+
 static struct site *add_site(struct trace_decoder *decoder)
 {
 	const unsigned number = decoder->site_count;
@@ -234,11 +278,12 @@ static struct site *add_site(struct trace_decoder *decoder)
 		.kind = kind,
 		.values = &decoder->values[number * TRACE_MAX_COLUMNS],
 		.vmcs = CODEC_MAX_VMCSS,
-		.other = kind->key == KEY_COL0 || (kind->flags & (KIND_ITEMS | KIND_BYTES)) ||
-			 kind->order_column != SCHEMA_NONE,
+		.form = FORM_OTHER,
+		.plain = (u8)form_of_kind(kind),
+		.turn = number % CODEC_TURNS,
 	};
 	site->event.col = site->values;
-	if (!site->other && kind->value_column != SCHEMA_NONE) {
+	if (site->plain == FORM_COLUMNS && kind->value_column != SCHEMA_NONE) {
 		site->value = kind->value_column;
 		site->value_stream = kind->columns[kind->value_column].stream;
 		site->value_bit = 1u << kind->value_column;
@@ -395,12 +440,25 @@ static bool take_columns(struct trace_decoder *decoder, struct site *site)
 	}
 	if (kind->order_column != SCHEMA_NONE && site->values[kind->order_column])
 		decoder->order = site->values[kind->order_column];
-	site->version = site->other ? NO_VERSION : decoder->version;
+	site->version = decoder->version;
+	site->form = (u8)next_form(site);
 	return true;
 }
 
 /* --- events ------------------------------------------------------------------------------------
  */
+
+/* The values of the items of @shape. */
+static ALWAYS_INLINE void take_values(struct trace_decoder *decoder, struct site *site,
+				      struct shape *shape)
+{
+	for (u32 i = 0; i < shape->count; i++) {
+		*shape->fields[i] += unzigzag(take_number(decoder, STREAM_ITEM));
+		shape->items[i].value = *shape->fields[i];
+	}
+	site->event.items = shape->items;
+	site->event.item_count = shape->count;
+}
 
 static bool take_items(struct trace_decoder *decoder, struct site *site, unsigned op)
 {
@@ -417,12 +475,7 @@ static bool take_items(struct trace_decoder *decoder, struct site *site, unsigne
 	shape = &decoder->shapes[site->shape];
 	if (shape->vmcs != decoder->fields.vmcs && !find_shape_fields(decoder, shape))
 		return false;
-	for (u32 i = 0; i < shape->count; i++) {
-		*shape->fields[i] += unzigzag(take_number(decoder, STREAM_ITEM));
-		shape->items[i].value = *shape->fields[i];
-	}
-	site->event.items = shape->items;
-	site->event.item_count = shape->count;
+	take_values(decoder, site, shape);
 	return true;
 }
 
@@ -469,7 +522,7 @@ static bool take_others(struct trace_decoder *decoder, struct site *site, unsign
 	if (!(flags & KIND_ITEMS) ? op & OP_SHAPE : !take_items(decoder, site, op))
 		return false;
 	if (site->kind->key == KEY_COL0) {
-		decoder->turn = (u32)(site - decoder->sites) % CODEC_TURNS;
+		decoder->turn = site->turn;
 		if (!take_rip(decoder, site))
 			return false;
 	}
@@ -490,6 +543,15 @@ static enum status end(struct trace_decoder *decoder)
 		if (decoder->streams[i].at != decoder->streams[i].end)
 			return fail(decoder);
 	return decoder->bad ? ST_CORRUPT : ST_END;
+}
+
+static ALWAYS_INLINE void begin_event(struct trace_decoder *decoder, struct site *site, u64 delta)
+{
+	decoder->previous = site;
+	site->delta += unzigzag(delta);
+	decoder->tsc += site->delta;
+	site->event.tsc = decoder->tsc;
+	site->event.seq = decoder->seq++;
 }
 
 /* An event of any kind at any site. */
@@ -513,13 +575,45 @@ static NOINLINE enum status decode_other(struct trace_decoder *decoder,
 	}
 	if (!site || site == &decoder->start)
 		return fail(decoder);
-	decoder->previous = site;
-	site->delta += unzigzag(take_number(decoder, STREAM_TSC));
-	decoder->tsc += site->delta;
-	site->event.tsc = decoder->tsc;
-	site->event.seq = decoder->seq++;
+	begin_event(decoder, site, take_number(decoder, STREAM_TSC));
 	if ((op & OP_MASK && !take_mask(decoder, site)) || !take_columns(decoder, site) ||
 	    !take_others(decoder, site, op) || decoder->bad)
+		return fail(decoder);
+	*event = &site->event;
+	return ST_OK;
+}
+
+/* An expected event at @site whose cells are as at the last event here. */
+static NOINLINE enum status decode_expected(struct trace_decoder *decoder,
+					    const struct trace_event **event, struct site *site)
+{
+	if (site->form == FORM_OTHER)
+		return decode_other(decoder, event);
+	decoder->left--;
+	decoder->run--;
+	begin_event(decoder, site, take_number(decoder, STREAM_TSC));
+	if (site->form == FORM_ITEMS) {
+		struct shape *const shape = &decoder->shapes[site->shape];
+
+		take_missed(decoder, site, site->mask);
+		if (shape->vmcs != decoder->fields.vmcs && !find_shape_fields(decoder, shape))
+			return fail(decoder);
+		take_values(decoder, site, shape);
+		site->event.rip = *site->field;
+		decoder->turn = site->turn;
+	} else {
+		take_missed(decoder, site, site->mask & ~site->value_bit);
+		if (site->value_bit) {
+			const u64 id = site->values[site->kind->field_column];
+
+			if (site->field_id != id && !find_field(decoder, site, id))
+				return fail(decoder);
+			site->values[site->value] = *site->field;
+			take_missed(decoder, site, site->mask & site->value_bit);
+			*site->field = site->values[site->value];
+		}
+	}
+	if (unlikely(decoder->bad))
 		return fail(decoder);
 	*event = &site->event;
 	return ST_OK;
@@ -555,9 +649,10 @@ enum status trace_decode_event(struct trace_decoder *decoder, const struct trace
 	const u8 *const value_at = values->at;
 	u64 delta, change = 0;
 
-	if (unlikely(!decoder->left || !decoder->run || site->version != decoder->version ||
-		     site->mask & ~site->value_bit || tsc->end - tsc->at < 2))
+	if (unlikely(!decoder->left || !decoder->run || site->version != decoder->version))
 		return decode_other(decoder, event);
+	if (unlikely(site->form != FORM_COLUMNS || tsc->end - tsc->at < 2))
+		return decode_expected(decoder, event, site);
 	if (site->mask && (values->end - value_at < 2 || !take_short(values, &change)))
 		return decode_other(decoder, event);
 	if (unlikely(!take_short(tsc, &delta))) {
@@ -571,11 +666,7 @@ enum status trace_decode_event(struct trace_decoder *decoder, const struct trace
 	}
 	decoder->left--;
 	decoder->run--;
-	decoder->previous = site;
-	site->delta += unzigzag(delta);
-	decoder->tsc += site->delta;
-	site->event.tsc = decoder->tsc;
-	site->event.seq = decoder->seq++;
+	begin_event(decoder, site, delta);
 	*event = &site->event;
 	return ST_OK;
 }
