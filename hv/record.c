@@ -155,6 +155,8 @@ void record_init(struct percpu *cpu)
 	cpu->fxsave = mem_alloc_pages(1);
 	cpu->rec =
 		rec_init(mem_alloc_pages(recorder_pages), cpu->ring, (u16)cpu->id, &ops, cpu, true);
+	/* The first key frames come before any exit. */
+	cpu->exit.tsc = rdtsc();
 	if (rec_head(cpu->rec, emit_boot_record) != ST_OK)
 		log_print("the boot record does not fit into the ring; give more by ring=");
 	if (options.capture == CAPTURE_DEFAULT)
