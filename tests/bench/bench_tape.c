@@ -1,9 +1,9 @@
 /*
- * bench_tape [-r TAPE] [-n EXITS] [-o TAPE] - what recording and reading cost
+ * bench_tape [-k] [-r TAPE] [-n EXITS] [-o TAPE] - what recording and reading cost
  *
  * Records the events of TAPE once more (-r), or EXITS exits of a simulated KVM (kvm_stream.h;
  *default 80,000, two million events), into the tape -o (default: a temporary file), reads that, and
- *prints figures. Instructions per event are for callgrind:
+ *prints figures; -k: of the key frames of TAPE alone. Instructions per event are for callgrind:
  *
  *	valgrind --tool=callgrind --toggle-collect=trace_encode_event bench_tape -n 20000
  *	valgrind --tool=callgrind --toggle-collect=rec_pack_slice bench_tape -n 20000
@@ -18,6 +18,7 @@
 #include "recorder/capture.h"
 #include "recorder/emit.h"
 #include "replay/reader.h"
+#include "tests/bench/key_frames.h"
 #include "tests/bench/kvm_stream.h"
 #include "trace/drain.h"
 #include "vmx/tables.h"
@@ -233,14 +234,17 @@ int main(int argc, char **argv)
 {
 	static struct bench bench;
 	char temporary[] = "/tmp/vmxtape-bench-XXXXXX";
-	const char *path = NULL;
+	const char *path = NULL, *source = NULL;
 	u64 exits = 80000;
+	bool frames = false;
 	double emitting;
 	int option;
 
-	while ((option = getopt(argc, argv, "r:n:o:")) != -1) {
-		if (option == 'r')
-			bench.source = open_tape(optarg);
+	while ((option = getopt(argc, argv, "kr:n:o:")) != -1) {
+		if (option == 'k')
+			frames = true;
+		else if (option == 'r')
+			source = optarg;
 		else if (option == 'n')
 			exits = strtoull(optarg, NULL, 0);
 		else if (option == 'o')
@@ -248,6 +252,10 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
+	if (frames)
+		return !source || !key_frames_measure(source);
+	if (source)
+		bench.source = open_tape(source);
 	if (bench.source)
 		print_size(reader_info(bench.source));
 	if (!path)

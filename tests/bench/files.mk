@@ -14,7 +14,7 @@ fuzz-seeds-gdb := $(wildcard tests/fuzz/gdb/*.bytes)
 # A step of these is many packets.
 fuzz-share-gdb := 10
 fuzz-bin   := $(patsubst %,$(O)/tests/fuzz/fuzz_%,$(fuzz-names))
-bench-obj  := $(O)/host/tests/bench/bench_tape.o $(O)/host/tests/bench/kvm_stream.o
+bench-obj  := $(patsubst %,$(O)/host/tests/bench/%.o,bench_tape key_frames kvm_stream)
 
 $(O)/tests/bench/bench_tape: $(bench-obj) $(O)/libvmxtape.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
@@ -26,7 +26,7 @@ $(O)/tests/bench/big_tape $(O)/tests/bench/bench_timeline: $(O)/tests/bench/%: \
 $(fuzz-bin): $(O)/tests/fuzz/%: $(O)/host/tests/fuzz/%.o $(O)/host/tests/fuzz/driver.o $(O)/libvmxtape.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
 
-# Makes tests/golden/draft/future.vxt anew, while the format is a draft.
+# Made tests/golden/1/future.vxt.
 $(O)/tests/golden/make_future: $(O)/host/tests/golden/make_future.o $(O)/libvmxtape.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
 
