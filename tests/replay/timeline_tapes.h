@@ -108,7 +108,7 @@ static inline int timeline_make_tapes(void **state)
 	capture_free(capture);
 	recording_free(&recording);
 	timeline_load(6, "arbitrary events", timeline_path);
-	timeline_load(7, "golden", "tests/golden/draft/future.vxt");
+	timeline_load(7, "golden", "tests/golden/1/future.vxt");
 	unlink(timeline_path);
 	return 0;
 }

@@ -49,7 +49,8 @@ static void same(const struct trace_schema *a, const struct trace_schema *b)
 
 static void a_schema_comes_back_from_its_bytes(void **state)
 {
-	const struct trace_schema *const schemas[] = { trace_schema_builtin(), future_schema() };
+	const struct trace_schema *const schemas[] = { trace_schema_builtin(), future_schema(true),
+						       future_schema(false) };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(schemas); i++) {
