@@ -326,10 +326,8 @@ enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler)
 
 	*for_l1_handler = false;
 	if (exit.reason & EXIT_REASON_ENTRY_FAILURE) {
-		nested_entry_settle(cpu, false);
+		exit.qualification = nested_entry_failed(cpu, exit.reason, exit.qualification);
 		l0_record_exit(cpu);
-		/* The processor would have found this out before it loaded MSRs. */
-		msr_list_undo(nested->msr_undo);
 		return nested_reflect_entry_failure(cpu, exit.reason, exit.qualification);
 	}
 	nested_entry_settle(cpu, true);

@@ -85,6 +85,7 @@ struct nested_entry {
 	struct ev_vmlaunch columns; /* of the event of VMLAUNCH or VMRESUME */
 	struct trace_event insn;
 	u64 tsc, rip, injected, hv_ticks;
+	u32 bad_msr; /* entry of the MSR-load list, from 1, that must not be loaded; 0: none */
 	u32 item_count;
 	struct trace_item *items; /* TRACE_MAX_ITEMS */
 };

@@ -2,6 +2,7 @@
 
 #include "hv/fault.h"
 #include "hv/insn.h"
+#include "hv/mem.h"
 #include "hv/nested/entry_check.h"
 #include "hv/nested/l0_record.h"
 #include "hv/nested/msrlist.h"
@@ -93,22 +94,58 @@ static void note_results(struct percpu *cpu, const struct nested_vmcs *vmcs)
 	}
 }
 
-/* The MSRs of the list have taken the place of what VMCS12 says. */
-static u32 load_msrs(struct percpu *cpu, struct nested_vmcs *vmcs)
+/* Fields of VMCS02 that MSRs of a list are loaded into. */
+static const u32 list_fields[] = {
+	VMCS_GUEST_IA32_EFER,	     VMCS_GUEST_IA32_PAT,	   VMCS_GUEST_IA32_DEBUGCTL,
+	VMCS_GUEST_IA32_SYSENTER_CS, VMCS_GUEST_IA32_SYSENTER_ESP, VMCS_GUEST_IA32_SYSENTER_EIP,
+};
+
+/*
+ * SDM, "VM Entries": guest state is checked before MSRs are loaded, so a bad list fails an entry
+ * only where the processor finds no fault with the state of VMCS12, @state. It gets a list that
+ * fails.
+ */
+static void fail_by_list(const u64 *state)
+{
+	static const u64 list[2] __attribute__((aligned(16))) = { MSR_FS_BASE, 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(list_fields); i++)
+		vmwrite(list_fields[i], state[i]);
+	vmwrite(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, virt_to_phys(list));
+	vmwrite(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 1);
+}
+
+/* The MSRs of the list have taken the place of what VMCS12 says, as far as they may be loaded. */
+static void load_msrs(struct percpu *cpu, struct nested_vmcs *vmcs)
 {
 	struct nested_entry *entry = &cpu->nested.entry;
 	const u64 count = F12(vmcs, VM_ENTRY_MSR_LOAD_COUNT);
+	u64 state[ARRAY_SIZE(list_fields)];
 
 	cpu->nested.msr_undo->count = 0;
-	if (hv_fault(MSR_LIST_OWN_ENTRY))
-		return (u32)count + 1;
-	if (!count)
-		return 0;
+	entry->bad_msr = 0;
+	if (!count && !hv_fault(MSR_LIST_OWN_ENTRY))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(list_fields); i++)
+		state[i] = vmread(list_fields[i]);
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_CS);
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_ESP);
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_EIP);
-	return msr_list_load(cpu, F12(vmcs, VM_ENTRY_MSR_LOAD_ADDRESS), count, ITEM_MSR_LOAD,
-			     entry->items, &entry->item_count, cpu->nested.msr_undo);
+	if (hv_fault(MSR_LIST_OWN_ENTRY))
+		entry->bad_msr = (u32)count + 1;
+	else
+		entry->bad_msr = msr_list_load(cpu, F12(vmcs, VM_ENTRY_MSR_LOAD_ADDRESS), count,
+					       ITEM_MSR_LOAD, entry->items, &entry->item_count,
+					       cpu->nested.msr_undo);
+	if (entry->bad_msr)
+		fail_by_list(state);
+}
+
+/* VMCS02 is current: take the list away again. */
+static void end_list(struct nested_entry *entry)
+{
+	if (entry->bad_msr)
+		vmwrite(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 0);
 }
 
 /* Set the event of the instruction aside until the processor has judged. */
@@ -133,7 +170,6 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 	struct nested_vmcs *vmcs;
 	enum exit_action action;
 	u64 pdpte[4];
-	u32 bad_msr;
 
 	if (!nested_insn_begin(cpu, kind))
 		return EXIT_RESUME;
@@ -161,11 +197,7 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 			note(nested, ITEM_PDPTE + i, pdpte[i]);
 		}
 	}
-	bad_msr = load_msrs(cpu, vmcs);
-	if (bad_msr) {
-		hwvmcs_switch(cpu, &cpu->vmcs01);
-		return fail_entry(cpu, EXIT_MSR_LOADING, bad_msr);
-	}
+	load_msrs(cpu, vmcs);
 	keep_event(cpu, vmcs);
 	nested->hidden_exits = 0;
 	nested->mode = NESTED_L2;
@@ -234,6 +266,7 @@ void nested_entry_refused(struct percpu *cpu, u64 flags)
 	u64 rip, blocking;
 
 	nested->mode = NESTED_ROOT;
+	end_list(&nested->entry);
 	hwvmcs_switch(cpu, &cpu->vmcs01);
 	nested->current->dirty = nested->exists;
 	if (!nested->entry.waits)
@@ -249,4 +282,18 @@ void nested_entry_refused(struct percpu *cpu, u64 flags)
 	vmwrite(VMCS_GUEST_RIP, nested_is_64bit(cpu) ? rip : (u32)rip);
 	blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~BLOCKING_STI_MOV_SS);
+}
+
+u64 nested_entry_failed(struct percpu *cpu, u32 reason, u64 qualification)
+{
+	struct nested *nested = &cpu->nested;
+
+	nested_entry_settle(cpu, false);
+	end_list(&nested->entry);
+	/* What was loaded before the bad entry stays so. */
+	if (nested->entry.bad_msr && (u16)reason == EXIT_MSR_LOADING)
+		return nested->entry.bad_msr;
+	/* The processor would have found this out before it loaded MSRs. */
+	msr_list_undo(nested->msr_undo);
+	return qualification;
 }

@@ -15,4 +15,10 @@
  */
 void nested_entry_settle(struct percpu *cpu, bool entered);
 
+/*
+ * The exit after an entry says that it failed, with exit reason @reason and @qualification: emit
+ * the instruction, and leave MSRs as such a failure does. Returns the qualification that L1 gets.
+ */
+u64 nested_entry_failed(struct percpu *cpu, u32 reason, u64 qualification);
+
 #endif

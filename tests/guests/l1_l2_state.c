@@ -143,6 +143,22 @@ static void check_bad_guest_state(struct l2 *l2)
 	l2_expect_end(l2);
 }
 
+/* Guest state is checked first: of a list that is bad, too, nothing is in effect. */
+static void check_bad_guest_state_and_msr(struct l2 *l2)
+{
+	struct msr_entry *list = guest_pages(1);
+
+	wrmsr(MSR_LSTAR, 0x5555);
+	list[0] = (struct msr_entry){ .index = MSR_LSTAR, .value = 0x6666 };
+	list[1] = (struct msr_entry){ .index = MSR_GS_BASE, .value = 0 };
+	guest_vmcs_write(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, physical(list));
+	guest_vmcs_write(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 2);
+	expect_bad_state(l2, VMCS_GUEST_RFLAGS, 0, 0);
+	l2_check(rdmsr(MSR_LSTAR) == 0x5555, "LSTAR is %lx", rdmsr(MSR_LSTAR));
+	guest_vmcs_write(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 0);
+	l2_expect_end(l2);
+}
+
 static void expect_vmfail(struct l2 *l2, u32 field, u64 bad, u32 error)
 {
 	const u64 good = guest_vmcs_read(field);
@@ -275,6 +291,7 @@ const struct l2_case l1_l2_state_cases[] = {
 	L2_CASE(msr_lists, .options.primary = PRIMARY_MSR_BITMAPS),
 	L2_CASE_OF(msr_load_fails, code_nothing, check_msr_load_fails),
 	L2_CASE_OF(bad_guest_state, code_nothing, check_bad_guest_state),
+	L2_CASE_OF(bad_guest_state_and_msr, code_nothing, check_bad_guest_state_and_msr),
 	L2_CASE_OF(bad_controls, code_nothing, check_bad_controls),
 	L2_CASE(segments, .options.primary = PRIMARY_MSR_BITMAPS),
 	L2_CASE(debug_registers, .options = { .entry = ENTRY_LOAD_DEBUG_CONTROLS,

@@ -230,6 +230,15 @@ static void pae_l2_without_ept_gets_its_pdptes_from_memory(void **state)
 	assert_u64(value, 2);
 }
 
+/* The processor, which has no fault to find with the guest state, gets to hv's list. */
+static void fail_by_list(void)
+{
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	assert_u64(vmread(VMCS_VM_ENTRY_MSR_LOAD_COUNT), 1);
+	stub_exit(cpu, EXIT_MSR_LOADING | (u32)EXIT_REASON_ENTRY_FAILURE, 1);
+	assert_true(l1_got(EXIT_MSR_LOADING | (u32)EXIT_REASON_ENTRY_FAILURE));
+}
+
 static void msr_lists_load_in_order_and_stop_at_the_first_bad_one(void **state)
 {
 	static const struct {
@@ -270,7 +279,7 @@ static void msr_lists_load_in_order_and_stop_at_the_first_bad_one(void **state)
 			stub_exit(cpu, EXIT_HLT, 0);
 			continue;
 		}
-		assert_true(l1_got(EXIT_MSR_LOADING | (u32)EXIT_REASON_ENTRY_FAILURE));
+		fail_by_list();
 		assert_row(rows[i].name, get12(VMCS_EXIT_QUALIFICATION), 2);
 		assert_row(rows[i].name, cpu->nested.current->launched, 0);
 	}
@@ -298,6 +307,34 @@ static void msrs_of_the_guest_state_are_loaded_into_vmcs02(void **state)
 	assert_u64(value, 0x0404040404040404);
 }
 
+static void a_bad_guest_state_comes_before_a_bad_list(void **state)
+{
+	struct msr_entry *list = stub_at(PLAY_PAGE);
+
+	(void)state;
+	list[0] = (struct msr_entry){ MSR_LSTAR, 0, 5 };
+	list[1] = (struct msr_entry){ MSR_SYSENTER_EIP, 0, 0x1234 };
+	list[2] = (struct msr_entry){ MSR_GS_BASE, 0, 0 };
+	stub_msr_set(MSR_LSTAR, 0x77);
+	set12(VMCS_GUEST_IA32_SYSENTER_EIP, 0x4321);
+	set12(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, PLAY_PAGE);
+	set12(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 3);
+	play_enter(EXIT_VMLAUNCH);
+	/* The processor looks at the state that VMCS12 has. */
+	assert_u64(vmread(VMCS_GUEST_IA32_SYSENTER_EIP), 0x4321);
+	stub_exit(cpu, EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE, 0);
+	assert_true(l1_got(EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE));
+	assert_u64(get12(VMCS_EXIT_QUALIFICATION), 0);
+	assert_u64(stub_msr(MSR_LSTAR), 0x77);
+	/* And the list is gone when L1 has none that is bad. */
+	set12(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 2);
+	play_enter(EXIT_VMLAUNCH);
+	assert_u64(vmread(VMCS_VM_ENTRY_MSR_LOAD_COUNT), 0);
+	assert_u64(vmread(VMCS_GUEST_IA32_SYSENTER_EIP), 0x1234);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(stub_msr(MSR_LSTAR), 5);
+}
+
 static void lists_longer_than_shown_fail_behind_the_maximum(void **state)
 {
 	struct msr_entry *list = stub_at(PLAY_PAGE);
@@ -308,7 +345,7 @@ static void lists_longer_than_shown_fail_behind_the_maximum(void **state)
 	set12(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, PLAY_PAGE);
 	set12(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 600);
 	play_enter(EXIT_VMLAUNCH);
-	assert_true(l1_got(EXIT_MSR_LOADING | (u32)EXIT_REASON_ENTRY_FAILURE));
+	fail_by_list();
 	assert_u64(get12(VMCS_EXIT_QUALIFICATION), 513);
 }
 
@@ -327,6 +364,7 @@ int main(void)
 		IN(play_good_ept_vmcs, translations_of_l2_survive_as_long_as_its_vpid),
 		IN(play_good_vmcs, without_vpid_entries_and_exits_drop_translations),
 		IN(play_good_vmcs, pae_l2_without_ept_gets_its_pdptes_from_memory),
+		IN(play_good_vmcs, a_bad_guest_state_comes_before_a_bad_list),
 		IN(play_good_vmcs, msr_lists_load_in_order_and_stop_at_the_first_bad_one),
 		IN(play_good_vmcs, msrs_of_the_guest_state_are_loaded_into_vmcs02),
 		IN(play_good_vmcs, lists_longer_than_shown_fail_behind_the_maximum),
