@@ -433,12 +433,12 @@ static inline enum status next_of_one(struct reader *reader, const struct trace_
 	return ST_OK;
 }
 
-enum status reader_next(struct reader *reader, const struct trace_event **event)
+/* Out of the way of the only lane, which needs no room for any of this. */
+static __attribute__((noinline)) enum status next_of_many(struct reader *reader,
+							  const struct trace_event **event)
 {
 	struct track *track;
 
-	if (likely(reader->track_count == 1))
-		return next_of_one(reader, event);
 	leave_given(reader);
 	if (!reader->mark_count && reader->n >= (reader->checkpoint_count + 1) * CHECKPOINT_EVERY)
 		checkpoint(reader);
@@ -451,6 +451,12 @@ enum status reader_next(struct reader *reader, const struct trace_event **event)
 	if (unlikely(track->event->kind == EV_GAP))
 		count_damage(reader);
 	return ST_OK;
+}
+
+enum status reader_next(struct reader *reader, const struct trace_event **event)
+{
+	return likely(reader->track_count == 1) ? next_of_one(reader, event)
+						: next_of_many(reader, event);
 }
 
 u64 reader_tell(const struct reader *reader)
