@@ -28,7 +28,16 @@ static volatile u32 stop_word;
 
 static unsigned read_code(void *owner, unsigned level, u64 rip, u8 *to)
 {
-	return guest_peek_code(owner, level, rip, to, TRACE_MAX_CODE);
+	struct percpu *cpu = owner;
+	struct hwvmcs *hw = cpu->hw;
+	unsigned count;
+
+	/* VMLAUNCH and VMRESUME are recorded when L2 has run already. */
+	if (level == 1)
+		hwvmcs_switch(cpu, &cpu->vmcs01);
+	count = guest_peek_code(cpu, level, rip, to, TRACE_MAX_CODE);
+	hwvmcs_switch(cpu, hw);
+	return count;
 }
 
 static void key_frames(void *owner, struct rec *rec, u64 block)
