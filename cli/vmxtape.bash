@@ -11,6 +11,9 @@ _vmxtape()
 		mapfile -t COMPREPLY < <(compgen -W "$(vmxtape "$verb" --help 2>/dev/null |
 			sed -n 's/^  .. *\(--[a-z-]*\).*/\1/p')" -- "$word")
 		return
+	elif [ "$before" = --space ]; then
+		mapfile -t COMPREPLY < <(compgen -W 'l1 l2 l1p l2p' -- "$word")
+		return
 	elif [ "$before" = --least ]; then
 		mapfile -t COMPREPLY < <(compgen -W 'note warning error' -- "$word")
 		return

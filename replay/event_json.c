@@ -1,5 +1,6 @@
 #include "replay/event_json.h"
 
+#include "replay/memory_event.h"
 #include "replay/names.h"
 #include "replay/put.h"
 #include "replay/symbols.h"
@@ -230,6 +231,24 @@ static char *put_hex_bytes(char *to, const u8 *bytes, u32 count)
 	return put_char(to, '"');
 }
 
+/* Of a ram event. */
+static char *put_runs(char *to, const struct trace_event *event)
+{
+	struct memory_pieces pieces = memory_event_pieces(event);
+	struct memory_piece piece;
+	bool any = false;
+
+	to = put_char(put_key(to, "runs"), '[');
+	while (memory_event_next(&pieces, &piece)) {
+		to = put_bytes(any ? put_char(to, ',') : to, "{\"gpa\":", 7);
+		to = put_hex_string(to, piece.address);
+		to = put_hex_bytes(put_bytes(to, ",\"bytes\":", 9), piece.bytes, piece.size);
+		to = put_char(to, '}');
+		any = true;
+	}
+	return put_char(to, ']');
+}
+
 char *event_json(char *to, const struct event_names *names, const struct trace_event *event, u64 n,
 		 const struct model *model)
 {
@@ -247,7 +266,9 @@ char *event_json(char *to, const struct event_names *names, const struct trace_e
 		to = put_items(to, names->schema, event, ITEMS_REGS, "regs");
 		to = put_items(to, names->schema, event, ITEMS_CONSULTED, "consulted");
 	}
-	if (event->byte_count && event->kind == EV_PAGE)
+	if (event->kind == EV_RAM)
+		to = put_runs(to, event);
+	else if (event->byte_count && event->kind == EV_PAGE)
 		to = put_hex_bytes(put_key(to, "bytes"), event->bytes, event->byte_count);
 	else if (event->byte_count)
 		to = json_string(put_key(to, "text"), event->bytes, event->byte_count);

@@ -1,5 +1,6 @@
 #include "replay/event_text.h"
 
+#include "replay/event_text_memory.h"
 #include "replay/names.h"
 #include "replay/put.h"
 #include "replay/symbols.h"
@@ -421,6 +422,21 @@ static char *put_columns(const struct line *line, char *to)
 	return to;
 }
 
+static char *put_regs(const struct line *line, char *to)
+{
+	return event_text_regs(to, line->event);
+}
+
+static char *put_ram(const struct line *line, char *to)
+{
+	return event_text_ram(to, line->event);
+}
+
+static char *put_page(const struct line *line, char *to)
+{
+	return event_text_page(to, line->event);
+}
+
 static char *(*const forms[])(const struct line *line, char *to) = {
 	[EV_VMXON] = put_region_insn,
 	[EV_VMXOFF] = put_plain_insn,
@@ -451,6 +467,9 @@ static char *(*const forms[])(const struct line *line, char *to) = {
 	[EV_CPUID] = put_cpuid,
 	[EV_MEMORY] = put_memory,
 	[EV_OPTION] = put_option,
+	[EV_REGS] = put_regs,
+	[EV_RAM] = put_ram,
+	[EV_PAGE] = put_page,
 };
 
 /* How many columns before the RIP of @level. */

@@ -612,6 +612,66 @@ static void what_is_unknown_is_named(void **state)
 	timeline_close(timeline);
 }
 
+static u64 random_number(void)
+{
+	static u64 seed = 7;
+
+	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+	return seed >> 20;
+}
+
+/* Entries that lead to each other, with any bits set. */
+static u64 random_entry(void)
+{
+	u64 entry = (1 + random_number() % 8) << 12 | 7;
+
+	for (u64 i = random_number() % 4; i > 0; i--)
+		entry ^= BIT(random_number() % 64);
+	return random_number() % 8 ? entry : random_number() << 24;
+}
+
+static void any_tables_come_to_an_end(void **state)
+{
+	static const struct memory_mode *const modes[] = {
+		&memory_off, &memory_32, &memory_pae, &memory_64, &memory_57,
+	};
+	unsigned ends[WALK_UNKNOWN_REGISTER + 1] = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 60; i++) {
+		const struct memory_mode *const mode = modes[i % ARRAY_SIZE(modes)];
+		struct memory_tape *const tape = memory_tape_start();
+		struct timeline *timeline;
+		u64 n;
+
+		for (u64 page = 1; page <= 8; page++)
+			for (u64 word = 0; word < 8; word++)
+				memory_put(tape, page << 12 | word * 8, random_entry());
+		n = memory_l2(tape, mode, (1 + random_number() % 8) << 12,
+			      i % 2 ? (1 + random_number() % 8) << 12 | (3 + i % 3) << 3 | 6 : 0);
+		timeline = memory_tape_end(tape);
+		memory_go(timeline, n);
+		for (unsigned j = 0; j < 400; j++) {
+			const enum memory_space space = (enum memory_space)(j % 4);
+			u64 address = random_number() & 0x7ull << (12 + 9 * (j % 5));
+			struct memory_walk walk;
+			u8 bytes[64];
+
+			address |= random_number() & 0xfff;
+			assert_int_equal(memory_walk(timeline, 0, space, address, &walk), ST_OK);
+			assert_true(walk.count <= MEMORY_MAX_STEPS);
+			assert_true(walk.end <= WALK_UNKNOWN_REGISTER);
+			ends[walk.end]++;
+			if (walk.end == WALK_MAPPED)
+				assert_true(walk.gpa1 < BIT(40));
+			assert_true(memory_read(timeline, 0, space, address, bytes, 64) <= 64);
+		}
+		timeline_close(timeline);
+	}
+	assert_true(ends[WALK_MAPPED] > 100 && ends[WALK_RESERVED] > 100);
+	assert_true(ends[WALK_MISCONFIGURED] > 100 && ends[WALK_UNKNOWN_ENTRY] > 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -621,6 +681,7 @@ int main(void)
 		cmocka_unit_test(ept12_is_judged_level_by_level),
 		cmocka_unit_test(the_longest_way_has_room),
 		cmocka_unit_test(what_is_unknown_is_named),
+		cmocka_unit_test(any_tables_come_to_an_end),
 	};
 	return cmocka_run_group_tests_name("replay/memory_walk", tests, query_tape_folder,
 					   query_tape_remove);

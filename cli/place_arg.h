@@ -1,0 +1,39 @@
+/*
+ * cli/place_arg.h - verbs that look at the guests at one place of a tape: a timeline is opened and
+ * its cursor put there
+ */
+#ifndef CLI_PLACE_ARG_H
+#define CLI_PLACE_ARG_H
+
+#include "cli/moment_arg.h"
+#include "replay/memory.h"
+#include "replay/registers.h"
+
+struct place {
+	struct reader *reader; /* with symbols */
+	struct timeline *timeline;
+	u64 n;
+	u16 cpu;
+	unsigned level; /* whose turn it is: 1 or 2 */
+	char name[40];	/* "@c0:123" */
+};
+
+/* Opens the tape @path (NULL: the usual one) at @position. Dies when that fails. */
+void place_open(const char *path, const char *position, struct place *place);
+
+/* Closes it; the exit status, as tape_arg_close(). */
+int place_close(struct place *place, int status);
+
+/* "@c0:123" for event @n, in a static buffer; "?" for MEMORY_NEVER. */
+const char *place_name(struct place *place, u64 n);
+
+/*
+ * An address: a number, a register of the level whose address it is, or a symbol. Dies when it is
+ * none, or the register is unknown.
+ */
+u64 place_address(struct place *place, enum memory_space space, const char *text);
+
+/* The space that @name names; NULL: the linear addresses of the level whose turn it is. */
+enum memory_space place_space(const struct place *place, const char *name);
+
+#endif
