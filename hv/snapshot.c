@@ -80,6 +80,7 @@ struct snapshot {
 	u32 told_block;
 	struct trace_item items[ARRAY_SIZE(state_fields)];
 	struct tape_memory *memory;
+	struct snapshot_ways ways;
 };
 
 /* What is put before one event. */
@@ -237,6 +238,7 @@ static void record_named(struct percpu *cpu, struct tape_memory *memory)
 static void record_memory(struct percpu *cpu, struct subject *subject)
 {
 	struct tape_memory *const memory = cpu->snapshot->memory;
+	struct snapshot_ways *const ways = &cpu->snapshot->ways;
 	struct ev_regs *const columns = &subject->columns;
 	const struct tape_memory_place place = { .tsc = subject->event->tsc,
 						 .rip = subject->event->rip,
@@ -249,11 +251,11 @@ static void record_memory(struct percpu *cpu, struct subject *subject)
 		record_named(cpu, memory);
 	/* L1's code is in the event, where it has any. */
 	if (subject->level == 2
-		    ? snapshot_record(cpu, memory, &subject->space, subject->code, CODE_SIZE)
-		    : snapshot_walk(cpu, memory, &subject->space, subject->code, &gpa1))
+		    ? snapshot_record(cpu, memory, ways, &subject->space, subject->code, CODE_SIZE)
+		    : snapshot_walk(cpu, memory, ways, &subject->space, subject->code, &gpa1))
 		columns->walked |= WALKED_RIP;
 	columns->stack =
-		snapshot_record(cpu, memory, &subject->space, subject->stack, SNAPSHOT_STACK);
+		snapshot_record(cpu, memory, ways, &subject->space, subject->stack, SNAPSHOT_STACK);
 	if (columns->stack)
 		columns->walked |= WALKED_RSP;
 	tape_memory_end(cpu, memory);
@@ -350,10 +352,10 @@ void snapshot_take_now(struct percpu *cpu)
 	if (cpu->pending.snapshot_taken || !choose(cpu, &subject))
 		return;
 	cpu->pending.snapshot_taken = true;
-	if (subject.level == 1)
-		describe_l1(cpu, &subject);
-	else
+	if (subject.level == 2)
 		describe_l2(cpu, &subject);
+	else if (subject.memory)
+		describe_l1(cpu, &subject);
 	/* A block that ends on the way holds what was said to be in this one, so say it again. */
 	for (unsigned i = 0; i < 2 && subject.memory; i++) {
 		block = tape_memory_block(cpu->snapshot->memory);

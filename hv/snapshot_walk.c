@@ -32,8 +32,8 @@ static bool read_entry(struct percpu *cpu, struct tape_memory *memory,
 	       guest_read_gpa(gpa1, entry, size) == ST_OK;
 }
 
-bool snapshot_walk(struct percpu *cpu, struct tape_memory *memory,
-		   const struct snapshot_space *space, u64 linear, u64 *gpa1)
+static bool walk_tables(struct percpu *cpu, struct tape_memory *memory,
+			const struct snapshot_space *space, u64 linear, u64 *gpa1)
 {
 	const struct paging_mode mode = paging_mode(space->cr4, space->efer);
 	u64 table = paging_root(&mode, space->cr3);
@@ -59,7 +59,44 @@ bool snapshot_walk(struct percpu *cpu, struct tape_memory *memory,
 	return to_gpa1(cpu, memory, space, paging_address(&mode, level, entry, linear), gpa1);
 }
 
-size_t snapshot_record(struct percpu *cpu, struct tape_memory *memory,
+static bool same_space(const struct snapshot_space *a, const struct snapshot_space *b)
+{
+	u64 differ = (a->cr0 ^ b->cr0) | (a->cr3 ^ b->cr3) | (a->cr4 ^ b->cr4) |
+		     (a->efer ^ b->efer) | (a->eptp ^ b->eptp) | (a->ept12 ^ b->ept12);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(a->pdpte); i++)
+		differ |= a->pdpte[i] ^ b->pdpte[i];
+	return !differ;
+}
+
+bool snapshot_walk(struct percpu *cpu, struct tape_memory *memory, struct snapshot_ways *ways,
+		   const struct snapshot_space *space, u64 linear, u64 *gpa1)
+{
+	const u64 offset = linear & (PAGE_SIZE - 1), page = linear - offset;
+	bool found;
+
+	for (unsigned i = 0; i < SNAPSHOT_WAYS; i++)
+		if (ways->list[i].way.count && ways->list[i].linear == page &&
+		    same_space(&ways->list[i].space, space) &&
+		    tape_memory_way_holds(memory, &ways->list[i].way)) {
+			*gpa1 = ways->list[i].gpa1 | offset;
+			return true;
+		}
+	tape_memory_way_begin(memory, &ways->list[ways->next].way);
+	found = walk_tables(cpu, memory, space, linear, gpa1);
+	tape_memory_way_end(memory);
+	if (!found) {
+		ways->list[ways->next].way.count = 0;
+		return false;
+	}
+	ways->list[ways->next].space = *space;
+	ways->list[ways->next].linear = page;
+	ways->list[ways->next].gpa1 = *gpa1 - offset;
+	ways->next = (ways->next + 1) % SNAPSHOT_WAYS;
+	return true;
+}
+
+size_t snapshot_record(struct percpu *cpu, struct tape_memory *memory, struct snapshot_ways *ways,
 		       const struct snapshot_space *space, u64 linear, size_t size)
 {
 	size_t done = 0;
@@ -70,7 +107,7 @@ size_t snapshot_record(struct percpu *cpu, struct tape_memory *memory,
 		size_t recorded;
 		u64 gpa1;
 
-		if (!snapshot_walk(cpu, memory, space, linear + done, &gpa1))
+		if (!snapshot_walk(cpu, memory, ways, space, linear + done, &gpa1))
 			break;
 		recorded = tape_memory_words(cpu, memory, gpa1, part);
 		done += recorded;

@@ -15,18 +15,31 @@ struct snapshot_space {
 	u64 eptp;
 };
 
+#define SNAPSHOT_WAYS 8
+
+/* Translations that were made, so that one which still holds needs not be made again. */
+struct snapshot_ways {
+	unsigned next; /* the one to be replaced */
+	struct {
+		struct snapshot_space space;
+		u64 linear; /* of a page */
+		u64 gpa1;
+		struct tape_memory_way way; /* no words: there is none */
+	} list[SNAPSHOT_WAYS];
+};
+
 /*
  * Translate @linear, and record each entry used. False: not mapped, or not by tables in L1's
  * memory. Permissions are not judged, no flag is set.
  */
-bool snapshot_walk(struct percpu *cpu, struct tape_memory *memory,
+bool snapshot_walk(struct percpu *cpu, struct tape_memory *memory, struct snapshot_ways *ways,
 		   const struct snapshot_space *space, u64 linear, u64 *gpa1);
 
 /*
  * Record [@linear, @linear + @size) and the way to each of its pages. Returns how many bytes from
  * the first on could be.
  */
-size_t snapshot_record(struct percpu *cpu, struct tape_memory *memory,
+size_t snapshot_record(struct percpu *cpu, struct tape_memory *memory, struct snapshot_ways *ways,
 		       const struct snapshot_space *space, u64 linear, size_t size);
 
 #endif

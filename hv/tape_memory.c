@@ -16,7 +16,7 @@
 /* Where more words than this differ, the page is recorded whole. */
 #define MAX_PAGE_CHANGES 64
 
-struct line {
+struct tape_memory_line {
 	u64 gpa1;
 	u32 block;
 	u8 held; /* words: bit n word n */
@@ -37,9 +37,10 @@ struct tape_memory {
 	u32 block;
 	u64 clock;
 	struct tape_memory_place place;
+	struct tape_memory_way *way; /* that is being made, or NULL */
 	struct ram_writer writer;
 	u8 bytes[TRACE_MAX_BYTES];
-	struct line line[LINES];
+	struct tape_memory_line line[LINES];
 	struct page page[PAGES];
 	u64 copies[PAGES][PAGE_WORDS];
 };
@@ -116,28 +117,74 @@ static void note_in_page(struct tape_memory *memory, u64 gpa1, u64 word)
 	}
 }
 
-static struct line *slot_of(struct tape_memory *memory, u64 gpa1)
+static struct tape_memory_line *slot_of(struct tape_memory *memory, u64 gpa1)
 {
 	_Static_assert(LINES == 1 << (64 - 54), "the shift");
 	return &memory->line[(gpa1 / LINE_SIZE * 0x9e3779b97f4a7c15ull) >> 54];
 }
 
-static struct line *line_of(struct tape_memory *memory, u64 gpa1)
+static struct tape_memory_line *line_of(struct tape_memory *memory, u64 gpa1)
 {
-	struct line *const line = slot_of(memory, gpa1);
+	struct tape_memory_line *const line = slot_of(memory, gpa1);
 
 	if (line->gpa1 != gpa1 || line->block != memory->block)
-		*line = (struct line){ .gpa1 = gpa1, .block = memory->block };
+		*line = (struct tape_memory_line){ .gpa1 = gpa1, .block = memory->block };
 	return line;
+}
+
+/* Entries are single words, so the first word that is recorded is all of it. */
+static void add_to_way(struct tape_memory_way *way, const struct tape_memory_line *line, u64 gpa1,
+		       const u64 *now)
+{
+	if (way->count == ARRAY_SIZE(way->word)) {
+		way->whole = false;
+		return;
+	}
+	way->word[way->count].line = line;
+	way->word[way->count].now = now;
+	way->word[way->count].gpa1 = gpa1;
+	way->word[way->count++].value = *(const volatile u64 *)now;
+}
+
+void tape_memory_way_begin(struct tape_memory *memory, struct tape_memory_way *way)
+{
+	way->block = memory->block;
+	way->count = 0;
+	way->whole = true;
+	memory->way = way;
+}
+
+void tape_memory_way_end(struct tape_memory *memory)
+{
+	memory->way = NULL;
+}
+
+bool tape_memory_way_holds(const struct tape_memory *memory, const struct tape_memory_way *way)
+{
+	if (way->block != memory->block || !way->whole)
+		return false;
+	for (u32 i = 0; i < way->count; i++) {
+		const struct tape_memory_line *const line = way->word[i].line;
+		const u64 gpa1 = way->word[i].gpa1;
+		const unsigned number = gpa1 % LINE_SIZE / RAM_WORD;
+
+		if (line->gpa1 != gpa1 - gpa1 % LINE_SIZE || line->block != memory->block ||
+		    !(line->held >> number & 1) || line->word[number] != way->word[i].value ||
+		    *(const volatile u64 *)way->word[i].now != way->word[i].value)
+			return false;
+	}
+	return true;
 }
 
 /* Words @first to @last of the line at @gpa1, which @now shows. */
 static void line_words(struct percpu *cpu, struct tape_memory *memory, u64 gpa1, const u64 *now,
 		       unsigned first, unsigned last)
 {
-	struct line *const line = line_of(memory, gpa1);
+	struct tape_memory_line *const line = line_of(memory, gpa1);
 	unsigned i = first;
 
+	if (memory->way)
+		add_to_way(memory->way, line, gpa1 + first * RAM_WORD, &now[first]);
 	while (i <= last) {
 		const unsigned from = i;
 
@@ -265,8 +312,16 @@ static unsigned count_changes(const u64 *a, const u64 *b)
 {
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < PAGE_WORDS; i++)
-		count += a[i] != b[i];
+	for (unsigned i = 0; i < PAGE_WORDS; i += 8) {
+		const u64 differ = (a[i] ^ b[i]) | (a[i + 1] ^ b[i + 1]) | (a[i + 2] ^ b[i + 2]) |
+				   (a[i + 3] ^ b[i + 3]) | (a[i + 4] ^ b[i + 4]) |
+				   (a[i + 5] ^ b[i + 5]) | (a[i + 6] ^ b[i + 6]) |
+				   (a[i + 7] ^ b[i + 7]);
+
+		/* Mostly nothing has. */
+		for (unsigned j = 0; unlikely(differ) && j < 8; j++)
+			count += a[i + j] != b[i + j];
+	}
 	return count;
 }
 

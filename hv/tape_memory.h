@@ -19,6 +19,23 @@ struct tape_memory_place {
 };
 
 struct tape_memory;
+struct tape_memory_line;
+
+/*
+ * Words that were recorded one after the other: the entries that a translation went through. While
+ * all are as they were, and the open block has them, so is the translation.
+ */
+struct tape_memory_way {
+	u32 block;
+	u32 count;
+	bool whole; /* none had to be left out */
+	struct {
+		const struct tape_memory_line *line;
+		const u64 *now; /* in L1's memory */
+		u64 gpa1;
+		u64 value;
+	} word[32];
+};
 
 /* Bytes that tape_memory_init() needs. */
 size_t tape_memory_size(void);
@@ -40,7 +57,14 @@ void tape_memory_begin(struct tape_memory *memory, const struct tape_memory_plac
  */
 size_t tape_memory_words(struct percpu *cpu, struct tape_memory *memory, u64 gpa1, size_t size);
 
-/* The same for the whole page at @gpa1, which @field of the current VMCS names. */
+/* What tape_memory_words() records from here to tape_memory_way_end() makes up @way. */
+void tape_memory_way_begin(struct tape_memory *memory, struct tape_memory_way *way);
+void tape_memory_way_end(struct tape_memory *memory);
+
+/* Nothing of @way has changed, and the open block has all of it. */
+bool tape_memory_way_holds(const struct tape_memory *memory, const struct tape_memory_way *way);
+
+/* tape_memory_words() for the whole page at @gpa1, which @field of the current VMCS names. */
 void tape_memory_page(struct percpu *cpu, struct tape_memory *memory, u64 gpa1, u32 field);
 
 /* Emit what was collected since tape_memory_begin(). */

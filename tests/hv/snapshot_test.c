@@ -236,6 +236,23 @@ static void an_exit_has_l2_through_its_tables_and_ept12(void **state)
 	need_taped("PDE of EPT12 for them", PLAY_EPT12 + 0x2000 + 8 * (PLAY_TABLES >> 21), 8);
 }
 
+static void a_translation_that_changed_is_made_anew(void **state)
+{
+	u64 *const pt = stub_at(PLAY_EPT12 + 0x3000);
+
+	(void)state;
+	move_l2();
+	play_enter(EXIT_VMLAUNCH);
+	l2_exits();
+	pt[L2_STACK >> 12] = (L2_PAGE + 0x5000) | 0x37;
+	fill(L2_PAGE + 0x5000, 4096, 9);
+	play_enter(EXIT_VMRESUME);
+	l2_exits();
+	need_taped("page table of EPT12", PLAY_EPT12 + 0x3000 + 8 * (L2_STACK >> 12), 8);
+	need_taped("stack", L2_PAGE + 0x5000 + L2_STACK % 4096, SNAPSHOT_STACK);
+	assert_u64(regs_before(event_of(EV_L2_EXIT))->stack, SNAPSHOT_STACK);
+}
+
 static void a_failed_entry_has_no_registers_of_l2(void **state)
 {
 	(void)state;
@@ -258,6 +275,7 @@ int main(void)
 		cmocka_unit_test_setup(a_stack_that_is_not_mapped_is_cut, play_snapshots),
 		cmocka_unit_test_setup(an_entry_has_what_its_vmcs_names, play_snapshots),
 		cmocka_unit_test_setup(an_exit_has_l2_through_its_tables_and_ept12, play_snapshots),
+		cmocka_unit_test_setup(a_translation_that_changed_is_made_anew, play_snapshots),
 		cmocka_unit_test_setup(a_failed_entry_has_no_registers_of_l2, play_snapshots),
 	};
 	return cmocka_run_group_tests_name("hv/snapshot", tests, NULL, NULL);

@@ -283,6 +283,44 @@ static void an_event_that_ends_a_block_is_not_held_by_the_next(void **state)
 	need_known(AREA + 4096, 64);
 }
 
+static void a_way_holds_while_its_words_stay(void **state)
+{
+	struct tape_memory_way way, long_way;
+	u64 *const entry = stub_at(AREA + 0x1008);
+
+	(void)state;
+	tape_memory_way_begin(memory, &way);
+	words(AREA, 8);
+	words(AREA + 0x1008, 8);
+	tape_memory_way_end(memory);
+	words(AREA + 0x2000, 8);
+	assert_int_equal(way.count, 2);
+	assert_true(tape_memory_way_holds(memory, &way));
+	/* What is no part of it may change. */
+	*(u64 *)stub_at(AREA + 0x2000) = 1;
+	assert_true(tape_memory_way_holds(memory, &way));
+	*entry = 5;
+	assert_false(tape_memory_way_holds(memory, &way));
+	*entry = 0;
+	assert_true(tape_memory_way_holds(memory, &way));
+	/* Nor when the tape has had another value since. */
+	*entry = 5;
+	words(AREA + 0x1008, 8);
+	assert_false(tape_memory_way_holds(memory, &way));
+	*entry = 0;
+	assert_false(tape_memory_way_holds(memory, &way));
+	words(AREA + 0x1008, 8);
+	assert_true(tape_memory_way_holds(memory, &way));
+	new_block();
+	assert_false(tape_memory_way_holds(memory, &way));
+	/* One that is too long never does. */
+	tape_memory_way_begin(memory, &long_way);
+	for (u64 i = 0; i <= ARRAY_SIZE(long_way.word); i++)
+		words(AREA + 64 * i, 8);
+	tape_memory_way_end(memory);
+	assert_false(tape_memory_way_holds(memory, &long_way));
+}
+
 static u64 random_number(void)
 {
 	static u64 seed = 1;
@@ -328,6 +366,7 @@ int main(void)
 		cmocka_unit_test_setup(a_page_that_stays_is_named_in_later_blocks, boot),
 		cmocka_unit_test_setup(a_page_is_recorded_again_now_and_then, boot),
 		cmocka_unit_test_setup(an_event_that_ends_a_block_is_not_held_by_the_next, boot),
+		cmocka_unit_test_setup(a_way_holds_while_its_words_stay, boot),
 		cmocka_unit_test_setup(what_is_asked_for_is_known_as_it_is, boot),
 	};
 	return cmocka_run_group_tests_name("hv/tape_memory", tests, NULL, NULL);
