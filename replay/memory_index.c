@@ -196,20 +196,11 @@ static enum status read_tape(struct memory_index *index,
 	return status;
 }
 
-static void count_event(void *owner, const struct trace_event *event)
-{
-	u64 *const count = owner;
-
-	(void)event;
-	++*count;
-}
-
 enum status memory_index_new(struct reader *reader, bool (*poll)(void *owner, u64 done, u64 total),
 			     void *owner, struct memory_index **index)
 {
 	struct memory_index *const made = calloc(1, sizeof(*made));
 	enum status status = ST_OK;
-	u64 told = 0;
 
 	*index = NULL;
 	if (!made)
@@ -218,10 +209,7 @@ enum status memory_index_new(struct reader *reader, bool (*poll)(void *owner, u6
 	made->chunk_size = MAX(LEAST_CHUNK, reader_info(reader)->events / MAX_CHUNKS + 1);
 	for (unsigned i = 0; i < CHUNKS_KEPT; i++)
 		made->chunks[i].number = NO_CHUNK;
-	/* Most tapes have none, and their blocks say so. */
-	reader_visit(reader, EV_RAM, count_event, &told);
-	reader_visit(reader, EV_PAGE, count_event, &told);
-	if (told)
+	if (reader_has(reader, EV_RAM) || reader_has(reader, EV_PAGE))
 		status = read_tape(made, poll, owner);
 	if (status != ST_OK) {
 		memory_index_free(made);

@@ -5,7 +5,8 @@
 #include "vmx/tables.h"
 
 #define FIRST_WINDOW 2048 /* events read before the place, at first */
-#define MAX_WINDOW   1048576
+#define LEAN_WINDOW  128
+#define MAX_WINDOW   131072
 #define MAX_AHEAD    65536 /* events read behind it */
 
 static bool is_insn(u8 kind)
@@ -194,20 +195,25 @@ static void take_behind(struct reader *reader, struct nearby *nearby, u64 n, str
 	}
 }
 
-static bool is_enough(const struct nearby *nearby, const struct scan *scan)
+/* A tape without regs events has less to look for. */
+static bool is_enough(const struct nearby *nearby, const struct scan *scan, bool has_regs)
 {
+	const bool in_l2 = nearby->next.there && nearby->next.level == 2;
+
 	if (!scan->from || scan->gap)
 		return true;
-	return scan->block_began &&
-	       (nearby->next.there && nearby->next.level == 2 ? nearby->entry.there
-							      : nearby->exit.there);
+	if (!has_regs)
+		return !in_l2 || nearby->entry.there;
+	return scan->block_began && (in_l2 ? nearby->entry.there : nearby->exit.there);
 }
 
 void nearby_read(struct reader *reader, u16 cpu, u64 n, struct nearby *nearby)
 {
+	const bool has_regs = reader_has(reader, EV_REGS);
 	const struct trace_event *event;
 
-	for (u64 window = FIRST_WINDOW; window <= MAX_WINDOW; window *= 4) {
+	for (u64 window = has_regs ? FIRST_WINDOW : LEAN_WINDOW; window <= MAX_WINDOW;
+	     window *= 4) {
 		struct scan scan = { .from = n > window ? n - window : 0 };
 		u64 at;
 
@@ -219,7 +225,7 @@ void nearby_read(struct reader *reader, u16 cpu, u64 n, struct nearby *nearby)
 			if (event->cpu == cpu)
 				take_before(nearby, event, at, &scan);
 		take_behind(reader, nearby, n, &scan);
-		if (is_enough(nearby, &scan))
+		if (is_enough(nearby, &scan, has_regs))
 			return;
 	}
 }

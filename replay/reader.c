@@ -621,6 +621,21 @@ u32 reader_fingerprint(const struct reader *reader)
 	return crc;
 }
 
+bool reader_has(const struct reader *reader, u8 kind)
+{
+	for (unsigned i = 0; i < reader->track_count; i++) {
+		const struct lane *const lane = reader->tracks[i].lane;
+
+		for (size_t k = 0; k < lane->count; k++) {
+			const struct tape_chunk *const chunk = lane->segments[k].chunk;
+
+			if (chunk && chunk->block.kinds & block_kind(kind))
+				return true;
+		}
+	}
+	return false;
+}
+
 const struct trace_schema *reader_schema(const struct reader *reader)
 {
 	return &reader->schema;

@@ -72,6 +72,9 @@ u32 reader_fingerprint(const struct reader *reader);
 void reader_visit(struct reader *reader, u8 kind,
 		  void (*visit)(void *owner, const struct trace_event *event), void *owner);
 
+/* Whether the header of a block says that it has events of @kind. Reads no block. */
+bool reader_has(const struct reader *reader, u8 kind);
+
 const struct trace_schema *reader_schema(const struct reader *reader);
 
 /* What names the numbers of this tape: its schema, and the symbols that were set, which stay the
