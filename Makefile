@@ -151,7 +151,7 @@ check-static: $(O)/.deps-test
 	tests/tools/check-headers $(CC) $(O)/static
 	tests/tools/check-cppcheck $(O)/static
 
-check-e2e: all guests-kvm $(O)/.deps-run $(O)/.deps-test
+check-e2e: all $(O)/vmxtape-hv-faults.elf guests-kvm $(O)/.deps-run $(O)/.deps-test
 	tests/e2e/run -j $(shell nproc) $(O)
 
 # gdb on tapes of small guests; what breaks the protocol is tried with sanitizers by `check`.

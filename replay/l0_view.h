@@ -4,7 +4,7 @@
 #ifndef REPLAY_L0_VIEW_H
 #define REPLAY_L0_VIEW_H
 
-#include "replay/model.h"
+#include "replay/rule.h"
 #include "vmx/tables.h"
 
 static inline bool l0_item(const struct trace_event *event, u32 id, u64 *value)
@@ -40,6 +40,35 @@ static inline bool l0_vmcs12_after(const struct trace_event *event,
 {
 	return l0_item(event, vmcs_fields[index].encoding, value) ||
 	       model_field(region, index, ~0ull, value);
+}
+
+/* An l0_exit that is kept until it is known what becomes of it. */
+struct l0_raw {
+	struct model_place place; /* nowhere: none */
+	struct ev_l0_exit exit;
+	u16 regs; /* bit n: @reg[n] is known */
+	u64 reg[REG_COUNT];
+};
+
+static inline void l0_raw_keep(struct l0_raw *raw, const struct rule_run *run)
+{
+	raw->place = run->place;
+	memcpy(&raw->exit, run->event->col, sizeof(raw->exit));
+	raw->regs = 0;
+	for (unsigned reg = 0; reg < REG_COUNT; reg++)
+		if (l0_item(run->event, ITEM_REG + reg, &raw->reg[reg]))
+			raw->regs |= (u16)BIT(reg);
+}
+
+static inline bool l0_raw_is(const struct l0_raw *raw)
+{
+	return model_place_is(&raw->place);
+}
+
+/* Whether the event is L0 going on with L2 behind an exit that it handled alone. */
+static inline bool l0_is_resumed(const struct trace_event *event)
+{
+	return event->kind == EV_L0_ENTRY && ((const struct ev_l0_entry *)event->col)->resumed;
 }
 
 #endif

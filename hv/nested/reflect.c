@@ -192,11 +192,11 @@ enum exit_action nested_reflect(struct percpu *cpu, const struct nested_exit *ex
 	enum vmx_abort abort = ABORT_NONE;
 	struct state_before before;
 
-	save_state(nested);
 	if (hv_fault(ACTIVITY_NOT_SAVED))
-		change(nested, VMCS_IX_GUEST_ACTIVITY_STATE, 0);
+		vmwrite(VMCS_GUEST_ACTIVITY_STATE, 0);
 	if (hv_fault(PENDING_DEBUG_SAVED))
-		change(nested, VMCS_IX_GUEST_PENDING_DEBUG_EXCEPTIONS, BIT(14));
+		vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, BIT(14));
+	save_state(nested);
 	save_optional_state(nested);
 	save_exit_info(nested, exit);
 	vmcs->told = true;

@@ -392,6 +392,10 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	nested->timer_zero = F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER &&
 			     !F12(vmcs, VMX_PREEMPTION_TIMER_VALUE);
 	write_dirty_fields(nested, vmcs);
+	if (hv_fault(PFEC_IGNORED)) {
+		vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
+		vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0);
+	}
 	if (hv_fault(CR0_SHADOW_LOST))
 		vmwrite(VMCS_CR0_READ_SHADOW, F12(vmcs, GUEST_CR0));
 	if (hv_fault(INJECTION_DROPPED))
