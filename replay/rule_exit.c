@@ -1,7 +1,7 @@
 /*
  * replay/rule_exit.c - an entry or exit of L2 left in the VMCS what the SDM does not allow
  */
-#include "replay/rule.h"
+#include "replay/l0_exit.h"
 #include "vmx/tables.h"
 
 static void note_field(struct finding *finding, const struct rule_run *run,
@@ -46,11 +46,15 @@ static void event(const struct rule_run *run, void *state)
 	const enum exit_check_id id = (enum exit_check_id)judged->exit_check;
 	struct exit_check_result result;
 	struct finding *finding;
+	enum finding_id rule;
 
 	(void)state;
 	if (judged->exit_verdict != VERDICT_DIVERGE)
 		return;
-	finding = finding_add(run->findings, FINDING_EXIT_STATE,
+	rule = l0_exit_rule(run);
+	if (rule == FINDING_COUNT)
+		return;
+	finding = finding_add(run->findings, rule,
 			      (u64)id << 32 | (judged->exit.reason & EXIT_REASON_BASIC));
 	if (!finding)
 		return;

@@ -7,6 +7,7 @@
 #include "hv/mem.h"
 #include "hv/nested/ept02.h"
 #include "hv/nested/reflect.h"
+#include "hv/nested/vmcs02.h"
 #include "recorder/emit.h"
 
 #define BITMAP_WORDS (PAGE_SIZE / sizeof(u64))
@@ -56,6 +57,18 @@ static void add_differences(struct nested *nested)
 			continue;
 		if (vmread_try(field->encoding, &value) && value != nested->current->field[ix])
 			add(&nested->l0, trace_item_id(ITEM_VMCS02, field->encoding), value);
+	}
+}
+
+/* PDPTEs that hv itself loaded: VMCS12 has none of its own, which may be anything. */
+static void add_pdptes(struct nested *nested)
+{
+	if (!vmcs02_needs_pdptes(nested->current))
+		return;
+	for (u32 i = 0; i < 4; i++) {
+		const u32 encoding = VMCS_GUEST_PDPTE0 + 2 * i;
+
+		add(&nested->l0, trace_item_id(ITEM_VMCS02, encoding), vmread(encoding));
 	}
 }
 
@@ -189,6 +202,8 @@ static void keep_entry(struct percpu *cpu)
 	l0->tsc = rdtsc();
 	l0->rip = vmread(VMCS_GUEST_RIP);
 	l0->item_count = 0;
+	if (nested->entry.waits)
+		add_pdptes(nested);
 	add_differences(nested);
 	if (nested->entry.waits) {
 		add_bitmaps(nested);

@@ -52,8 +52,8 @@ static void a_failed_entry_that_touches_more_than_it_may_is_found(void **state)
 	/* The entry fails as it should; what it leaves is wrong. */
 	assert_int_equal(counts->agree, 1);
 	assert_int_equal(counts->diverge, 1);
-	assert_non_null(
-		strstr(script_finding(&script, FINDING_EXIT_STATE)->title, "FAILURE_KEEPS_VMCS"));
+	assert_found(&script, EXIT_STATE, 0);
+	assert_found(&script, L0_ENTRY_FAIL_SIDE_EFFECT, 1);
 	script_free(&script);
 }
 
