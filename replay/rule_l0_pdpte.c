@@ -44,7 +44,7 @@ static void compare(const struct rule_run *run, const struct state *state, unsig
 	    !l0_item(run->event, ITEM_PDPTE + i, &memory) ||
 	    !((used ^ memory) & (memory & PRESENT ? MEANINGFUL : PRESENT)))
 		return;
-	finding = finding_add(run->findings, FINDING_L0_PDPTE, i);
+	finding = finding_add(run->findings, FINDING_L0_PDPTE, 0);
 	if (!finding)
 		return;
 	finding_title(finding, "PDPTE%u is 0x%llx in memory, and L2 runs with 0x%llx", i,
