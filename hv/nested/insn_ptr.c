@@ -26,7 +26,7 @@ enum exit_action nested_handle_vmclear(struct percpu *cpu)
 	event->gpa = operand.gpa;
 	if (!nested_address_ok(nested, event->pointer, 4096))
 		return nested_vmfail(cpu, VMERR_VMCLEAR_ADDRESS);
-	if (event->pointer == nested->vmxon_pointer)
+	if (event->pointer == nested->vmxon_pointer && !hv_fault(VMCLEAR_OF_VMXON))
 		return nested_vmfail(cpu, VMERR_VMCLEAR_VMXON_POINTER);
 
 	vmcs = nested_vmcs_find(nested, event->pointer);

@@ -106,7 +106,11 @@ static void save_exit_info(struct nested *nested, const struct nested_exit *exit
 	change(nested, VMCS_IX_VM_EXIT_INTERRUPTION_INFO, exit->event);
 	if (vmcs_set_has(&nested->exists, VMCS_IX_GUEST_PHYSICAL_ADDRESS))
 		save(nested, VMCS_IX_GUEST_PHYSICAL_ADDRESS);
-	if (!hv_fault(INJECT_REPEAT))
+	if (hv_fault(EXIT_CHANGES_CONTROL))
+		change(nested, VMCS_IX_CR3_TARGET_VALUE_3, 0x1000);
+	if (hv_fault(INJECT_REPEAT))
+		vmcs_set_add(&nested->current->dirty, VMCS_IX_VM_ENTRY_INTERRUPTION_INFO);
+	else
 		change(nested, VMCS_IX_VM_ENTRY_INTERRUPTION_INFO, info & ~VMX_EVENT_VALID);
 }
 

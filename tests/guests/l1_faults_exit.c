@@ -252,6 +252,17 @@ static void case_host_pat_not_loaded(void)
 	faults_drop(&l2);
 }
 
+static void case_exit_changes_control(void)
+{
+	const struct l2_options options = { 0 };
+	struct l2 l2;
+
+	faults_create(&l2, faults_vmcall_code, &options);
+	guest_vmcs_write(VMCS_CR3_TARGET_VALUE_3, 0);
+	faults_run(&l2, 1);
+	faults_drop(&l2);
+}
+
 static void case_nmi_stays_blocked(void)
 {
 	const struct l2_options options = { .pin = PIN_NMI_EXITING | PIN_VIRTUAL_NMIS };
@@ -260,12 +271,13 @@ static void case_nmi_stays_blocked(void)
 }
 
 const struct fault_case l1_faults_exit_cases[] = {
-	FAULT_CASE(l2_vmx_insn_eaten),	 FAULT_CASE(pfec_ignored),
-	FAULT_CASE(msr_bitmap_ignored),	 FAULT_CASE(io_bitmap_ignored),
-	FAULT_CASE(gs_base_of_vmcs01),	 FAULT_CASE(ins_before_check),
-	FAULT_CASE(vectoring_dropped),	 FAULT_CASE(inject_repeat),
-	FAULT_CASE(heartbeat_leaks),	 FAULT_CASE(activity_not_saved),
-	FAULT_CASE(pending_debug_saved), FAULT_CASE(tsc_stored_with_offset),
-	FAULT_CASE(host_pat_not_loaded), FAULT_CASE(nmi_stays_blocked),
+	FAULT_CASE(l2_vmx_insn_eaten),	  FAULT_CASE(pfec_ignored),
+	FAULT_CASE(msr_bitmap_ignored),	  FAULT_CASE(io_bitmap_ignored),
+	FAULT_CASE(gs_base_of_vmcs01),	  FAULT_CASE(ins_before_check),
+	FAULT_CASE(vectoring_dropped),	  FAULT_CASE(inject_repeat),
+	FAULT_CASE(heartbeat_leaks),	  FAULT_CASE(activity_not_saved),
+	FAULT_CASE(pending_debug_saved),  FAULT_CASE(tsc_stored_with_offset),
+	FAULT_CASE(host_pat_not_loaded),  FAULT_CASE(nmi_stays_blocked),
+	FAULT_CASE(exit_changes_control),
 };
 const size_t l1_faults_exit_count = ARRAY_SIZE(l1_faults_exit_cases);

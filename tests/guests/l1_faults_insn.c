@@ -120,6 +120,17 @@ static void case_vmclear_loses_writes(void)
 	vmclear(physical(region));
 }
 
+static void case_vmclear_of_vmxon(void)
+{
+	const void *region = guest_region();
+
+	guest_vmx_off();
+	vmxon(physical(region));
+	vmclear(physical(region));
+	vmxoff();
+	guest_vmx_on();
+}
+
 static void case_field_missing(void)
 {
 	const void *region = guest_region();
@@ -159,6 +170,7 @@ const struct fault_case l1_faults_insn_cases[] = {
 	FAULT_CASE(operand_fault_reads),
 	FAULT_CASE(vmclear_clobbers_header),
 	FAULT_CASE(vmclear_loses_writes),
+	FAULT_CASE(vmclear_of_vmxon),
 	FAULT_CASE(field_missing),
 	FAULT_CASE(vmcs_enum_low),
 	FAULT_CASE(caps_contradict),
