@@ -133,13 +133,14 @@ check: $(O)/.deps $(O)/.deps-run $(O)/.deps-test
 	$(step) O=$(O) CC=gcc all check-unit
 	$(step) O=$(O)/clang CC=clang all check-unit
 	$(step) O=$(O)/san CC=gcc SAN=address,undefined STEPS=100000 $(O)/san/vmxtape check-unit fuzz
-	$(step) O=$(O) CC=gcc check-static check-guests
+	$(step) O=$(O) CC=gcc check-static check-guests check-tui
 	$(step) O=$(O) CC=gcc check-e2e
 	$(step) O=$(O) CC=gcc check-gdb
 	tests/gdb/run -s $(O)/san/vmxtape $(O) '*_*'
 	@echo 'make check: everything passed'
 
 check-long: check $(O)/.deps-long
+	$(step) O=$(O)/san CC=gcc SAN=address,undefined check-monkey
 	tests/e2e/run $(O) --long
 	tests/e2e/bare-debian $(O)/bare-debian
 	@echo 'make check-long: everything passed'

@@ -32,4 +32,12 @@ check-unit: $(unit-bin) $(hvunit-bin)
 	@failed=; for t in $^; do echo "== $$t"; $$t || failed="$$failed $$t"; done; \
 	[ -z "$$failed" ] || { echo "check-unit: these failed:$$failed" >&2; exit 1; }
 
+# The UI on real terminals; and for long, random keys, which check-unit has few of.
+.PHONY: check-tui check-monkey
+check-tui: $(O)/vmxtape $(O)/tests/tui/steps_test
+	tests/tui/run $(O)
+
+check-monkey: $(O)/tests/tui/monkey_test
+	MONKEY_KEYS=100000 $<
+
 include tests/bench/files.mk

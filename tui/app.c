@@ -474,6 +474,8 @@ static void take_key(struct app *app, u32 key)
 		return;
 	}
 	*app->message = 0;
+	if (app->find->running)
+		cancel(app);
 	request = keymap_request(&app->config.keymap, key);
 	app_request(app, request, app->count);
 	if (request == REQUEST_NONE) {
@@ -509,27 +511,6 @@ void app_input(struct app *app, const struct input_event *event)
 }
 
 /* --- in the background ------------------------------------------------------------------------ */
-
-static bool find_slice(struct app *app)
-{
-	struct find *const find = app->find;
-
-	if (!find->running)
-		return false;
-	app->changed = true;
-	switch (find_work(find, APP_SLICE)) {
-	case FIND_FOUND:
-		app_jump(app, find->from.n);
-		break;
-	case FIND_NOTHING:
-		app_say(app, "no %s %s", find->what,
-			find->way == ROWS_FORWARD ? "after this" : "before this");
-		break;
-	case FIND_RUNNING:
-		break;
-	}
-	return true;
-}
 
 /* The states of the whole tape are to be had when the index is there. */
 static bool index_slice(struct app *app)
@@ -581,7 +562,8 @@ bool app_work(struct app *app)
 {
 	struct view *const view = app->pane ? &app->views[app->pane] : NULL;
 
-	if (app_gdb_work(app) || find_slice(app) || list_work(app) || index_slice(app))
+	if (app_gdb_work(app) || app_find_work(app, APP_SLICE) || list_work(app) ||
+	    index_slice(app))
 		return true;
 	if (view && view->ops->work && view->ops->work(app, view)) {
 		app->changed = true;

@@ -6,6 +6,9 @@
 
 #include "replay/position.h"
 #include "tui/app_parts.h"
+#include "tui/clock.h"
+
+#define AT_ONCE 30000 /* microseconds that a search may take before the next key is looked at */
 
 void app_find(struct app *app, const char *query, const char *what, enum rows_way way, u64 times)
 {
@@ -14,6 +17,32 @@ void app_find(struct app *app, const char *query, const char *what, enum rows_wa
 	if (find_start(app->find, app->schema, query, what, app->n, way, times, error,
 		       sizeof(error)) != ST_OK)
 		app_fail(app, "%s", error);
+	else
+		app_find_work(app, AT_ONCE);
+}
+
+bool app_find_work(struct app *app, u64 microseconds)
+{
+	const u64 end = clock_microseconds() + microseconds;
+	struct find *const find = app->find;
+
+	if (!find->running)
+		return false;
+	app->changed = true;
+	do {
+		switch (find_work(find, microseconds)) {
+		case FIND_FOUND:
+			app_jump(app, find->from.n);
+			break;
+		case FIND_NOTHING:
+			app_say(app, "no %s %s", find->what,
+				find->way == ROWS_FORWARD ? "after this" : "before this");
+			break;
+		case FIND_RUNNING:
+			break;
+		}
+	} while (find->running && clock_microseconds() < end);
+	return true;
 }
 
 enum rows_found app_last_entry(struct app *app, u64 vmcs, u16 cpu, u64 *n)

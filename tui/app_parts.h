@@ -91,6 +91,8 @@ void app_position(struct app *app, u64 n, char *to);
 
 /* Look for a query; the cursor goes there when it is found. @what is for messages. */
 void app_find(struct app *app, const char *query, const char *what, enum rows_way way, u64 times);
+/* Goes on with that; false: nothing is looked for. */
+bool app_find_work(struct app *app, u64 microseconds);
 
 /*
  * The last VM entry of @vmcs on @cpu before the cursor. ROWS_PENDING: it is far away;
