@@ -9,7 +9,7 @@
 #include "replay/position.h"
 #include "tui/app_parts.h"
 
-#define NEAR 100000 /* events that the timeline steps over in no time */
+#define NEAR 8000 /* events that a timeline steps over without an index */
 
 /* --- start and end ---------------------------------------------------------------------------- */
 
@@ -189,13 +189,12 @@ void app_jump(struct app *app, u64 n)
 bool app_seek(struct app *app)
 {
 	const u64 at = timeline_tell(app->timeline);
-	const u64 far = app->n > at ? app->n - at : at - app->n;
 	enum status status = ST_OK;
 
 	if (app->n >= timeline_events(app->timeline) && app_grow_timeline(app))
 		return app_seek(app);
 	if (app->n > timeline_events(app->timeline) ||
-	    (child_is_running(&app->index.child) && far > NEAR)) {
+	    (child_is_running(&app->index.child) && (app->n < at || app->n > at + NEAR))) {
 		app->has_state = false;
 		return false;
 	}

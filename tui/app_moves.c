@@ -8,7 +8,7 @@
 #include "tui/app_parts.h"
 #include "tui/clock.h"
 
-#define AT_ONCE 30000 /* microseconds that a search may take before the next key is looked at */
+#define AT_ONCE 20000 /* microseconds that a search may take before the next key is looked at */
 
 void app_find(struct app *app, const char *query, const char *what, enum rows_way way, u64 times)
 {
@@ -63,6 +63,7 @@ enum rows_found app_last_entry(struct app *app, u64 vmcs, u16 cpu, u64 *n)
 		app->entries_vmcs = vmcs;
 		app->entries_cpu = cpu;
 	}
+	rows_give(app->entries, APP_SLICE);
 	found = rows_previous(app->entries, &here, &row);
 	if (found == ROWS_FOUND)
 		*n = row.n;

@@ -17,7 +17,7 @@
 #include "tui/verb.h"
 #include "tui/view.h"
 
-#define APP_SLICE 8000 /* microseconds of work between two looks at the keys */
+#define APP_SLICE 5000 /* microseconds of work between two looks at the keys */
 
 struct app {
 	struct app_options options;

@@ -108,6 +108,7 @@ enum find_result find_work(struct find *find, u64 microseconds)
 	struct row row;
 	enum rows_found found = ROWS_PENDING;
 
+	rows_give(find->rows, microseconds);
 	/* A count can be large, and each step takes some of the time: a thousand a slice. */
 	for (unsigned i = 0; i < 1000 && find->times; i++) {
 		found = find->way == ROWS_FORWARD ? rows_next(find->rows, &find->from, &row)

@@ -8,8 +8,9 @@
 #define GUTTER	   2 /* columns: mark or note, finding */
 #define NAME_WIDTH 10
 #define L2_INDENT  2
-#define VMCS_WIDTH 110 /* columns from which the VMCS has one of its own */
-#define TICK_WIDTH 140 /* and the time since the event before */
+#define DRAW_TIME  8000 /* microseconds that looking for rows may take */
+#define VMCS_WIDTH 110	/* columns from which the VMCS has one of its own */
+#define TICK_WIDTH 140	/* and the time since the event before */
 
 /* --- which rows ------------------------------------------------------------------------------- */
 
@@ -166,8 +167,10 @@ void list_draw(struct app *app, const struct area *area, bool active)
 {
 	struct list *const list = &app->list;
 	struct row selected = { .n = PLACES_NOWHERE }, row;
-	enum rows_found found = selected_row(app, &selected);
+	enum rows_found found;
 
+	rows_give(list->rows, DRAW_TIME);
+	found = selected_row(app, &selected);
 	list->count = 0;
 	if (found == ROWS_FOUND) {
 		keep_in_sight(app, &selected, area->rows);
@@ -203,9 +206,12 @@ void list_draw(struct app *app, const struct area *area, bool active)
 static void pay(struct app *app)
 {
 	struct list *const list = &app->list;
-	struct row row, next;
-	enum rows_found found = selected_row(app, &row);
 	const u64 end = clock_microseconds() + APP_SLICE;
+	struct row row, next;
+	enum rows_found found;
+
+	rows_give(list->rows, APP_SLICE);
+	found = selected_row(app, &row);
 
 	while (found == ROWS_FOUND && list->owed && clock_microseconds() < end) {
 		found = list->owed > 0 ? rows_next(list->rows, &row, &next)
@@ -230,8 +236,11 @@ static void move(struct app *app, s64 lines)
 static void to_end(struct app *app, bool last)
 {
 	struct row row;
-	const enum rows_found found = rows_at(app->list.rows, last ? app->events : 0,
-					      last ? ROWS_BACKWARD : ROWS_FORWARD, &row);
+	enum rows_found found;
+
+	rows_give(app->list.rows, DRAW_TIME);
+	found = rows_at(app->list.rows, last ? app->events : 0, last ? ROWS_BACKWARD : ROWS_FORWARD,
+			&row);
 
 	if (found == ROWS_FOUND)
 		app_jump(app, row.n);
@@ -286,7 +295,8 @@ bool list_work(struct app *app)
 
 	if (!list->waiting && !list->owed)
 		return false;
-	rows_work(list->rows, APP_SLICE);
+	/* Drawing finds out whether that was all. */
+	list->waiting = rows_work(list->rows, APP_SLICE);
 	if (list->owed)
 		pay(app);
 	app->changed = true;

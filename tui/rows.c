@@ -4,8 +4,7 @@
 
 #include "tui/clock.h"
 
-#define CACHED	4  /* chunks whose rows are kept */
-#define AT_ONCE 24 /* chunks that are looked at before an answer is ROWS_PENDING */
+#define CACHED	4 /* chunks whose rows are kept */
 
 #define UNKNOWN 0xffff
 
@@ -25,7 +24,7 @@ struct rows {
 	u16 *counts; /* rows of each chunk, or UNKNOWN */
 	u64 known;   /* chunks that are not UNKNOWN */
 	u64 uses;
-	unsigned allowed; /* chunks that may still be looked at for this answer */
+	u64 deadline; /* clock_microseconds() from which a chunk is not looked at any more */
 	bool pending;
 	u64 wanted; /* the chunk that was not looked at, and on which way it lies */
 	enum rows_way way;
@@ -39,6 +38,7 @@ struct rows *rows_new(struct reader *reader)
 	if (!rows)
 		return NULL;
 	rows->folding = true;
+	rows->deadline = ~0ull;
 	if (rows_grow(rows, reader, reader_info(reader)->events, 0) == ST_OK)
 		return rows;
 	free(rows);
@@ -198,13 +198,12 @@ static const struct chunk_rows *chunk_rows(struct rows *rows, u64 at, enum rows_
 		if (rows->cache[i].used < chunk->used)
 			chunk = &rows->cache[i];
 	}
-	if (!rows->allowed) {
+	if (clock_microseconds() >= rows->deadline) {
 		rows->pending = true;
 		rows->wanted = at;
 		rows->way = way;
 		return NULL;
 	}
-	rows->allowed--;
 	chunk->chunk = at;
 	chunk->used = ++rows->uses;
 	fill(rows, chunk);
@@ -272,7 +271,6 @@ static enum rows_found find(struct rows *rows, u64 n, enum rows_way way, bool it
 	const struct chunk_rows *chunk;
 	unsigned at;
 
-	rows->allowed = AT_ONCE;
 	rows->pending = false;
 	if (!rows->chunks)
 		return ROWS_NONE;
@@ -318,28 +316,34 @@ enum rows_found rows_previous(struct rows *rows, const struct row *row, struct r
 
 /* --- in slices -------------------------------------------------------------------------------- */
 
+void rows_give(struct rows *rows, u64 microseconds)
+{
+	rows->deadline = clock_microseconds() + microseconds;
+}
+
+/* Whether there is a chunk to look at on the way of the one that was wanted. */
+static bool want_next(struct rows *rows)
+{
+	do {
+		if (rows->way == ROWS_BACKWARD && !rows->wanted)
+			return false;
+		rows->wanted += rows->way == ROWS_FORWARD ? 1 : ~0ull;
+		if (rows->wanted >= rows->chunks)
+			return false;
+	} while (!rows->counts[rows->wanted]);
+	return true;
+}
+
 bool rows_work(struct rows *rows, u64 microseconds)
 {
-	const u64 end = clock_microseconds() + microseconds;
+	const struct chunk_rows *chunk;
 
-	while (rows->pending && clock_microseconds() < end) {
-		const struct chunk_rows *chunk;
-
-		rows->allowed = 1;
+	rows_give(rows, microseconds);
+	while (rows->pending) {
 		chunk = chunk_rows(rows, rows->wanted, rows->way);
-		if (!chunk || chunk->count) {
-			rows->pending = false;
+		if (!chunk)
 			break;
-		}
-		do {
-			if (rows->way == ROWS_BACKWARD && !rows->wanted) {
-				rows->pending = false;
-				break;
-			}
-			rows->wanted += rows->way == ROWS_FORWARD ? 1 : ~0ull;
-			if (rows->wanted >= rows->chunks)
-				rows->pending = false;
-		} while (rows->pending && !rows->counts[rows->wanted]);
+		rows->pending = !chunk->count && want_next(rows);
 	}
 	return rows->pending;
 }

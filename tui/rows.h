@@ -51,6 +51,12 @@ enum rows_found rows_next(struct rows *rows, const struct row *row, struct row *
 enum rows_found rows_previous(struct rows *rows, const struct row *row, struct row *previous);
 
 /*
+ * Answers may take @microseconds from now on, all together; what takes longer is ROWS_PENDING. At
+ * first they take as long as they need.
+ */
+void rows_give(struct rows *rows, u64 microseconds);
+
+/*
  * Goes on with what was ROWS_PENDING last for about @microseconds. False when there is nothing to
  * do: asking again is answered.
  */
