@@ -81,6 +81,8 @@ static enum status open_tape(struct app *app, char *error, size_t size)
 	app->list.rows = rows_new(app->look);
 	app->find = find_new(app->look);
 	app->entries = rows_new(app->look);
+	if (app->list.rows)
+		rows_set_hidden(app->list.rows, LIST_CAPTURED);
 	if (app->texts && app->list.rows && app->find && app->entries &&
 	    rows_grow(app->list.rows, app->look, app->events, 0) == ST_OK)
 		return ST_OK;
@@ -234,8 +236,12 @@ void app_open(struct app *app, enum view_id id, bool active)
 {
 	struct view *const view = &app->views[id];
 
-	if (view->ops->open && !view->ops->open(app, view))
-		return;
+	if (!view->ops->open || view->ops->open(app, view))
+		app_show(app, id, active);
+}
+
+void app_show(struct app *app, enum view_id id, bool active)
+{
 	if (app->pane != id)
 		app->pane_left = app->pane == VIEW_HELP ? app->pane_left : app->pane;
 	app->pane = id;

@@ -156,6 +156,18 @@ static void draw_prompt(struct app *app, const struct area *area)
 	app->grid.cursor_column = MIN(column + cursor - skip, area->columns - 1);
 }
 
+/* So that nobody has to know that there are some. */
+static void findings_text(struct app *app, char *to, size_t size)
+{
+	const unsigned count = survey_findings(app->survey)->count;
+	char key[INPUT_MAX_NAME];
+
+	keymap_key(&app->config.keymap, REQUEST_NEXT_FINDING, key);
+	if (count)
+		snprintf(to, size, "%u finding%s: %s goes there", count, count == 1 ? "" : "s",
+			 key);
+}
+
 /* What goes on, for the right end of the line. */
 static void activity(struct app *app, char *to, size_t size)
 {
@@ -169,6 +181,8 @@ static void activity(struct app *app, char *to, size_t size)
 		snprintf(to, size, "making an index: %u%%", app->index.percent);
 	else if (!app->survey->done)
 		snprintf(to, size, "reading the tape: %u%%", survey_progress(app->survey));
+	else
+		findings_text(app, to, size);
 }
 
 static void filter_error(struct app *app, char *to, size_t size)

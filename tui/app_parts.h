@@ -103,6 +103,10 @@ bool app_last_entry_work(struct app *app);
 
 /* Open pane @id, or make it the one with the keys when it is open. */
 void app_open(struct app *app, enum view_id id, bool active);
+/* Likewise, without asking it whether it can be shown. */
+void app_show(struct app *app, enum view_id id, bool active);
+/* The pane for memory is about what @text names. False, with a message: it is nothing. */
+bool app_memory_at(struct app *app, const char *text);
 /* The pane that has the keys, NULL: the list has them. */
 struct view *app_active_view(struct app *app);
 

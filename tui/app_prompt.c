@@ -16,6 +16,8 @@ void app_prompt_open(struct app *app, enum prompt_kind kind)
 		text = "@";
 	} else if (kind == PROMPT_FILTER) {
 		text = app->filter;
+	} else if (kind == PROMPT_MEMORY) {
+		text = "rsp";
 	} else if (kind == PROMPT_NOTE) {
 		note = places_note_at(&app->places, app->n);
 		text = note ? note : "";
@@ -143,6 +145,10 @@ static void entered(struct app *app)
 		break;
 	case PROMPT_COMMAND:
 		command(app, text);
+		break;
+	case PROMPT_MEMORY:
+		if (app_memory_at(app, text))
+			app_show(app, VIEW_MEMORY, true);
 		break;
 	default:
 		break;

@@ -3,4 +3,5 @@ host-src += tui/grid.c tui/draw.c tui/lines.c tui/input.c tui/request.c tui/conf
 host-src += tui/app.c tui/app_draw.c tui/app_moves.c tui/app_prompt.c tui/list.c tui/overview.c \
 	    tui/view.c tui/terminal.c tui/tui.c tui/app_gdb.c tui/app_follow.c tui/index_job.c tui/view_help.c tui/view_detail.c \
 	    tui/value_lines.c tui/child.c tui/verb.c tui/view_verbs.c tui/view_vmcs.c \
-	    tui/view_findings.c tui/view_capabilities.c
+	    tui/view_findings.c tui/view_registers.c \
+	    tui/view_memory.c tui/view_disasm.c tui/view_capabilities.c

@@ -89,6 +89,10 @@ static enum style row_style(const struct event_row *row)
 	case EV_VMCS_IMAGE:
 	case EV_VMX_STATE:
 	case EV_CLOCK:
+	case EV_REGS:
+	case EV_RAM:
+	case EV_PAGE:
+	case EV_FILE:
 		return STYLE_LABEL;
 	default:
 		return row->level == 2 ? STYLE_L2 : STYLE_PLAIN;
@@ -279,6 +283,12 @@ bool list_request(struct app *app, enum request request, u64 count)
 			app_jump(app, MIN(count, app->events ? app->events - 1 : 0));
 		else
 			to_end(app, request == REQUEST_LAST);
+		return true;
+	case REQUEST_CAPTURED:
+		rows_set_hidden(list->rows, rows_hidden(list->rows) ? 0 : LIST_CAPTURED);
+		app_say(app, rows_hidden(list->rows)
+				     ? "what was captured beside is left out"
+				     : "registers and memory that were captured are shown");
 		return true;
 	case REQUEST_FOLD:
 		rows_set_folding(list->rows, !rows_folding(list->rows));

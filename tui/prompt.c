@@ -13,6 +13,7 @@ static const char *const leads[PROMPT_KINDS] = {
 	[PROMPT_FILTER] = "filter: ",
 	[PROMPT_COMMAND] = ":",
 	[PROMPT_NOTE] = "note: ",
+	[PROMPT_MEMORY] = "memory at: ",
 	[PROMPT_MARK] = "mark with which letter? ",
 	[PROMPT_GOTO_MARK] = "go to which mark? ",
 };

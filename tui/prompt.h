@@ -16,6 +16,7 @@ enum prompt_kind {
 	PROMPT_FILTER,
 	PROMPT_COMMAND,
 	PROMPT_NOTE,
+	PROMPT_MEMORY,
 	PROMPT_MARK,	  /* a letter */
 	PROMPT_GOTO_MARK, /* a letter */
 	PROMPT_KINDS

@@ -19,6 +19,7 @@ struct rows {
 	struct reader *reader;
 	struct query *query;
 	bool folding;
+	u64 hidden; /* kinds that are left out without a query */
 	u64 events;
 	u64 chunks;
 	u16 *counts; /* rows of each chunk, or UNKNOWN */
@@ -95,6 +96,17 @@ const struct query *rows_query(const struct rows *rows)
 	return rows->query;
 }
 
+void rows_set_hidden(struct rows *rows, u64 kinds)
+{
+	rows->hidden = kinds;
+	forget(rows, 0);
+}
+
+u64 rows_hidden(const struct rows *rows)
+{
+	return rows->hidden;
+}
+
 void rows_set_folding(struct rows *rows, bool folding)
 {
 	rows->folding = folding;
@@ -160,6 +172,11 @@ static bool repeats(const struct sameness *last, const struct sameness *next)
 	       last->subject == next->subject;
 }
 
+static bool is_hidden(const struct rows *rows, const struct trace_event *event)
+{
+	return event->kind < 64 && rows->hidden >> event->kind & 1;
+}
+
 static void fill(struct rows *rows, struct chunk_rows *chunk)
 {
 	const u64 first = chunk->chunk * ROWS_CHUNK, end = MIN(first + ROWS_CHUNK, rows->events);
@@ -174,7 +191,7 @@ static void fill(struct rows *rows, struct chunk_rows *chunk)
 	       reader_next(rows->reader, &event) == ST_OK) {
 		struct sameness next;
 
-		if (rows->query && !query_match(rows->query, event, n))
+		if (rows->query ? !query_match(rows->query, event, n) : is_hidden(rows, event))
 			continue;
 		next = sameness(event, n);
 		if (rows->folding && chunk->count && repeats(&last, &next))

@@ -40,6 +40,13 @@ enum status rows_grow(struct rows *rows, struct reader *reader, u64 events, u64 
 void rows_set_query(struct rows *rows, struct query *query);
 const struct query *rows_query(const struct rows *rows);
 
+/*
+ * Without a query, events of these kinds (bit n: kind n, below 64) are left out. From the start
+ * none are.
+ */
+void rows_set_hidden(struct rows *rows, u64 kinds);
+u64 rows_hidden(const struct rows *rows);
+
 /* Repeats are folded, from the start they are. Rows are other ones then. */
 void rows_set_folding(struct rows *rows, bool folding);
 bool rows_folding(const struct rows *rows);

@@ -55,8 +55,10 @@ struct view {
 	unsigned columns;
 	bool stale; /* the lines are to be made anew */
 	bool made;
-	u64 n;	   /* the moment that they are of */
-	int field; /* enum vmcs_index that it is about, LINES_NO_FIELD */
+	u64 n;		/* the moment that they are of */
+	int field;	/* enum vmcs_index that it is about, LINES_NO_FIELD */
+	u64 address;	/* of memory ... */
+	unsigned space; /* ... and which: a row of view_memory.c */
 	struct verb verb;
 };
 
