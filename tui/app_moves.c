@@ -109,7 +109,7 @@ static void to_finding(struct app *app, bool forward, u64 times)
 	}
 	if (number) {
 		app_jump(app, n);
-		app_say(app, "finding %u of %u: %s", number, findings->count,
+		app_say(app, "finding %u/%u: %s", number, findings->count,
 			findings->list[number - 1]->title);
 	} else if (!app->survey->done) {
 		app_say(app, "no finding %s here so far; %u%% of the tape is checked",

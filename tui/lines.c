@@ -258,3 +258,44 @@ void lines_put_linked(struct lines *lines, enum style style, const char *text, s
 	}
 	lines_put_bytes(lines, style, text + plain, size - plain);
 }
+
+/* Bytes of @text that fit into @room columns, up to a blank where there is one. */
+static size_t fitting(const char *text, size_t size, unsigned room)
+{
+	const char *at = text, *const end = text + size;
+	size_t blank = 0;
+
+	for (unsigned column = 0; at < end && column < room; column++) {
+		if (*at == ' ' && at > text)
+			blank = (size_t)(at - text);
+		grid_code_point(&at, end);
+	}
+	if (at == end)
+		return size;
+	if (*at == ' ' || !blank)
+		return (size_t)(at - text);
+	return blank;
+}
+
+void lines_add_linked(struct lines *lines, enum style style, const char *text, size_t size,
+		      unsigned columns, unsigned indent)
+{
+	bool first = true;
+
+	columns = columns ? MAX(columns, indent + 20) : ~0u;
+	do {
+		const size_t part = fitting(text, size, first ? columns : columns - indent);
+
+		lines_add(lines);
+		if (!first)
+			lines_pad(lines, indent);
+		lines_put_linked(lines, style, text, part);
+		text += part;
+		size -= part;
+		while (size && *text == ' ') {
+			text++;
+			size--;
+		}
+		first = false;
+	} while (size);
+}

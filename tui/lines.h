@@ -46,6 +46,12 @@ void lines_put(struct lines *lines, enum style style, const char *format, ...) p
 void lines_put_bytes(struct lines *lines, enum style style, const char *text, size_t size);
 /* Likewise, positions such as "@c0:123" as links. */
 void lines_put_linked(struct lines *lines, enum style style, const char *text, size_t size);
+/*
+ * One line of text as a new line, its positions as links; where it is longer than @columns (0: any
+ * length is good), as several, the later ones @indent columns to the right.
+ */
+void lines_add_linked(struct lines *lines, enum style style, const char *text, size_t size,
+		      unsigned columns, unsigned indent);
 /* Blanks up to @column, at least one unless the line is empty. */
 void lines_pad(struct lines *lines, unsigned column);
 

@@ -8,6 +8,7 @@
 #include "tui/clock.h"
 
 #define READ_AT_ONCE 16384
+#define INDENT	     12 /* of what goes on from the line before */
 
 bool verb_run(struct app *app, struct view *view, const char *const *args)
 {
@@ -32,7 +33,8 @@ bool verb_run(struct app *app, struct view *view, const char *const *args)
 	words[count] = NULL;
 	lines_clear(&view->lines);
 	view->top = view->selected = view->left = 0;
-	verb->unfinished = verb->ended = false;
+	verb->ended = false;
+	verb->size = 0;
 	if (child_start(&verb->child, app->options.program, words))
 		return true;
 	app_fail(app, "'%s' cannot be run", app->options.program);
@@ -104,26 +106,20 @@ bool verb_run_line(struct app *app, struct view *view, const char *line)
 	return verb_run(app, view, args);
 }
 
-static void take(struct view *view, const char *text)
+/* What came behind the last newline stays in verb->line. */
+static void take(struct view *view, const char *text, size_t size)
 {
 	struct verb *const verb = &view->verb;
+	const unsigned columns = view->ops->wraps ? view->columns : 0;
 
-	while (*text) {
-		const size_t size = strcspn(text, "\n");
-		char line[READ_AT_ONCE + 1];
-		size_t length = 0;
-
-		if (!verb->unfinished)
-			lines_add(&view->lines);
-		for (size_t i = 0; i < size; i++)
-			if (text[i] == '\t')
-				line[length++] = ' ';
-			else if (text[i] != '\r')
-				line[length++] = text[i];
-		line[length] = 0;
-		lines_put_linked(&view->lines, STYLE_PLAIN, line, length);
-		verb->unfinished = text[size] != '\n';
-		text += size + !verb->unfinished;
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] == '\n') {
+			lines_add_linked(&view->lines, STYLE_PLAIN, verb->line, verb->size, columns,
+					 INDENT);
+			verb->size = 0;
+		} else if (verb->size < sizeof(verb->line) && text[i] != '\r') {
+			verb->line[verb->size++] = text[i] == '\t' || !text[i] ? ' ' : text[i];
+		}
 	}
 }
 
@@ -131,7 +127,7 @@ bool verb_work(struct app *app, struct view *view)
 {
 	struct verb *const verb = &view->verb;
 	const u64 end = clock_microseconds() + APP_SLICE;
-	char text[READ_AT_ONCE + 1];
+	char text[READ_AT_ONCE];
 	bool some = false;
 
 	while (child_is_running(&verb->child) && clock_microseconds() < end) {
@@ -139,12 +135,7 @@ bool verb_work(struct app *app, struct view *view)
 
 		if (!size)
 			break;
-		text[size] = 0;
-		/* Output is text; whatever else is in it ends nothing. */
-		for (size_t i = 0; i < size; i++)
-			if (!text[i])
-				text[i] = '?';
-		take(view, text);
+		take(view, text, size);
 		some = true;
 		if (view->lines.count >= LINES_MAX) {
 			child_stop(&verb->child);
@@ -153,6 +144,8 @@ bool verb_work(struct app *app, struct view *view)
 	}
 	if (!child_is_running(&verb->child) && !verb->ended && *verb->words) {
 		verb->ended = some = true;
+		if (verb->size)
+			take(view, "\n", 1);
 		if (!view->lines.count) {
 			lines_add(&view->lines);
 			lines_put(&view->lines, STYLE_LABEL, "nothing was printed");
@@ -170,7 +163,14 @@ void verb_close(struct app *app, struct view *view)
 
 void verb_title(struct app *app, const struct view *view, char *to, size_t size)
 {
+	const size_t name = strlen(view->name);
+	const char *const words = view->verb.words;
+
 	(void)app;
-	snprintf(to, size, "%s%s", view->verb.words,
+	/* The pane is often called as its verb. */
+	snprintf(to, size, "%s%s",
+		 !strncmp(words, view->name, name) && (!words[name] || words[name] == ' ')
+			 ? words + name + (words[name] == ' ')
+			 : words,
 		 child_is_running(&view->verb.child) ? " ..." : "");
 }

@@ -18,8 +18,9 @@ struct view;
 struct verb {
 	struct child child;
 	char words[1024]; /* the command line, for the title */
-	bool unfinished;  /* the last line has no end yet */
 	bool ended;
+	size_t size;	 /* of the line that has no end yet: */
+	char line[4096]; /* what is longer is cut */
 };
 
 struct view_ops {
@@ -29,6 +30,8 @@ struct view_ops {
 	void (*title)(struct app *app, const struct view *view, char *to, size_t size);
 	/* The lines are of the moment, and made anew when the cursor moves. */
 	bool moment;
+	/* Of a verb: its lines are text, which goes on in the next line at the edge. */
+	bool wraps;
 	/* Such lines can be made, poorer ones, where app->has_state is false. */
 	bool stateless;
 	/* Its lines are long: it stands below the list even where both would fit side by side. */

@@ -7,12 +7,16 @@
 #include "replay/report.h"
 #include "tui/app_parts.h"
 
+#define INDENT 12 /* of what goes on from the line before, as the report has it */
+
 struct report {
 	struct app *app;
 	struct lines *lines;
 	const struct finding *finding;
+	unsigned columns;
 	bool first; /* the line that begins is the heading of the finding */
-	bool begun; /* a line has no end yet */
+	size_t size;
+	char line[EVENT_TEXT_MAX]; /* until its end has come */
 };
 
 static enum style heading(const struct finding *finding)
@@ -30,20 +34,18 @@ static enum style heading(const struct finding *finding)
 static void take_text(void *owner, const char *text, size_t length)
 {
 	struct report *const report = owner;
-	const char *const end = text + length;
 
-	while (text < end) {
-		const char *const stop = memchr(text, '\n', (size_t)(end - text));
-		const size_t size = (size_t)((stop ? stop : end) - text);
-
-		if (!report->begun)
-			lines_add(report->lines);
-		lines_put_linked(report->lines,
-				 report->first ? heading(report->finding) : STYLE_PLAIN, text,
-				 size);
-		report->begun = !stop;
-		report->first &= !stop;
-		text += size + (stop != NULL);
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] != '\n') {
+			if (report->size < sizeof(report->line))
+				report->line[report->size++] = text[i];
+			continue;
+		}
+		lines_add_linked(report->lines,
+				 report->first ? heading(report->finding) : STYLE_PLAIN,
+				 report->line, report->size, report->columns, INDENT);
+		report->first = false;
+		report->size = 0;
 	}
 }
 
@@ -63,10 +65,16 @@ static void make(struct app *app, struct view *view)
 	const struct findings *const findings = survey_findings(app->survey);
 
 	for (unsigned i = 0; i < findings->count; i++) {
-		struct report report = { app, &view->lines, findings->list[i], true, false };
+		static struct report report;
 		const size_t start = view->lines.count;
 		u64 n;
 
+		report.app = app;
+		report.lines = &view->lines;
+		report.finding = findings->list[i];
+		report.columns = view->columns;
+		report.first = true;
+		report.size = 0;
 		report_text(&ops, &report, findings->list[i], i + 1);
 		if (timeline_finding_place(findings->list[i], &n) && start < view->lines.count)
 			view->lines.list[start].event = n;

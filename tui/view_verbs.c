@@ -48,7 +48,7 @@ static bool open_history(struct app *app, struct view *view)
 
 #define VERB_OPS .work = verb_work, .close = verb_close, .title = verb_title, .wide = true
 
-const struct view_ops view_why_ops = { .open = open_why, VERB_OPS };
+const struct view_ops view_why_ops = { .open = open_why, .wraps = true, VERB_OPS };
 const struct view_ops view_stat_ops = { .open = open_stat, VERB_OPS };
 const struct view_ops view_console_ops = { .open = open_console, VERB_OPS };
 const struct view_ops view_history_ops = { .open = open_history, VERB_OPS };
