@@ -230,8 +230,7 @@ static void monitor_goto(struct monitor *monitor)
 		say(monitor, "where to? a place such as @123, @c0:123 or @50%%, or a bookmark\n");
 		return;
 	}
-	if (!mark &&
-	    position_resolve(timeline_reader(timeline), name, &n, error, sizeof(error)) != ST_OK) {
+	if (!mark && timeline_resolve(timeline, name, &n, error, sizeof(error)) != ST_OK) {
 		say(monitor, "%s\n", error);
 		return;
 	}

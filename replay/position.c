@@ -6,7 +6,8 @@
 
 #include "replay/check.h"
 
-#define MAX_POSITION 64
+#define MAX_POSITION	256
+#define MAX_MARKED_CPUS 256
 
 static enum status find_entry(struct reader *reader, u64 wanted, u64 *n)
 {
@@ -51,6 +52,60 @@ static enum status find_finding(struct reader *reader, u64 wanted, u64 *n)
 	return status;
 }
 
+static enum status find_tsc(struct reader *reader, u64 tsc, u64 *n)
+{
+	const struct trace_event *event;
+
+	if (reader_seek(reader, 0) != ST_OK)
+		return ST_NOT_FOUND;
+	for (;;) {
+		*n = reader_tell(reader);
+		if (reader_next(reader, &event) != ST_OK)
+			return ST_NOT_FOUND;
+		if (event->tsc >= tsc)
+			return ST_OK;
+	}
+}
+
+/* Marks of one text: the first of each CPU. */
+struct mark_search {
+	const char *text;
+	unsigned count;
+	struct {
+		u16 cpu;
+		u64 seq;
+	} list[MAX_MARKED_CPUS];
+};
+
+static void visit_mark(void *owner, const struct trace_event *event)
+{
+	struct mark_search *const search = owner;
+
+	if (event->byte_count != strlen(search->text) ||
+	    memcmp(event->bytes, search->text, event->byte_count) ||
+	    search->count == MAX_MARKED_CPUS ||
+	    (search->count && search->list[search->count - 1].cpu == event->cpu))
+		return;
+	search->list[search->count].cpu = event->cpu;
+	search->list[search->count++].seq = event->seq;
+}
+
+static enum status find_mark(struct reader *reader, const char *text, u64 *n)
+{
+	struct mark_search search = { .text = text };
+	enum status status = ST_NOT_FOUND;
+	u64 at;
+
+	reader_visit(reader, EV_MARK, visit_mark, &search);
+	for (unsigned i = 0; i < search.count; i++) {
+		if (reader_find(reader, search.list[i].cpu, search.list[i].seq, &at) != ST_OK)
+			continue;
+		*n = status == ST_OK ? MIN(*n, at) : at;
+		status = ST_OK;
+	}
+	return status;
+}
+
 /* Digits up to @end of the text; false when there are none or something else follows. */
 static bool number(const char *text, const char *suffix, u64 *value)
 {
@@ -60,6 +115,25 @@ static bool number(const char *text, const char *suffix, u64 *value)
 		return false;
 	*value = strtoull(text, &end, 10);
 	return !strcmp(end, suffix);
+}
+
+/* Decimal, or hexadecimal behind 0x. */
+static bool any_number(const char *text, u64 *value)
+{
+	char *end;
+
+	if (strncmp(text, "0x", 2))
+		return number(text, "", value);
+	*value = strtoull(text, &end, 16);
+	return end != text + 2 && !*end;
+}
+
+bool position_counts(const char *text, const char *word, u64 *value)
+{
+	const size_t length = strlen(word);
+
+	return *text == '@' && !strncmp(text + 1, word, length) && text[1 + length] == ':' &&
+	       any_number(text + length + 2, value);
 }
 
 static enum status resolve(struct reader *reader, const char *text, u64 *n)
@@ -77,10 +151,18 @@ static enum status resolve(struct reader *reader, const char *text, u64 *n)
 				  : events / 100 * value + events % 100 * value / 100;
 		return value <= 100 ? ST_OK : ST_NOT_FOUND;
 	}
-	if (!strncmp(text, "entry:", 6) && number(text + 6, "", &value))
+	if (position_counts(text - 1, "entry", &value))
 		return find_entry(reader, value, n);
-	if (!strncmp(text, "finding:", 8) && number(text + 8, "", &value))
+	if (position_counts(text - 1, "finding", &value))
 		return find_finding(reader, value, n);
+	if (position_counts(text - 1, "tsc", &value))
+		return find_tsc(reader, value, n);
+	if (!strncmp(text, "mark:", 5) && text[5])
+		return find_mark(reader, text + 5, n);
+	if (!strcmp(text, "last")) {
+		*n = events ? events - 1 : 0;
+		return events ? ST_OK : ST_NOT_FOUND;
+	}
 	if (*text != 'c' || text[1] < '0' || text[1] > '9')
 		return ST_INVALID;
 	cpu = strtoull(text + 1, &rest, 10);
@@ -96,7 +178,8 @@ enum status position_resolve(struct reader *reader, const char *text, u64 *n, ch
 
 	if (status == ST_INVALID)
 		snprintf(error, size,
-			 "'%s' is no position: use @c0:123, @123, @50%%, @entry:5 or @finding:1",
+			 "'%s' is no position: use @c0:123, @123, @50%%, @entry:5, @finding:1, "
+			 "@tsc:0x1234, @mark:NAME or @last",
 			 text);
 	else if (status != ST_OK)
 		snprintf(error, size, "'%s': the tape does not have it, it has %llu events", text,

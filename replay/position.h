@@ -6,6 +6,9 @@
  *	@50%		a part of the way
  *	@entry:42	the 42nd time that L2 runs, from 1
  *	@finding:3	the last event that the third finding of check rests on
+ *	@tsc:0x1234	the first event at that TSC or later
+ *	@mark:NAME	the first mark of that text
+ *	@last		the last event
  *
  *	A..B  A..  ..B  A	ranges: both ends belong to them
  */
@@ -26,6 +29,12 @@ struct position_range {
  */
 enum status position_resolve(struct reader *reader, const char *text, u64 *n, char *error,
 			     size_t size);
+
+/*
+ * Whether @text is like "@entry:42", with @word for entry; *@value becomes the number, decimal or
+ * hexadecimal behind 0x.
+ */
+bool position_counts(const char *text, const char *word, u64 *value);
 
 /* Likewise a range, which may be empty. An end behind the tape's is the tape's end. */
 enum status position_resolve_range(struct reader *reader, const char *text,

@@ -605,6 +605,7 @@ void reader_visit(struct reader *reader, u8 kind,
 				visit_segment(lane, &lane->segments[k], kind, visit, owner);
 		}
 	}
+	reader->placed = false;
 	reader_seek(reader, 0);
 }
 

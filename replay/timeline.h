@@ -135,6 +135,13 @@ void timeline_on_poll(struct timeline *timeline, bool (*poll)(void *owner, u64 d
 
 /* --- looking, without moving the cursor ------------------------------------------------------- */
 
+/*
+ * As position_resolve() of replay/position.h, but by the index and the findings that are there:
+ * without a pass over the tape, once they are. The cursor stays.
+ */
+enum status timeline_resolve(struct timeline *timeline, const char *text, u64 *n, char *error,
+			     size_t size);
+
 /* The findings of the whole tape, made by the first call. They stay the timeline's. */
 enum status timeline_findings(struct timeline *timeline, const struct findings **findings);
 

@@ -1,12 +1,13 @@
 /*
- * bench_timeline [-s SEEKS] [-k] TAPE - what moving through a tape costs
+ * bench_timeline [-s SEEKS] [-k] [-q FUNCTION] TAPE - what moving through a tape costs
  *
  * Prints wall time and the CPU time of this process beside it, since a machine that is shared makes
  * the first alone worth little. The index is made anew in memory; -k keeps it, as other programs
  *do. Instructions are for callgrind:
  *
- *	valgrind --tool=callgrind --toggle-collect=timeline_seek bench_timeline -s 100 TAPE
- *	valgrind --tool=callgrind --toggle-collect=index_build bench_timeline -s 1 TAPE
+ *	valgrind --tool=callgrind --toggle-collect=F bench_timeline -q F -s 100 TAPE
+ *
+ * with F timeline_seek or index_build; -q does that alone, 100 seeks or one index.
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -243,24 +244,51 @@ static void print_heap(void)
 	       (double)(info.uordblks + info.hblkhd) / 1048576);
 }
 
+/* For callgrind. */
+static void do_alone(const char *path, const char *function, size_t seeks)
+{
+	struct timeline *const timeline = open_tape(path);
+	const struct timeline_index *index;
+	static const struct index_poll no_poll;
+
+	if (!strcmp(function, "index_build")) {
+		if (index_build(timeline->look, memfd_create("index", 0), timeline->interval,
+				&no_poll) != ST_OK)
+			fail("no index");
+	} else {
+		if (timeline_get_index(timeline, &index) != ST_OK || !index)
+			fail("no index");
+		for (size_t i = 0; i < seeks; i++)
+			timeline_seek(timeline, next_random(timeline_events(timeline)));
+	}
+	timeline_close(timeline);
+}
+
 int main(int argc, char **argv)
 {
+	const char *alone = NULL;
 	struct timeline_break nowhere = { .kind = BREAK_RIP, .cpu = -1, .address = 0x1234 };
 	struct timeline *timeline;
 	size_t seeks = 2000;
 	bool keep = false;
 	int option;
 
-	while ((option = getopt(argc, argv, "s:k")) != -1) {
+	while ((option = getopt(argc, argv, "s:kq:")) != -1) {
 		if (option == 's')
 			seeks = strtoull(optarg, NULL, 0);
 		else if (option == 'k')
 			keep = true;
+		else if (option == 'q')
+			alone = optarg;
 		else
 			return 2;
 	}
 	if (optind + 1 != argc)
 		return 2;
+	if (alone) {
+		do_alone(argv[optind], alone, seeks);
+		return 0;
+	}
 	bench_open(argv[optind]);
 	timeline = open_tape(argv[optind]);
 	printf("%-34s %8.2f M, %u CPUs, %.1f MB\n", "events",

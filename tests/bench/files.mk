@@ -31,7 +31,8 @@ $(O)/tests/golden/make_future: $(O)/host/tests/golden/make_future.o $(O)/libvmxt
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
 
 .PHONY: bench bench-sim fuzz bench-hv
-bench: all guests-kvm $(O)/tests/bench/bench_tape $(O)/.deps-run $(O)/.deps-bench
+bench: all guests-kvm $(O)/tests/bench/bench_tape $(O)/tests/bench/big_tape \
+		$(O)/tests/bench/bench_timeline $(O)/.deps-run $(O)/.deps-bench
 	tests/bench/run $(O) $(if $(TAPE),--tape $(TAPE))
 
 bench-hv: all $(O)/.deps-run

@@ -1,6 +1,7 @@
 #include "tests/test.h"
 
 #include "replay/model_hash.h"
+#include "replay/position.h"
 #include "replay/timeline.h"
 #include "tests/replay/timeline_tapes.h"
 
@@ -198,6 +199,63 @@ static void last_writers_are_those_of_the_history(void **state)
 	}
 }
 
+/* Of each CPU's tapes: by a look at every event. */
+static u64 first_of(struct timeline *timeline, const char *mark, u64 tsc, u64 entry)
+{
+	struct reader *const reader = timeline_reader(timeline);
+	const struct trace_event *event;
+	u64 n = 0, entries = 0;
+
+	assert_int_equal(reader_seek(reader, 0), ST_OK);
+	while ((n = reader_tell(reader)) < timeline_events(timeline) &&
+	       reader_next(reader, &event) == ST_OK) {
+		entries += event->kind == EV_L2_ENTRY;
+		if (mark ? event->kind == EV_MARK && event->byte_count == strlen(mark) &&
+				    !memcmp(event->bytes, mark, strlen(mark))
+		    : tsc ? event->tsc >= tsc
+			  : entries == entry)
+			return n;
+	}
+	return n;
+}
+
+static void positions_are_found_by_the_index_as_without_it(void **state)
+{
+	(void)state;
+	for (unsigned tape = 0; tape < TIMELINE_TAPES; tape++) {
+		struct timeline *const timeline = timeline_of(tape);
+		struct reader *const reader = timeline_reader(timeline);
+		const u64 last_tsc = reader_info(reader)->last_tsc;
+
+		for (unsigned i = 1; i < 60; i++) {
+			const u64 tsc = last_tsc / 50 * i + 1;
+			char text[64], error[256];
+			u64 expected, a = 0, b = 0;
+			enum status status;
+
+			if (i % 3 == 0)
+				snprintf(text, sizeof(text), "@tsc:%llu", (unsigned long long)tsc);
+			else if (i % 3 == 1)
+				snprintf(text, sizeof(text), "@entry:%u", i * i / 8 + 1);
+			else
+				snprintf(text, sizeof(text), "@mark:m%u", i % 30);
+			expected = i % 3 == 0	? first_of(timeline, NULL, tsc, 0)
+				   : i % 3 == 1 ? first_of(timeline, NULL, 0, i * i / 8 + 1)
+						: first_of(timeline, text + 6, 0, 0);
+			status = position_resolve(reader, text, &a, error, sizeof(error));
+			assert_row(text, timeline_resolve(timeline, text, &b, error, sizeof(error)),
+				   status);
+			assert_row(text, status,
+				   expected == timeline_events(timeline) ? ST_NOT_FOUND : ST_OK);
+			if (status != ST_OK)
+				continue;
+			assert_row(text, a, expected);
+			assert_row(text, b, expected);
+		}
+		timeline_close(timeline);
+	}
+}
+
 static void what_is_no_tape_is_refused(void **state)
 {
 	struct timeline *timeline;
@@ -220,6 +278,7 @@ int main(void)
 		cmocka_unit_test(many_steps_at_once_are_as_many_steps),
 		cmocka_unit_test(the_second_reader_moves_no_cursor),
 		cmocka_unit_test(last_writers_are_those_of_the_history),
+		cmocka_unit_test(positions_are_found_by_the_index_as_without_it),
 		cmocka_unit_test(what_is_no_tape_is_refused),
 	};
 
