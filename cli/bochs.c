@@ -13,8 +13,6 @@
 #include "cli/message.h"
 #include "cli/program.h"
 
-#define BIOS	 "/usr/share/bochs/BIOS-bochs-latest"
-#define VGA_BIOS "/usr/share/vgabios/vgabios.bin"
 #define MAX_HOST 2048 /* MiB that Bochs may hold; the rest is paged to a file by Bochs */
 
 static char *path_in(const char *folder, const char *name)
@@ -44,9 +42,9 @@ static void write_config(const struct bochs_setup *setup, const char *path, cons
 	fprintf(file,
 		"display_library: rfb, options=\"timeout=0\"\n"
 		"config_interface: textconfig\n"
-		"romimage: file=" BIOS ", options=fastboot\n"
+		"romimage: file=" BOCHS_BIOS ", options=fastboot\n"
 		"vga: extension=vbe, update_freq=5, realtime=0\n"
-		"vgaromimage: file=" VGA_BIOS "\n"
+		"vgaromimage: file=" BOCHS_VGA_BIOS "\n"
 		"cpu: model=%s, count=%llu, ips=%llu, reset_on_triple_fault=0, ignore_bad_msrs=1\n"
 		"memory: guest=%llu, host=%llu\n"
 		"clock: sync=none, time0=%d\n"
@@ -109,8 +107,8 @@ void bochs_start(const struct bochs_setup *setup, struct bochs *bochs)
 
 	bochs->log = path_in(setup->work, "bochs.log");
 	bochs->pipe = path_in(setup->work, "com1");
-	program_need_file(BIOS, "bochsbios");
-	program_need_file(VGA_BIOS, "vgabios");
+	program_need_file(BOCHS_BIOS, "bochsbios");
+	program_need_file(BOCHS_VGA_BIOS, "vgabios");
 	write_config(setup, config, bochs->pipe, bochs->log);
 	/* Debian's Bochs has the debugger built in, which waits for this command. */
 	write_text(commands, "c\n");
@@ -128,7 +126,8 @@ void bochs_start(const struct bochs_setup *setup, struct bochs *bochs)
 	if (bochs->pid < 0)
 		die_errno("cannot start '%s'", program);
 	if (!bochs->pid)
-		child((const char *const[]){ program, "-q", "-f", config, "-rc", commands, NULL },
+		child((const char *const[]){ program, "-q", "-f", config,
+					     setup->waits ? NULL : "-rc", commands, NULL },
 		      in[0], out[1], errors);
 	close(in[0]);
 	close(out[1]);

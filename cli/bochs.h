@@ -12,12 +12,17 @@
 
 #include "base/base.h"
 
+/* Firmware of the machine. */
+#define BOCHS_BIOS     "/usr/share/bochs/BIOS-bochs-latest"
+#define BOCHS_VGA_BIOS "/usr/share/vgabios/vgabios.bin"
+
 struct bochs_setup {
 	const char *image;     /* the CD */
 	const char *work;      /* folder for configuration, log and the serial pipe */
 	const char *cpu_model; /* a name of `bochs --help cpu` */
 	u64 cpus, mib, ips;
 	bool errors; /* Bochs logs what it holds for errors of the guest */
+	bool waits;  /* for commands, before the first instruction */
 };
 
 struct bochs {

@@ -374,6 +374,17 @@ static FILE *open_in(const char *folder, const char *name)
 	return file;
 }
 
+/* So that the machine can be run again. */
+static void describe(struct state *state)
+{
+	struct record_run *const run = state->run;
+
+	if (capture_machine(state->capture, run->machine, strlen(run->machine)) != ST_OK)
+		die("%s", capture_error(state->capture));
+	free(run->machine);
+	run->machine = NULL;
+}
+
 int record_run(struct record_run *run)
 {
 	struct state state = { .run = run, .started = now() };
@@ -394,6 +405,7 @@ int record_run(struct record_run *run)
 	if (capture_open(run->tape, take_event, &state, &state.capture, error, sizeof(error)) !=
 	    ST_OK)
 		die("%s", error);
+	describe(&state);
 	loop(&state);
 	fclose(state.console_file);
 	if (state.line_file)

@@ -9,6 +9,7 @@
 struct record_run {
 	struct bochs bochs;
 	const char *tape;  /* path to write */
+	char *machine;	   /* machine_describe(); record_run() frees it */
 	const char *work;  /* folder that gets L1's console as file "console" */
 	bool keep;	   /* the folder stays: keep there also what Bochs said, as "port-e9" */
 	const char *until; /* stop when L1's console says this, or NULL */

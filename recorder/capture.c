@@ -260,6 +260,22 @@ static void take_frame(void *owner, const struct drain_frame *frame)
 	capture->stats.last = all_ended(capture);
 }
 
+enum status capture_machine(struct capture *capture, const char *text, size_t size)
+{
+	const struct chunk chunk = { .type = CHUNK_MACHINE,
+				     .size = (u32)size,
+				     .payload = (const u8 *)text };
+	u8 header[CHUNK_HEADER];
+	enum status status;
+
+	chunk_write_header(&chunk, header);
+	status = tape_append(capture->writer, &chunk, header);
+	if (status != ST_OK)
+		fail(capture, status);
+	capture->stats.tape_bytes = tape_written(capture->writer);
+	return capture->status;
+}
+
 enum status capture_feed(struct capture *capture, const void *bytes, size_t size)
 {
 	if (capture->status == ST_OK)

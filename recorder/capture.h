@@ -29,6 +29,12 @@ enum status capture_open(const char *path, capture_on_event on_event, void *owne
 			 struct capture **capture, char *error, size_t size);
 
 /*
+ * Put a description of the recorded machine on the tape: docs/trace-format.md, "MACH". Before any
+ * capture_feed(). Fails as that does.
+ */
+enum status capture_machine(struct capture *capture, const char *text, size_t size);
+
+/*
  * Take @size bytes. ST_IO when the tape cannot be written (see capture_error()); the capture then
  * takes no more and can only be closed.
  */

@@ -43,8 +43,7 @@ static size_t read_page(struct timeline *timeline, u16 cpu, enum memory_space sp
 		return 0;
 	if (walk.end == WALK_MAPPED) {
 		size = MIN(size, walk.page_size - address % walk.page_size);
-		known = memory_index_read(memory_state_index(timeline), timeline_tell(timeline), 1,
-					  walk.gpa1, to, size, &part_seen);
+		known = memory_state_read(timeline, walk.gpa1, to, size, &part_seen);
 	}
 	if (!known && space == MEMORY_L1_LINEAR)
 		known = read_code(timeline, cpu, address, to, size, &part_seen);

@@ -2,11 +2,13 @@
 
 #include <stdlib.h>
 
+#include "replay/memory_core.h"
 #include "replay/timeline_parts.h"
 
 struct memory_state {
 	struct memory_index *index;
 	u64 n; /* of the cursor that @nearby is of */
+	struct memory_core *core;
 	bool nearby_there;
 	struct nearby nearby;
 };
@@ -23,6 +25,7 @@ void memory_state_free(struct memory_state *state)
 	if (!state)
 		return;
 	memory_index_free(state->index);
+	memory_core_free(state->core);
 	free(state);
 }
 
@@ -34,6 +37,23 @@ struct memory_index *memory_state_index(struct timeline *timeline)
 		memory_index_new(timeline_reader(timeline), timeline->poll, timeline->poll_owner,
 				 &state->index);
 	return state ? state->index : NULL;
+}
+
+size_t memory_state_read(struct timeline *timeline, u64 address, void *to, size_t size, u64 *seen)
+{
+	struct memory_state *const state = state_of(timeline);
+	const struct core_file *const core = state ? memory_core_at(timeline, &state->core) : NULL;
+	const size_t known = core ? core_file_read(core, address, to, size) : 0;
+	struct memory_index *index;
+
+	if (known) {
+		if (seen)
+			*seen = timeline_tell(timeline);
+		return known;
+	}
+	index = memory_state_index(timeline);
+	return index ? memory_index_read(index, timeline_tell(timeline), 1, address, to, size, seen)
+		     : 0;
 }
 
 const struct nearby *memory_state_nearby(struct timeline *timeline, u16 cpu)

@@ -14,6 +14,12 @@
  */
 struct memory_index *memory_state_index(struct timeline *timeline);
 
+/*
+ * Physical memory of L1 at the cursor, from a core file or from the tape: memory_index_read(). What
+ * a core file tells is of the moment itself.
+ */
+size_t memory_state_read(struct timeline *timeline, u64 address, void *to, size_t size, u64 *seen);
+
 /* What is near the cursor; holds until the next call for another CPU or place. NULL: no memory. */
 const struct nearby *memory_state_nearby(struct timeline *timeline, u16 cpu);
 

@@ -26,8 +26,6 @@
 
 struct walker {
 	struct timeline *timeline;
-	struct memory_index *index;
-	u64 n;
 	const struct model_region *region; /* current VMCS */
 	struct registers registers;	   /* of the level whose tables are walked */
 	unsigned width;			   /* of physical addresses */
@@ -73,8 +71,8 @@ static bool read_entry(struct walker *walker, struct memory_step *step, unsigned
 	step->size = (u8)size;
 	if (is_too_wide(walker, step->gpa1))
 		return end(walker, WALK_TOO_WIDE);
-	if (memory_index_read(walker->index, walker->n, 1, step->gpa1, &step->entry, size,
-			      &step->seen) != size) {
+	if (memory_state_read(walker->timeline, step->gpa1, &step->entry, size, &step->seen) !=
+	    size) {
 		step->entry = 0;
 		return end(walker, WALK_UNKNOWN_ENTRY);
 	}
@@ -411,7 +409,6 @@ enum status memory_walk(struct timeline *timeline, u16 cpu, enum memory_space sp
 	const struct model *const model = timeline_model(timeline);
 	struct walker walker = {
 		.timeline = timeline,
-		.n = timeline_tell(timeline),
 		.region = cpu < MODEL_MAX_CPUS ? model_current(model, cpu) : NULL,
 		.width = model->shown.maxphyaddr ? model->shown.maxphyaddr : 52,
 		.walk = walk,
@@ -423,8 +420,7 @@ enum status memory_walk(struct timeline *timeline, u16 cpu, enum memory_space sp
 	walk->address = address;
 	walk->rights = WALK_WRITE | WALK_USER | WALK_EXECUTE;
 	walk->page_size = WHOLE_SPACE;
-	walker.index = memory_state_index(timeline);
-	if (!walker.index)
+	if (!memory_state_index(timeline))
 		return ST_NO_MEMORY;
 	if (translate(&walker))
 		walk->end = WALK_MAPPED;

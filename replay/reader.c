@@ -609,6 +609,12 @@ void reader_visit(struct reader *reader, u8 kind,
 	reader_seek(reader, 0);
 }
 
+const char *reader_machine(const struct reader *reader, size_t *size)
+{
+	*size = reader->tape.machine_size;
+	return (const char *)reader->tape.machine;
+}
+
 u32 reader_fingerprint(const struct reader *reader)
 {
 	u32 crc = 0;

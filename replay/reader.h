@@ -62,6 +62,12 @@ void reader_mark(struct reader *reader, u64 *words);
  */
 void reader_use_marks(struct reader *reader, const u64 *marks, size_t count, size_t stride);
 
+/*
+ * What the tape says of the machine it was recorded from: *@size bytes of text, which are the
+ * tape's. NULL when it does not. docs/trace-format.md, "MACH".
+ */
+const char *reader_machine(const struct reader *reader, size_t *size);
+
 /* A CRC of the headers of all chunks, which have CRCs of their payloads. */
 u32 reader_fingerprint(const struct reader *reader);
 

@@ -20,6 +20,7 @@
 #define CHUNK_SCHEMA	       CHUNK_TYPE('S', 'C', 'H', 'M')
 #define CHUNK_BLOCK	       CHUNK_TYPE('B', 'L', 'C', 'K')
 #define CHUNK_LOSS	       CHUNK_TYPE('L', 'O', 'S', 'S')
+#define CHUNK_MACHINE	       CHUNK_TYPE('M', 'A', 'C', 'H')
 #define CHUNK_INDEX	       CHUNK_TYPE('I', 'N', 'D', 'X')
 
 /*

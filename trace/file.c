@@ -255,6 +255,14 @@ static enum status chunk_add(struct tape *tape, size_t *room, const struct tape_
 }
 
 /* Sorts a chunk whose header is good; false when it is not worth keeping. */
+static void take_machine(struct tape *tape, const struct chunk *chunk)
+{
+	if (tape->machine)
+		return;
+	tape->machine = chunk->payload;
+	tape->machine_size = chunk->size;
+}
+
 static bool chunk_known(struct tape *tape, struct tape_chunk *found, const struct cursor *in)
 {
 	switch (found->chunk.type) {
@@ -272,6 +280,13 @@ static bool chunk_known(struct tape *tape, struct tape_chunk *found, const struc
 		if (chunk_read_payload(&(struct cursor){ found->chunk.payload, in->end, ST_OK },
 				       &found->chunk) == ST_OK) {
 			read_index(tape, &found->chunk, in);
+			return false;
+		}
+		break;
+	case CHUNK_MACHINE:
+		if (chunk_read_payload(&(struct cursor){ found->chunk.payload, in->end, ST_OK },
+				       &found->chunk) == ST_OK) {
+			take_machine(tape, &found->chunk);
 			return false;
 		}
 		break;

@@ -63,6 +63,8 @@ struct tape {
 	struct tape_chunk *chunks;
 	size_t chunk_count;
 	unsigned unknown_chunks;
+	const u8 *machine; /* text of the first MACH chunk that checks; NULL when there is none */
+	size_t machine_size;
 	const u8 *index; /* TAPE_INDEX_ENTRY bytes each; NULL when there is none */
 	size_t index_count;
 	bool finished;	  /* an index is its last chunk */

@@ -1,0 +1,36 @@
+/*
+ * cli/rerun.h - a recorded machine runs again, up to one moment of its tape
+ *
+ * Bochs repeats itself to the tick, and the TSC counts its ticks. So the machine stops where the
+ * event was recorded, and has all memory and registers, which the tape does not.
+ */
+#ifndef CLI_RERUN_H
+#define CLI_RERUN_H
+
+#include "cli/bochs.h"
+
+#define RERUN_MAX_REGISTERS 32768
+
+/* Where to stop. */
+struct rerun_goal {
+	u64 tsc; /* of the event: hv read it a little behind the instruction */
+	u64 rip; /* of the instruction ... */
+	bool has_rip;
+	bool is_ahead; /* ... which comes only after that time */
+};
+
+struct rerun_result {
+	u64 tick;			     /* before which it stopped */
+	char registers[RERUN_MAX_REGISTERS]; /* what Bochs prints of them */
+	const char *memory; /* file with physical memory from 0 on; owned by the caller */
+};
+
+/*
+ * Run the machine of @setup, whose log and files go to setup->work, up to @goal, for at most
+ * @timeout seconds (0: any time). What hv sent up to there becomes the tape @sent. Bochs has ended
+ * when it returns. Dies when the goal is not reached.
+ */
+void rerun(const struct bochs_setup *setup, const struct rerun_goal *goal, u64 timeout, bool quiet,
+	   const char *sent, struct rerun_result *result);
+
+#endif
