@@ -76,6 +76,15 @@ static void take_words(struct cursor *in, void *words, size_t count)
 	}
 }
 
+/* A byte that is no truth value must not get into a bool, whatever a record says. */
+static void make_bool(bool *truth)
+{
+	u8 byte;
+
+	memcpy(&byte, truth, sizeof(byte));
+	*truth = byte != 0;
+}
+
 /* --- fields --------------------------------------------------------------------------------------
  */
 
@@ -171,6 +180,8 @@ enum status record_apply_region(struct cursor *in, struct model_region *region,
 	u64 index = (u64)-1;
 
 	take_words(in, region, REGION_HEAD);
+	make_bool(&region->whole);
+	make_bool(&region->dword0_known);
 	for (;;) {
 		const u64 step = take(in);
 		u64 what, place;
@@ -205,6 +216,9 @@ u8 *record_cpu(u8 *to, const struct model_cpu *cpu, const struct model_cpu *base
 enum status record_apply_cpu(struct cursor *in, struct model_cpu *cpu)
 {
 	take_words(in, cpu, CPU_HEAD);
+	make_bool(&cpu->seen);
+	make_bool(&cpu->vmxon_known);
+	make_bool(&cpu->current_known);
 	return in->status;
 }
 
@@ -217,5 +231,7 @@ enum status record_apply_rest(struct cursor *in, struct model *model)
 {
 	memset(model, 0, offsetof(struct model, cpus));
 	take_words(in, model, REST_HEAD);
+	make_bool(&model->from_start);
+	make_bool(&model->forgot);
 	return in->status;
 }
