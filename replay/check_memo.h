@@ -17,9 +17,15 @@ struct check_set {
 	u64 bits[CHECK_SET_WORDS];
 };
 
+#define CHECK_MAX_PARTS 4
+
 /* Which rows look at what. One for all memos; constant once made. */
 struct check_plan {
-	struct check_set field[VMCS_FIELD_COUNT];
+	/* By the bits of a field that they look at; a mask of 0: no more. */
+	struct check_part {
+		u64 mask;
+		struct check_set rows;
+	} field[VMCS_FIELD_COUNT][CHECK_MAX_PARTS];
 	struct check_set state[CHECK_STATE_COUNT];
 	struct check_set memory;
 };

@@ -3,23 +3,30 @@
 /* --- Columns of vmx/checks.def ---------------------------------------------------------------- */
 
 #define Q(qualification) (1 << (qualification))
-#define F(NAME)		 VMCS_IX_##NAME,
-#define CAP(NAME)	 CHECK_WHAT_CAP + VMX_CAP_##NAME,
-#define L1(NAME)	 CHECK_WHAT_STATE + CHECK_STATE_##NAME,
-#define CPU		 CHECK_WHAT_CPU,
-#define MEM		 CHECK_WHAT_MEMORY,
+#define READ(what)	 { what, ~0ull },
+#define P(NAME, PART)	 { VMCS_IX_##NAME, PART_##PART },
+#define F(NAME)		 READ(VMCS_IX_##NAME)
+#define CAP(NAME)	 READ(CHECK_WHAT_CAP + VMX_CAP_##NAME)
+#define L1(NAME)	 READ(CHECK_WHAT_STATE + CHECK_STATE_##NAME)
+#define CPU		 READ(CHECK_WHAT_CPU)
+#define MEM		 READ(CHECK_WHAT_MEMORY)
+#define PART_SECONDARY	 PRIMARY_SECONDARY_CONTROLS
+#define PART_TERTIARY	 PRIMARY_TERTIARY_CONTROLS
+#define PART_TF		 BIT(8)
+#define PART_IF		 BIT(9)
+#define PART_VM		 BIT(17)
 #define W(WORD)		 W_##WORD
 #define W_PIN		 F(PIN_BASED_CONTROLS)
 #define W_PRIMARY	 F(PRIMARY_PROC_BASED_CONTROLS)
-#define W_SECONDARY	 F(SECONDARY_PROC_BASED_CONTROLS) W_PRIMARY
-#define W_TERTIARY	 F(TERTIARY_PROC_BASED_CONTROLS) W_PRIMARY
+#define W_SECONDARY	 F(SECONDARY_PROC_BASED_CONTROLS) P(PRIMARY_PROC_BASED_CONTROLS, SECONDARY)
+#define W_TERTIARY	 F(TERTIARY_PROC_BASED_CONTROLS) P(PRIMARY_PROC_BASED_CONTROLS, TERTIARY)
 #define W_EXIT		 F(VM_EXIT_CONTROLS)
 #define W_EXIT2		 F(SECONDARY_VM_EXIT_CONTROLS) W_EXIT
 #define W_ENTRY		 F(VM_ENTRY_CONTROLS)
 
 #define SECTION(...)
 #define CHECK(ID, SECTION, LEVEL, SOURCES, DETAIL, text, READS) \
-	static const u16 reads_##ID[] = { READS CHECK_WHAT_NONE };
+	static const struct check_read reads_##ID[] = { READS READ(CHECK_WHAT_NONE) };
 #include "vmx/checks.def"
 #undef CHECK
 #undef SECTION

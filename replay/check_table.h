@@ -52,14 +52,20 @@ enum check_what {
 	CHECK_WHAT_NONE = 0xffff,
 };
 
+/* Of fields the bits of @mask alone, where the rule looks at few. */
+struct check_read {
+	u16 what; /* enum check_what */
+	u64 mask;
+};
+
 struct check_row {
 	const char *id;
-	const char *text;    /* what must hold */
-	const char *sources; /* letters explained in vmx/checks.def */
-	const u16 *reads;    /* enum check_what, ended by CHECK_WHAT_NONE */
-	u8 section;	     /* for check_section() and check_stage() */
-	u8 level;	     /* enum check_level */
-	u8 detail;	     /* as in vmx/checks.def */
+	const char *text;		/* what must hold */
+	const char *sources;		/* letters explained in vmx/checks.def */
+	const struct check_read *reads; /* ended by CHECK_WHAT_NONE */
+	u8 section;			/* for check_section() and check_stage() */
+	u8 level;			/* enum check_level */
+	u8 detail;			/* as in vmx/checks.def */
 };
 
 extern const struct check_row check_rows[CHECK_COUNT];

@@ -23,12 +23,33 @@ static enum tri fails(enum check_verdict verdict, enum check_id id)
 	}
 }
 
+#define ROWS_AT_ONCE 8
+
+/* Most rows pass or do not apply: 0 and 3, whose two bits are the same. */
+static bool all_pass(const u8 verdicts[ROWS_AT_ONCE])
+{
+	u64 eight;
+
+	memcpy(&eight, verdicts, sizeof(eight));
+	return !((eight ^ eight >> 1) & 0x0101010101010101);
+}
+
 static void find_failing(struct entry *entry)
 {
+	_Static_assert(CHECK_PASS == 0 && CHECK_NOT_APPLICABLE == 3, "all_pass()");
+	unsigned int id = 0;
+
 	entry->count = 0;
-	for (unsigned int id = 0; id < CHECK_COUNT; id++)
-		if (entry->verdicts[id] == CHECK_FAIL || entry->verdicts[id] == CHECK_UNKNOWN)
-			entry->failing[entry->count++] = (u16)id;
+	while (id < CHECK_COUNT) {
+		const unsigned int end = MIN(id + ROWS_AT_ONCE, (unsigned int)CHECK_COUNT);
+
+		if (end == id + ROWS_AT_ONCE && all_pass(&entry->verdicts[id]))
+			id = end;
+		for (; id < end; id++)
+			if (entry->verdicts[id] == CHECK_FAIL ||
+			    entry->verdicts[id] == CHECK_UNKNOWN)
+				entry->failing[entry->count++] = (u16)id;
+	}
 }
 
 /* The next failing row of @stage, of those from number *@n on; *@n is then the one behind it. */
@@ -159,7 +180,8 @@ void entry_outcome_of(const struct check_input *input, const u8 verdicts[CHECK_C
 	entry.walk = (struct legal_walk){ .set = set, .reached = TRI_YES };
 	entry.input = input;
 	entry.verdicts = verdicts;
-	*set = (struct legal_set){ 0 };
+	set->count = 0;
+	set->more = set->machine_check = false;
 	find_failing(&entry);
 	insn_prologue(&entry.walk, input->state[CHECK_STATE_MODE]);
 	basic_checks(&entry);

@@ -291,7 +291,8 @@ void insn_outcome(const struct insn_situation *situation, struct legal_set *set)
 {
 	struct insn insn = { .walk = { .set = set, .reached = TRI_YES }, .at = situation };
 
-	*set = (struct legal_set){ 0 };
+	set->count = 0;
+	set->more = set->machine_check = false;
 	if (situation->kind == EV_VMLAUNCH || situation->kind == EV_VMRESUME) {
 		entry_outcome(situation->entry, set);
 		return;

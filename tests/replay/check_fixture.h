@@ -119,12 +119,12 @@ static void looks_only_at_what_is_declared(const struct check_case *row, u8 *see
 	machine_of(&m, row);
 	check_run_traced(&m.input, row->id, NULL, reads);
 	for (unsigned int what = 0; what < CHECK_WHAT_COUNT; what++) {
-		const u16 *declared = check_rows[row->id].reads;
+		const struct check_read *declared = check_rows[row->id].reads;
 
 		seen[what] |= reads[what];
-		while (*declared != what && *declared != CHECK_WHAT_NONE)
+		while (declared->what != what && declared->what != CHECK_WHAT_NONE)
 			declared++;
-		if (reads[what] && *declared == CHECK_WHAT_NONE)
+		if (reads[what] && declared->what == CHECK_WHAT_NONE)
 			fail_msg("%s: looks at undeclared 0x%x (%s)", row_name(row), what,
 				 what < VMCS_FIELD_COUNT ? vmcs_fields[what].name : "no field");
 	}
@@ -197,13 +197,27 @@ static void bad_bits_decide(const struct check_case *row)
 	assert_row(row_name(row), check_run(&m.input, row->id, NULL), CHECK_UNKNOWN);
 }
 
+/* A row may name a field twice: whole, and the bits that activate another word. */
+static bool declares_whole(const struct check_case *row, u16 what)
+{
+	const struct check_read *read = check_rows[row->id].reads;
+
+	for (; read->what != CHECK_WHAT_NONE; read++)
+		if (read->what == what && read->mask == ~0ull)
+			return true;
+	return false;
+}
+
 /*
  * With one bit of one field forgotten the verdict is unknown if the bit decides it, and the same
  * as before if not.
  */
 static void one_bit_decides_or_not(const struct check_case *row)
 {
-	for (const u16 *what = check_rows[row->id].reads; *what != CHECK_WHAT_NONE; what++) {
+	const struct check_read *read = check_rows[row->id].reads;
+
+	for (; read->what != CHECK_WHAT_NONE; read++) {
+		const u16 *const what = &read->what;
 		const unsigned int bits =
 			*what < VMCS_FIELD_COUNT ? vmcs_width_bits(vmcs_fields[*what].width) : 0;
 
@@ -220,6 +234,10 @@ static void one_bit_decides_or_not(const struct check_case *row)
 			m.known[*what] &= ~BIT(bit);
 			forgotten = check_run(&m.input, row->id, NULL);
 
+			if (!(read->mask & BIT(bit)) && as_is != flipped &&
+			    !declares_whole(row, *what))
+				fail_msg("%s: %s bit %u decides, undeclared", row_name(row),
+					 vmcs_fields[*what].name, bit);
 			if (as_is == CHECK_UNKNOWN || flipped == CHECK_UNKNOWN)
 				continue;
 			if (is_pass(as_is) != is_pass(flipped))
@@ -249,13 +267,13 @@ static void forgetting_changes_no_verdict(const struct check_case *row, u64 *ran
 		struct machine m;
 
 		machine_of(&m, row);
-		for (const u16 *what = check_rows[row->id].reads; *what != CHECK_WHAT_NONE;
-		     what++) {
+		for (const struct check_read *read = check_rows[row->id].reads;
+		     read->what != CHECK_WHAT_NONE; read++) {
 			u64 value, known;
 
-			machine_get(&m, *what, &value, &known);
+			machine_get(&m, read->what, &value, &known);
 			if (next_random(random) & 1)
-				machine_put(&m, *what, value, known & next_random(random));
+				machine_put(&m, read->what, value, known & next_random(random));
 		}
 		verdict = check_run(&m.input, row->id, NULL);
 		if (verdict != CHECK_UNKNOWN)
@@ -279,12 +297,12 @@ static void run_cases(const struct check_case *rows, size_t count)
 		}
 	}
 	for (size_t i = 0; i < count; i++) {
-		const u16 *what = check_rows[rows[i].id].reads;
+		const struct check_read *read = check_rows[rows[i].id].reads;
 
-		for (; *what != CHECK_WHAT_NONE; what++)
-			if (!seen[rows[i].id][*what])
+		for (; read->what != CHECK_WHAT_NONE; read++)
+			if (!seen[rows[i].id][read->what])
 				fail_msg("%s: declares 0x%x, looked at in no case",
-					 check_rows[rows[i].id].id, *what);
+					 check_rows[rows[i].id].id, read->what);
 	}
 }
 

@@ -25,10 +25,11 @@ static void every_row_looks_at_something(void **state)
 {
 	(void)state;
 	for (unsigned int id = 0; id < CHECK_COUNT; id++) {
-		const u16 *what = check_rows[id].reads;
+		const struct check_read *read = check_rows[id].reads;
 
-		assert_int_not_equal(*what, CHECK_WHAT_NONE);
-		for (; *what != CHECK_WHAT_NONE; what++) {
+		assert_int_not_equal(read->what, CHECK_WHAT_NONE);
+		for (; read->what != CHECK_WHAT_NONE; read++) {
+			const u16 *const what = &read->what;
 			const bool field = *what < VMCS_FIELD_COUNT;
 			const bool cap =
 				*what >= CHECK_WHAT_CAP && *what < CHECK_WHAT_CAP + VMX_CAP_COUNT;
@@ -38,6 +39,7 @@ static void every_row_looks_at_something(void **state)
 			if (!field && !cap && !l1 && *what != CHECK_WHAT_CPU &&
 			    *what != CHECK_WHAT_MEMORY)
 				fail_msg("%s reads 0x%x", check_rows[id].id, *what);
+			assert_true(read->mask);
 		}
 	}
 }
