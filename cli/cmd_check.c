@@ -106,6 +106,9 @@ static void print_summary(const struct check *check, unsigned shown)
 		   shown ? "\n" : "", shown, shown == 1 ? "" : "s",
 		   (unsigned long long)judged->agree, (unsigned long long)judged->diverge,
 		   (unsigned long long)judged->unknown);
+	if (judged->explained)
+		out_format("%llu more that do not are known errata of the platform\n",
+			   (unsigned long long)judged->explained);
 	if (dropped)
 		out_format("%llu more findings were too many to keep\n",
 			   (unsigned long long)dropped);

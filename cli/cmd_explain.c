@@ -44,7 +44,8 @@ static const struct option_spec spec = {
 		"field, an MSR, or an exit reason. Or tells what a name is: a rule of check, a "
 		"VMCS field\n"
 		"(also by encoding), a control, a capability, an exit reason, an MSR, a check of "
-		"VM entry.\n"
+		"VM entry\n"
+		"or of exits, an erratum.\n"
 		"Without arguments, lists the kinds and the rules.",
 	.options = options,
 	.count = ARRAY_SIZE(options),

@@ -229,10 +229,11 @@ static void json_all(const struct facts *facts)
 	json_text("hv_options", boot->texts[TEXT_HV_OPTIONS]);
 	json_caps(facts);
 	if (facts->check)
-		out_format(",\"agree\":%llu,\"diverge\":%llu,\"unknown\":%llu",
+		out_format(",\"agree\":%llu,\"diverge\":%llu,\"unknown\":%llu,\"explained\":%llu",
 			   (unsigned long long)facts->judged->agree,
 			   (unsigned long long)facts->judged->diverge,
-			   (unsigned long long)facts->judged->unknown);
+			   (unsigned long long)facts->judged->unknown,
+			   (unsigned long long)facts->judged->explained);
 	out_text("}\n");
 }
 

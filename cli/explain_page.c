@@ -6,8 +6,10 @@
 #include "cli/out.h"
 #include "cli/out_json.h"
 #include "replay/check_table.h"
+#include "replay/errata.h"
 #include "replay/finding.h"
 #include "replay/names.h"
+#include "trace/text.h"
 #include "vmx/bits.h"
 #include "vmx/caps.h"
 
@@ -366,6 +368,63 @@ static const struct {
 #undef PAGE
 };
 
+static unsigned erratum_pages(const char *name, bool json)
+{
+	const struct erratum *const row = erratum_find(name);
+	const char *platform, *what;
+
+	if (!row)
+		return 0;
+	platform = errata_platform_title((enum errata_platform)row->platform);
+	what = row->kind == ERRATUM_KIND_EXIT	 ? exit_check_rows[row->what].id
+	       : row->kind >= ERRATUM_KIND_FAULT ? trace_text_title(row->what)
+						 : check_rows[row->what].id;
+	if (json) {
+		json_open(NULL, '{');
+		json_number("schema", 1);
+		json_text("what", "erratum");
+		json_text("name", row->id);
+		json_text("platform", platform);
+		json_text("about", what);
+		json_text("meaning", row->text);
+		json_text("source", row->source);
+		json_close('}');
+		json_end();
+		return 1;
+	}
+	out_format("%s: a known departure of %s from the SDM\n", row->id, platform);
+	explain_paragraph("meaning", row->text);
+	explain_paragraph("about", what);
+	explain_paragraph("source", row->source);
+	explain_paragraph("effect", "what it explains is a note in check, not an error");
+	return 1;
+}
+
+static unsigned exit_check_pages(const char *name, bool json)
+{
+	const enum exit_check_id id = exit_check_id_of(name);
+	const struct exit_check_row *const row = &exit_check_rows[id];
+
+	if (id == EXIT_CHECK_COUNT)
+		return 0;
+	if (json) {
+		json_open(NULL, '{');
+		json_number("schema", 1);
+		json_text("what", "exit_check");
+		json_text("name", row->id);
+		json_text("demands", row->text);
+		json_text("section", row->section);
+		json_close('}');
+		json_end();
+		return 1;
+	}
+	out_format("%s: a check of what entries and exits do to the VMCS\n", row->id);
+	explain_paragraph("demands", row->text);
+	explain_paragraph("section", row->section);
+	explain_paragraph("else", "check finds L0.exit-state");
+	return 1;
+}
+
 static void finding_page(unsigned id, bool json)
 {
 	const struct finding_row *const row = &finding_rows[id];
@@ -406,8 +465,8 @@ static unsigned finding_pages(const char *name, bool json)
 unsigned explain_pages(const char *name, bool json)
 {
 	static unsigned (*const kinds[])(const char *, bool) = {
-		finding_pages, field_pages, control_pages, capbit_pages,
-		exit_pages,    msr_pages,   check_pages,
+		finding_pages, field_pages, control_pages,    capbit_pages,  exit_pages,
+		msr_pages,     check_pages, exit_check_pages, erratum_pages,
 	};
 	unsigned count = 0;
 

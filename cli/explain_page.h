@@ -1,6 +1,6 @@
 /*
  * cli/explain_page.h - what is known of a name: VMCS field, control, capability, exit reason, MSR,
- * check of VM entry, finding
+ * check of VM entry or of exits, finding, erratum
  */
 #ifndef CLI_EXPLAIN_PAGE_H
 #define CLI_EXPLAIN_PAGE_H

@@ -20,8 +20,11 @@ struct check {
 	struct findings findings;
 	const char *tape;
 	void *states[ARRAY_SIZE(rules)];
-	u8 wanted[KINDS][ARRAY_SIZE(rules)]; /* numbers of the rules for a kind ... */
-	u8 wanted_count[KINDS];
+	/* Numbers of the rules for events of a kind: those that agree, those that do not. */
+	struct wanted {
+		u8 count;
+		u8 rule[ARRAY_SIZE(rules)];
+	} wanted[2][KINDS];
 };
 
 const char *rule_position(const struct model_place *place)
@@ -32,6 +35,11 @@ const char *rule_position(const struct model_place *place)
 
 	snprintf(text, sizeof(texts[0]), "@c%u:%llu", place->cpu, (unsigned long long)place->seq);
 	return text;
+}
+
+static void want(struct wanted *wanted, size_t rule)
+{
+	wanted->rule[wanted->count++] = (u8)rule;
 }
 
 struct check *check_new(const char *tape)
@@ -53,9 +61,13 @@ struct check *check_new(const char *tape)
 			check_free(check);
 			return NULL;
 		}
-		for (unsigned kind = 0; kind < KINDS; kind++)
-			if (rules[i]->kinds >> kind & 1)
-				check->wanted[kind][check->wanted_count[kind]++] = (u8)i;
+		for (unsigned kind = 0; kind < KINDS; kind++) {
+			if (!(rules[i]->kinds >> kind & 1))
+				continue;
+			want(&check->wanted[true][kind], i);
+			if (!rules[i]->diverging)
+				want(&check->wanted[false][kind], i);
+		}
 	}
 	return check;
 }
@@ -80,6 +92,7 @@ enum status check_event(struct check *check, const struct trace_event *event, u6
 		.findings = &check->findings,
 		.tape = check->tape,
 	};
+	const struct wanted *wanted;
 
 	if (event->cpu >= MODEL_MAX_CPUS)
 		return ST_OK;
@@ -87,13 +100,12 @@ enum status check_event(struct check *check, const struct trace_event *event, u6
 	if (!run.judged)
 		return ST_NO_MEMORY;
 	run.verdict = (enum verdict)run.judged->verdict;
-	if (event->kind < KINDS && check->wanted_count[event->kind]) {
-		run.place = model_place_of(event, n);
-		for (unsigned i = 0; i < check->wanted_count[event->kind]; i++) {
-			const u8 rule = check->wanted[event->kind][i];
-
-			rules[rule]->event(&run, check->states[rule]);
-		}
+	if (event->kind < KINDS) {
+		wanted = &check->wanted[judgement_diverges(run.judged)][event->kind];
+		if (wanted->count)
+			run.place = model_place_of(event, n);
+		for (unsigned i = 0; i < wanted->count; i++)
+			rules[wanted->rule[i]]->event(&run, check->states[wanted->rule[i]]);
 	}
 	if (check->findings.no_memory)
 		return ST_NO_MEMORY;

@@ -77,7 +77,7 @@ void exit_situation_make(struct exit_situation *situation, const struct trace_ev
 	situation->when = !exit						  ? EXIT_CHECK_AT_ENTRY
 			  : situation->reason & EXIT_REASON_ENTRY_FAILURE ? EXIT_CHECK_AT_FAILURE
 									  : EXIT_CHECK_AT_EXIT;
-	situation->any_field = false;
+	situation->any_field = situation->any_control = false;
 	memset(situation->slot, 0, sizeof(situation->slot));
 	for (u32 i = 0; i < event->item_count; i++) {
 		const u32 id = event->items[i].id;
@@ -87,6 +87,8 @@ void exit_situation_make(struct exit_situation *situation, const struct trace_ev
 			continue;
 		situation->slot[index] = (u16)(i + 1);
 		situation->any_field = true;
+		situation->any_control |= vmcs_fields[index].kind == VMCS_KIND_CONTROL ||
+					  vmcs_fields[index].kind == VMCS_KIND_HOST;
 	}
 }
 
@@ -124,12 +126,15 @@ enum tri exit_must(struct exit_checking *x, enum tri holds, unsigned int index, 
 
 enum tri exit_keeps(struct exit_checking *x, unsigned int index, u64 mask)
 {
-	const struct word before = exit_before(x, index);
-	const struct word after = exit_after(x, index);
+	struct word before, after;
 
-	/* Unknown, and the same as before. */
+	exit_reads(x, EXIT_WHAT_BEFORE + index);
+	exit_reads(x, EXIT_WHAT_AFTER + index);
+	/* Whatever it is, it is the same as before. */
 	if (!x->at->slot[index])
 		return TRI_YES;
+	before = exit_before(x, index);
+	after = exit_after(x, index);
 	return exit_must(x, word_same(word_and(before, mask), word_and(after, mask)), index, mask,
 			 before.value & mask);
 }
@@ -187,17 +192,20 @@ enum check_verdict exit_check_run(const struct exit_situation *situation, enum e
 enum check_verdict exit_check_run_all(const struct exit_situation *situation,
 				      enum exit_check_id *failed)
 {
+	struct exit_checking x = { .at = situation };
 	enum check_verdict verdict = CHECK_PASS;
 
 	for (unsigned int id = 0; id < EXIT_CHECK_COUNT; id++) {
-		switch (exit_check_run(situation, (enum exit_check_id)id, NULL, NULL)) {
-		case CHECK_FAIL:
+		if (exit_check_rows[id].when != situation->when)
+			continue;
+		switch (predicates[id](&x)) {
+		case TRI_NO:
 			*failed = (enum exit_check_id)id;
 			return CHECK_FAIL;
-		case CHECK_UNKNOWN:
+		case TRI_MAYBE:
 			verdict = CHECK_UNKNOWN;
 			break;
-		default:
+		case TRI_YES:
 			break;
 		}
 	}

@@ -57,9 +57,10 @@ struct exit_situation {
 	const struct vmx_caps *caps;
 	const u64 *value; /* of the VMCS before the event, by enum vmcs_index */
 	const u64 *known;
-	u64 reason; /* of exits: all 32 bits */
-	u8 when;    /* enum exit_check_when */
-	u8 any_field;
+	u64 reason;		    /* of exits: all 32 bits */
+	u8 when;		    /* enum exit_check_when */
+	bool any_field;		    /* changes */
+	bool any_control;	    /* a control or host-state field changes */
 	u16 slot[VMCS_FIELD_COUNT]; /* the item that changes a field, plus 1; 0: it stays */
 };
 

@@ -314,6 +314,8 @@ EXIT_PREDICATE(CONTROLS_KEPT)
 	enum tri holds = TRI_YES;
 
 	exit_reads(x, EXIT_WHAT_ITEM_FIELD);
+	if (!x->at->any_control)
+		return TRI_YES;
 	for (u32 i = 0; i < x->at->event->item_count && holds != TRI_NO; i++) {
 		const u32 id = x->at->event->items[i].id;
 		const int index = id < ITEM_REG ? vmcs_field_index(id) : -1;

@@ -41,9 +41,12 @@ EXIT_PREDICATE(SAVED_IF_ASKED)
 	enum tri holds = TRI_YES;
 
 	for (size_t i = 0; i < ARRAY_SIZE(saved) && holds != TRI_NO; i++) {
-		const enum tri asked = exit_control(x, VMX_WORD_EXIT, saved[i].control);
+		const enum tri kept = exit_keeps(x, saved[i].field, ~0ull);
 
-		holds = tri_and(holds, tri_or(asked, exit_keeps(x, saved[i].field, ~0ull)));
+		if (kept != TRI_YES)
+			holds = tri_and(
+				holds,
+				tri_or(exit_control(x, VMX_WORD_EXIT, saved[i].control), kept));
 	}
 	return holds;
 }

@@ -4,13 +4,25 @@
 
 #include "replay/check_memo.h"
 #include "replay/entry_outcome.h"
+#include "vmx/vmcs12.h"
 
 #define RFLAGS_FIXED  BIT(1) /* 1 in every RFLAGS: 0 tells that a tape has none */
 
 #define ENTRY_COLUMNS (sizeof(struct ev_vmlaunch) / sizeof(u64))
 
+/*
+ * Which fields VMREAD and VMWRITE may succeed on, as it was judged before: it rests on the mode and
+ * the capabilities, as long as there is a current VMCS.
+ */
+struct field_memo {
+	u64 mode;
+	u64 shown_changes;
+	struct vmcs_set good[2]; /* VMREAD, VMWRITE */
+};
+
 struct judge_cpu {
 	struct cpu_facts facts;
+	struct field_memo fields;
 	bool waits; /* for the end of an entry */
 	struct model_place insn;
 	u64 col[ENTRY_COLUMNS];
@@ -55,6 +67,7 @@ static void count(struct judge *judge, enum verdict verdict)
 	judge->counts.agree += verdict == VERDICT_AGREE;
 	judge->counts.diverge += verdict == VERDICT_DIVERGE;
 	judge->counts.unknown += verdict == VERDICT_UNKNOWN;
+	judge->counts.explained += verdict == VERDICT_EXPLAINED;
 }
 
 static void give(struct judge *judge, enum verdict verdict)
@@ -82,6 +95,7 @@ static void judge_entry(struct judge *judge, struct judge_cpu *cpu, const struct
 			const struct trace_event *event)
 {
 	struct judgement *const now = &judge->now;
+	enum verdict verdict;
 
 	now->kind = cpu->insn.kind;
 	now->insn = cpu->insn;
@@ -93,7 +107,12 @@ static void judge_entry(struct judge *judge, struct judge_cpu *cpu, const struct
 	check_memo_update(&judge->plan, &cpu->memo, &now->situation.entry);
 	entry_outcome_of(&now->situation.entry, cpu->memo.verdict, &now->expected);
 	now->checks = cpu->memo.verdict;
-	give(judge, verdict_of(legal_judge(&now->expected, &now->observed, NULL)));
+	verdict = verdict_of(legal_judge(&now->expected, &now->observed, NULL));
+	if (verdict == VERDICT_DIVERGE)
+		now->erratum = errata_explain_entry(
+			errata_platforms_of(&model->real, &model->shown), &now->situation.entry,
+			cpu->memo.verdict, &now->observed);
+	give(judge, now->erratum ? VERDICT_EXPLAINED : verdict);
 }
 
 /* VMLAUNCH or VMRESUME. True when an event to come tells how it ended. */
@@ -135,7 +154,9 @@ static void judge_l2(struct judge *judge, const struct model *model,
 	exit_situation_make(&now->exit, event, &model->shown, model_region(model, vmcs));
 	switch (exit_check_run_all(&now->exit, &failed)) {
 	case CHECK_FAIL:
-		now->exit_verdict = VERDICT_DIVERGE;
+		now->exit_erratum = errata_explain_exit(
+			errata_platforms_of(&model->real, &model->shown), failed);
+		now->exit_verdict = now->exit_erratum ? VERDICT_EXPLAINED : VERDICT_DIVERGE;
 		break;
 	case CHECK_UNKNOWN:
 		now->exit_verdict = VERDICT_UNKNOWN;
@@ -146,6 +167,28 @@ static void judge_l2(struct judge *judge, const struct model *model,
 	}
 	now->exit_check = (u16)failed;
 	count(judge, (enum verdict)now->exit_verdict);
+}
+
+/* --- VMREAD and VMWRITE, most of all events --------------------------------------------------- */
+
+/* The set that tells of this instruction; NULL when it must be judged itself. */
+static struct vmcs_set *memo_of(struct judge_cpu *cpu, const struct model *model,
+				const struct trace_event *event, int *index)
+{
+	const struct ev_vmread *const insn = (const struct ev_vmread *)event->col;
+	const struct model_cpu *const state = &model->cpus[event->cpu];
+	struct field_memo *const memo = &cpu->fields;
+
+	if ((event->kind != EV_VMREAD && event->kind != EV_VMWRITE) ||
+	    insn->outcome != OUTCOME_SUCCEED || state->in_vmx != MODEL_YES ||
+	    !state->current_known || !state->region || vmcs_encoding_is_high(insn->field))
+		return NULL;
+	*index = vmcs_access_index(insn->field);
+	if (*index < 0)
+		return NULL;
+	if (memo->mode != insn->mode || memo->shown_changes != model->shown_changes)
+		*memo = (struct field_memo){ insn->mode, model->shown_changes, { { { 0 } } } };
+	return &memo->good[event->kind == EV_VMWRITE];
 }
 
 /* --- Instructions ----------------------------------------------------------------------------- */
@@ -196,7 +239,9 @@ static void judge_insn(struct judge *judge, struct judge_cpu *cpu, const struct 
 {
 	const struct ev_insn *const insn = (const struct ev_insn *)event->col;
 	struct judgement *const now = &judge->now;
+	struct vmcs_set *good;
 	enum verdict verdict;
+	int index = -1;
 
 	now->observed = situation_observed(insn);
 	if (situation_is_entry(event->kind)) {
@@ -206,9 +251,17 @@ static void judge_insn(struct judge *judge, struct judge_cpu *cpu, const struct 
 	}
 	now->kind = event->kind;
 	now->insn = cpu->insn;
-	situation_make(&now->situation, model, &cpu->facts, event->cpu, event->kind, event->col);
-	insn_outcome(&now->situation.insn, &now->expected);
-	verdict = verdict_of(legal_judge(&now->expected, &now->observed, NULL));
+	good = memo_of(cpu, model, event, &index);
+	if (good && vmcs_set_has(good, index)) {
+		verdict = VERDICT_AGREE;
+	} else {
+		situation_make(&now->situation, model, &cpu->facts, event->cpu, event->kind,
+			       event->col);
+		insn_outcome(&now->situation.insn, &now->expected);
+		verdict = verdict_of(legal_judge(&now->expected, &now->observed, NULL));
+		if (good && verdict == VERDICT_AGREE)
+			vmcs_set_add(good, index);
+	}
 	if (verdict == VERDICT_DIVERGE && may_be_newer(event))
 		verdict = VERDICT_UNKNOWN;
 	if (verdict == VERDICT_AGREE && !flags_agree(now, insn))
@@ -216,7 +269,10 @@ static void judge_insn(struct judge *judge, struct judge_cpu *cpu, const struct 
 	if (verdict == VERDICT_AGREE && event->kind == EV_VMREAD &&
 	    insn->outcome == OUTCOME_SUCCEED && !value_agrees(now, model, event))
 		verdict = VERDICT_DIVERGE;
-	give(judge, verdict);
+	if (verdict == VERDICT_DIVERGE && now->aspect == JUDGED_OUTCOME)
+		now->erratum = errata_explain_insn(errata_platforms_of(&model->real, &model->shown),
+						   event->kind, &now->expected);
+	give(judge, now->erratum ? VERDICT_EXPLAINED : verdict);
 }
 
 /* --- Events ----------------------------------------------------------------------------------- */
@@ -272,6 +328,7 @@ const struct judgement *judge_event(struct judge *judge, struct model *model,
 	judge->now.aspect = JUDGED_OUTCOME;
 	judge->now.checks = NULL;
 	judge->now.exit_verdict = VERDICT_NONE;
+	judge->now.erratum = judge->now.exit_erratum = NULL;
 	if (event->cpu >= MODEL_MAX_CPUS)
 		return &judge->now;
 	cpu = cpu_of(judge, event->cpu);

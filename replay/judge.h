@@ -10,6 +10,7 @@
 #ifndef REPLAY_JUDGE_H
 #define REPLAY_JUDGE_H
 
+#include "replay/errata.h"
 #include "replay/exit_check.h"
 #include "replay/situation.h"
 
@@ -18,6 +19,7 @@ enum verdict {
 	VERDICT_AGREE,
 	VERDICT_DIVERGE,
 	VERDICT_UNKNOWN,
+	VERDICT_EXPLAINED, /* it diverges, as the platform is known to: replay/errata.def */
 };
 
 /* What of an instruction was found wrong. */
@@ -29,23 +31,35 @@ enum judge_aspect {
 
 /* What was judged and how. Valid until the next event. */
 struct judgement {
-	u8 verdict;		   /* enum verdict */
-	u8 kind;		   /* of the instruction; 0 when VERDICT_NONE */
-	struct model_place insn;   /* the instruction: of entries, before the event */
-	u8 aspect;		   /* enum judge_aspect, of what diverges */
-	u64 wanted;		   /* the RFLAGS, or the value of the field */
-	struct legal observed;	   /* how it ended */
-	struct legal_set expected; /* what was legal */
+	u8 verdict;		 /* enum verdict */
+	u8 kind;		 /* of the instruction; 0 when VERDICT_NONE */
+	struct model_place insn; /* the instruction: of entries, before the event */
+	u8 aspect;		 /* enum judge_aspect, of what diverges */
+	u64 wanted;		 /* the RFLAGS, or the value of the field */
+	struct legal observed;	 /* how it ended */
+	/* What was legal and why; made only where it is not plain that @observed is. */
+	struct legal_set expected;
 	struct situation situation;
 	const u8 *checks; /* of an entry: an enum check_verdict for each row; else NULL */
 
+	const struct erratum *erratum; /* VERDICT_EXPLAINED: by this, and by exit_erratum */
+
 	u8 exit_verdict; /* enum verdict, of an L2_ENTRY or L2_EXIT itself */
-	u16 exit_check;	 /* enum exit_check_id that fails, when VERDICT_DIVERGE */
+	u16 exit_check;	 /* enum exit_check_id that fails, unless it agrees or is unknown */
+	const struct erratum *exit_erratum;
 	struct exit_situation exit;
 };
 
+/* Whether anything of the event is not what the SDM says, explained or not. */
+static inline bool judgement_diverges(const struct judgement *judged)
+{
+	return judged->verdict == VERDICT_DIVERGE || judged->verdict == VERDICT_EXPLAINED ||
+	       judged->exit_verdict == VERDICT_DIVERGE || judged->exit_verdict == VERDICT_EXPLAINED;
+}
+
 struct judge_counts {
 	u64 agree, diverge, unknown;
+	u64 explained; /* by an erratum; not among those that diverge */
 };
 
 struct judge;

@@ -24,6 +24,7 @@ struct rule_run {
 
 struct rule {
 	u64 kinds;	   /* bit n: wants kind n */
+	bool diverging;	   /* of these only events that do not agree with the SDM */
 	size_t state_size; /* of @state, which is zero at first */
 	void (*event)(const struct rule_run *run, void *state);
 	void (*end)(const struct rule_run *run, void *state); /* NULL: nothing to say then */
@@ -47,6 +48,17 @@ static inline const struct ev_insn *rule_insn(const struct rule_run *run)
 static inline const struct model_cpu *rule_cpu(const struct rule_run *run)
 {
 	return &run->model->cpus[run->event->cpu];
+}
+
+/* Makes a finding of what an erratum explains the note that it is. */
+static inline void rule_explain(struct finding *finding, const struct erratum *erratum)
+{
+	if (!erratum)
+		return;
+	finding->severity = SEVERITY_NOTE;
+	finding_note(finding, "erratum %s of %s: %s", erratum->id,
+		     errata_platform_title((enum errata_platform)erratum->platform), erratum->text);
+	finding_next(finding, "vmxtape explain %s", erratum->id);
 }
 
 /* "@c0:123" for texts, in one of a few static buffers: at most four live at the same time. */

@@ -104,7 +104,8 @@ static void event(const struct rule_run *run, void *state)
 	struct finding *finding;
 
 	(void)state;
-	if (judged->verdict != VERDICT_DIVERGE || !judged->checks)
+	if ((judged->verdict != VERDICT_DIVERGE && judged->verdict != VERDICT_EXPLAINED) ||
+	    !judged->checks)
 		return;
 	finding = finding_add(run->findings, l0_entry_rule(run, check),
 			      (u64)check << 32 | (u64)judged->observed.kind << 16 |
@@ -121,10 +122,12 @@ static void event(const struct rule_run *run, void *state)
 			CHECK_COUNT);
 	l0_insn_explain(finding, run);
 	finding_next(finding, "vmxtape why %s %s", rule_position(&judged->insn), run->tape);
+	rule_explain(finding, judged->erratum);
 }
 
 const struct rule rule_entry = {
 	.kinds = RULE_KIND(VMLAUNCH) | RULE_KIND(VMRESUME) | RULE_KIND(L2_ENTRY) |
 		 RULE_KIND(L2_EXIT),
+	.diverging = true,
 	.event = event,
 };

@@ -49,7 +49,7 @@ static void event(const struct rule_run *run, void *state)
 	enum finding_id rule;
 
 	(void)state;
-	if (judged->exit_verdict != VERDICT_DIVERGE)
+	if (judged->exit_verdict != VERDICT_DIVERGE && judged->exit_verdict != VERDICT_EXPLAINED)
 		return;
 	rule = l0_exit_rule(run);
 	if (rule == FINDING_COUNT)
@@ -66,9 +66,11 @@ static void event(const struct rule_run *run, void *state)
 	finding_explain(finding, "SDM, \"%s\".", exit_check_rows[id].section);
 	finding_next(finding, "vmxtape vmcs %s --diff %s %s", rule_position(&run->place),
 		     rule_position(&run->place), run->tape);
+	rule_explain(finding, judged->exit_erratum);
 }
 
 const struct rule rule_exit = {
 	.kinds = RULE_KIND(L2_ENTRY) | RULE_KIND(L2_EXIT),
+	.diverging = true,
 	.event = event,
 };

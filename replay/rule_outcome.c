@@ -94,7 +94,8 @@ static void event(const struct rule_run *run, void *memory)
 		not_reflected(run);
 		return;
 	}
-	if (judged->verdict != VERDICT_DIVERGE || judged->checks)
+	if ((judged->verdict != VERDICT_DIVERGE && judged->verdict != VERDICT_EXPLAINED) ||
+	    judged->checks)
 		return;
 	id = l0_insn_rule(run, &state->failed_entry[run->event->cpu]);
 	finding = finding_add(run->findings, id,
@@ -112,6 +113,7 @@ static void event(const struct rule_run *run, void *memory)
 	finding_explain(finding, "L0 and the SDM do not agree on this instruction.");
 	l0_insn_explain(finding, run);
 	finding_next(finding, "vmxtape why %s %s", rule_position(&run->place), run->tape);
+	rule_explain(finding, judged->erratum);
 }
 
 const struct rule rule_outcome = {

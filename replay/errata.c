@@ -1,0 +1,170 @@
+#include "replay/errata.h"
+
+#include <strings.h>
+
+#include "replay/entry_outcome.h"
+
+#define WHAT_LAX(NAME)	  CHECK_##NAME
+#define WHAT_STRICT(NAME) CHECK_##NAME
+#define WHAT_EXIT(NAME)	  EXIT_CHECK_##NAME
+#define WHAT_FAULT(NAME)  NAME
+#define WHAT_FAIL(NAME)	  NAME
+
+#define PLATFORM(...)
+#define ERRATUM(ID, PLATFORM, KIND, WHAT, from, sentence)   \
+	[ERRATUM_##ID] = { .id = #ID,                       \
+			   .source = from,                  \
+			   .text = sentence,                \
+			   .what = WHAT_##KIND(WHAT),       \
+			   .platform = PLATFORM_##PLATFORM, \
+			   .kind = ERRATUM_KIND_##KIND },
+const struct erratum errata[ERRATUM_COUNT] = {
+#include "replay/errata.def"
+};
+#undef ERRATUM
+#undef PLATFORM
+
+const char *errata_platform_title(enum errata_platform platform)
+{
+	static const char *const titles[] = {
+#define PLATFORM(NAME, title) [PLATFORM_##NAME] = title,
+#define ERRATUM(...)
+#include "replay/errata.def"
+#undef ERRATUM
+#undef PLATFORM
+	};
+
+	return platform < ARRAY_SIZE(titles) ? titles[platform] : "another platform";
+}
+
+#define BOCHS_HIGHEST_FIELD 0x34 /* as in IA32_VMX_VMCS_ENUM */
+
+/*
+ * By IA32_VMX_BASIC: both have regions of 4 KiB, which no processor has, and revision identifiers
+ * of their own.
+ */
+static enum errata_platform platform_of(const struct vmx_caps *caps)
+{
+	const u64 basic = caps->msr[VMX_CAP_BASIC];
+	const u32 revision = (u32)CAP_GET(basic, REVISION);
+
+	if (!(caps->known & BIT(VMX_CAP_BASIC)) || BITS(basic, 44, 32) != 0x1000)
+		return PLATFORM_OTHER;
+	switch (revision) {
+	case 0x2b:
+	case 4:
+		return caps->msr[VMX_CAP_VMCS_ENUM] == BOCHS_HIGHEST_FIELD ? PLATFORM_BOCHS_2_7
+									   : PLATFORM_OTHER;
+	case 0x11e57ed0:
+		return PLATFORM_KVM;
+	default:
+		return PLATFORM_OTHER;
+	}
+}
+
+struct errata_platforms errata_platforms_of(const struct vmx_caps *real,
+					    const struct vmx_caps *shown)
+{
+	return (struct errata_platforms){ platform_of(real), platform_of(shown) };
+}
+
+const struct erratum *erratum_find(const char *id)
+{
+	for (unsigned n = 0; n < ERRATUM_COUNT; n++)
+		if (!strcasecmp(errata[n].id, id))
+			return &errata[n];
+	return NULL;
+}
+
+/* --- Entries ---------------------------------------------------------------------------------- */
+
+/* Changes @verdicts as the erratum changes what is checked; false when it changes nothing. */
+static bool apply(const struct erratum *erratum, u8 verdicts[CHECK_COUNT])
+{
+	u8 *const verdict = &verdicts[erratum->what];
+	const bool fails = *verdict == CHECK_FAIL || *verdict == CHECK_UNKNOWN;
+
+	if (erratum->kind == ERRATUM_KIND_LAX && fails)
+		*verdict = CHECK_NOT_APPLICABLE;
+	else if (erratum->kind == ERRATUM_KIND_STRICT && *verdict != CHECK_FAIL)
+		*verdict = CHECK_UNKNOWN;
+	else
+		return false;
+	return true;
+}
+
+static bool is_possible(const struct check_input *input, const u8 verdicts[CHECK_COUNT],
+			const struct legal *observed)
+{
+	struct legal_set set;
+
+	entry_outcome_of(input, verdicts, &set);
+	return legal_judge(&set, observed, NULL) != LEGAL_DIVERGE;
+}
+
+static bool is_about_entries(const struct erratum *erratum, struct errata_platforms platforms)
+{
+	if (erratum->kind != ERRATUM_KIND_LAX && erratum->kind != ERRATUM_KIND_STRICT)
+		return false;
+	return erratum->platform == (check_stage((enum check_id)erratum->what) == CHECK_STAGE_GUEST
+					     ? platforms.processor
+					     : platforms.l0);
+}
+
+const struct erratum *errata_explain_entry(struct errata_platforms platforms,
+					   const struct check_input *input,
+					   const u8 verdicts[CHECK_COUNT],
+					   const struct legal *observed)
+{
+	const struct erratum *first = NULL;
+	u8 all[CHECK_COUNT];
+
+	memcpy(all, verdicts, sizeof(all));
+	for (unsigned n = 0; n < ERRATUM_COUNT; n++) {
+		u8 changed[CHECK_COUNT];
+
+		if (!is_about_entries(&errata[n], platforms))
+			continue;
+		memcpy(changed, verdicts, sizeof(changed));
+		if (!apply(&errata[n], changed))
+			continue;
+		if (is_possible(input, changed, observed))
+			return &errata[n];
+		if (errata[n].kind == ERRATUM_KIND_LAX && apply(&errata[n], all) && !first)
+			first = &errata[n];
+	}
+	return first && is_possible(input, all, observed) ? first : NULL;
+}
+
+/* --- The rest --------------------------------------------------------------------------------- */
+
+static const struct erratum *find(enum errata_platform platform, enum erratum_kind kind,
+				  unsigned what)
+{
+	for (unsigned n = 0; n < ERRATUM_COUNT; n++)
+		if (errata[n].platform == platform && errata[n].kind == kind &&
+		    errata[n].what == what)
+			return &errata[n];
+	return NULL;
+}
+
+const struct erratum *errata_explain_exit(struct errata_platforms platforms, enum exit_check_id id)
+{
+	const bool l0 = exit_check_rows[id].when != EXIT_CHECK_AT_EXIT;
+
+	return find(l0 ? platforms.l0 : platforms.processor, ERRATUM_KIND_EXIT, id);
+}
+
+const struct erratum *errata_explain_insn(struct errata_platforms platforms, u8 kind,
+					  const struct legal_set *expected)
+{
+	for (unsigned i = 0; i < expected->count; i++) {
+		const u8 due = expected->of[i].kind;
+
+		if (expected->of[i].sure)
+			return find(platforms.l0,
+				    due == LEGAL_FAULT ? ERRATUM_KIND_FAULT : ERRATUM_KIND_FAIL,
+				    kind);
+	}
+	return NULL;
+}
