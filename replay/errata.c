@@ -4,11 +4,12 @@
 
 #include "replay/entry_outcome.h"
 
-#define WHAT_LAX(NAME)	  CHECK_##NAME
-#define WHAT_STRICT(NAME) CHECK_##NAME
-#define WHAT_EXIT(NAME)	  EXIT_CHECK_##NAME
-#define WHAT_FAULT(NAME)  NAME
-#define WHAT_FAIL(NAME)	  NAME
+#define WHAT_LAX(NAME)		CHECK_##NAME
+#define WHAT_STRICT(NAME)	CHECK_##NAME
+#define WHAT_UNRESTRICTED(NAME) CHECK_##NAME
+#define WHAT_EXIT(NAME)		EXIT_CHECK_##NAME
+#define WHAT_FAULT(NAME)	NAME
+#define WHAT_FAIL(NAME)		NAME
 
 #define PLATFORM(...)
 #define ERRATUM(ID, PLATFORM, KIND, WHAT, from, sentence)   \
@@ -78,15 +79,31 @@ const struct erratum *erratum_find(const char *id)
 
 /* --- Entries ---------------------------------------------------------------------------------- */
 
+static bool fails_restricted(const struct check_input *input, enum check_id id)
+{
+	const unsigned controls = VMCS_IX_SECONDARY_PROC_BASED_CONTROLS;
+	struct check_input without = *input;
+	u64 value[VMCS_FIELD_COUNT];
+
+	memcpy(value, input->value, sizeof(value));
+	value[controls] &= ~(u64)SECONDARY_UNRESTRICTED_GUEST;
+	without.value = value;
+	return check_run(&without, id, NULL) == CHECK_FAIL;
+}
+
 /* Changes @verdicts as the erratum changes what is checked; false when it changes nothing. */
-static bool apply(const struct erratum *erratum, u8 verdicts[CHECK_COUNT])
+static bool apply(const struct erratum *erratum, const struct check_input *input,
+		  u8 verdicts[CHECK_COUNT])
 {
 	u8 *const verdict = &verdicts[erratum->what];
 	const bool fails = *verdict == CHECK_FAIL || *verdict == CHECK_UNKNOWN;
 
 	if (erratum->kind == ERRATUM_KIND_LAX && fails)
 		*verdict = CHECK_NOT_APPLICABLE;
-	else if (erratum->kind == ERRATUM_KIND_STRICT && *verdict != CHECK_FAIL)
+	else if (erratum->kind == ERRATUM_KIND_STRICT && *verdict == CHECK_PASS)
+		*verdict = CHECK_UNKNOWN;
+	else if (erratum->kind == ERRATUM_KIND_UNRESTRICTED && !fails &&
+		 fails_restricted(input, (enum check_id)erratum->what))
 		*verdict = CHECK_UNKNOWN;
 	else
 		return false;
@@ -104,7 +121,7 @@ static bool is_possible(const struct check_input *input, const u8 verdicts[CHECK
 
 static bool is_about_entries(const struct erratum *erratum, struct errata_platforms platforms)
 {
-	if (erratum->kind != ERRATUM_KIND_LAX && erratum->kind != ERRATUM_KIND_STRICT)
+	if (erratum->kind > ERRATUM_KIND_UNRESTRICTED)
 		return false;
 	return erratum->platform == (check_stage((enum check_id)erratum->what) == CHECK_STAGE_GUEST
 					     ? platforms.processor
@@ -126,11 +143,11 @@ const struct erratum *errata_explain_entry(struct errata_platforms platforms,
 		if (!is_about_entries(&errata[n], platforms))
 			continue;
 		memcpy(changed, verdicts, sizeof(changed));
-		if (!apply(&errata[n], changed))
+		if (!apply(&errata[n], input, changed))
 			continue;
 		if (is_possible(input, changed, observed))
 			return &errata[n];
-		if (errata[n].kind == ERRATUM_KIND_LAX && apply(&errata[n], all) && !first)
+		if (errata[n].kind == ERRATUM_KIND_LAX && apply(&errata[n], input, all) && !first)
 			first = &errata[n];
 	}
 	return first && is_possible(input, all, observed) ? first : NULL;

@@ -28,11 +28,12 @@ enum erratum_id {
 };
 
 enum erratum_kind {
-	ERRATUM_KIND_LAX,    /* @what is an enum check_id that is not enforced */
-	ERRATUM_KIND_STRICT, /* an enum check_id that is enforced too much */
-	ERRATUM_KIND_EXIT,   /* an enum exit_check_id */
-	ERRATUM_KIND_FAULT,  /* an enum trace_kind; a fault was due */
-	ERRATUM_KIND_FAIL,   /* the same, VMfailValid or VMfailInvalid was due */
+	ERRATUM_KIND_LAX,	   /* @what is an enum check_id that is not enforced */
+	ERRATUM_KIND_STRICT,	   /* an enum check_id that is enforced too much */
+	ERRATUM_KIND_UNRESTRICTED, /* one that is enforced in spite of "unrestricted guest" */
+	ERRATUM_KIND_EXIT,	   /* an enum exit_check_id */
+	ERRATUM_KIND_FAULT,	   /* an enum trace_kind; a fault was due */
+	ERRATUM_KIND_FAIL,	   /* the same, VMfailValid or VMfailInvalid was due */
 };
 
 struct erratum {

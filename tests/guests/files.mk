@@ -5,13 +5,16 @@
 #   make guests-kvm   $(O)/guests/kvm/vmlinuz, vmlinux, initrd.img
 #   make check-guests runs the small ones in Bochs with no hypervisor below
 
-guest-names := boot_linux l1_bench l1_smoke l1_l2 l1_insn l1_sweep l1_vmware_like l1_rules l1_faults l1_memory
+guest-names := boot_linux l1_bench l1_smoke l1_l2 l1_insn l1_sweep l1_vmware_like l1_rules l1_faults l1_memory \
+	       l1_truth
 
 # More sources of one guest, without tests/guests/ and .c
 guest-parts-l1_l2    := l1_l2_insn l1_l2_access l1_l2_state l1_l2_mode l1_l2_event l1_l2_memory
 guest-parts-l1_insn  := l1_insn_execute l1_insn_groups
 guest-parts-l1_rules := $(patsubst tests/guests/%.c,%,$(wildcard tests/guests/l1_rules_*.c))
 guest-parts-l1_faults := l1_faults_insn l1_faults_entry l1_faults_exit l1_faults_memory
+
+guest-parts-l1_truth := l1_truth_bases l1_truth_directed
 
 guest-lib-src := $(wildcard tests/guests/lib/*.c) base/fmt.c vmx/tables.c vmx/caps.c
 guest-lib-asm := $(wildcard tests/guests/lib/*.S)
@@ -30,9 +33,10 @@ guest-objs   := $(patsubst %.c,$(O)/guest/%.o,$(guest-lib-src)) \
 .PHONY: guests guests-kvm check-guests
 guests: $(guest-names:%=$(O)/guests/%.elf)
 guests-kvm: $(O)/guests/kvm/initrd.img
-check-guests: guests
+check-guests: guests $(O)/tests/tools/truth
 	scripts/deps.sh run test
 	tests/tools/bochs-bare-check $(O)/guests
+	tests/tools/truth-check $(O)
 
 $(O)/guest/%.o: %.c Makefile tests/guests/files.mk | $(O)/.deps
 	$(call say,CC,$< (guest))mkdir -p $(@D) && $(CC) $(guest-cflags) -c -o $@ $<

@@ -119,18 +119,36 @@ static void a_check_that_no_erratum_covers_is_an_error_beside_one_that_is(void *
 	script_free(&script);
 }
 
+static void refuse(struct script *script)
+{
+	INSN(script, VMLAUNCH, vmlaunch, .launched = 0);
+	EXIT12(script, EXIT_REASON_ENTRY_FAILURE | EXIT_INVALID_GUEST_STATE,
+	       { VMCS_EXIT_QUALIFICATION, 0 });
+}
+
 static void a_check_that_is_made_too_much_is_explained_as_well(void **state)
 {
 	struct script script = on(BOCHS_BASIC);
 
 	(void)state;
-	/* Bit 16 with bit 12, as a processor with RTM has it; RTM is not shown here. */
-	FIELD12(&script, GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
-	INSN(&script, VMLAUNCH, vmlaunch, .launched = 0);
-	EXIT12(&script, EXIT_REASON_ENTRY_FAILURE | EXIT_INVALID_GUEST_STATE,
-	       { VMCS_EXIT_QUALIFICATION, 0 });
+	/* SDM: with "unrestricted guest" RPL of CS and SS need not be the same. */
+	FIELD12(&script, SECONDARY_PROC_BASED_CONTROLS,
+		SECONDARY_EPT | SECONDARY_VPID | SECONDARY_UNRESTRICTED_GUEST);
+	FIELD12(&script, GUEST_CS_SELECTOR, 0x11);
+	script_forget_counts(&script);
+	refuse(&script);
 	assert_int_equal(check_counts(script.check)->explained, 1);
 	assert_found(&script, ENTRY_TOO_STRICT, 1);
+	script_free(&script);
+}
+
+static void such_a_check_explains_no_other_refusal(void **state)
+{
+	struct script script = on(BOCHS_BASIC);
+
+	(void)state;
+	refuse(&script);
+	assert_int_equal(check_counts(script.check)->diverge, 1);
 	script_free(&script);
 }
 
@@ -185,6 +203,7 @@ int main(void)
 		cmocka_unit_test(two_errata_explain_together_what_neither_does_alone),
 		cmocka_unit_test(a_check_that_no_erratum_covers_is_an_error_beside_one_that_is),
 		cmocka_unit_test(a_check_that_is_made_too_much_is_explained_as_well),
+		cmocka_unit_test(such_a_check_explains_no_other_refusal),
 		cmocka_unit_test(what_l0_judges_itself_is_not_explained_by_the_processor_below),
 		cmocka_unit_test(what_an_exit_leaves_is_explained),
 		cmocka_unit_test(an_instruction_is_explained),

@@ -1,0 +1,65 @@
+/*
+ * tests/guests/l1_truth.h - VM entries beside the boundary of what is legal, and how they end
+ *
+ * A case begins with one of a few VMCSs that are good for an entry (l1_truth_bases.c), moves one to
+ * three fields by a bit or a step, enters, and prints the moves and the outcome. The text holds
+ * all that the outcome rests on, so that a model can judge it again: tests/tools/truth.c. What L2
+ * would do does not matter: the VMX-preemption timer is 0, so that it exits at once.
+ */
+#ifndef TESTS_GUESTS_L1_TRUTH_H
+#define TESTS_GUESTS_L1_TRUTH_H
+
+#include "tests/guests/lib/guest_l2.h"
+#include "tests/guests/lib/guest_paging.h"
+#include "vmx/qual.h"
+
+#define TRUTH_MAX_MOVES 4
+
+enum truth_base {
+	BASE_64,	/* 64-bit mode, few controls */
+	BASE_FULL,	/* 64-bit mode, with EPT and whatever else there is */
+	BASE_PAE,	/* PAE paging, EPT, injects an exception with an error code */
+	BASE_V86,	/* virtual-8086 mode */
+	BASE_REAL,	/* real mode, unrestricted */
+	BASE_PAE_PLAIN, /* PAE paging without EPT */
+	BASE_INTERRUPT, /* 64-bit mode, injects an external interrupt */
+	BASE_COUNT
+};
+
+struct truth_move {
+	u16 field; /* enum vmcs_index */
+	u64 value; /* the whole field then */
+};
+
+struct truth_case {
+	u8 base;
+	bool other_insn; /* VMRESUME where VMLAUNCH is right, and the other way round */
+	u8 count;
+	struct truth_move moves[TRUTH_MAX_MOVES];
+};
+
+/* A base by field, with what exists. */
+struct truth_vmcs {
+	bool there; /* the processor can do it */
+	u64 value[VMCS_FIELD_COUNT];
+};
+
+extern struct truth_vmcs truth_bases[BASE_COUNT];
+extern bool truth_exists[VMCS_FIELD_COUNT];
+
+/* Pages that bases point to; their contents are printed. */
+void truth_make_bases(void);
+
+/* Runs @c and prints it. */
+void truth_run(const struct truth_case *c);
+
+/* Cases for rules that single bits do not reach, each some times with a move that does not matter.
+ */
+void truth_directed(unsigned times);
+
+/* The bits of a field that may be moved without endangering the guest itself. */
+u64 truth_movable(unsigned field);
+
+u64 truth_random(void);
+
+#endif
