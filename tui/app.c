@@ -418,6 +418,10 @@ void app_request(struct app *app, enum request request, u64 count)
 	if (app_own_request(app, request, count) || app_move_request(app, request, count) ||
 	    pane_request(app, request, count))
 		return;
+	if (id == VIEW_DIFF) {
+		app->diff_from = count && count < app->events ? count : PLACES_NOWHERE;
+		app->views[id].stale = true;
+	}
 	if (id) {
 		app_open(app, id, true);
 		return;

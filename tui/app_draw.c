@@ -175,6 +175,8 @@ static void activity(struct app *app, char *to, size_t size)
 	if (app->find->running)
 		snprintf(to, size, "looking for %s: %u%%, esc stops", app->find->what,
 			 rows_progress(app->find->rows));
+	else if (app->list.waiting)
+		snprintf(to, size, "filtering: %u%% of the tape", rows_progress(app->list.rows));
 	else if (app->count)
 		snprintf(to, size, "%llu", (unsigned long long)app->count);
 	else if (child_is_running(&app->index.child))

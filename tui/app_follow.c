@@ -17,25 +17,34 @@ bool app_is_provisional(const struct app *app, u64 n)
 	return n >= app->provisional;
 }
 
-/* The first event that an event still to come can stand before. */
+static bool is_cut(const struct trace_event *event)
+{
+	return event->kind == EV_GAP && ((const struct ev_gap *)event->col)->why == GAP_CUT;
+}
+
+/*
+ * The first event that an event still to come can stand before: where what there is of a CPU ends,
+ * the reader has a gap. PLACES_NOWHERE: there is none among the first @events.
+ */
 static u64 first_provisional(struct reader *reader, u64 events)
 {
-	const unsigned cpus = reader_info(reader)->cpus;
-	u64 newest[MODEL_MAX_CPUS] = { 0 };
 	const u64 start = events - MIN(events, TAIL);
+	const unsigned cpus = reader_info(reader)->cpus;
 	const struct trace_event *event;
-	u64 first = events, n;
+	unsigned cuts = 0;
+	u64 first = PLACES_NOWHERE, n;
 
 	if (cpus < 2 || reader_info(reader)->finished)
 		return PLACES_NOWHERE;
 	if (reader_seek(reader, start) != ST_OK)
 		return start;
 	while ((n = reader_tell(reader)) < events && reader_next(reader, &event) == ST_OK)
-		if (event->cpu < MODEL_MAX_CPUS)
-			newest[event->cpu] = n + 1;
-	for (unsigned cpu = 0; cpu < MIN(cpus, (unsigned)MODEL_MAX_CPUS); cpu++)
-		first = MIN(first, MAX(newest[cpu], start));
-	return first;
+		if (is_cut(event)) {
+			first = MIN(first, n);
+			cuts++;
+		}
+	/* One CPU's is the end of the tape; others may end before what was looked at. */
+	return cuts + 1 < cpus ? MIN(first, start) : first;
 }
 
 /* A tape that is not whole ends with gaps, one a CPU, which are no more than that. */
@@ -49,8 +58,7 @@ static u64 count_events(struct reader *reader)
 		return events;
 	for (unsigned i = 0; i < info->cpus && events; i++) {
 		if (reader_seek(reader, events - 1) != ST_OK ||
-		    reader_next(reader, &event) != ST_OK || event->kind != EV_GAP ||
-		    ((const struct ev_gap *)event->col)->why != GAP_CUT)
+		    reader_next(reader, &event) != ST_OK || !is_cut(event))
 			break;
 		events--;
 	}
@@ -104,7 +112,7 @@ static void survey_again(struct app *app)
 	char error[256];
 
 	if (!app->survey_next && app->survey->done &&
-	    (app->events > seen + seen / 8 || (!app->follows && app->events > seen)))
+	    (app->events > seen + seen / 8 || !app->follows))
 		app->survey_next = survey_new(app->options.path, error, sizeof(error));
 }
 
@@ -112,8 +120,10 @@ void app_follow_start(struct app *app)
 {
 	app->provisional = PLACES_NOWHERE;
 	app->follows = app->options.follow && !reader_info(app->look)->finished;
-	if (app->follows)
-		app->events = count_events(app->look);
+	if (!app->follows)
+		return;
+	app->events = count_events(app->look);
+	app->provisional = first_provisional(app->look, app->events);
 }
 
 bool app_follow(struct app *app)

@@ -55,6 +55,7 @@ struct app {
 	bool zoomed;		/* the one that has the keys is alone */
 	enum survey_by by;
 
+	u64 diff_from;	       /* what the difference is from; PLACES_NOWHERE: the entry before */
 	u64 count;	       /* typed before a request, 0: none */
 	char search[FIND_MAX]; /* as the user typed it */
 	char filter[FIND_MAX];

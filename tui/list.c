@@ -152,6 +152,7 @@ static void draw_row(struct app *app, const struct area *area, unsigned at, cons
 	const struct event_row *const text = event_row_get(app->texts, app->look, row->n);
 	const enum style style = row_style(text);
 	unsigned column = GUTTER, from;
+	const char *what;
 
 	draw_text(area, at, column, STYLE_POSITION, text->position);
 	column += position_width(app) + (text->level == 2 ? L2_INDENT : 0);
@@ -159,9 +160,12 @@ static void draw_row(struct app *app, const struct area *area, unsigned at, cons
 	column = MAX(column + NAME_WIDTH, from + 1);
 	if (row->count > 1)
 		column = draw_format(area, at, column, STYLE_CHANGED, "%ux ", row->count);
-	from = column + draw_width(text->what);
+	what = text->what;
+	if (text->gap && app_is_provisional(app, row->n))
+		what = "what this CPU did from here on is still to come";
+	from = column + draw_width(what);
 	draw_right(area, at, text, from);
-	draw_text(area, at, column, style, text->what);
+	draw_text(area, at, column, style, what);
 	if (from > area->columns)
 		draw_more(area, at);
 	draw_gutter(app, area, at, row);

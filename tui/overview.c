@@ -144,7 +144,7 @@ static void draw_flags(struct app *app, const struct area *area, unsigned row, u
 			draw_char(area, row, at, STYLE_MARK, 'a' + i);
 			return;
 		}
-	if (sum.gaps)
+	if (sum.gaps && !app->follows)
 		draw_glyph(area, row, at, STYLE_ERROR, GLYPH_GAP);
 	else if (finding_in(app, axis->first[first], axis->first[end]))
 		draw_glyph(area, row, at, STYLE_WARNING, GLYPH_FINDING);

@@ -20,7 +20,7 @@ struct comparison {
 	const struct model_region *now;
 	const struct model_region *then; /* NULL: there is none to compare with */
 	enum rows_found entry;		 /* whether it was found */
-	u64 entry_n;
+	u64 entry_n;			 /* the moment compared with */
 };
 
 static const struct model_region *current_region(struct app *app, u16 *cpu)
@@ -36,7 +36,8 @@ static const struct model_region *current_region(struct app *app, u16 *cpu)
 	return vmcs == MODEL_NO_POINTER ? NULL : model_region(model, vmcs);
 }
 
-static struct comparison compare(struct app *app)
+/* With the moment before event @from; PLACES_NOWHERE: with the last entry. */
+static struct comparison compare(struct app *app, u64 from)
 {
 	struct comparison result = { .entry = ROWS_NONE };
 	const struct model *model;
@@ -47,7 +48,10 @@ static struct comparison compare(struct app *app)
 	if (!result.now)
 		return result;
 	pointer = result.now->pointer;
-	result.entry = app_last_entry(app, pointer, cpu, &result.entry_n);
+	result.entry = ROWS_FOUND;
+	result.entry_n = from;
+	if (from == PLACES_NOWHERE)
+		result.entry = app_last_entry(app, pointer, cpu, &result.entry_n);
 	if (result.entry != ROWS_FOUND)
 		return result;
 	model = event_rows_state(app->texts, result.entry_n);
@@ -115,7 +119,7 @@ static void no_vmcs(struct view *view)
 
 static void make_vmcs(struct app *app, struct view *view)
 {
-	const struct comparison comparison = compare(app);
+	const struct comparison comparison = compare(app, PLACES_NOWHERE);
 	const struct model *const model = timeline_model(app->timeline);
 
 	if (!comparison.now) {
@@ -173,7 +177,7 @@ static void put_difference(struct lines *lines, const struct comparison *compari
 
 static void make_diff(struct app *app, struct view *view)
 {
-	const struct comparison comparison = compare(app);
+	const struct comparison comparison = compare(app, app->diff_from);
 	unsigned count = 0;
 
 	if (!comparison.now) {
@@ -209,13 +213,14 @@ static void title_diff(struct app *app, const struct view *view, char *to, size_
 	(void)view;
 	if (timeline_tell(app->timeline) != app->n)
 		return;
-	comparison = compare(app);
+	comparison = compare(app, app->diff_from);
 	app_position(app, app->n, position);
 	if (!comparison.then)
 		return;
 	app_position(app, comparison.entry_n, from);
-	snprintf(to, size, "of VMCS 0x%llx, from the entry %s to before %s",
-		 (unsigned long long)comparison.now->pointer, from, position);
+	snprintf(to, size, "of VMCS 0x%llx, from %s %s to before %s",
+		 (unsigned long long)comparison.now->pointer,
+		 app->diff_from == PLACES_NOWHERE ? "the entry" : "before", from, position);
 }
 
 /* The entry before was too far away to be found at once. */

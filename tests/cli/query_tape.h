@@ -32,6 +32,7 @@ struct query_tape {
 	struct tape_writer *writer;
 	struct trace_encoder *encoder;
 	struct block block;
+	u16 cpu;
 	u64 seq; /* of the next event */
 	u64 tsc;
 	u64 rip;
@@ -55,6 +56,7 @@ static inline void query_tape_chunk(struct query_tape *tape, struct chunk *chunk
 {
 	u8 header[CHUNK_MAX_HEADER];
 
+	chunk->cpu = tape->cpu;
 	chunk_write_header(chunk, header);
 	assert_int_equal(tape_append(tape->writer, chunk, header), ST_OK);
 }

@@ -37,7 +37,7 @@ static u32 draw(struct monkey *monkey, u32 below)
 
 static void open_app(struct monkey *monkey)
 {
-	static const char *const tapes[] = { "dialogue", "long", "empty" };
+	static const char *const tapes[] = { "dialogue", "long", "two", "empty" };
 	const struct app_options options = {
 		.path = QUERY_TAPE,
 		.program = VERB_PROGRAM,

@@ -152,6 +152,56 @@ static inline void screen_tape_finished(void)
 	screen_tape_part(6, true);
 }
 
+/* Another CPU of the tape, which begins outside of VMX operation. */
+static inline struct query_tape screen_tape_cpu(const struct query_tape *first, u16 cpu)
+{
+	struct query_tape tape = { .writer = first->writer,
+				   .cpu = cpu,
+				   .rip = 0x8000,
+				   .tsc = first->tsc + 500,
+				   .vmcs = QUERY_NO_VMCS };
+	void *const memory = aligned_alloc(64, ALIGN_UP(trace_encoder_size(), 64));
+
+	assert_non_null(memory);
+	tape.encoder = trace_encoder_init(memory, trace_schema_builtin(), query_tape_code, NULL);
+	TAPE_OTHER(&tape, VMX_STATE, vmx_state, .vmxon_pointer = QUERY_NO_VMCS,
+		   .vmcs = QUERY_NO_VMCS, .level = 1);
+	return tape;
+}
+
+/* Two CPUs at work; the second one's last block is not there yet when it is not @whole. */
+static inline void screen_tape_cpus(bool whole)
+{
+	struct query_tape first = query_tape_start(), second = screen_tape_cpu(&first, 1);
+
+	query_tape_vmcs(&first);
+	screen_tape_good_vmcs(&first);
+	TAPE_INSN(&second, VMXON, vmxon, .pointer = 0x7000, .dword0 = QUERY_REVISION,
+		  .cr0 = 0x80000031, .cr4 = 0x2020, .feature_control = 5);
+	query_tape_block(&second);
+	screen_tape_rounds(&first, 4);
+	second.tsc = first.tsc - 20000;
+	TAPE_INSN(&second, VMXOFF, vmxoff, .error = 0);
+	query_tape_block(&first);
+	if (whole) {
+		query_tape_block(&second);
+		assert_int_equal(tape_finish(first.writer, true), ST_OK);
+	}
+	assert_int_equal(tape_close(first.writer), ST_OK);
+	free(first.encoder);
+	free(second.encoder);
+}
+
+static inline void screen_tape_two(void)
+{
+	screen_tape_cpus(true);
+}
+
+static inline void screen_tape_two_live(void)
+{
+	screen_tape_cpus(false);
+}
+
 /* The tape called @name in the current folder; false when there is none of that name. */
 static inline bool screen_tape_make(const char *name)
 {
@@ -161,6 +211,7 @@ static inline bool screen_tape_make(const char *name)
 	} tapes[] = {
 		{ "dialogue", screen_tape_dialogue }, { "empty", screen_tape_empty },
 		{ "long", screen_tape_long },	      { "live", screen_tape_live },
+		{ "two", screen_tape_two },	      { "two-live", screen_tape_two_live },
 		{ "grown", screen_tape_grown },	      { "finished", screen_tape_finished },
 	};
 
