@@ -27,6 +27,7 @@ void gdb_packet_supported(struct gdb_session *session, const struct gdb_args *ar
 	session->processes = offers(args, "multiprocess+");
 	session->swbreak = offers(args, "swbreak+");
 	session->hwbreak = offers(args, "hwbreak+");
+	session->general = gdb_session_thread(session);
 	gdb_packet_printf(&session->out,
 			  "PacketSize=%x;exec-events+;QStartNoAckMode+;qXfer:features:read+;"
 			  "qXfer:threads:read+;ReverseStep+;ReverseContinue+;vContSupported+%s%s%s",
