@@ -27,10 +27,9 @@ struct gdb_reg_info {
 	const char *name;
 	const char *type; /* gdb's name of its type; NULL: by the kind of value */
 	u8 bits;
-	u8 kind;	/* enum vmx_value_kind that gives the bits names; else VMX_VALUE_HEX */
-	u8 feature;	/* enum gdb_feature */
-	u8 gpr;		/* vmx/regs.h, GDB_NONE */
-	u8 guest, host; /* enum vmcs_index, GDB_NONE */
+	u8 kind;    /* enum vmx_value_kind that gives the bits names; else VMX_VALUE_HEX */
+	u8 feature; /* enum gdb_feature */
+	u8 source;  /* enum register_name, GDB_NONE */
 };
 
 /* About register @number, which is below GDB_REG_COUNT. */

@@ -131,19 +131,13 @@ static void introduce(struct gdb_session *session, struct gdb_thread thread)
 static void report(struct gdb_session *session, const struct plan *plan,
 		   const struct gdb_stop *stop)
 {
-	struct gdb_thread thread = session->ops->current(session->target);
+	const struct gdb_thread thread = session->ops->current(session->target);
 
 	if (*stop->text) {
 		char line[sizeof(stop->text) + 1];
 
 		snprintf(line, sizeof(line), "%s\n", stop->text);
 		gdb_session_console(session, line, strlen(line));
-	}
-	/* gdb expects the thread that it stepped, and looks at nothing before it goes on. */
-	if (plan->alone && stop->why == GDB_STOP_STEP && plan->thread.cpu == thread.cpu &&
-	    plan->thread.level != thread.level) {
-		thread = plan->thread;
-		session->arrived = true;
 	}
 	session->general = thread;
 	put_reply(session, plan, stop, thread);
@@ -209,30 +203,49 @@ static bool has_dead_point(const struct gdb_session *session)
 	return false;
 }
 
+/*
+ * gdb takes its breakpoints away whenever it has stopped, and sets those that are still wanted
+ * before it goes on: only now is it known which those are.
+ */
+static void forget_points(struct gdb_session *session)
+{
+	for (unsigned i = 0; i < GDB_MAX_POINTS; i++) {
+		struct gdb_session_point *const point = &session->points[i];
+
+		if (!point->is_leaving)
+			continue;
+		session->ops->remove(session->target, point->number);
+		point->is_set = point->is_leaving = false;
+	}
+}
+
 static void go_on(struct gdb_session *session, const struct plan *plan)
 {
 	const struct gdb_thread current = session->ops->current(session->target);
-	const u16 cpu = plan->thread.level ? plan->thread.cpu : current.cpu;
-	struct gdb_stop stop = { .why = GDB_STOP_POINT, .point = -1 };
+	const struct gdb_thread any = { 0, plan->thread.level ? plan->thread.cpu : current.cpu };
+	struct gdb_stop stop = { .why = GDB_STOP_STEP, .point = -1 };
 
 	if (*session->later) {
 		gdb_packet_put_text(&session->out, session->later);
 		*session->later = 0;
 		return;
 	}
+	if (!plan->alone)
+		forget_points(session);
 	tell_points(session);
-	if (session->arrived && !plan->step && plan->way == GDB_FORWARD)
-		stop.point = session->ops->here(session->target);
-	session->arrived = false;
 	/* gdb looks at L1, which waits for L2: the step leads to where L2 is. */
-	if (plan->step && plan->way == GDB_FORWARD && !gdb_session_shows(session, current.level)) {
-		stop.why = GDB_STOP_STEP;
-	} else if (stop.point < 0) {
-		if (plan->step || has_dead_point(session))
-			session->ops->step(session->target, cpu, plan->way, &stop);
-		else
-			session->ops->run(session->target, plan->way, &stop);
-	}
+	if (plan->step && plan->way == GDB_FORWARD && !gdb_session_shows(session, current.level))
+		;
+	/*
+	 * To get off a breakpoint, gdb takes it away and lets one thread alone do a step. Here all
+	 * go on, as they did: the breakpoint stays for them, until that thread is next again.
+	 */
+	else if (plan->alone)
+		session->ops->step(session->target, plan->thread, plan->way, &stop);
+	else if (plan->step || has_dead_point(session))
+		session->ops->step(session->target, any, plan->way, &stop);
+	else
+		session->ops->run(session->target, plan->way, &stop);
 	report(session, plan, &stop);
 }
 
@@ -338,9 +351,11 @@ static struct gdb_session_point *slot_of(struct gdb_session *session, const stru
 
 		if (slot->is_used && is_same(&slot->point, point))
 			return slot;
-		if (!slot->is_set && (!oldest || slot->used < oldest->used))
+		if ((!slot->is_set || slot->is_leaving) && (!oldest || slot->used < oldest->used))
 			oldest = slot;
 	}
+	if (oldest && oldest->is_set)
+		session->ops->remove(session->target, oldest->number);
 	if (oldest)
 		*oldest = (struct gdb_session_point){ .point = *point };
 	return oldest;
@@ -370,6 +385,7 @@ void gdb_packet_insert(struct gdb_session *session, const struct gdb_args *args)
 		gdb_session_error(session, 28);
 		return;
 	}
+	slot->is_leaving = false;
 	if (!slot->is_set) {
 		slot->number = session->ops->insert(session->target, &point, &kind, slot->symbol);
 		if (slot->number < 0) {
@@ -390,10 +406,8 @@ void gdb_packet_remove(struct gdb_session *session, const struct gdb_args *args)
 	for (unsigned i = 0; i < GDB_MAX_POINTS; i++) {
 		struct gdb_session_point *const slot = &session->points[i];
 
-		if (slot->is_set && is_same(&slot->point, &point)) {
-			session->ops->remove(session->target, slot->number);
-			slot->is_set = false;
-		}
+		if (slot->is_set && is_same(&slot->point, &point))
+			slot->is_leaving = true;
 	}
 	gdb_packet_put_text(&session->out, "OK");
 }

@@ -25,9 +25,10 @@ enum gdb_session_end { GDB_GOES_ON, GDB_DETACHED, GDB_KILLED };
 struct gdb_session_point {
 	struct gdb_point point;
 	bool is_used, is_set, is_told;
-	u8 kind;    /* enum gdb_point_kind */
-	int number; /* of target_ops.insert() */
-	u64 used;   /* when it was set last, in the order of setting */
+	bool is_leaving; /* gdb has taken it away, and does not run on yet */
+	u8 kind;	 /* enum gdb_point_kind */
+	int number;	 /* of target_ops.insert() */
+	u64 used;	 /* when it was set last, in the order of setting */
 	char symbol[GDB_MAX_NAME];
 };
 
@@ -47,7 +48,6 @@ struct gdb_session {
 	bool swbreak, hwbreak;	   /* gdb knows these stop reasons */
 	struct gdb_thread general; /* of Hg: whose registers and memory */
 	struct gdb_thread resumed; /* of Hc: who goes on; level 0: any */
-	bool arrived;		   /* a step ended here, and points here were not looked at */
 	char *xml;		   /* the target description; NULL until it is asked for */
 	char *threads;		   /* the list of threads that is being read; NULL: none */
 	u8 left;		   /* processes that gdb has let go of: bit level - 1 */

@@ -119,20 +119,22 @@ static void set_field_watch(struct gdb_tape *tape, const struct gdb_point *point
 	to->ids[1] = add(tape, &read);
 }
 
-/* Memory is watched by what the tape tells of it, which goes by physical addresses. */
+/* Memory is watched by what the tape tells of it, which goes by physical addresses of L1. */
 static void set_memory_watch(struct gdb_tape *tape, const struct gdb_point *point,
 			     struct gdb_tape_point *to)
 {
-	const struct timeline_break how = {
-		.kind = BREAK_MEMORY,
-		.level = tape->phys == GDB_PHYS_L2 ? 2 : 1,
-		.cpu = -1,
-		.address = point->address,
-		.end = point->address + point->size,
-	};
+	const struct gdb_thread thread = { point->level, tape->last.cpu };
+	struct timeline_break how = { .kind = BREAK_MEMORY, .level = 1, .cpu = -1 };
+	struct memory_walk walk;
 
-	if (tape->phys != GDB_PHYS_OFF && point->type == GDB_WATCH_WRITE)
-		to->ids[0] = add(tape, &how);
+	if (point->type != GDB_WATCH_WRITE ||
+	    memory_walk(tape->timeline, thread.cpu, gdb_tape_space(tape, thread), point->address,
+			&walk) != ST_OK ||
+	    walk.end != WALK_MAPPED)
+		return;
+	how.address = walk.gpa1;
+	how.end = walk.gpa1 + point->size;
+	to->ids[0] = add(tape, &how);
 }
 
 int gdb_tape_insert(void *target, const struct gdb_point *point, enum gdb_point_kind *kind,
@@ -183,22 +185,5 @@ int gdb_tape_point_of(const struct gdb_tape *tape, int id)
 		if (tape->points[i].is_used &&
 		    (tape->points[i].ids[0] == id || tape->points[i].ids[1] == id))
 			return i;
-	return -1;
-}
-
-int gdb_tape_here(void *target)
-{
-	struct gdb_tape *const tape = target;
-	const struct trace_event *const event = timeline_event(tape->timeline);
-
-	for (int i = 0; event && i < GDB_MAX_POINTS; i++) {
-		const struct gdb_tape_point *const point = &tape->points[i];
-		const struct timeline_break *const how =
-			point->is_used ? timeline_break_get(tape->timeline, point->ids[0]) : NULL;
-
-		if (how && how->kind == BREAK_RIP && how->level == event->level &&
-		    how->address == event->rip)
-			return i;
-	}
 	return -1;
 }

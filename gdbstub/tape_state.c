@@ -1,8 +1,5 @@
 /*
  * gdbstub/tape_state.c - registers and memory at the cursor of a timeline
- *
- * What is shown is what the tape tells at that place, and nothing else: of the CPU whose event is
- * next, what that event has; of a level that does not run, what the current VMCS keeps for it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,9 +7,11 @@
 #include "gdbstub/gdb_regs.h"
 #include "gdbstub/target_timeline.h"
 #include "replay/disasm.h"
+#include "replay/memory.h"
 
 #define RIGHTS_L BIT(13)
 #define RIGHTS_D BIT(14)
+#define EFER_LMA BIT(10)
 
 #define MAX_BACK 65536 /* events to look through for the last address of a thread */
 
@@ -43,84 +42,45 @@ static bool field(const struct view *view, int index, u64 *value)
 	       model_field(view->region, index, vmcs_width_mask(vmcs_fields[index].width), value);
 }
 
-/* The new value of a field, or a register, that comes with an event. */
-static bool item(const struct trace_event *event, u32 id, u64 *value)
-{
-	for (u32 i = 0; i < event->item_count; i++)
-		if (event->items[i].id == id) {
-			*value = event->items[i].value;
-			return true;
-		}
-	return false;
-}
-
 /* --- registers -------------------------------------------------------------------------------- */
+
+static const struct registers *registers_of(struct gdb_tape *tape, struct gdb_thread thread)
+{
+	const u64 moves = timeline_moves(tape->timeline) + 1;
+
+	if (tape->registers_moves != moves || tape->registers_thread.level != thread.level ||
+	    tape->registers_thread.cpu != thread.cpu) {
+		registers_at(tape->timeline, thread.cpu, thread.level, &tape->registers);
+		tape->registers_moves = moves;
+		tape->registers_thread = thread;
+	}
+	return &tape->registers;
+}
 
 static bool is_insn(const struct trace_event *event)
 {
 	return event->level == 1 && event->kind < EV_L2_ENTRY;
 }
 
-static bool l1_register(const struct view *view, unsigned number, u64 *value)
+/* 64, 32 or 16: how the processor reads the code. SDM, "CS.L" of a code segment in IA-32e mode. */
+static bool code_bits(struct gdb_tape *tape, struct gdb_thread thread, const struct view *view,
+		      u64 *value)
 {
-	const struct ev_insn *insn;
+	const struct registers *const registers = registers_of(tape, thread);
+	const struct word *const rights = &registers->reg[REGISTER_CS_RIGHTS];
+	const struct word *const efer = &registers->reg[REGISTER_EFER];
 
-	if (!view->event || !is_insn(view->event))
-		return false;
-	insn = (const struct ev_insn *)view->event->col;
-	switch (number) {
-	case GDB_REG_RFLAGS:
-		*value = insn->rflags;
+	if (view->event && is_insn(view->event)) {
+		*value = disasm_mode(((const struct ev_insn *)view->event->col)->mode);
 		return true;
-	case GDB_REG_CR3:
-		*value = insn->cr3;
-		return true;
-	case GDB_REG_CODE_BITS:
-		*value = disasm_mode(insn->mode);
-		return true;
-	default:
-		return false;
 	}
-}
-
-static bool l2_code_bits(const struct view *view, u64 *value)
-{
-	u64 rights, controls;
-
-	if (!field(view, VMCS_IX_GUEST_CS_ACCESS_RIGHTS, &rights) ||
-	    !field(view, VMCS_IX_VM_ENTRY_CONTROLS, &controls))
+	if (!(rights->known & RIGHTS_D) || !(rights->known & RIGHTS_L) ||
+	    (rights->value & RIGHTS_L && !(efer->known & EFER_LMA)))
 		return false;
-	*value = controls & ENTRY_IA32E_MODE_GUEST && rights & RIGHTS_L ? 64
-		 : rights & RIGHTS_D					? 32
-									: 16;
+	*value = rights->value & RIGHTS_L && efer->value & EFER_LMA ? 64
+		 : rights->value & RIGHTS_D			    ? 32
+								    : 16;
 	return true;
-}
-
-/* What an exit saves is L2's state when it happens; what it leaves is as it was at the entry. */
-static bool l2_register(const struct view *view, const struct gdb_reg_info *reg, unsigned number,
-			u64 *value)
-{
-	if (!view->event && !view->waits)
-		return false;
-	if (number == GDB_REG_CODE_BITS)
-		return l2_code_bits(view, value);
-	if (reg->guest == GDB_NONE)
-		return false;
-	if (view->event && item(view->event, vmcs_fields[reg->guest].encoding, value))
-		return true;
-	return field(view, reg->guest, value);
-}
-
-/* About the place: the same for all threads. */
-static bool place_register(struct gdb_tape *tape, unsigned number, u64 *value)
-{
-	const struct trace_event *const event = timeline_event(tape->timeline);
-
-	if (number == GDB_REG_EVENT)
-		*value = timeline_tell(tape->timeline);
-	else if (event)
-		*value = number == GDB_REG_EVENT_SEQ ? event->seq : event->tsc;
-	return number == GDB_REG_EVENT || event;
 }
 
 /*
@@ -164,6 +124,18 @@ static bool is_stood_at(struct gdb_tape *tape, struct gdb_thread thread)
 	return current.cpu == thread.cpu && (current.level == thread.level || thread.level == 1);
 }
 
+/* About the place: the same for all threads. */
+static bool place_register(struct gdb_tape *tape, unsigned number, u64 *value)
+{
+	const struct trace_event *const event = timeline_event(tape->timeline);
+
+	if (number == GDB_REG_EVENT)
+		*value = timeline_tell(tape->timeline);
+	else if (event)
+		*value = number == GDB_REG_EVENT_SEQ ? event->seq : event->tsc;
+	return number == GDB_REG_EVENT || event;
+}
+
 bool gdb_tape_read_register(void *target, struct gdb_thread thread, unsigned number, u64 *value)
 {
 	struct gdb_tape *const tape = target;
@@ -174,20 +146,15 @@ bool gdb_tape_read_register(void *target, struct gdb_thread thread, unsigned num
 		return field(&view, (int)number - GDB_REG_VMCS, value);
 	if (number >= GDB_REG_EVENT)
 		return place_register(tape, number, value);
-	if (view.event && number == GDB_REG_RIP) {
-		*value = view.event->rip;
+	if (number == GDB_REG_CODE_BITS)
+		return code_bits(tape, thread, &view, value);
+	if (reg.source == GDB_NONE)
+		return false;
+	/* Behind the last event of a CPU neither level is known to run, or to wait. */
+	if ((registers_of(tape, thread)->runs || view.waits) &&
+	    register_known(registers_of(tape, thread), (enum register_name)reg.source, value))
 		return true;
-	}
-	if (view.event && reg.gpr != GDB_NONE && item(view.event, ITEM_REG + reg.gpr, value))
-		return true;
-	if (thread.level == 2 && l2_register(&view, &reg, number, value))
-		return true;
-	if (thread.level == 1 && view.waits && reg.host != GDB_NONE &&
-	    field(&view, reg.host, value))
-		return true;
-	if (thread.level == 1 && l1_register(&view, number, value))
-		return true;
-	return number == GDB_REG_RIP && !view.event && is_stood_at(tape, thread) &&
+	return number == GDB_REG_RIP && is_stood_at(tape, thread) &&
 	       last_address(tape, thread, value);
 }
 
@@ -228,17 +195,26 @@ static size_t read_code(const struct view *view, u64 address, u8 *to, size_t siz
 	return size;
 }
 
+enum memory_space gdb_tape_space(const struct gdb_tape *tape, struct gdb_thread thread)
+{
+	if (tape->phys != GDB_PHYS_OFF)
+		return tape->phys == GDB_PHYS_L1 ? MEMORY_L1_PHYSICAL : MEMORY_L2_PHYSICAL;
+	return thread.level == 1 ? MEMORY_L1_LINEAR : MEMORY_L2_LINEAR;
+}
+
 size_t gdb_tape_read_memory(void *target, struct gdb_thread thread, u64 address, u8 *to,
 			    size_t size)
 {
 	struct gdb_tape *const tape = target;
 	const struct view view = view_of(tape, thread);
+	size_t known;
 
 	if (address - GDB_VMCS_WINDOW < GDB_VMCS_WINDOW_SIZE)
 		return read_window(&view, address - GDB_VMCS_WINDOW, to, size);
-	if (tape->phys != GDB_PHYS_OFF)
-		return 0;
-	return read_code(&view, address, to, size);
+	known = memory_read(tape->timeline, thread.cpu, gdb_tape_space(tape, thread), address, to,
+			    size);
+	/* The instruction is there also when what translates its address is not. */
+	return !known && tape->phys == GDB_PHYS_OFF ? read_code(&view, address, to, size) : known;
 }
 
 /* --- names ------------------------------------------------------------------------------------ */

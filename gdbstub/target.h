@@ -98,11 +98,12 @@ struct gdb_target_ops {
 	int (*insert)(void *target, const struct gdb_point *point, enum gdb_point_kind *kind,
 		      char *text);
 	void (*remove)(void *target, int number);
-	/* The breakpoint that stops at the place where it is, -1: none. */
-	int (*here)(void *target);
-
-	/* To the next event of the CPU that has an address, or a point before that. */
-	void (*step)(void *target, u16 cpu, enum gdb_way way, struct gdb_stop *stop);
+	/*
+	 * To the next event with an address of @thread's CPU, and, unless its level is 0, of
+	 * @thread alone; or to a point before that.
+	 */
+	void (*step)(void *target, struct gdb_thread thread, enum gdb_way way,
+		     struct gdb_stop *stop);
 	/* To the next point. */
 	void (*run)(void *target, enum gdb_way way, struct gdb_stop *stop);
 

@@ -179,23 +179,26 @@ static void run(void *target, enum gdb_way way, struct gdb_stop *stop)
 	arrived(tape);
 }
 
-static bool is_of(struct gdb_tape *tape, u16 cpu)
+static bool is_of(struct gdb_tape *tape, struct gdb_thread thread)
 {
 	const struct trace_event *const event = timeline_event(tape->timeline);
 
-	return event && event->cpu == cpu && gdb_tape_has_address(tape, event);
+	return event && event->cpu == thread.cpu && gdb_tape_has_address(tape, event) &&
+	       (!thread.level || event->level == thread.level);
 }
 
-/* The next event of @cpu, however far away: as a break for each of its levels. */
-static void step_far(struct gdb_tape *tape, u16 cpu, enum timeline_way way, struct gdb_stop *stop)
+/* The next event of @thread, however far away: as a break for each of its levels. */
+static void step_far(struct gdb_tape *tape, struct gdb_thread thread, enum timeline_way way,
+		     struct gdb_stop *stop)
 {
-	struct timeline_break how = { .kind = BREAK_EVENT, .cpu = cpu };
-	int ids[GDB_LEVELS];
+	struct timeline_break how = { .kind = BREAK_EVENT, .cpu = thread.cpu };
+	int ids[GDB_LEVELS] = { 0 };
 	struct timeline_stop found;
 
 	for (u8 level = 1; level <= GDB_LEVELS; level++) {
 		how.level = level;
-		ids[level - 1] = timeline_break_add(tape->timeline, &how);
+		if (!thread.level || thread.level == level)
+			ids[level - 1] = timeline_break_add(tape->timeline, &how);
 	}
 	do {
 		if (timeline_run(tape->timeline, way, 0, &found) != ST_OK)
@@ -203,22 +206,22 @@ static void step_far(struct gdb_tape *tape, u16 cpu, enum timeline_way way, stru
 		explain(tape, &found, stop);
 		if (found.why == STOP_BREAK && (found.id == ids[0] || found.id == ids[1]))
 			stop->why = GDB_STOP_STEP;
-	} while (stop->why == GDB_STOP_STEP && !is_of(tape, cpu));
+	} while (stop->why == GDB_STOP_STEP && !is_of(tape, thread));
 	for (unsigned i = 0; i < GDB_LEVELS; i++)
 		timeline_break_remove(tape->timeline, ids[i]);
 	settle(tape, way, stop);
 }
 
-static void step(void *target, u16 cpu, enum gdb_way way, struct gdb_stop *stop)
+static void step(void *target, struct gdb_thread thread, enum gdb_way way, struct gdb_stop *stop)
 {
 	struct gdb_tape *const tape = target;
 	unsigned count = 0;
 
 	do
 		run_to_stop(tape, way_of(way), 1, stop);
-	while (stop->why == GDB_STOP_STEP && !is_of(tape, cpu) && ++count < NEAR);
+	while (stop->why == GDB_STOP_STEP && !is_of(tape, thread) && ++count < NEAR);
 	if (count == NEAR)
-		step_far(tape, cpu, way_of(way), stop);
+		step_far(tape, thread, way_of(way), stop);
 	arrived(tape);
 }
 
@@ -255,7 +258,6 @@ const struct gdb_target_ops gdb_tape_ops = {
 	.read_memory = gdb_tape_read_memory,
 	.insert = gdb_tape_insert,
 	.remove = gdb_tape_remove,
-	.here = gdb_tape_here,
 	.step = step,
 	.run = run,
 	.monitor = gdb_tape_monitor,

@@ -9,7 +9,8 @@
 #define GDBSTUB_TARGET_TIMELINE_H
 
 #include "gdbstub/target.h"
-#include "replay/timeline.h"
+#include "replay/memory_walk.h"
+#include "replay/registers.h"
 
 /*
  * Where fields of the current VMCS can be read and watched as memory, each 8 bytes: field E (its
@@ -64,6 +65,9 @@ struct gdb_tape {
 	struct gdb_tape_watch watches[GDB_MAX_WATCHES];
 	struct gdb_tape_bookmark bookmarks[GDB_MAX_BOOKMARKS];
 	struct gdb_tape_known known[256];
+	u64 registers_moves; /* timeline_moves() + 1 for which these are */
+	struct gdb_thread registers_thread;
+	struct registers registers;
 };
 
 /* @tape is the caller's memory, @timeline too; it goes on to the first event with an address. */
@@ -83,6 +87,8 @@ struct gdb_thread gdb_tape_current(void *target);
 bool gdb_tape_read_register(void *target, struct gdb_thread thread, unsigned number, u64 *value);
 size_t gdb_tape_read_memory(void *target, struct gdb_thread thread, u64 address, u8 *to,
 			    size_t size);
+/* Where the addresses of @thread are, as `monitor phys` says. */
+enum memory_space gdb_tape_space(const struct gdb_tape *tape, struct gdb_thread thread);
 void gdb_tape_name(void *target, struct gdb_thread thread, char *to);
 void gdb_tape_about(void *target, struct gdb_thread thread, char *to);
 
@@ -90,7 +96,6 @@ void gdb_tape_about(void *target, struct gdb_thread thread, char *to);
 int gdb_tape_insert(void *target, const struct gdb_point *point, enum gdb_point_kind *kind,
 		    char *text);
 void gdb_tape_remove(void *target, int number);
-int gdb_tape_here(void *target);
 /* The point that break @id of the timeline belongs to, -1: none. */
 int gdb_tape_point_of(const struct gdb_tape *tape, int id);
 

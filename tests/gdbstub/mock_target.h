@@ -104,10 +104,8 @@ static void mock_remove(void *target, int number)
 	mock->is_set[number] = false;
 }
 
-static int mock_here(void *target)
+static int mock_here(const struct mock *mock)
 {
-	const struct mock *const mock = target;
-
 	for (int i = 0; i < GDB_MAX_POINTS; i++)
 		if (mock->is_set[i] && mock->points[i].address == MOCK_RIP(mock->place) &&
 		    mock->points[i].level == mock_places[mock->place].level)
@@ -132,12 +130,15 @@ static bool mock_move(struct mock *mock, enum gdb_way way, struct gdb_stop *stop
 	return false;
 }
 
-static void mock_step(void *target, u16 cpu, enum gdb_way way, struct gdb_stop *stop)
+static void mock_step(void *target, struct gdb_thread thread, enum gdb_way way,
+		      struct gdb_stop *stop)
 {
 	struct mock *const mock = target;
 
 	mock->steps++;
-	while (mock_move(mock, way, stop) && mock_places[mock->place].cpu != cpu)
+	while (mock_move(mock, way, stop) &&
+	       (mock_places[mock->place].cpu != thread.cpu ||
+		(thread.level && mock_places[mock->place].level != thread.level)))
 		;
 }
 
@@ -170,7 +171,6 @@ static const struct gdb_target_ops mock_ops = {
 	.read_memory = mock_read_memory,
 	.insert = mock_insert,
 	.remove = mock_remove,
-	.here = mock_here,
 	.step = mock_step,
 	.run = mock_run,
 	.monitor = mock_monitor,

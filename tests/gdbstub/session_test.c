@@ -225,21 +225,29 @@ static void the_other_process_begins_with_an_exec(void **state)
 	assert_begins("vCont;s:p1.1;c", "T00thread:p2.1;");
 }
 
-static void stepping_off_a_breakpoint_stays_in_the_thread(void **state)
+static void stepping_off_a_breakpoint_is_a_step_of_that_thread(void **state)
+{
+	(void)state;
+	mock.session.shown = 3;
+	mock.place = 1;
+	assert_begins("vCont;s:p1.1", "T05thread:p1.1;");
+	assert_int_equal(mock.place, 4);
+}
+
+static void a_breakpoint_that_is_stepped_off_stays_for_others(void **state)
 {
 	(void)state;
 	mock.session.shown = 3;
 	mock.place = 1;
 	mock_ask(&mock, "Hgp2.1");
 	mock_ask(&mock, "Z0,1030,1");
-	mock.is_set[0] = false;
-	assert_begins("vCont;s:p1.1", "T05thread:p1.1;");
+	mock_ask(&mock, "z0,1030,1");
+	assert_begins("vCont;s:p1.1", "T05thread:p2.1;");
 	assert_int_equal(mock.place, 3);
-	/* The breakpoint at the place itself still counts. */
-	mock.is_set[0] = true;
-	assert_answer_has("vCont;c", "thread:p2.1;");
-	assert_int_equal(mock.place, 3);
+	/* When all go on it is gone. */
+	assert_answer_has("bc", "replaylog:begin;");
 	assert_answer_has("vCont;c", "replaylog:end;");
+	assert_int_equal(mock.removes, 1);
 }
 
 static void breakpoints_stop_both_ways(void **state)
@@ -255,8 +263,9 @@ static void breakpoints_stop_both_ways(void **state)
 	assert_answer_has("bc", "swbreak:;");
 	assert_int_equal(mock.place, 1);
 	assert_answer("z0,1010,1", "OK");
-	assert_int_equal(mock.removes, 1);
+	assert_int_equal(mock.removes, 0);
 	assert_answer_has("bc", "replaylog:begin;");
+	assert_int_equal(mock.removes, 1);
 	mock_ask(&mock, "Z1,1010,1");
 	assert_answer_has("c", "hwbreak:;");
 }
@@ -382,7 +391,8 @@ int main(void)
 		TEST(a_step_goes_to_the_next_event_of_its_cpu),
 		TEST(a_step_over_a_range_is_one_event_that_stops_gdb),
 		TEST(the_other_process_begins_with_an_exec),
-		TEST(stepping_off_a_breakpoint_stays_in_the_thread),
+		TEST(stepping_off_a_breakpoint_is_a_step_of_that_thread),
+		TEST(a_breakpoint_that_is_stepped_off_stays_for_others),
 		TEST(breakpoints_stop_both_ways),
 		TEST(breakpoints_belong_to_a_process),
 		TEST(watchpoints_name_their_address),
