@@ -81,7 +81,7 @@ static bool put_piece(struct gdb_session *session, const char *text, const struc
 void gdb_packet_read_features(struct gdb_session *session, const struct gdb_args *args)
 {
 	if (!session->xml)
-		session->xml = gdb_target_xml();
+		session->xml = gdb_target_xml(session->ops->has_register, session->target);
 	if (session->xml)
 		put_piece(session, session->xml, args);
 	else

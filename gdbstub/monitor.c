@@ -14,6 +14,7 @@
 #include "replay/disasm.h"
 #include "replay/event_text.h"
 #include "replay/position.h"
+#include "replay/memory_text.h"
 
 #define MAX_WORDS  32
 #define MAX_LENGTH 1024
@@ -154,21 +155,29 @@ static void monitor_events(struct monitor *monitor)
 	run_verb(monitor, argv);
 }
 
-/* gdb reads all code as 64-bit code. */
+/* gdb reads all code as 64-bit code; and in other modes RIP alone is no linear address. */
 static void monitor_code(struct monitor *monitor)
 {
-	const struct trace_event *const event = timeline_event(monitor->tape->timeline);
+	struct gdb_tape *const tape = monitor->tape;
+	const struct gdb_thread thread = gdb_tape_current(tape);
+	u64 rip, bits, base = 0;
+	u8 code[TRACE_MAX_CODE];
 	char text[DISASM_MAX];
-	u64 bits;
+	size_t known;
 
-	if (!event || !event->code ||
-	    !gdb_tape_read_register(monitor->tape, gdb_tape_current(monitor->tape),
-				    GDB_REG_CODE_BITS, &bits)) {
+	if (!gdb_tape_read_register(tape, thread, GDB_REG_RIP, &rip) ||
+	    !gdb_tape_read_register(tape, thread, GDB_REG_CODE_BITS, &bits) ||
+	    (bits != 64 && !gdb_tape_read_register(tape, thread, GDB_REG_CS_BASE, &base))) {
+		say(monitor, "the tape does not tell where the code here is\n");
+		return;
+	}
+	known = gdb_tape_read_memory(tape, thread, base + rip, code, sizeof(code));
+	if (!known) {
 		say(monitor, "the tape does not have the code here\n");
 		return;
 	}
-	disasm_text(event->code, event->code_count, (enum disasm_mode)bits, event->rip, text);
-	say(monitor, "0x%llx  %s  (%llu-bit code)\n", (unsigned long long)event->rip, text,
+	disasm_text(code, known, (enum disasm_mode)bits, rip, text);
+	say(monitor, "0x%llx  %s  (%llu-bit code)\n", (unsigned long long)rip, text,
 	    (unsigned long long)bits);
 }
 
@@ -354,6 +363,32 @@ static void monitor_phys(struct monitor *monitor)
 	    monitor->tape->phys == GDB_PHYS_OFF	 ? "addresses are linear ones of the thread"
 	    : monitor->tape->phys == GDB_PHYS_L1 ? "addresses are physical ones of L1"
 						 : "addresses are physical ones of L2");
+}
+
+static void monitor_walk(struct monitor *monitor)
+{
+	struct gdb_tape *const tape = monitor->tape;
+	const struct gdb_thread thread = gdb_tape_current(tape);
+	struct memory_walk walk;
+	char text[MEMORY_TEXT_MAX], *end;
+	u64 address;
+
+	address = monitor->count > 1 ? strtoull(monitor->words[1], &end, 0) : 0;
+	if (monitor->count < 2 || *end) {
+		say(monitor, "which address? a number, such as 0xffffffff81000000\n");
+		return;
+	}
+	if (memory_walk(tape->timeline, thread.cpu, gdb_tape_space(tape, thread), address, &walk) !=
+	    ST_OK) {
+		say(monitor, "interrupted\n");
+		return;
+	}
+	for (unsigned i = 0; i < walk.count; i++) {
+		memory_step_text(&walk.steps[i], text, sizeof(text));
+		say(monitor, "%s\n", text);
+	}
+	memory_walk_text(&walk, text, sizeof(text));
+	say(monitor, "%s\n", text);
 }
 
 /* --- the command line ------------------------------------------------------------------------- */

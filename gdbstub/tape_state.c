@@ -158,6 +158,17 @@ bool gdb_tape_read_register(void *target, struct gdb_thread thread, unsigned num
 	       last_address(tape, thread, value);
 }
 
+/* Fields that L1's processor does not have would only be in the way. */
+bool gdb_tape_has_register(void *target, unsigned number)
+{
+	struct gdb_tape *const tape = target;
+	const struct vmx_caps *const shown = &timeline_model(tape->timeline)->shown;
+	const int index = (int)number - GDB_REG_VMCS;
+
+	return index < 0 || !vmx_caps_field_known(shown, index) ||
+	       vmx_caps_field_exists(shown, index);
+}
+
 /* --- memory ----------------------------------------------------------------------------------- */
 
 /* The current VMCS as memory: GDB_VMCS_WINDOW. */

@@ -87,6 +87,9 @@ struct gdb_target_ops {
 	/* enum gdb_reg; false: not known. Registers of more than 64 bits never are. */
 	bool (*read_register)(void *target, struct gdb_thread thread, unsigned number, u64 *value);
 
+	/* Whether it makes sense to show that register at all. */
+	bool (*has_register)(void *target, unsigned number);
+
 	/* How many leading bytes from @address on are known and were copied. */
 	size_t (*read_memory)(void *target, struct gdb_thread thread, u64 address, u8 *to,
 			      size_t size);

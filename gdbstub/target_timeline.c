@@ -255,6 +255,7 @@ const struct gdb_target_ops gdb_tape_ops = {
 	.name = gdb_tape_name,
 	.about = gdb_tape_about,
 	.read_register = gdb_tape_read_register,
+	.has_register = gdb_tape_has_register,
 	.read_memory = gdb_tape_read_memory,
 	.insert = gdb_tape_insert,
 	.remove = gdb_tape_remove,

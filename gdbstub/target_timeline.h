@@ -85,6 +85,7 @@ struct gdb_thread gdb_tape_current(void *target);
 
 /* tape_state.c */
 bool gdb_tape_read_register(void *target, struct gdb_thread thread, unsigned number, u64 *value);
+bool gdb_tape_has_register(void *target, unsigned number);
 size_t gdb_tape_read_memory(void *target, struct gdb_thread thread, u64 address, u8 *to,
 			    size_t size);
 /* Where the addresses of @thread are, as `monitor phys` says. */

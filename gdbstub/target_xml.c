@@ -105,7 +105,7 @@ static void put_register(FILE *file, unsigned number)
 		reg.feature == GDB_VMCS ? " group=\"vmcs\" save-restore=\"no\"" : "");
 }
 
-char *gdb_target_xml(void)
+char *gdb_target_xml(bool (*has)(void *owner, unsigned number), void *owner)
 {
 	char *text = NULL;
 	size_t size;
@@ -119,7 +119,7 @@ char *gdb_target_xml(void)
 		fprintf(file, "<feature name=\"%s\">\n", feature_names[feature]);
 		put_types(file, (enum gdb_feature)feature);
 		for (unsigned i = 0; i < GDB_REG_COUNT; i++)
-			if (gdb_reg_info(i).feature == feature)
+			if (gdb_reg_info(i).feature == feature && (!has || has(owner, i)))
 				put_register(file, i);
 		fprintf(file, "</feature>\n");
 	}

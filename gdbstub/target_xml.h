@@ -1,8 +1,8 @@
 /*
  * gdbstub/target_xml.h - the description of the registers for gdb
  *
- * One text for every tape and every mode of the processor: 64-bit registers always, so that no stop
- * changes their layout. Registers whose bits have names get flag types, made from vmx/bits.def.
+ * One text for every mode of the processor: 64-bit registers always, so that no stop changes their
+ * layout. Registers whose bits have names get flag types, made from vmx/bits.def.
  *
  * gdb's manual: "Target Description Format".
  */
@@ -11,7 +11,10 @@
 
 #include "base/base.h"
 
-/* The text, ending with 0; free() it. NULL when there is no memory. */
-char *gdb_target_xml(void);
+/*
+ * The text, ending with 0, of those registers for which @has says so; NULL: of all. free() it. NULL
+ * when there is no memory.
+ */
+char *gdb_target_xml(bool (*has)(void *owner, unsigned number), void *owner);
 
 #endif
