@@ -169,36 +169,57 @@ static bool is_dead(const struct gdb_session *session, const struct gdb_session_
 	       !is_met_elsewhere(session, point->point.address);
 }
 
-/* What a point will do is said once, when it first matters. */
-static void tell_points(struct gdb_session *session)
+/* Such as gdb sets for `finish`: what runs from here on need not come by there ever. */
+static bool is_return(const struct gdb_session *session, const struct gdb_session_point *point,
+		      u16 cpu)
 {
+	const struct gdb_thread thread = { point->point.level, cpu };
+
+	return point->is_set && point->kind == GDB_POINT_RANGE &&
+	       session->ops->is_return(session->target, thread, point->point.address);
+}
+
+/* What a point will do is said once, when it first matters. */
+static void tell_point(struct gdb_session *session, struct gdb_session_point *point, u16 cpu)
+{
+	const unsigned long long address = point->point.address;
 	char line[2 * GDB_MAX_NAME + 128];
 
+	if (is_return(session, point, cpu))
+		snprintf(line, sizeof(line),
+			 "vmxtape: a function returns to 0x%llx, where no event is: as long as gdb "
+			 "wants to stop there, going on is one event\n",
+			 address);
+	else if (point->kind == GDB_POINT_RANGE)
+		snprintf(line, sizeof(line),
+			 "vmxtape: no event is at 0x%llx: the first one inside '%s' stops\n",
+			 address, point->symbol);
+	else
+		snprintf(line, sizeof(line),
+			 "vmxtape: no event is at 0x%llx, and no symbol is known there: as long as "
+			 "gdb wants to stop there, going on is one event\n",
+			 address);
+	gdb_session_console(session, line, strlen(line));
+	point->is_told = true;
+}
+
+static void tell_points(struct gdb_session *session, u16 cpu)
+{
 	for (unsigned i = 0; i < GDB_MAX_POINTS; i++) {
 		struct gdb_session_point *const point = &session->points[i];
 
-		if (!point->is_set || point->is_told ||
-		    (point->kind != GDB_POINT_RANGE && !is_dead(session, point)))
-			continue;
-		point->is_told = true;
-		if (point->kind == GDB_POINT_RANGE)
-			snprintf(
-				line, sizeof(line),
-				"vmxtape: no event is at 0x%llx: the first one inside '%s' stops\n",
-				(unsigned long long)point->point.address, point->symbol);
-		else
-			snprintf(line, sizeof(line),
-				 "vmxtape: no event is at 0x%llx, and no symbol is known there: "
-				 "as long as gdb wants to stop there, going on is one event\n",
-				 (unsigned long long)point->point.address);
-		gdb_session_console(session, line, strlen(line));
+		if (point->is_set && !point->is_told &&
+		    (point->kind == GDB_POINT_RANGE || is_dead(session, point)))
+			tell_point(session, point, cpu);
 	}
 }
 
-static bool has_dead_point(const struct gdb_session *session)
+/* Whether gdb wants to stop where perhaps nothing ever comes by. */
+static bool is_lost(const struct gdb_session *session, u16 cpu)
 {
 	for (unsigned i = 0; i < GDB_MAX_POINTS; i++)
-		if (is_dead(session, &session->points[i]))
+		if (is_dead(session, &session->points[i]) ||
+		    is_return(session, &session->points[i], cpu))
 			return true;
 	return false;
 }
@@ -232,7 +253,7 @@ static void go_on(struct gdb_session *session, const struct plan *plan)
 	}
 	if (!plan->alone)
 		forget_points(session);
-	tell_points(session);
+	tell_points(session, any.cpu);
 	/* gdb looks at L1, which waits for L2: the step leads to where L2 is. */
 	if (plan->step && plan->way == GDB_FORWARD && !gdb_session_shows(session, current.level))
 		;
@@ -242,7 +263,7 @@ static void go_on(struct gdb_session *session, const struct plan *plan)
 	 */
 	else if (plan->alone)
 		session->ops->step(session->target, plan->thread, plan->way, &stop);
-	else if (plan->step || has_dead_point(session))
+	else if (plan->step || is_lost(session, any.cpu))
 		session->ops->step(session->target, any, plan->way, &stop);
 	else
 		session->ops->run(session->target, plan->way, &stop);

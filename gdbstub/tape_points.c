@@ -4,11 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gdbstub/gdb_regs.h"
 #include "gdbstub/target_timeline.h"
 #include "replay/symbols.h"
 
 /* A symbol of unknown size is taken to be no longer. */
 #define MAX_SYMBOL KIB(64)
+
+/* Bytes of the stack that are looked at for return addresses. */
+#define MAX_STACK  KIB(1)
 
 /* --- where events are ------------------------------------------------------------------------- */
 
@@ -186,4 +190,18 @@ int gdb_tape_point_of(const struct gdb_tape *tape, int id)
 		    (tape->points[i].ids[0] == id || tape->points[i].ids[1] == id))
 			return i;
 	return -1;
+}
+
+bool gdb_tape_is_return(void *target, struct gdb_thread thread, u64 address)
+{
+	u64 rsp, words[MAX_STACK / sizeof(u64)];
+	size_t known;
+
+	if (!gdb_tape_read_register(target, thread, GDB_REG_RSP, &rsp))
+		return false;
+	known = gdb_tape_read_memory(target, thread, rsp, (u8 *)words, sizeof(words));
+	for (size_t i = 0; i < known / sizeof(*words); i++)
+		if (words[i] == address)
+			return true;
+	return false;
 }

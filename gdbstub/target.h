@@ -101,6 +101,10 @@ struct gdb_target_ops {
 	int (*insert)(void *target, const struct gdb_point *point, enum gdb_point_kind *kind,
 		      char *text);
 	void (*remove)(void *target, int number);
+	/* Whether a function that @thread is in returns to @address, as far as its stack is known.
+	 */
+	bool (*is_return)(void *target, struct gdb_thread thread, u64 address);
+
 	/*
 	 * To the next event with an address of @thread's CPU, and, unless its level is 0, of
 	 * @thread alone; or to a point before that.

@@ -259,6 +259,7 @@ const struct gdb_target_ops gdb_tape_ops = {
 	.read_memory = gdb_tape_read_memory,
 	.insert = gdb_tape_insert,
 	.remove = gdb_tape_remove,
+	.is_return = gdb_tape_is_return,
 	.step = step,
 	.run = run,
 	.monitor = gdb_tape_monitor,

@@ -97,6 +97,7 @@ void gdb_tape_about(void *target, struct gdb_thread thread, char *to);
 int gdb_tape_insert(void *target, const struct gdb_point *point, enum gdb_point_kind *kind,
 		    char *text);
 void gdb_tape_remove(void *target, int number);
+bool gdb_tape_is_return(void *target, struct gdb_thread thread, u64 address);
 /* The point that break @id of the timeline belongs to, -1: none. */
 int gdb_tape_point_of(const struct gdb_tape *tape, int id);
 

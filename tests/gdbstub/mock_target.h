@@ -130,6 +130,12 @@ static bool mock_move(struct mock *mock, enum gdb_way way, struct gdb_stop *stop
 	return false;
 }
 
+static bool mock_is_return(void *target, struct gdb_thread thread, u64 address)
+{
+	(void)target;
+	return thread.level == 1 && address == 0x8001;
+}
+
 static void mock_step(void *target, struct gdb_thread thread, enum gdb_way way,
 		      struct gdb_stop *stop)
 {
@@ -171,6 +177,7 @@ static const struct gdb_target_ops mock_ops = {
 	.read_memory = mock_read_memory,
 	.insert = mock_insert,
 	.remove = mock_remove,
+	.is_return = mock_is_return,
 	.step = mock_step,
 	.run = mock_run,
 	.monitor = mock_monitor,

@@ -317,6 +317,17 @@ static void a_breakpoint_that_nothing_meets_makes_going_on_one_event(void **stat
 	assert_answer_has("vCont;c", "replaylog:end;");
 }
 
+static void finishing_a_function_is_one_event(void **state)
+{
+	(void)state;
+	mock_ask(&mock, "Z0,8001,1");
+	assert_answer_has("vCont;c", "$T00thread:p1.1;");
+	assert_int_equal(mock.place, 1);
+	mock_ask(&mock, "z0,8001,1");
+	mock_ask(&mock, "Z0,8002,1");
+	assert_answer_has("vCont;c", "replaylog:end;");
+}
+
 static void ctrl_c_stops_with_sigint(void **state)
 {
 	(void)state;
@@ -398,6 +409,7 @@ int main(void)
 		TEST(watchpoints_name_their_address),
 		TEST(what_a_breakpoint_will_do_is_said_once),
 		TEST(a_breakpoint_that_nothing_meets_makes_going_on_one_event),
+		TEST(finishing_a_function_is_one_event),
 		TEST(ctrl_c_stops_with_sigint),
 		TEST(points_beyond_the_last_are_refused_and_others_forgotten),
 		TEST(the_users_commands_are_passed_on),
