@@ -169,13 +169,15 @@ install: $(O)/vmxtape $(O)/vmxtape-hv.elf $(O)/vmxtape-mark
 	install -D -m 755 $(O)/vmxtape $(DESTDIR)$(prefix)/bin/vmxtape
 	install -D -m 755 $(O)/vmxtape-mark $(DESTDIR)$(prefix)/bin/vmxtape-mark
 	install -D -m 644 $(O)/vmxtape-hv.elf $(DESTDIR)$(prefix)/lib/vmxtape/vmxtape-hv.elf
+	install -D -m 644 share/vmxtape-gdb.py $(DESTDIR)$(prefix)/share/vmxtape/vmxtape-gdb.py
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/man/man1 docs/man/*.1
 
 uninstall:
 	rm -f $(DESTDIR)$(prefix)/bin/vmxtape $(DESTDIR)$(prefix)/bin/vmxtape-mark \
 		$(DESTDIR)$(prefix)/lib/vmxtape/vmxtape-hv.elf
 	rm -f $(patsubst docs/man/%,$(DESTDIR)$(prefix)/share/man/man1/%,$(wildcard docs/man/*.1))
-	rmdir $(DESTDIR)$(prefix)/lib/vmxtape 2>/dev/null || :
+	rm -f $(DESTDIR)$(prefix)/share/vmxtape/vmxtape-gdb.py
+	rmdir $(DESTDIR)$(prefix)/lib/vmxtape $(DESTDIR)$(prefix)/share/vmxtape 2>/dev/null || :
 
 clean:
 	rm -rf $(O)

@@ -1,0 +1,107 @@
+"""share/vmxtape-gdb.py - what gdb can do more when it debugs a tape
+
+    (gdb) source /usr/local/share/vmxtape/vmxtape-gdb.py
+    (gdb) target remote | vmxtape gdb --stdio tape.vxt
+
+Everything works without it. It adds `info vmcs`, the commands of `monitor` as `vmx ...` with completion,
+and makes gdb look again after a command that moves.
+"""
+import re
+
+import gdb
+
+PLACE = re.compile(r'^@\d+ of \d+, thread (\d+)\.(\d+)', re.M)
+VMCS_WINDOW = 0x564d435300000000
+
+
+def monitor(command):
+    return gdb.execute('monitor ' + command, to_string=True)
+
+
+def look_again():
+    """Forget what gdb read before, and go to the thread that is next on the tape.
+
+    L2 is no thread of gdb's before gdb has stopped in it: a step leads there.
+    """
+    gdb.execute('maintenance flush register-cache', to_string=True)
+    found = PLACE.search(monitor('where'))
+    if not found:
+        return
+    wanted = (int(found.group(1)), int(found.group(2)))
+    for inferior in gdb.inferiors():
+        for thread in inferior.threads():
+            if thread.ptid[:2] == wanted:
+                thread.switch()
+    gdb.execute('frame')
+
+
+class Vmx(gdb.Command):
+    """vmx COMMAND: a command of vmxtape; 'vmx help' lists them."""
+
+    def __init__(self):
+        super().__init__('vmx', gdb.COMMAND_DATA)
+        self.names = []
+
+    def invoke(self, argument, from_tty):
+        del from_tty
+        words = argument.split()
+        text = monitor(argument or 'help')
+        moves = words and len(words[0]) > 1 and 'goto'.startswith(words[0])
+        gdb.write(''.join(line + '\n' for line in text.splitlines()
+                          if not (moves and line.startswith('gdb looks again'))))
+        if moves:
+            look_again()
+
+    def complete(self, text, word):
+        words = text.split()
+        if len(words) > 1 or text.endswith(' '):
+            if words and words[0] in ('blame', 'watch', 'unwatch'):
+                return [name for name in fields() if name.startswith(word or '')]
+            return gdb.COMPLETE_NONE
+        if not self.names:
+            self.names = re.findall(r'^([a-z]+) ', monitor('help'), re.M)
+        return [name for name in self.names if name.startswith(text)]
+
+
+def fields():
+    """Names of the fields of the VMCS: the registers behind all others."""
+    try:
+        frame = gdb.selected_frame()
+    except gdb.error:
+        return []
+    names = [register.name for register in frame.architecture().registers()]
+    return names[names.index('event_tsc') + 1:] if 'event_tsc' in names else []
+
+
+class InfoVmcs(gdb.Command):
+    """info vmcs [PART]: the current VMCS; only fields with PART in their names."""
+
+    def __init__(self):
+        super().__init__('info vmcs', gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        del from_tty
+        for line in monitor('vmcs').splitlines():
+            if not argument or argument in line.split('  ')[1 if line.startswith('  ') else 0]:
+                gdb.write(line + '\n')
+
+    def complete(self, text, word):
+        return [name for name in fields() if name.startswith(word or '')]
+
+
+class VmcsField(gdb.Function):
+    """$_vmcs("guest_cr4"): a field of the current VMCS; void when it is unknown."""
+
+    def __init__(self):
+        super().__init__('_vmcs')
+
+    def invoke(self, name):
+        value = gdb.selected_frame().read_register(name.string())
+        return value if not value.is_optimized_out else gdb.Value(None)
+
+
+Vmx()
+InfoVmcs()
+VmcsField()
+# Code that cannot have changed is taken from the file: tapes seldom hold it.
+gdb.execute('set trust-readonly-sections on')

@@ -1,0 +1,15 @@
+# tape: l1_vmware_like ticks=3 exits=40
+# prelude: file {elf}
+# prelude: source share/vmxtape-gdb.py
+vmx goto @entry:3
+info vmcs guest_cr
+print $_vmcs("guest_cr4")
+complete vmx bl
+complete vmx blame guest_cr
+complete info vmcs host_r
+stepi
+vmx goto @entry:4
+print $_thread
+vmx goto @50%
+print $_thread
+vmx nonsense
