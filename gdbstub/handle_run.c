@@ -1,5 +1,5 @@
 /*
- * gdbstub/handle_run.c - packets that move the debuggee, its breakpoints, and leaving it
+ * gdbstub/handle_run.c - packets that move the debuggee, and leaving it
  *
  * gdb believes that it runs a processor, and steps it to find out where a source line or a function
  * ends. On a tape the next event may be anywhere: so a step over a range (step, next, until) ends
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "gdbstub/gdb_commands.h"
+#include "gdbstub/gdb_points.h"
 #include "gdbstub/gdb_regs.h"
 
 #define SIGNAL_NONE 0 /* gdb: "Thread 1.1 stopped." */
@@ -47,14 +48,6 @@ static void put_stop(struct gdb_session *session, unsigned signal, struct gdb_th
 	put_known_register(session, thread, GDB_REG_RSP);
 }
 
-static const struct gdb_session_point *point_of(const struct gdb_session *session, int number)
-{
-	for (unsigned i = 0; i < GDB_MAX_POINTS; i++)
-		if (session->points[i].is_set && session->points[i].number == number)
-			return &session->points[i];
-	return NULL;
-}
-
 static void put_reason(struct gdb_session *session, const struct gdb_session_point *point)
 {
 	static const char *const watches[] = {
@@ -84,7 +77,7 @@ static unsigned signal_of(const struct gdb_session *session, const struct plan *
 			       ? SIGNAL_NONE
 			       : SIGNAL_TRAP;
 	case GDB_STOP_POINT:
-		point = point_of(session, stop->point);
+		point = gdb_points_find(session, stop->point);
 		return point && point->kind == GDB_POINT_EXACT ? SIGNAL_TRAP : SIGNAL_NONE;
 	case GDB_STOP_BEGIN:
 	case GDB_STOP_END:
@@ -99,7 +92,7 @@ static unsigned signal_of(const struct gdb_session *session, const struct plan *
 static void put_reply(struct gdb_session *session, const struct plan *plan,
 		      const struct gdb_stop *stop, struct gdb_thread thread)
 {
-	const struct gdb_session_point *const point = point_of(session, stop->point);
+	const struct gdb_session_point *const point = gdb_points_find(session, stop->point);
 
 	put_stop(session, signal_of(session, plan, stop, thread), thread);
 	if (stop->why == GDB_STOP_POINT && point && point->kind == GDB_POINT_EXACT)
@@ -153,93 +146,6 @@ void gdb_packet_why_stopped(struct gdb_session *session, const struct gdb_args *
 
 /* --- going on --------------------------------------------------------------------------------- */
 
-/* gdb sets one that is an address alone in both processes: then it counts where it is met. */
-static bool is_met_elsewhere(const struct gdb_session *session, u64 address)
-{
-	for (unsigned i = 0; i < GDB_MAX_POINTS; i++)
-		if (session->points[i].is_set && session->points[i].point.address == address &&
-		    session->points[i].kind != GDB_POINT_DEAD)
-			return true;
-	return false;
-}
-
-static bool is_dead(const struct gdb_session *session, const struct gdb_session_point *point)
-{
-	return point->is_set && point->kind == GDB_POINT_DEAD &&
-	       !is_met_elsewhere(session, point->point.address);
-}
-
-/* Such as gdb sets for `finish`: what runs from here on need not come by there ever. */
-static bool is_return(const struct gdb_session *session, const struct gdb_session_point *point,
-		      u16 cpu)
-{
-	const struct gdb_thread thread = { point->point.level, cpu };
-
-	return point->is_set && point->kind == GDB_POINT_RANGE &&
-	       session->ops->is_return(session->target, thread, point->point.address);
-}
-
-/* What a point will do is said once, when it first matters. */
-static void tell_point(struct gdb_session *session, struct gdb_session_point *point, u16 cpu)
-{
-	const unsigned long long address = point->point.address;
-	char line[2 * GDB_MAX_NAME + 128];
-
-	if (is_return(session, point, cpu))
-		snprintf(line, sizeof(line),
-			 "vmxtape: a function returns to 0x%llx, where no event is: as long as gdb "
-			 "wants to stop there, going on is one event\n",
-			 address);
-	else if (point->kind == GDB_POINT_RANGE)
-		snprintf(line, sizeof(line),
-			 "vmxtape: no event is at 0x%llx: the first one inside '%s' stops\n",
-			 address, point->symbol);
-	else
-		snprintf(line, sizeof(line),
-			 "vmxtape: no event is at 0x%llx, and no symbol is known there: as long as "
-			 "gdb wants to stop there, going on is one event\n",
-			 address);
-	gdb_session_console(session, line, strlen(line));
-	point->is_told = true;
-}
-
-static void tell_points(struct gdb_session *session, u16 cpu)
-{
-	for (unsigned i = 0; i < GDB_MAX_POINTS; i++) {
-		struct gdb_session_point *const point = &session->points[i];
-
-		if (point->is_set && !point->is_told &&
-		    (point->kind == GDB_POINT_RANGE || is_dead(session, point)))
-			tell_point(session, point, cpu);
-	}
-}
-
-/* Whether gdb wants to stop where perhaps nothing ever comes by. */
-static bool is_lost(const struct gdb_session *session, u16 cpu)
-{
-	for (unsigned i = 0; i < GDB_MAX_POINTS; i++)
-		if (is_dead(session, &session->points[i]) ||
-		    is_return(session, &session->points[i], cpu))
-			return true;
-	return false;
-}
-
-/*
- * gdb takes its breakpoints away whenever it has stopped, and sets those that are still wanted
- * before it goes on: only now is it known which those are.
- */
-static void forget_points(struct gdb_session *session)
-{
-	for (unsigned i = 0; i < GDB_MAX_POINTS; i++) {
-		struct gdb_session_point *const point = &session->points[i];
-
-		if (!point->is_leaving)
-			continue;
-		session->ops->remove(session->target, point->number);
-		point->is_set = point->is_leaving = false;
-	}
-}
-
 static void go_on(struct gdb_session *session, const struct plan *plan)
 {
 	const struct gdb_thread current = session->ops->current(session->target);
@@ -252,8 +158,8 @@ static void go_on(struct gdb_session *session, const struct plan *plan)
 		return;
 	}
 	if (!plan->alone)
-		forget_points(session);
-	tell_points(session, any.cpu);
+		gdb_points_forget(session);
+	gdb_points_tell(session, any.cpu);
 	/* gdb looks at L1, which waits for L2: the step leads to where L2 is. */
 	if (plan->step && plan->way == GDB_FORWARD && !gdb_session_shows(session, current.level))
 		;
@@ -263,7 +169,7 @@ static void go_on(struct gdb_session *session, const struct plan *plan)
 	 */
 	else if (plan->alone)
 		session->ops->step(session->target, plan->thread, plan->way, &stop);
-	else if (plan->step || is_lost(session, any.cpu))
+	else if (plan->step || gdb_points_lost(session, any.cpu))
 		session->ops->step(session->target, any, plan->way, &stop);
 	else
 		session->ops->run(session->target, plan->way, &stop);
@@ -352,85 +258,6 @@ void gdb_packet_reverse_step(struct gdb_session *session, const struct gdb_args 
 	(void)args;
 	go_on(session,
 	      &(struct plan){ .way = GDB_BACKWARD, .step = true, .thread = session->resumed });
-}
-
-/* --- breakpoints and watchpoints -------------------------------------------------------------- */
-
-static bool is_same(const struct gdb_point *a, const struct gdb_point *b)
-{
-	return a->type == b->type && a->level == b->level && a->address == b->address &&
-	       a->size == b->size;
-}
-
-/* The slot of @point; else a free one, or that of the one that was taken away longest ago. */
-static struct gdb_session_point *slot_of(struct gdb_session *session, const struct gdb_point *point)
-{
-	struct gdb_session_point *oldest = NULL;
-
-	for (unsigned i = 0; i < GDB_MAX_POINTS; i++) {
-		struct gdb_session_point *const slot = &session->points[i];
-
-		if (slot->is_used && is_same(&slot->point, point))
-			return slot;
-		if ((!slot->is_set || slot->is_leaving) && (!oldest || slot->used < oldest->used))
-			oldest = slot;
-	}
-	if (oldest && oldest->is_set)
-		session->ops->remove(session->target, oldest->number);
-	if (oldest)
-		*oldest = (struct gdb_session_point){ .point = *point };
-	return oldest;
-}
-
-static struct gdb_point point_from(const struct gdb_session *session, const struct gdb_args *args)
-{
-	return (struct gdb_point){
-		.type = (u8)MIN(args->numbers[0], GDB_POINT_TYPES),
-		.level = session->general.level,
-		.address = args->numbers[1],
-		.size = args->numbers[0] >= GDB_WATCH_WRITE ? args->numbers[2] : 0,
-	};
-}
-
-void gdb_packet_insert(struct gdb_session *session, const struct gdb_args *args)
-{
-	const struct gdb_point point = point_from(session, args);
-	struct gdb_session_point *slot;
-	enum gdb_point_kind kind;
-
-	/* An empty answer: this type is not supported. */
-	if (point.type == GDB_POINT_TYPES)
-		return;
-	slot = slot_of(session, &point);
-	if (!slot) {
-		gdb_session_error(session, 28);
-		return;
-	}
-	slot->is_leaving = false;
-	if (!slot->is_set) {
-		slot->number = session->ops->insert(session->target, &point, &kind, slot->symbol);
-		if (slot->number < 0) {
-			gdb_session_error(session, 14);
-			return;
-		}
-		slot->kind = (u8)kind;
-		slot->is_used = slot->is_set = true;
-		slot->used = ++session->points_set;
-	}
-	gdb_packet_put_text(&session->out, "OK");
-}
-
-void gdb_packet_remove(struct gdb_session *session, const struct gdb_args *args)
-{
-	const struct gdb_point point = point_from(session, args);
-
-	for (unsigned i = 0; i < GDB_MAX_POINTS; i++) {
-		struct gdb_session_point *const slot = &session->points[i];
-
-		if (slot->is_set && is_same(&slot->point, &point))
-			slot->is_leaving = true;
-	}
-	gdb_packet_put_text(&session->out, "OK");
 }
 
 /* --- leaving ---------------------------------------------------------------------------------- */
