@@ -56,8 +56,7 @@ void monitor_goto(struct monitor *monitor)
 			    "where to? a place such as @123, @c0:123 or @50%%, or a bookmark\n");
 		return;
 	}
-	if (!mark &&
-	    position_resolve(timeline_reader(timeline), name, &n, error, sizeof(error)) != ST_OK) {
+	if (!mark && timeline_resolve(timeline, name, &n, error, sizeof(error)) != ST_OK) {
 		monitor_say(monitor, "%s\n", error);
 		return;
 	}
@@ -209,6 +208,15 @@ void monitor_phys(struct monitor *monitor)
 		    monitor->tape->phys == GDB_PHYS_OFF	 ? "addresses are linear ones of the thread"
 		    : monitor->tape->phys == GDB_PHYS_L1 ? "addresses are physical ones of L1"
 							 : "addresses are physical ones of L2");
+}
+
+void monitor_stack(struct monitor *monitor)
+{
+	if (monitor->count > 1)
+		monitor->tape->old_stack = !strcmp(monitor->words[1], "old");
+	monitor_say(monitor, "%s\n",
+		    monitor->tape->old_stack ? "stack is as it was seen last, which may be long ago"
+					     : "stack is what the tape holds as it is now");
 }
 
 void monitor_walk(struct monitor *monitor)

@@ -9,11 +9,15 @@
 #include "replay/disasm.h"
 #include "replay/memory.h"
 
-#define RIGHTS_L BIT(13)
-#define RIGHTS_D BIT(14)
-#define EFER_LMA BIT(10)
+#define RIGHTS_L    BIT(13)
+#define RIGHTS_D    BIT(14)
+#define EFER_LMA    BIT(10)
 
-#define MAX_BACK 65536 /* events to look through for the last address of a thread */
+/* Around RSP, what is taken to be stack. */
+#define STACK_BELOW KIB(4)
+#define STACK_ABOVE KIB(16)
+
+#define MAX_BACK    65536 /* events to look through for the last address of a thread */
 
 /* What is known about a thread. */
 struct view {
@@ -206,6 +210,24 @@ static size_t read_code(const struct view *view, u64 address, u8 *to, size_t siz
 	return size;
 }
 
+/*
+ * The stack changes between any two events: what the tape saw of it before would make backtraces of
+ * frames that are long gone. How many of @size bytes at @address are not such.
+ */
+static size_t fresh_bytes(struct gdb_tape *tape, struct gdb_thread thread, u64 address, size_t size)
+{
+	const struct registers *const registers = registers_of(tape, thread);
+	u64 rsp;
+
+	if (tape->old_stack || tape->phys != GDB_PHYS_OFF ||
+	    !register_known(registers, REGISTER_RSP, &rsp) ||
+	    address + STACK_BELOW - rsp >= STACK_BELOW + STACK_ABOVE)
+		return size;
+	if (address < rsp || address - rsp >= registers->stack)
+		return 0;
+	return MIN(size, registers->stack - (address - rsp));
+}
+
 enum memory_space gdb_tape_space(const struct gdb_tape *tape, struct gdb_thread thread)
 {
 	if (tape->phys != GDB_PHYS_OFF)
@@ -223,7 +245,7 @@ size_t gdb_tape_read_memory(void *target, struct gdb_thread thread, u64 address,
 	if (address - GDB_VMCS_WINDOW < GDB_VMCS_WINDOW_SIZE)
 		return read_window(&view, address - GDB_VMCS_WINDOW, to, size);
 	known = memory_read(tape->timeline, thread.cpu, gdb_tape_space(tape, thread), address, to,
-			    size);
+			    fresh_bytes(tape, thread, address, size));
 	/* The instruction is there also when what translates its address is not. */
 	return !known && tape->phys == GDB_PHYS_OFF ? read_code(&view, address, to, size) : known;
 }

@@ -58,6 +58,7 @@ struct gdb_tape {
 	gdb_verb verb;
 	void *owner;
 	enum gdb_phys phys;
+	bool old_stack;		/* also stack that may have changed since it was seen */
 	struct gdb_thread last; /* the thread of the last event that was looked at */
 	u64 stopped_at;		/* @N of the last two stops */
 	u64 stopped_before;

@@ -2,15 +2,21 @@
 # hv: capture=default
 # options: -S l1={elf}
 # at: kind==l2_exit && reason==hlt
+echo == L1 waits\n
+backtrace
+info registers rsp rbp
+up
+info locals
+echo == L2\n
 stepi
 x/i $pc
 print/x $rax
+echo == L1, and a stack that may have changed\n
 stepi
 backtrace
-info registers rsp rbp
-print $rbx
-up
-info locals
+monitor stack old
+maintenance flush register-cache
+backtrace
 echo == walk\n
 monitor walk 0x1423f00
 monitor walk 0x1000
@@ -19,10 +25,11 @@ monitor phys off
 echo == finish\n
 set $before = $event
 finish
-backtrace 1
 print $event - $before
+set $before = $event
+finish
+print $event - $before
+monitor stack now
 echo == memory\n
-reverse-stepi
-set $stack = (unsigned long)$rsp
-watch *(unsigned long *)$stack
+watch *(unsigned long *)0x1416000
 continue

@@ -23,17 +23,33 @@
 #define R15	 112
 #define HOST_RSP 120
 
+/* With what debuggers need to unwind the stack. */
+.macro save reg
+	push %\reg
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset \reg, 0
+.endm
+
+.macro restore reg
+	pop %\reg
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore \reg
+.endm
+
 	.text
 	.code64
+	.cfi_sections .debug_frame
 	.globl guest_switch
 guest_switch:
-	push %rbp
-	push %rbx
-	push %r12
-	push %r13
-	push %r14
-	push %r15
+	.cfi_startproc
+	save rbp
+	save rbx
+	save r12
+	save r13
+	save r14
+	save r15
 	push %rdi
+	.cfi_adjust_cfa_offset 8
 	cmpq %rsp, HOST_RSP(%rdi)
 	je 1f
 	movl $VMCS_HOST_RSP, %eax
@@ -63,12 +79,16 @@ guest_switch:
 3:	movl $1, %eax
 	movl $2, %ecx
 	cmovzl %ecx, %eax
+	.cfi_remember_state
 	pop %rdi
+	.cfi_adjust_cfa_offset -8
 	jmp 4f
 
 	.globl guest_switch_exit
 guest_switch_exit:
+	.cfi_restore_state
 	push %rdi
+	.cfi_adjust_cfa_offset 8
 	movq 8(%rsp), %rdi
 	movq %rax, RAX(%rdi)
 	movq %rcx, RCX(%rdi)
@@ -85,12 +105,15 @@ guest_switch_exit:
 	movq %r14, R14(%rdi)
 	movq %r15, R15(%rdi)
 	pop RDI(%rdi)
+	.cfi_adjust_cfa_offset -8
 	pop %rdi
+	.cfi_adjust_cfa_offset -8
 	xorl %eax, %eax
-4:	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbx
-	pop %rbp
+4:	restore r15
+	restore r14
+	restore r13
+	restore r12
+	restore rbx
+	restore rbp
 	ret
+	.cfi_endproc
