@@ -9,22 +9,24 @@ _Static_assert(offsetof(struct model_region, value) % sizeof(u64) == 0 &&
 		       offsetof(struct model, cpus) % sizeof(u64) == 0,
 	       "heads are whole words");
 
-/* cursor_varint(), for numbers that are mostly of one or two bytes. */
-static inline u64 take(struct cursor *in)
+/* cursor_varint() where ten bytes are certainly left, and numbers are mostly short. */
+static inline u64 take_fast(struct cursor *in)
 {
-	const u8 *const at = in->at;
+	const u8 *at = in->at;
+	u64 value = *at++;
 
-	if (likely(in->status == ST_OK && in->end - at >= 2)) {
-		if (at[0] < 0x80) {
-			in->at = at + 1;
-			return at[0];
-		}
-		if (at[1] < 0x80) {
-			in->at = at + 2;
-			return at[0] + ((u64)at[1] << 7) - 0x80;
+	if (unlikely(value >= 0x80)) {
+		value &= 0x7f;
+		for (unsigned shift = 7; shift < 64; shift += 7) {
+			const u64 byte = *at++;
+
+			value |= (byte & 0x7f) << shift;
+			if (byte < 0x80)
+				break;
 		}
 	}
-	return cursor_varint(in);
+	in->at = at;
+	return value;
 }
 
 /* --- words, those that differ --------------------------------------------------------------------
@@ -60,7 +62,7 @@ static u8 *put_words(u8 *to, const void *words, const void *base, size_t count)
 static void take_words(struct cursor *in, void *words, size_t count)
 {
 	for (size_t first = 0; first < count; first += 32) {
-		u64 mask = take(in);
+		u64 mask = cursor_varint(in);
 
 		for (; mask; mask &= mask - 1) {
 			const size_t i = first + (size_t)__builtin_ctzll(mask);
@@ -70,7 +72,7 @@ static void take_words(struct cursor *in, void *words, size_t count)
 				in->status = ST_CORRUPT;
 				return;
 			}
-			word = word_at(words, i) + unzigzag(take(in));
+			word = word_at(words, i) + unzigzag(cursor_varint(in));
 			memcpy((u8 *)words + i * sizeof(word), &word, sizeof(word));
 		}
 	}
@@ -88,7 +90,11 @@ static void make_bool(bool *truth)
 /* --- fields --------------------------------------------------------------------------------------
  */
 
-enum { FIELD_VALUE = 1, FIELD_KNOWN = 2, FIELD_BITS = 2 };
+/* What of a field differs. All its bits are known, mostly, or none. */
+enum { FIELD_VALUE = 1, FIELD_KNOWN = 2, FIELD_ALL = 4, FIELD_NONE = 8, FIELD_BITS = 4 };
+
+/* Bytes that a field takes at most: with less left, each number is taken with care. */
+#define FIELD_MAX 80
 
 /* Number 0 is the base's; the others in the order of their first use. */
 struct places {
@@ -127,19 +133,53 @@ static u8 *put_place(u8 *to, const struct places *places)
 	return varint_put(to, zigzag(place->rip - last->rip));
 }
 
-static const struct model_place *take_place(struct cursor *in, struct places *places)
+static inline const struct model_place *take_place(struct cursor *in, struct places *places,
+						   u64 (*take)(struct cursor *in))
 {
 	static const struct model_place nowhere;
 	struct model_place *const place = &places->list[places->count];
 	const struct model_place *const last = places->count ? place - 1 : &nowhere;
 	const u64 who = take(in);
 
-	*place = (struct model_place){ .kind = (u8)who, .cpu = (u16)(who >> 8) };
+	place->kind = (u8)who;
+	place->cpu = (u16)(who >> 8);
 	place->n = last->n + unzigzag(take(in));
 	place->seq = last->seq + unzigzag(take(in));
 	place->rip = last->rip + unzigzag(take(in));
 	places->count++;
 	return place;
+}
+
+/* The next field; false behind the last one, or when it makes no sense. */
+static inline bool take_field(struct cursor *in, struct places *places, u64 *index,
+			      struct model_region *region, u64 changed[RECORD_SET_WORDS],
+			      u64 (*take)(struct cursor *in))
+{
+	const u64 step = take(in);
+	u64 what, place, at;
+
+	if (!step || in->status != ST_OK)
+		return false;
+	at = *index += step;
+	what = take(in);
+	place = what >> FIELD_BITS;
+	if (step > VMCS_FIELD_COUNT || at >= VMCS_FIELD_COUNT || place > places->count + 1) {
+		in->status = ST_CORRUPT;
+		return false;
+	}
+	changed[at / 64] |= BIT(at % 64);
+	if (place)
+		region->writer[at] = place > places->count ? *take_place(in, places, take)
+							   : places->list[place - 1];
+	if (what & FIELD_VALUE)
+		region->value[at] += unzigzag(take(in));
+	if (what & FIELD_ALL)
+		region->known[at] = vmcs_width_mask(vmcs_fields[at].width);
+	else if (what & FIELD_NONE)
+		region->known[at] = 0;
+	else if (what & FIELD_KNOWN)
+		region->known[at] += unzigzag(take(in));
+	return true;
 }
 
 u8 *record_region(u8 *to, const struct model_region *region, const struct model_region *base)
@@ -152,8 +192,9 @@ u8 *record_region(u8 *to, const struct model_region *region, const struct model_
 		const u64 value = region->value[i] - base->value[i];
 		const u64 known = region->known[i] - base->known[i];
 		const bool moved = !same_place(&region->writer[i], &base->writer[i]);
+		const u64 all = vmcs_width_mask(vmcs_fields[i].width);
 		bool is_new = false;
-		u64 place = 0;
+		u64 place = 0, what;
 
 		if (!value && !known && !moved)
 			continue;
@@ -161,13 +202,17 @@ u8 *record_region(u8 *to, const struct model_region *region, const struct model_
 		last = i;
 		if (moved)
 			place = number_of(&places, &region->writer[i], &is_new);
-		to = varint_put(to, place << FIELD_BITS | (value ? FIELD_VALUE : 0) |
-					    (known ? FIELD_KNOWN : 0));
+		what = value ? FIELD_VALUE : 0;
+		if (known)
+			what |= region->known[i] == all ? FIELD_ALL
+				: region->known[i]	? FIELD_KNOWN
+							: FIELD_NONE;
+		to = varint_put(to, place << FIELD_BITS | what);
 		if (is_new)
 			to = put_place(to, &places);
 		if (value)
 			to = varint_put(to, zigzag(value));
-		if (known)
+		if (what & FIELD_KNOWN)
 			to = varint_put(to, zigzag(known));
 	}
 	return varint_put(to, 0);
@@ -176,33 +221,20 @@ u8 *record_region(u8 *to, const struct model_region *region, const struct model_
 enum status record_apply_region(struct cursor *in, struct model_region *region,
 				u64 changed[RECORD_SET_WORDS])
 {
-	struct places places = { 0 };
+	struct places places;
 	u64 index = (u64)-1;
+	bool more;
 
+	places.count = 0;
 	take_words(in, region, REGION_HEAD);
 	make_bool(&region->whole);
 	make_bool(&region->dword0_known);
-	for (;;) {
-		const u64 step = take(in);
-		u64 what, place;
-
-		if (!step || in->status != ST_OK)
-			return in->status;
-		index += step;
-		what = take(in);
-		place = what >> FIELD_BITS;
-		if (step > VMCS_FIELD_COUNT || index >= VMCS_FIELD_COUNT ||
-		    place > places.count + 1)
-			return in->status = ST_CORRUPT;
-		changed[index / 64] |= BIT(index % 64);
-		if (place)
-			region->writer[index] = place > places.count ? *take_place(in, &places)
-								     : places.list[place - 1];
-		if (what & FIELD_VALUE)
-			region->value[index] += unzigzag(take(in));
-		if (what & FIELD_KNOWN)
-			region->known[index] += unzigzag(take(in));
-	}
+	do {
+		more = cursor_left(in) >= FIELD_MAX
+			       ? take_field(in, &places, &index, region, changed, take_fast)
+			       : take_field(in, &places, &index, region, changed, cursor_varint);
+	} while (more);
+	return in->status;
 }
 
 /* --- the others ----------------------------------------------------------------------------------
