@@ -510,10 +510,9 @@ static const struct checkpoint *checkpoint_before(const struct reader *reader, u
 
 static void restart(struct reader *reader, const struct checkpoint *from)
 {
-	for (unsigned i = 0; i < reader->track_count; i++) {
-		track_seek(&reader->tracks[i], from ? &from->tracks[i] : NULL);
+	track_seek_all(reader->tracks, reader->track_count, from ? from->tracks : NULL);
+	for (unsigned i = 0; i < reader->track_count; i++)
 		note_time(reader, &reader->tracks[i]);
-	}
 	reader->order = from ? from->order : 0;
 	reader->order_time = from ? from->order_time : 0;
 	reader->given = NULL;

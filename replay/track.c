@@ -1,5 +1,10 @@
 #include "replay/track.h"
 
+#include <pthread.h>
+#include <sched.h>
+
+#define MAX_THREADS 8u
+
 void track_free(struct track *track)
 {
 	lane_free(track->lane);
@@ -43,6 +48,46 @@ void track_seek(struct track *track, const struct track_place *place)
 	track->shift = place->shift;
 	track->ahead = 0;
 	track_advance(track);
+}
+
+/* What the threads of track_seek_all() share. */
+struct seek_all {
+	struct track *tracks;
+	const struct track_place *places;
+	unsigned count;
+	unsigned next; /* that nobody has taken yet */
+};
+
+static void *seek_some(void *owner)
+{
+	struct seek_all *const all = owner;
+	unsigned i;
+
+	while ((i = __atomic_fetch_add(&all->next, 1, __ATOMIC_RELAXED)) < all->count)
+		track_seek(&all->tracks[i], all->places ? &all->places[i] : NULL);
+	return NULL;
+}
+
+static unsigned processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned)CPU_COUNT(&set);
+}
+
+void track_seek_all(struct track *tracks, unsigned count, const struct track_place *places)
+{
+	struct seek_all all = { .tracks = tracks, .places = places, .count = count };
+	const unsigned wanted = places ? MIN(MIN(count, processors()), MAX_THREADS) : 1;
+	pthread_t threads[MAX_THREADS];
+	unsigned started = 0;
+
+	/* This thread works too; where none can be started, alone. */
+	while (started + 1 < wanted && !pthread_create(&threads[started], NULL, seek_some, &all))
+		started++;
+	seek_some(&all);
+	while (started)
+		pthread_join(threads[--started], NULL);
 }
 
 static u64 scout_ahead(struct track *track)

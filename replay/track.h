@@ -47,6 +47,12 @@ struct track_place track_tell(const struct track *track);
 void track_seek(struct track *track, const struct track_place *place);
 
 /*
+ * track_seek() of all @count of them, to the place of the same number; @places may be NULL. Tracks
+ * are independent, so that several processors share the work.
+ */
+void track_seek_all(struct track *tracks, unsigned count, const struct track_place *places);
+
+/*
  * The smallest number of the counter that @track->event or one behind it has; TRACK_NO_ORDER for
  * none. Where memory is short, it says so of what it cannot look at: the merge then is by time.
  */

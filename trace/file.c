@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,13 +148,16 @@ enum status tape_close(struct tape_writer *writer)
 
 void tape_damaged(struct tape *tape, const char *format, ...)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	va_list args;
 
-	if (tape->damage[0])
-		return;
-	va_start(args, format);
-	vsnprintf(tape->damage, sizeof(tape->damage), format, args);
-	va_end(args);
+	pthread_mutex_lock(&lock);
+	if (!tape->damage[0]) {
+		va_start(args, format);
+		vsnprintf(tape->damage, sizeof(tape->damage), format, args);
+		va_end(args);
+	}
+	pthread_mutex_unlock(&lock);
 }
 
 static enum status read_header(const char *name, struct tape *tape, u64 *end, char *error,

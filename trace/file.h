@@ -88,7 +88,7 @@ void tape_free(struct tape *tape);
 /* The seq after the last event of @cpu by the index; 0 when it does not tell. */
 u64 tape_index_end(const struct tape *tape, u16 cpu);
 
-/* Notes @tape's first damage. */
+/* Notes @tape's first damage. Several threads may. */
 void tape_damaged(struct tape *tape, const char *format, ...) printf_like(2, 3);
 
 #endif
