@@ -177,7 +177,9 @@ void monitor_watch(struct monitor *monitor)
 		return;
 	}
 	*watch = (struct gdb_tape_watch){ .id = id, .field = how.field };
-	monitor_say(monitor, "%s of any VMCS is watched\n", vmcs_fields[how.field].name);
+	monitor_say(monitor, "%s of any VMCS is watched; for gdb it is memory at 0x%llx\n",
+		    vmcs_fields[how.field].name,
+		    (unsigned long long)(GDB_VMCS_WINDOW + 8ull * vmcs_fields[how.field].encoding));
 }
 
 void monitor_unwatch(struct monitor *monitor)
@@ -219,17 +221,41 @@ void monitor_stack(struct monitor *monitor)
 					     : "stack is what the tape holds as it is now");
 }
 
+/* A number, a register as in gdb, or a symbol of the thread's level. */
+static bool address_of(struct gdb_tape *tape, struct gdb_thread thread, const char *word,
+		       u64 *address)
+{
+	const struct symbol *symbol;
+	char *end;
+
+	if (*word == '$') {
+		word = !strcmp(word, "$pc") ? "$rip" : !strcmp(word, "$sp") ? "$rsp" : word;
+		for (unsigned i = 0; i < GDB_REG_COUNT; i++)
+			if (!strcmp(gdb_reg_info(i).name, word + 1))
+				return gdb_tape_read_register(tape, thread, i, address);
+		return false;
+	}
+	*address = strtoull(word, &end, 0);
+	if (*word && !*end)
+		return true;
+	symbol = symbols_named(reader_names(timeline_reader(tape->timeline))->symbols, thread.level,
+			       word);
+	if (symbol)
+		*address = symbol->address;
+	return symbol;
+}
+
 void monitor_walk(struct monitor *monitor)
 {
 	struct gdb_tape *const tape = monitor->tape;
 	const struct gdb_thread thread = gdb_tape_current(tape);
 	struct memory_walk walk;
-	char text[MEMORY_TEXT_MAX], *end;
+	char text[MEMORY_TEXT_MAX];
 	u64 address;
 
-	address = monitor->count > 1 ? strtoull(monitor->words[1], &end, 0) : 0;
-	if (monitor->count < 2 || *end) {
-		monitor_say(monitor, "which address? a number, such as 0xffffffff81000000\n");
+	if (!address_of(tape, thread, monitor->count > 1 ? monitor->words[1] : "", &address)) {
+		monitor_say(monitor, "which address? a number, a register such as $pc that is "
+				     "known, or a symbol\n");
 		return;
 	}
 	if (memory_walk(tape->timeline, thread.cpu, gdb_tape_space(tape, thread), address, &walk) !=

@@ -20,6 +20,9 @@ backtrace
 echo == walk\n
 monitor walk 0x1423f00
 monitor walk 0x1000
+monitor walk $sp
+monitor walk guest_main
+monitor walk $nothing
 monitor phys l1
 monitor phys off
 echo == finish\n
