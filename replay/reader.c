@@ -410,10 +410,16 @@ static struct track *first_in_order(struct reader *reader)
 
 static inline struct track *first_track(struct reader *reader)
 {
+	u64 earliest_time = reader->times[0];
 	unsigned first = 0;
 
-	for (unsigned i = 1; i < reader->track_count; i++)
-		first = reader->times[i] < reader->times[first] ? i : first;
+	/* Without branches: which one it is, is hard to foretell. */
+	for (unsigned i = 1; i < reader->track_count; i++) {
+		const bool is_earlier = reader->times[i] < earliest_time;
+
+		earliest_time = is_earlier ? reader->times[i] : earliest_time;
+		first = is_earlier ? i : first;
+	}
 	if (likely(reader->track_count && reader->tracks[first].event &&
 		   !reader->tracks[first].order))
 		return &reader->tracks[first];

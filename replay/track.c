@@ -21,7 +21,7 @@ static u64 order_of(const struct track *track, const struct trace_event *event)
 
 void track_advance(struct track *track)
 {
-	track->lane_n = lane_tell(track->lane);
+	track->lane_n += track->numbers;
 	if (lane_next(track->lane, &track->event, &track->numbers) != ST_OK) {
 		track->event = NULL;
 		return;
@@ -44,6 +44,8 @@ void track_seek(struct track *track, const struct track_place *place)
 	if (!place)
 		place = &start;
 	lane_seek(track->lane, place->lane_n);
+	track->lane_n = lane_tell(track->lane);
+	track->numbers = 0;
 	track->time = place->time;
 	track->shift = place->shift;
 	track->ahead = 0;
