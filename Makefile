@@ -103,7 +103,7 @@ $(O)/vmxtape-hv.elf: hv/link.ld $(hv-objs)
 	$(call say,LINK,$@)$(LD) $(hv-ldflags) -T hv/link.ld -o $@ $(hv-objs) $(libzstd)
 
 # The same with mistakes to choose from, hv/nested/faults.def, for tests: FAULTS=1
-faults-objs := $(patsubst %.c,$(O)/hvfaults/%.o,$(hv-src) hv/fault.c) \
+faults-objs := $(patsubst %.c,$(O)/hvfaults/%.o,$(hv-src) hv/fault.c hv/nested/vmcs02_spoil.c) \
 	       $(patsubst %.c,$(O)/hv/%.o,$(shared-src)) $(hv-asm:%=$(O)/hv/%.o)
 
 $(O)/hvfaults/%.o: %.c Makefile | $(O)/.deps

@@ -156,12 +156,6 @@ static u32 primary_controls(const struct nested_vmcs *vmcs)
 	/* I/O bitmaps make the processor ignore unconditional I/O exiting. */
 	if (primary & PRIMARY_IO_BITMAPS || !(primary & PRIMARY_UNCONDITIONAL_IO_EXITING))
 		primary |= PRIMARY_IO_BITMAPS;
-	if (hv_fault(HLT_EXITING_DROPPED))
-		primary &= ~PRIMARY_HLT_EXITING;
-	if (hv_fault(TPR_SHADOW_DROPPED))
-		primary &= ~PRIMARY_TPR_SHADOW;
-	if (hv_fault(WINDOW_DROPPED))
-		primary &= ~PRIMARY_INTERRUPT_WINDOW_EXITING;
 	return primary;
 }
 
@@ -205,10 +199,7 @@ static void write_controls(const struct nested *nested, const struct nested_vmcs
 		vmwrite(VMCS_VIRTUAL_APIC_ADDRESS,
 			l1_page(nested, F12(vmcs, VIRTUAL_APIC_ADDRESS)));
 	if (nested_secondary(vmcs) & SECONDARY_VIRTUALIZE_APIC_ACCESSES)
-		vmwrite(VMCS_APIC_ACCESS_ADDRESS,
-			hv_fault(APIC_ACCESS_LOST)
-				? 0
-				: l1_page(nested, F12(vmcs, APIC_ACCESS_ADDRESS)));
+		vmwrite(VMCS_APIC_ACCESS_ADDRESS, l1_page(nested, F12(vmcs, APIC_ACCESS_ADDRESS)));
 	if (F12(vmcs, PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_IO_BITMAPS) {
 		vmwrite(VMCS_IO_BITMAP_A, virt_to_phys(nested->io_bitmap));
 		vmwrite(VMCS_IO_BITMAP_B, virt_to_phys(nested->io_bitmap) + PAGE_SIZE);
@@ -243,15 +234,6 @@ static void merge_bitmaps(struct nested *nested, const struct nested_vmcs *vmcs)
 
 	if (primary & PRIMARY_MSR_BITMAPS) {
 		guest_read_gpa(F12(vmcs, MSR_BITMAP), nested->msr_bitmap, PAGE_SIZE);
-		if (hv_fault(MSR_BITMAP_LOST))
-			memset(nested->msr_bitmap, 0, PAGE_SIZE);
-		if (hv_fault(X2APIC_BITS_LOST)) {
-			memset((u8 *)nested->msr_bitmap + 0x100, 0, 0x20);
-			memset((u8 *)nested->msr_bitmap + 0x900, 0, 0x20);
-		}
-		/* Writes of IA32_GS_BASE, C0000101h. */
-		if (hv_fault(GS_BASE_OF_VMCS01))
-			((u8 *)nested->msr_bitmap)[3072 + 0x101 / 8] |= BIT(1);
 		add_words(nested->msr_bitmap, &nested->own_msrs, (const u64 *)vmcs01_msr_bitmap());
 	}
 	if (primary & PRIMARY_IO_BITMAPS) {
@@ -392,19 +374,9 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	nested->timer_zero = F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER &&
 			     !F12(vmcs, VMX_PREEMPTION_TIMER_VALUE);
 	write_dirty_fields(nested, vmcs);
-	if (hv_fault(PFEC_IGNORED)) {
-		vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MASK, 0);
-		vmwrite(VMCS_PAGE_FAULT_ERROR_CODE_MATCH, 0);
-	}
-	if (hv_fault(CR0_SHADOW_LOST))
-		vmwrite(VMCS_CR0_READ_SHADOW, F12(vmcs, GUEST_CR0));
-	if (hv_fault(INJECTION_DROPPED))
-		vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0);
 	write_kept_state(&kept);
 	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER)
-		vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE,
-			F12(vmcs, VMX_PREEMPTION_TIMER_VALUE) >>
-				(hv_fault(TIMER_IS_EARLY) ? 6 : 0));
+		vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, F12(vmcs, VMX_PREEMPTION_TIMER_VALUE));
 	else
 		vmwrite_try(VMCS_VMX_PREEMPTION_TIMER_VALUE, record_heartbeat_timer());
 	merge_bitmaps(nested, vmcs);

@@ -10,6 +10,7 @@
 #include "hv/nested/outcome.h"
 #include "hv/nested/reflect.h"
 #include "hv/nested/vmcs02.h"
+#include "hv/nested/vmcs02_spoil.h"
 #include "hv/snapshot.h"
 #include "vmx/qual.h"
 
@@ -124,19 +125,16 @@ static void load_msrs(struct percpu *cpu, struct nested_vmcs *vmcs)
 
 	cpu->nested.msr_undo->count = 0;
 	entry->bad_msr = 0;
-	if (!count && !hv_fault(MSR_LIST_OWN_ENTRY))
+	if (!count)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(list_fields); i++)
 		state[i] = vmread(list_fields[i]);
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_CS);
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_ESP);
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_EIP);
-	if (hv_fault(MSR_LIST_OWN_ENTRY))
-		entry->bad_msr = (u32)count + 1;
-	else
-		entry->bad_msr = msr_list_load(cpu, F12(vmcs, VM_ENTRY_MSR_LOAD_ADDRESS), count,
-					       ITEM_MSR_LOAD, entry->items, &entry->item_count,
-					       cpu->nested.msr_undo);
+	entry->bad_msr =
+		msr_list_load(cpu, F12(vmcs, VM_ENTRY_MSR_LOAD_ADDRESS), count, ITEM_MSR_LOAD,
+			      entry->items, &entry->item_count, cpu->nested.msr_undo);
 	if (entry->bad_msr)
 		fail_by_list(state);
 }
@@ -192,11 +190,11 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 	vmcs02_prepare(cpu, vmcs);
 	if (vmcs02_needs_pdptes(vmcs)) {
 		for (unsigned i = 0; i < ARRAY_SIZE(pdpte); i++) {
-			if (!hv_fault(PDPTES_NOT_LOADED))
-				vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, pdpte[i]);
+			vmwrite(VMCS_GUEST_PDPTE0 + 2 * i, pdpte[i]);
 			note(nested, ITEM_PDPTE + i, pdpte[i]);
 		}
 	}
+	vmcs02_spoil(nested, vmcs);
 	load_msrs(cpu, vmcs);
 	keep_event(cpu, vmcs);
 	nested->hidden_exits = 0;
