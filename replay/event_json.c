@@ -185,12 +185,15 @@ static char *put_old(char *to, const struct model *model, u64 vmcs, u64 encoding
 	return put_hex_string(put_key(to, "old"), value);
 }
 
-enum item_class { ITEMS_FIELDS, ITEMS_REGS, ITEMS_CONSULTED };
+enum item_class { ITEMS_FIELDS, ITEMS_REGS, ITEMS_CONSULTED, ITEMS_VMCS02, ITEMS_VMCS01 };
 
 static enum item_class class_of(u32 id)
 {
 	return id < ITEM_REG		   ? ITEMS_FIELDS
 	       : id < ITEM_REG + REG_COUNT ? ITEMS_REGS
+	       : id < ITEM_VMCS02	   ? ITEMS_CONSULTED
+	       : id < ITEM_VMCS01	   ? ITEMS_VMCS02
+	       : id < ITEM_VMCS01 + 0x2000 ? ITEMS_VMCS01
 					   : ITEMS_CONSULTED;
 }
 
@@ -200,6 +203,8 @@ static char *put_item_name(char *to, const struct trace_schema *schema, u32 id)
 
 	if (class_of(id) == ITEMS_FIELDS)
 		return put_field_name(to, id);
+	if (class_of(id) == ITEMS_VMCS02 || class_of(id) == ITEMS_VMCS01)
+		return put_field_name(to, trace_item_field(id));
 	if (class_of(id) == ITEMS_REGS)
 		return put_name(to, vmx_reg_name(id - ITEM_REG), id);
 	trace_text_item(text, sizeof(text), schema, id);
@@ -265,6 +270,8 @@ char *event_json(char *to, const struct event_names *names, const struct trace_e
 		to = put_items(to, names->schema, event, ITEMS_FIELDS, "fields");
 		to = put_items(to, names->schema, event, ITEMS_REGS, "regs");
 		to = put_items(to, names->schema, event, ITEMS_CONSULTED, "consulted");
+		to = put_items(to, names->schema, event, ITEMS_VMCS02, "vmcs02");
+		to = put_items(to, names->schema, event, ITEMS_VMCS01, "vmcs01");
 	}
 	if (event->kind == EV_RAM)
 		to = put_runs(to, event);

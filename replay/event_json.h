@@ -3,10 +3,11 @@
  *
  * Keys: schema (1), n, cpu, seq, tsc, level, kind, rip, then the columns of the kind under their
  * names (trace/events.def), then what else the event has: fields and regs (objects), consulted (an
- * object of the words hv looked at), text or bytes, code. Where an event has an outcome it reads
- * "succeed", "fail_invalid", "fail_valid:12" or "fault:13"; what the outcome makes meaningless is
- * left out. `old` is the value of a field before, where it is known. Addresses and what can have 64
- * bits are strings "0x...", names are strings, counts are numbers.
+ * object of the words hv looked at), vmcs02 and vmcs01 (objects of fields of hv's own VMCSs), text
+ * or bytes, code. Where an event has an outcome it reads "succeed", "fail_invalid", "fail_valid:12"
+ * or "fault:13"; what the outcome makes meaningless is left out. `old` is the value of a field
+ * before, where it is known. Addresses and what can have 64 bits are strings "0x...", names are
+ * strings, counts are numbers.
  */
 #ifndef REPLAY_EVENT_JSON_H
 #define REPLAY_EVENT_JSON_H

@@ -239,6 +239,23 @@ static void json_has_the_columns_by_name(void **state)
 		"\"regs\":{\"rax\":\"0x1\"},\"consulted\":{\"io_bitmap\":\"0xff\"}}\n");
 }
 
+static void json_has_fields_of_hv_s_vmcss_apart(void **state)
+{
+	const struct trace_item items[] = {
+		{ trace_item_id(ITEM_VMCS02, VMCS_VPID), 2 },
+		{ ITEM_EPT02 + 1, 0x37 },
+		{ trace_item_id(ITEM_VMCS01, VMCS_GUEST_RIP), 0x1234 },
+	};
+	const struct trace_event entry =
+		EVENT_OF(L0_ENTRY, (&(struct ev_l0_entry){ .vmcs = 0x2000 }), .items = items,
+			 .item_count = ARRAY_SIZE(items));
+
+	(void)state;
+	assert_non_null(strstr(json_of(&entry, NULL), "\"consulted\":{\"ept02:1\":\"0x37\"},"
+						      "\"vmcs02\":{\"vpid\":\"0x2\"},"
+						      "\"vmcs01\":{\"guest_rip\":\"0x1234\"}}"));
+}
+
 /* No key stands twice: what an event of hv's is about takes the place of who executed. */
 static void json_has_one_level(void **state)
 {
@@ -312,6 +329,7 @@ int main(void)
 		cmocka_unit_test(addresses_with_a_name_are_shown_by_it),
 		cmocka_unit_test(items_become_lines_of_their_own),
 		cmocka_unit_test(json_has_the_columns_by_name),
+		cmocka_unit_test(json_has_fields_of_hv_s_vmcss_apart),
 		cmocka_unit_test(json_has_one_level),
 		cmocka_unit_test(json_says_how_an_instruction_failed),
 		cmocka_unit_test(json_strings_survive_any_byte),
