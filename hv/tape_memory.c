@@ -104,17 +104,13 @@ static void put_run(struct percpu *cpu, struct tape_memory *memory, u64 gpa1, co
 	ram_put(&memory->writer, gpa1, words, count);
 }
 
-/* What pages remember must stay what the tape holds. */
-static void note_in_page(struct tape_memory *memory, u64 gpa1, u64 word)
+/* The page that remembers what is at @gpa1; NULL: none does. */
+static struct page *page_with(struct tape_memory *memory, u64 gpa1)
 {
-	for (unsigned i = 0; i < PAGES; i++) {
-		struct page *const page = &memory->page[i];
-
-		if (page->used && page->gpa1 == (gpa1 & ~(PAGE_SIZE - 1))) {
-			page->word[gpa1 % PAGE_SIZE / RAM_WORD] = word;
-			page->changed = true;
-		}
-	}
+	for (unsigned i = 0; i < PAGES; i++)
+		if (memory->page[i].used && memory->page[i].gpa1 == (gpa1 & ~(PAGE_SIZE - 1)))
+			return &memory->page[i];
+	return NULL;
 }
 
 static struct tape_memory_line *slot_of(struct tape_memory *memory, u64 gpa1)
@@ -176,29 +172,46 @@ bool tape_memory_way_holds(const struct tape_memory *memory, const struct tape_m
 	return true;
 }
 
+/* Those of the words @wanted, by bit, that the open block does not hold as they are @now. */
+static unsigned changed_words(const struct tape_memory_line *line, const u64 *now, unsigned wanted)
+{
+	unsigned changed = ~(unsigned)line->held;
+
+	for (unsigned i = 0; i < LINE_WORDS; i++)
+		changed |= (unsigned)(line->word[i] != now[i]) << i;
+	return changed & wanted;
+}
+
 /* Words @first to @last of the line at @gpa1, which @now shows. */
 static void line_words(struct percpu *cpu, struct tape_memory *memory, u64 gpa1, const u64 *now,
 		       unsigned first, unsigned last)
 {
 	struct tape_memory_line *const line = line_of(memory, gpa1);
-	unsigned i = first;
+	unsigned changed = changed_words(line, now, (unsigned)MASK(last, first));
+	struct page *page;
 
 	if (memory->way)
 		add_to_way(memory->way, line, gpa1 + first * RAM_WORD, &now[first]);
-	while (i <= last) {
-		const unsigned from = i;
+	if (likely(!changed))
+		return;
+	page = page_with(memory, gpa1);
+	while (changed) {
+		const unsigned from = (unsigned)__builtin_ctz(changed);
+		unsigned i = from;
 
-		for (; i <= last && (!(line->held >> i & 1) || line->word[i] != now[i]); i++) {
+		for (; changed >> i & 1; i++) {
 			/* The guest may be changing it: what goes onto the tape is what is kept. */
 			line->word[i] = *(const volatile u64 *)&now[i];
-			line->held |= (u8)(1u << i);
-			note_in_page(memory, gpa1 + i * RAM_WORD, line->word[i]);
+			if (page)
+				page->word[(gpa1 % PAGE_SIZE) / RAM_WORD + i] = line->word[i];
 		}
-		if (i > from)
-			put_run(cpu, memory, gpa1 + from * RAM_WORD, &line->word[from], i - from);
-		else
-			i++;
+		line->held |= (u8)MASK(i - 1, from);
+		changed &= ~(unsigned)MASK(i - 1, from);
+		put_run(cpu, memory, gpa1 + from * RAM_WORD, &line->word[from], i - from);
 	}
+	/* What a page remembers must stay what the tape holds. */
+	if (page)
+		page->changed = true;
 }
 
 size_t tape_memory_words(struct percpu *cpu, struct tape_memory *memory, u64 gpa1, size_t size)
