@@ -58,20 +58,33 @@ const char *place_name(struct place *place, u64 n)
 	return name;
 }
 
-static bool read_register(struct place *place, unsigned level, const char *name, u64 *value)
+static bool find_register(const char *name, enum register_name *reg)
 {
-	struct registers registers;
-
-	for (unsigned i = 0; i < REGISTER_COUNT; i++) {
-		if (strcmp(register_info((enum register_name)i)->name, name))
-			continue;
-		registers_at(place->timeline, place->cpu, level, &registers);
-		if (!register_known(&registers, (enum register_name)i, value))
-			die("%s of L%u is unknown at %s: 'vmxtape regs' shows what is known", name,
-			    level, place->name);
-		return true;
-	}
+	for (unsigned i = 0; i < REGISTER_COUNT; i++)
+		if (!strcmp(register_info((enum register_name)i)->name, name)) {
+			*reg = (enum register_name)i;
+			return true;
+		}
 	return false;
+}
+
+static u64 read_register(struct place *place, enum memory_space space, enum register_name reg)
+{
+	const bool linear = space == MEMORY_L1_LINEAR || space == MEMORY_L2_LINEAR;
+	const unsigned level = space == MEMORY_L2_LINEAR || space == MEMORY_L2_PHYSICAL ? 2 : 1;
+	struct registers registers;
+	enum register_name missing = reg;
+	u64 value;
+	bool known;
+
+	registers_at(place->timeline, place->cpu, level, &registers);
+	known = linear && (reg == REGISTER_RIP || reg == REGISTER_RSP)
+			? register_linear(&registers, reg, &value, &missing)
+			: register_known(&registers, reg, &value);
+	if (!known)
+		die("%s of L%u is unknown at %s: 'vmxtape regs' shows what is known",
+		    register_info(missing)->name, level, place->name);
+	return value;
 }
 
 u64 place_address(struct place *place, enum memory_space space, const char *text)
@@ -79,10 +92,13 @@ u64 place_address(struct place *place, enum memory_space space, const char *text
 	const struct symbols *const symbols = reader_names(place->reader)->symbols;
 	const bool l2 = space == MEMORY_L2_LINEAR || space == MEMORY_L2_PHYSICAL;
 	const struct symbol *symbol;
+	enum register_name reg;
 	u64 value;
 
-	if (options_number(text, &value) || read_register(place, l2 ? 2 : 1, text, &value))
+	if (options_number(text, &value))
 		return value;
+	if (find_register(text, &reg))
+		return read_register(place, space, reg);
 	symbol = symbols ? symbols_named(symbols, l2 ? 2 : 1, text) : NULL;
 	if (symbol)
 		return symbol->address;

@@ -28,8 +28,8 @@ int place_close(struct place *place, int status);
 const char *place_name(struct place *place, u64 n);
 
 /*
- * An address: a number, a register of the level whose address it is, or a symbol. Dies when it is
- * none, or the register is unknown.
+ * An address: a number, a register of the level whose address it is (rip and rsp with the base of
+ * their segment), or a symbol. Dies when it is none, or the register is unknown.
  */
 u64 place_address(struct place *place, enum memory_space space, const char *text);
 

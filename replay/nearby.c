@@ -48,8 +48,10 @@ static void copy_event(struct nearby_event *to, const struct trace_event *event,
 
 static void take_state(struct nearby *nearby, const struct trace_event *event)
 {
-	if (nearby->new_block)
+	if (nearby->new_block) {
 		memset(nearby->state, 0, sizeof(nearby->state));
+		nearby->state_whole = true;
+	}
 	nearby->new_block = false;
 	for (u32 i = 0; i < event->item_count; i++) {
 		const struct trace_item *const item = &event->items[i];
@@ -129,8 +131,7 @@ static void take_code(struct nearby *nearby, const struct trace_event *event, u6
 /* What one reading found out about whether it went back far enough. */
 struct scan {
 	u64 from;
-	bool block_began; /* of this CPU */
-	bool gap;	  /* nothing before is of use */
+	bool gap; /* nothing before is of use */
 };
 
 static void forget(struct nearby *nearby)
@@ -150,7 +151,7 @@ static void take_before(struct nearby *nearby, const struct trace_event *event, 
 		scan->gap = true;
 		return;
 	case EV_VMX_STATE:
-		scan->block_began = nearby->new_block = true;
+		nearby->new_block = true;
 		return;
 	case EV_REGS:
 		take_regs(nearby, event);
@@ -166,6 +167,7 @@ static void take_before(struct nearby *nearby, const struct trace_event *event, 
 		copy_event(&nearby->entry, event, n);
 		nearby->entry_regs = nearby->regs[0];
 		memcpy(nearby->entry_state, nearby->state, sizeof(nearby->state));
+		nearby->entry_state_whole = nearby->state_whole;
 	} else if (event->kind == EV_L2_EXIT) {
 		copy_event(&nearby->exit, event, n);
 		nearby->exit_regs = nearby->regs[1];
@@ -204,7 +206,9 @@ static bool is_enough(const struct nearby *nearby, const struct scan *scan, bool
 		return true;
 	if (!has_regs)
 		return !in_l2 || nearby->entry.there;
-	return scan->block_began && (in_l2 ? nearby->entry.there : nearby->exit.there);
+	if (in_l2)
+		return nearby->entry.there && nearby->entry_state_whole;
+	return nearby->exit.there && nearby->state_whole;
 }
 
 void nearby_read(struct reader *reader, u16 cpu, u64 n, struct nearby *nearby)

@@ -55,6 +55,7 @@ struct nearby {
 	struct nearby_code codes[NEARBY_CODES];	   /* the sites met last, each once */
 	unsigned code_count;
 	bool new_block; /* @state is of the block before, until this one has a regs event */
+	bool state_whole, entry_state_whole; /* that block was read from its start */
 };
 
 /*

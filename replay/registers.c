@@ -241,3 +241,37 @@ void registers_at(struct timeline *timeline, u16 cpu, unsigned level, struct reg
 	else
 		l2_registers(nearby, timeline_model(timeline), registers);
 }
+
+/* SDM, "Logical and Linear Addresses". */
+bool register_linear(const struct registers *registers, enum register_name reg, u64 *linear,
+		     enum register_name *missing)
+{
+	const enum register_name segment =
+		reg == REGISTER_RIP ? REGISTER_CS_BASE : REGISTER_SS_BASE;
+	const struct word *const efer = &registers->reg[REGISTER_EFER];
+	const struct word *const cs = &registers->reg[REGISTER_CS_RIGHTS];
+	const struct word *const ss = &registers->reg[REGISTER_SS_RIGHTS];
+	u64 base;
+
+	*missing = reg;
+	if (!register_known(registers, reg, linear))
+		return false;
+	*missing = REGISTER_EFER;
+	if (!(efer->known & EFER_LMA))
+		return false;
+	*missing = REGISTER_CS_RIGHTS;
+	if (efer->value & EFER_LMA && !(cs->known & RIGHTS_L))
+		return false;
+	if (efer->value & EFER_LMA && cs->value & RIGHTS_L)
+		return true;
+	*missing = segment;
+	if (!register_known(registers, segment, &base))
+		return false;
+	*missing = REGISTER_SS_RIGHTS;
+	if (reg == REGISTER_RSP && !(ss->known & RIGHTS_D))
+		return false;
+	if (reg == REGISTER_RSP && !(ss->value & RIGHTS_D))
+		*linear = (u16)*linear;
+	*linear = (u32)(base + *linear);
+	return true;
+}

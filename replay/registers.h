@@ -45,6 +45,13 @@ const struct register_info *register_info(enum register_name reg);
 /* What is known of @level, 1 or 2, of @cpu at the cursor. All unknown where nothing is. */
 void registers_at(struct timeline *timeline, u16 cpu, unsigned level, struct registers *registers);
 
+/*
+ * The linear address that RIP or RSP stands for: outside of 64-bit mode the base of CS or SS is
+ * added. False where something of that is unknown, then *@missing is the register.
+ */
+bool register_linear(const struct registers *registers, enum register_name reg, u64 *linear,
+		     enum register_name *missing);
+
 /* Whether the register is known to the last bit; then *@value is it. */
 static inline bool register_known(const struct registers *registers, enum register_name reg,
 				  u64 *value)

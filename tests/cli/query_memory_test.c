@@ -66,7 +66,7 @@ static void regs_shows_what_is_known(void **state)
 	assert_printed("L1 at @c0:");
 	assert_printed("rsp          0x5550");
 	assert_printed("cr3          0x3000");
-	assert_printed("cs_rights    0x0 of 0x6000");
+	assert_printed("cs_rights    0x2000 of 0x6000");
 	assert_not_printed("gs_base");
 	assert_int_equal(VERB(regs, at, "--level", "2", QUERY_TAPE), EXIT_CLEAN);
 	assert_printed("which does not run");

@@ -124,7 +124,8 @@ static inline u64 memory_insn(struct memory_tape *tape, const struct memory_mode
 	const struct ev_regs regs = { .level = 1, .known = REGS_ALL, .rsp = 0x5550, .r15 = 15 };
 	struct trace_item items[3];
 	const u64 bits = BIT(MODE_VMXE) | BIT(MODE_VMX_ROOT) | (mode->cr0 & 1) << MODE_PE |
-			 (mode->cr0 >> 31 & 1) << MODE_PG | (mode->efer >> 10 & 1) << MODE_LMA;
+			 (mode->cr0 >> 31 & 1) << MODE_PG | (mode->efer >> 10 & 1) << MODE_LMA |
+			 (mode->efer >> 10 & 1) << MODE_CS_L;
 
 	memory_regs(tape, 1, &regs, items, memory_state(items, mode));
 	TAPE_INSN(&tape->tape, VMREAD, vmread, .mode = bits, .cr3 = cr3, .rflags = 0x202,
