@@ -80,12 +80,7 @@ bool app_last_entry_work(struct app *app)
 
 /* --- findings --------------------------------------------------------------------------------- */
 
-/* The place of each finding is the last event that it rests on, as "@finding:N" has it. */
-static bool finding_place(const struct finding *finding, u64 *n)
-{
-	return timeline_finding_place(finding, n);
-}
-
+/* The place of a finding is the last event that it rests on, as "@finding:N" has it. */
 static void to_finding(struct app *app, bool forward, u64 times)
 {
 	const struct findings *const findings = survey_findings(app->survey);
@@ -96,7 +91,8 @@ static void to_finding(struct app *app, bool forward, u64 times)
 		u64 best = PLACES_NOWHERE, at;
 
 		for (unsigned k = 0; k < findings->count; k++) {
-			if (!finding_place(findings->list[k], &at) || (forward ? at <= n : at >= n))
+			if (!timeline_finding_place(findings->list[k], &at) ||
+			    (forward ? at <= n : at >= n))
 				continue;
 			if (best != PLACES_NOWHERE && (forward ? at >= best : at <= best))
 				continue;
@@ -170,12 +166,23 @@ static void to_event_of_cpu(struct app *app, enum rows_way way, u64 times)
 	app_find(app, query, what, way, times);
 }
 
+/* The VMCS that is current at the timeline's cursor, or that its event is about. */
+static u64 current_vmcs(struct app *app)
+{
+	const struct trace_event *const event = timeline_event(app->timeline);
+	const struct model_region *region;
+
+	if (!event)
+		return MODEL_NO_POINTER;
+	region = model_current(timeline_model(app->timeline), event->cpu);
+	return region ? region->pointer : event_vmcs(event);
+}
+
 /* The last event before the cursor that wrote the field of the VMCS that is current at it. */
 static void to_last_writer(struct app *app)
 {
 	const int field = app_field(app);
 	struct history_write write;
-	enum status status;
 	u64 vmcs;
 
 	if (field < 0) {
@@ -183,31 +190,21 @@ static void to_last_writer(struct app *app)
 			     "of the VMCS");
 		return;
 	}
-	if (!app_seek(app))
+	if (!app_seek(app)) {
+		app_say(app, "who wrote it is known when the tape has an index");
 		return;
-	{
-		const struct trace_event *const event = timeline_event(app->timeline);
-		const struct model *const model = timeline_model(app->timeline);
-		const struct model_region *const region =
-			event ? model_current(model, event->cpu) : NULL;
-
-		vmcs = region ? region->pointer : MODEL_NO_POINTER;
-		if (event && vmcs == MODEL_NO_POINTER)
-			vmcs = event_vmcs(event);
 	}
+	vmcs = current_vmcs(app);
 	if (vmcs == MODEL_NO_POINTER) {
 		app_say(app, "no VMCS is current here");
-		return;
-	}
-	status = timeline_last_writer(app->timeline, vmcs, field, app->n, &write);
-	if (status != ST_OK) {
+	} else if (timeline_last_writer(app->timeline, vmcs, field, app->n, &write) != ST_OK) {
 		app_say(app, "nothing before this wrote %s of VMCS 0x%llx", vmcs_fields[field].name,
 			(unsigned long long)vmcs);
-		return;
+	} else {
+		app_jump(app, write.place.n);
+		app_say(app, "%s wrote 0x%llx to %s here", history_origin_name(write.origin),
+			(unsigned long long)write.value, vmcs_fields[field].name);
 	}
-	app_jump(app, write.place.n);
-	app_say(app, "%s wrote 0x%llx to %s here", history_origin_name(write.origin),
-		(unsigned long long)write.value, vmcs_fields[field].name);
 }
 
 /* --- places ----------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #
 #	make bench [TAPE=x.vxt]		over a tape of KVM, recorded if none is given (minutes)
 #	make bench-sim			over a simulated KVM (seconds)
+#	make bench-tui TAPE=x.vxt	how long the terminal UI keeps a user waiting
 #	make bench-hv			what exits cost L1, and of what (a minute)
 #	make fuzz [STEPS=200000]	see tests/fuzz/driver.c; SAN=address,undefined is wise
 
@@ -23,6 +24,9 @@ $(O)/tests/bench/big_tape $(O)/tests/bench/bench_timeline: $(O)/tests/bench/%: \
 		$(O)/host/tests/bench/%.o $(O)/libvmxtape.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
 
+$(O)/tests/bench/bench_tui: $(O)/host/tests/bench/bench_tui.o $(O)/libvmxtape.a
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
+
 $(fuzz-bin): $(O)/tests/fuzz/%: $(O)/host/tests/fuzz/%.o $(O)/host/tests/fuzz/driver.o $(O)/libvmxtape.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
 
@@ -30,7 +34,7 @@ $(fuzz-bin): $(O)/tests/fuzz/%: $(O)/host/tests/fuzz/%.o $(O)/host/tests/fuzz/dr
 $(O)/tests/golden/make_future: $(O)/host/tests/golden/make_future.o $(O)/libvmxtape.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
 
-.PHONY: bench bench-sim fuzz bench-hv
+.PHONY: bench bench-sim bench-tui fuzz bench-hv
 bench: all guests-kvm $(O)/tests/bench/bench_tape $(O)/tests/bench/big_tape \
 		$(O)/tests/bench/bench_timeline $(O)/.deps-run $(O)/.deps-bench
 	tests/bench/run $(O) $(if $(TAPE),--tape $(TAPE))
@@ -40,6 +44,9 @@ bench-hv: all $(O)/.deps-run
 
 bench-sim: $(O)/tests/bench/bench_tape
 	$<
+
+bench-tui: $(O)/tests/bench/bench_tui
+	$< $(TAPE)
 
 fuzz: $(fuzz-bin)
 	@$(foreach n,$(fuzz-names),echo "== $n" && \
