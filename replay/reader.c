@@ -379,7 +379,7 @@ static struct track *earliest(struct reader *reader, const bool *passed)
 }
 
 /* Where numbers of the counter decide. */
-static struct track *first_in_order(struct reader *reader)
+static __attribute__((noinline)) struct track *first_in_order(struct reader *reader)
 {
 	bool passed[MAX_TRACKS];
 	struct track *track;
