@@ -26,7 +26,7 @@ static void print_usage(FILE *to)
 		    "       vmxtape TAPE.vxt\n\n"
 		    "A flight recorder for nested virtualization on Intel VT-x.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(to, "  %-10s%s\n", commands[i].name, commands[i].summary);
+		fprintf(to, "  %-12s%s\n", commands[i].name, commands[i].summary);
 	fprintf(to, "\n'vmxtape VERB --help' tells more, 'man vmxtape' all; --version prints the "
 		    "version.\n");
 }
