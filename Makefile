@@ -57,7 +57,7 @@ libzstd    = $(shell $(CC) -print-file-name=libzstd.a)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all check check-long check-static check-e2e check-gdb bench demo install uninstall clean help deps
+.PHONY: all check check-long check-kvm check-static check-e2e check-gdb bench demo install uninstall clean help deps
 
 all: $(O)/vmxtape $(O)/vmxtape-hv.elf $(O)/vmxtape-mark guests
 
@@ -146,6 +146,10 @@ check-long: check $(O)/.deps-long
 	tests/e2e/bare-debian $(O)/bare-debian
 	@echo 'make check-long: everything passed'
 
+# KVM as L0 inside Bochs is the second processor.
+check-kvm: guests $(O)/guests/kvm/truth.img $(O)/tests/tools/truth $(O)/.deps-run
+	tests/tools/truth-check $(O) --kvm
+
 check-static: $(O)/.deps-test
 	tests/tools/check-includes
 	tests/tools/check-names
@@ -188,6 +192,7 @@ help:
 	@echo 'check       every test that fits into 20 minutes; its parts are check-unit,'
 	@echo '            check-static, check-guests, check-e2e and check-gdb'
 	@echo 'check-long  the long ones too: KVM twice, and all of this in a bare Debian'
+	@echo 'check-kvm   VM entries of a guest on Bochs and on KVM inside Bochs, beside the model'
 	@echo 'bench       figures: bytes, instructions and nanoseconds per event'
 	@echo 'install     to $$(DESTDIR)$$(prefix), uninstall takes it away'
 	@echo 'clean       remove the build folder'

@@ -123,9 +123,9 @@ static bool is_about_entries(const struct erratum *erratum, struct errata_platfo
 {
 	if (erratum->kind > ERRATUM_KIND_UNRESTRICTED)
 		return false;
-	return erratum->platform == (check_stage((enum check_id)erratum->what) == CHECK_STAGE_GUEST
-					     ? platforms.processor
-					     : platforms.l0);
+	return erratum->platform == platforms.l0 ||
+	       (erratum->platform == platforms.processor &&
+		check_stage((enum check_id)erratum->what) == CHECK_STAGE_GUEST);
 }
 
 const struct erratum *errata_explain_entry(struct errata_platforms platforms,

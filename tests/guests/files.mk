@@ -62,3 +62,13 @@ $(O)/guests/kvm/init: $(kvm-src) $(wildcard tests/guests/kvm/*.h) l1/hv_call.h M
 
 $(O)/guests/kvm/initrd.img: tests/guests/kvm/make-initrd $(O)/guests/kvm/init $(O)/guests/kvm/release
 	$(call say,CPIO,$@)$< $(@D)/init $(@D) $@
+
+# A guest with KVM below it instead of hv: the second processor.
+kvmhost-src := $(addprefix tests/guests/kvm/,kvmhost.c init.c)
+
+$(O)/guests/kvm/kvmhost: $(kvmhost-src) tests/guests/kvm/init.h Makefile | $(O)/.deps
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(common) -D_GNU_SOURCE -static -s -o $@ $(kvmhost-src)
+
+$(O)/guests/kvm/truth.img: tests/guests/kvm/make-initrd $(O)/guests/kvm/kvmhost \
+		$(O)/guests/l1_truth.elf $(O)/guests/kvm/release
+	$(call say,CPIO,$@)$< $(@D)/kvmhost $(@D) $@ $(O)/guests/l1_truth.elf

@@ -4,7 +4,8 @@
  *
  * usage: truth [-v] LOG...
  *
- * Each LOG is the text of the guest on one processor. For every row of vmx/checks.def it counts the
+ * The first LOG is the text of the guest on a bare processor, further ones that on hypervisors that
+ * run on that processor. For every row of vmx/checks.def it counts the
  * entries of which this row alone fails, and those that pass it with all others, and how each
  * processor let them end. Entries that end otherwise than the SDM allows are listed by the rows
  * that fail and the outcome, with the erratum that explains them.
@@ -60,6 +61,7 @@ struct log {
 
 static struct check_plan plan;
 static struct check_memo memo;
+static const struct vmx_caps *processor; /* of the first log; the others are of hypervisors on it */
 
 static _Noreturn void bad(const struct log *log, const char *what)
 {
@@ -250,7 +252,7 @@ static void tally(struct log *log, bool entered)
 static void note(struct log *log, const struct entry *entry)
 {
 	const struct erratum *const erratum =
-		errata_explain_entry(errata_platforms_of(&log->caps, &log->caps), &entry->input,
+		errata_explain_entry(errata_platforms_of(processor, &log->caps), &entry->input,
 				     memo.verdict, &entry->observed);
 	struct difference *difference = log->differences;
 	char key[96] = "", text[64];
@@ -402,6 +404,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	check_plan_init(&plan);
+	processor = &logs[0].caps;
 	for (int i = first; i < argc; i++)
 		read_log(&logs[i - first], argv[i]);
 	if (rows)

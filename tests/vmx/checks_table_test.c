@@ -44,6 +44,34 @@ static void every_row_looks_at_something(void **state)
 	}
 }
 
+/*
+ * tests/replay/check_*_test.c have cases for a range of rows each, and hold that none of it lacks
+ * any. Here it is held that no row falls between the ranges.
+ */
+static void every_row_is_in_the_range_of_a_test(void **state)
+{
+	static const struct {
+		u16 first, last;
+	} ranges[] = {
+		{ CHECK_ENTRY_VMCS_CURRENT, CHECK_INJECT_LENGTH_ZERO }, /* control */
+		{ CHECK_HOST_CR0, CHECK_HOST_SSP_TABLE },		/* host */
+		{ CHECK_GUEST_CR0, CHECK_GUEST_SPEC_CTRL },		/* guest */
+		{ CHECK_TR_SELECTOR, CHECK_LDTR_GRANULARITY },		/* segment */
+		{ CHECK_GUEST_TABLE_BASES, CHECK_GUEST_SSP_32 },	/* guest */
+		{ CHECK_ACTIVITY_SUPPORTED, CHECK_LINK_NOT_CURRENT },	/* nonregister */
+		{ CHECK_PDPTE_FIELDS, CHECK_PDPTE_MEMORY_KEPT },	/* guest */
+		{ CHECK_MSR_LOAD_RESERVED, CHECK_COUNT - 1 },		/* msrlist */
+	};
+	unsigned next = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		assert_int_equal(ranges[i].first, next);
+		next = ranges[i].last + 1u;
+	}
+	assert_int_equal(next, CHECK_COUNT);
+}
+
 static void texts_and_titles_are_there(void **state)
 {
 	(void)state;
@@ -115,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ids_are_unique_and_found_in_any_case),
 		cmocka_unit_test(every_row_looks_at_something),
+		cmocka_unit_test(every_row_is_in_the_range_of_a_test),
 		cmocka_unit_test(texts_and_titles_are_there),
 		cmocka_unit_test(sources_are_letters_that_the_table_explains),
 		cmocka_unit_test(stages_are_in_order),
