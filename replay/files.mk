@@ -8,7 +8,9 @@ host-src += replay/finding.c replay/check.c replay/report.c replay/rule_vmptrld.
 	    replay/rule_capability.c replay/rule_toggle.c replay/rule_trace_end.c
 host-src += replay/rule_region.c replay/rule_msr_list.c replay/rule_entry_state.c \
 	    replay/rule_pdpte.c replay/rule_exit_info.c replay/rule_vectoring.c replay/rule_nmi.c \
-	    replay/rule_ept.c replay/rule_vpid.c replay/rule_invept.c
+	    replay/rule_ept.c replay/rule_vpid.c replay/rule_invept.c \
+	    replay/rule_feature.c replay/rule_livelock.c replay/rule_irq7.c replay/rule_control_index.c \
+	    replay/dependents.c
 host-src += replay/rule_entry.c replay/rule_outcome.c
 host-src += replay/rule_exit.c
 host-src += replay/check_table.c replay/check_run.c replay/check_predicate.c replay/check_ask.c replay/check_control.c \

@@ -4,6 +4,7 @@
  * VMCLEAR does not give fields a value: what was never written is undefined. Only regions whose
  * whole life is on the tape are judged, whenever their control words are not those judged last.
  */
+#include "replay/dependents.h"
 #include "replay/rule.h"
 
 #define MAX_SEEN 64
@@ -16,16 +17,6 @@ struct seen {
 struct state {
 	struct seen seen[MAX_SEEN];
 	unsigned next; /* that is replaced when all are used */
-};
-
-static const struct dependent {
-	u8 word; /* enum vmx_word */
-	u64 mask;
-	u16 field; /* enum vmcs_index */
-} dependents[] = {
-#define DEPENDENT(WORD, CONTROL, FIELD) { VMX_WORD_##WORD, WORD##_##CONTROL, VMCS_IX_##FIELD },
-#include "replay/dependents.def"
-#undef DEPENDENT
 };
 
 /* Whether the words of @region were judged before; they are from now on. */
@@ -48,7 +39,8 @@ static bool judged(struct state *state, const struct model_region *region)
 
 static const struct vmx_control *control_of(const struct dependent *dependent)
 {
-	return vmx_control_at(dependent->word, (unsigned)__builtin_ctzll(dependent->mask));
+	return vmx_control_at((enum vmx_word)dependent->word,
+			      (unsigned)__builtin_ctzll(dependent->mask));
 }
 
 static void report(const struct rule_run *run, const struct model_region *region,
@@ -90,10 +82,11 @@ static void event(const struct rule_run *run, void *memory)
 	if (!region || !region->whole || (insn->outcome != OUTCOME_SUCCEED && !failed) ||
 	    judged(memory, region))
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(dependents); i++)
+	for (size_t i = 0; i < dependent_count; i++)
 		if (vmx_caps_field_exists(&run->model->shown, dependents[i].field) &&
-		    !model_place_is(&region->writer[dependents[i].field]) &&
-		    model_control(region, dependents[i].word, dependents[i].mask) == MODEL_YES)
+		    dependent_unset(region, dependents[i].field) &&
+		    model_control(region, (enum vmx_word)dependents[i].word, dependents[i].mask) ==
+			    MODEL_YES)
 			report(run, region, &dependents[i], failed);
 }
 

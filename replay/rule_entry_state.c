@@ -5,6 +5,7 @@
  * with its fields and who wrote them. Where none fails and all could be made, the processor may be
  * stricter than the SDM.
  */
+#include "replay/dependents.h"
 #include "replay/rule.h"
 #include "vmx/bits.h"
 #include "vmx/value_text.h"
@@ -150,7 +151,8 @@ static void report_check(const struct failed *failed, enum check_id id)
 
 	run_check(failed, id, &result);
 	field = culprit(&result);
-	if (field < VMCS_FIELD_COUNT && vmcs_set_has(&failed->told, (int)field))
+	if (field < VMCS_FIELD_COUNT &&
+	    (vmcs_set_has(&failed->told, (int)field) || dependent_unset(failed->region, field)))
 		return;
 	finding = finding_add(run->findings, finding_of(id), id);
 	if (!finding)

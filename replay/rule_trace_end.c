@@ -1,5 +1,5 @@
 /*
- * replay/rule_trace_end.c - why the tape ends where it does
+ * replay/rule_trace_end.c - why the tape ends where it does, and what hv says of itself
  *
  * Says nothing when L1 switched the machine off. Otherwise: who was running, whether anything could
  * have made L2 exit, and whether the same exit came again and again.
@@ -50,6 +50,26 @@ static void take_exit(const struct rule_run *run, struct cpu *cpu)
 	cpu->rip = run->event->rip;
 }
 
+/* hv met something that its author held impossible, and went on. */
+static void report_bug(const struct rule_run *run, const struct state *state)
+{
+	const struct ev_hv_bug *const bug = (const struct ev_hv_bug *)run->event->col;
+	struct finding *const finding =
+		finding_add(run->findings, FINDING_L0_ASSERT, 1 + bug->code);
+
+	if (!finding)
+		return;
+	finding_title(finding, "The hypervisor below L1 met what it held impossible: %.*s",
+		      (int)run->event->byte_count, (const char *)run->event->bytes);
+	finding_evidence(finding, &state->last_event);
+	finding_evidence(finding, &run->place);
+	finding_note(finding, "place 0x%llx, value 0x%llx", (unsigned long long)bug->code,
+		     (unsigned long long)bug->value);
+	finding_explain(finding, "This is a bug of vmxtape's hypervisor, not of L1; it goes on.");
+	finding_next(finding, "send in the tape; the events before %s are what led there",
+		     rule_position(&run->place));
+}
+
 static void event(const struct rule_run *run, void *memory)
 {
 	struct state *const state = memory;
@@ -64,6 +84,9 @@ static void event(const struct rule_run *run, void *memory)
 	case EV_PANIC:
 		state->panic = run->place;
 		take_text(state, run->event);
+		return;
+	case EV_HV_BUG:
+		report_bug(run, state);
 		return;
 	case EV_GAP:
 		/* Behind a cut comes nothing that could contradict what was last known. */
@@ -129,11 +152,10 @@ static void note_livelock(struct finding *finding, const struct cpu *cpu, unsign
 
 static void report_panic(const struct rule_run *run, const struct state *state)
 {
-	struct finding *const finding = finding_add(run->findings, FINDING_TRACE_END, 0);
+	struct finding *const finding = finding_add(run->findings, FINDING_L0_ASSERT, 0);
 
 	if (!finding)
 		return;
-	finding->severity = SEVERITY_ERROR;
 	finding_title(finding, "The hypervisor below L1 stopped: %s",
 		      state->panic_text[0] ? state->panic_text : "it says no more");
 	finding_evidence(finding, &state->last_event);
@@ -213,7 +235,7 @@ static void end(const struct rule_run *run, void *memory)
 const struct rule rule_trace_end = {
 	.kinds = RULE_KINDS_VMX | RULE_KIND(L2_ENTRY) | RULE_KIND(L2_EXIT) | RULE_KIND(MSR_READ) |
 		 RULE_KIND(MSR_WRITE) | RULE_KIND(CR_WRITE) | RULE_KIND(CONSOLE) | RULE_KIND(END) |
-		 RULE_KIND(PANIC) | RULE_KIND(GAP),
+		 RULE_KIND(PANIC) | RULE_KIND(HV_BUG) | RULE_KIND(GAP),
 	.state_size = sizeof(struct state),
 	.event = event,
 	.end = end,

@@ -31,6 +31,7 @@ static const struct {
 	{ l1_rules_state_cases, &l1_rules_state_count },
 	{ l1_rules_event_cases, &l1_rules_event_count },
 	{ l1_rules_memory_cases, &l1_rules_memory_count },
+	{ l1_rules_l2_cases, &l1_rules_l2_count },
 	{ l1_rules_entry_cases, &l1_rules_entry_count },
 };
 

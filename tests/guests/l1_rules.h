@@ -38,6 +38,10 @@ extern const size_t l1_rules_event_count;
 extern const struct rule_case l1_rules_memory_cases[];
 extern const size_t l1_rules_memory_count;
 
+/* What L2 meets. */
+extern const struct rule_case l1_rules_l2_cases[];
+extern const size_t l1_rules_l2_count;
+
 /* VM entries, and rules about whole tapes. */
 extern const struct rule_case l1_rules_entry_cases[];
 extern const size_t l1_rules_entry_count;

@@ -88,8 +88,30 @@ static void a_triple_fault_is_a_warning_and_a_panic_an_error(void **state)
 	script_vmxon(&script, 0x1000);
 	script_send(&script, EV_PANIC, 0, &panic, sizeof(panic), NULL, 0, "no memory");
 	check_end(script.check);
-	assert_int_equal(script_finding(&script, FINDING_TRACE_END)->severity, SEVERITY_ERROR);
-	assert_non_null(strstr(script_finding(&script, FINDING_TRACE_END)->title, "no memory"));
+	assert_found(&script, TRACE_END, 0);
+	assert_int_equal(script_finding(&script, FINDING_L0_ASSERT)->severity, SEVERITY_ERROR);
+	assert_non_null(strstr(script_finding(&script, FINDING_L0_ASSERT)->title, "no memory"));
+	script_free(&script);
+}
+
+static void a_bug_that_hv_saw_and_survived_is_told_once_for_each_place(void **state)
+{
+	const struct ev_hv_bug bugs[] = { { 1, 0x10 }, { 1, 0x20 }, { 2, 0x30 } };
+	struct script script = script_start();
+	const struct finding *finding;
+
+	(void)state;
+	script_vmxon(&script, 0x1000);
+	for (size_t i = 0; i < ARRAY_SIZE(bugs); i++)
+		script_send(&script, EV_HV_BUG, 0, &bugs[i], sizeof(bugs[i]), NULL, 0, "odd");
+	script_end(&script);
+	assert_found(&script, TRACE_END, 0);
+	assert_found(&script, L0_ASSERT, 2);
+	finding = script_finding(&script, FINDING_L0_ASSERT);
+	assert_int_equal(finding->count, 2);
+	assert_int_equal(finding->evidence[0].kind, EV_VMXON);
+	assert_string_equal(finding->title,
+			    "The hypervisor below L1 met what it held impossible: odd");
 	script_free(&script);
 }
 
@@ -128,6 +150,7 @@ int main(void)
 		cmocka_unit_test(l2_without_any_way_out_is_said_to_have_none),
 		cmocka_unit_test(the_same_exit_a_thousand_times_is_a_livelock),
 		cmocka_unit_test(a_triple_fault_is_a_warning_and_a_panic_an_error),
+		cmocka_unit_test(a_bug_that_hv_saw_and_survived_is_told_once_for_each_place),
 		cmocka_unit_test(behind_a_gap_it_is_open_who_was_running),
 		cmocka_unit_test(at_the_end_of_a_cut_tape_what_was_last_known_counts),
 	};
