@@ -38,27 +38,12 @@ static struct {
 };
 
 static const struct option options[] = {
-	{ .type = OPTION_GROUP, .help = "the machine:" },
-	{ "bochs", 0, OPTION_FLAG, NULL, &opt.bochs, "emulated by Bochs (the default)" },
-	{ "mem", 0, OPTION_NUMBER, "MIB", &opt.machine.mib, "memory in MiB (512)" },
-	{ "cpus", 0, OPTION_NUMBER, "N", &opt.machine.cpus, "processors (1)" },
-	{ "cpu-model", 0, OPTION_TEXT, "M", &opt.machine.cpu_model,
-	  "one of 'bochs --help cpu' (corei7_skylake_x)" },
-	{ "ips", 0, OPTION_NUMBER, "N", &opt.machine.ips,
-	  "instructions in a second of the machine (50000000);\n"
-	  "4000000 makes small guests start faster" },
-	{ .type = OPTION_GROUP, .help = "the guest hypervisor, L1:" },
-	{ "kernel", 0, OPTION_TEXT, "FILE", &opt.machine.kernel, "a Linux bzImage or vmlinux" },
-	{ "initrd", 0, OPTION_TEXT, "FILE", &opt.machine.initrd, "its initrd" },
-	{ "multiboot", 0, OPTION_TEXT, "FILE", &opt.machine.multiboot, "or a multiboot kernel" },
-	{ "module", 0, OPTION_LIST, "FILE[,ARGS]", &opt.machine.modules,
-	  "and its modules, one each time" },
-	{ "append", 0, OPTION_TEXT, "ARGS", &opt.machine.append, "command line of either" },
-	{ .type = OPTION_GROUP, .help = "the hypervisor below it:" },
-	{ "hv", 0, OPTION_TEXT, "WORDS", &opt.machine.hv_options,
-	  "its options, such as \"caps=-load_efer capture=lean\"" },
-	{ "image", 0, OPTION_TEXT, "FILE", &opt.machine.hv_image,
-	  HV_NAME " (else VMXTAPE_HV, beside vmxtape,\nor in ../lib/vmxtape)" },
+#define RECORD_GROUP(heading) { .type = OPTION_GROUP, .help = (heading) },
+#define RECORD_OPTION(name, TYPE, value, member, help) \
+	{ name, 0, OPTION_##TYPE, value, &opt.member, help },
+#include "cli/record_options.def"
+#undef RECORD_OPTION
+#undef RECORD_GROUP
 	{ .type = OPTION_GROUP, .help = "the recording:" },
 	{ "output", 'o', OPTION_TEXT, "T.vxt", &opt.output,
 	  "the tape (vmxtape.vxt); an earlier one is kept as\n<name>-1.vxt" },

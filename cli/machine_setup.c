@@ -349,14 +349,10 @@ static bool is_plain(const char *word)
 	return *word && strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(word);
 }
 
-struct bochs_setup machine_rebuild(const char *text, size_t size, const char *work,
-				   const char *tape)
+static void read_description(struct rebuild *rebuild, const char *text, size_t size)
 {
-	struct rebuild rebuild = { .tape = tape,
-				   .machine = { .append = "", .hv_options = "", .cpu_model = "" } };
 	char *const copy = strndup(text, MIN(size, (size_t)MAX_TEXT));
-	char *rest = copy, *line, hash[SHA256_TEXT];
-	struct bochs_setup setup;
+	char *rest = copy, *line;
 
 	if (!copy)
 		die("out of memory");
@@ -368,14 +364,34 @@ struct bochs_setup machine_rebuild(const char *text, size_t size, const char *wo
 			continue;
 		if (value)
 			*value = 0;
-		if (!value || !take_line(&rebuild, line, value + 1))
+		if (!value || !take_line(rebuild, line, value + 1))
 			die("'%s': its description of the machine has '%s', which this vmxtape "
 			    "does not understand",
-			    tape, line);
+			    rebuild->tape, line);
 	}
-	if (!is_plain(rebuild.machine.cpu_model) || !rebuild.machine.cpus || !rebuild.machine.ips ||
-	    !rebuild.machine.hv_image)
-		die("'%s': its description of the machine is damaged", tape);
+	if (!is_plain(rebuild->machine.cpu_model) || !rebuild->machine.cpus ||
+	    !rebuild->machine.ips || !rebuild->machine.hv_image)
+		die("'%s': its description of the machine is damaged", rebuild->tape);
+}
+
+struct machine machine_read(const char *text, size_t size, const char *tape)
+{
+	struct rebuild rebuild = { .tape = tape,
+				   .machine = { .append = "", .hv_options = "", .cpu_model = "" } };
+
+	read_description(&rebuild, text, size);
+	return rebuild.machine;
+}
+
+struct bochs_setup machine_rebuild(const char *text, size_t size, const char *work,
+				   const char *tape)
+{
+	struct rebuild rebuild = { .tape = tape,
+				   .machine = { .append = "", .hv_options = "", .cpu_model = "" } };
+	struct bochs_setup setup;
+	char hash[SHA256_TEXT];
+
+	read_description(&rebuild, text, size);
 	setup = machine_build(&rebuild.machine, work);
 	if (!sha256_file(setup.image, hash))
 		die_errno("cannot read '%s'", setup.image);

@@ -30,6 +30,12 @@ struct bochs_setup machine_build(struct machine *machine, const char *work);
 char *machine_describe(const struct machine *machine, const struct bochs_setup *setup);
 
 /*
+ * The machine of the description @text (@size bytes) of @tape. Dies when a file is not there any
+ * longer, or is not what it was, and says which.
+ */
+struct machine machine_read(const char *text, size_t size, const char *tape);
+
+/*
  * The machine of the description @text (@size bytes), built in @work: the same to the byte. Dies
  * when a file is not there any longer, or is not what it was, and says which; @tape is for that.
  */

@@ -131,7 +131,7 @@ static bool set_option(char *word)
 enum status options_parse(const char *text)
 {
 	enum status status = ST_OK;
-	char word[600];
+	static char word[sizeof(options.caps) + 16]; /* the longest option with its name */
 
 	while (*text) {
 		size_t length = 0;

@@ -18,9 +18,9 @@ enum capture_profile {
 };
 
 struct options {
-	char caps[512]; /* capabilities to hide: "-load_efer,-ept_1g" */
-	u64 ring;	/* bytes of each processor's ring */
-	u64 flush;	/* TSC ticks after which events leave an unfinished block */
+	char caps[2048]; /* capabilities to hide: "-load_efer,-ept_1g" */
+	u64 ring;	 /* bytes of each processor's ring */
+	u64 flush;	 /* TSC ticks after which events leave an unfinished block */
 	enum drain_port drain;
 	enum ring_mode ring_mode;
 	bool hypervisor_bit; /* cpuid=hypervisor: L1 sees CPUID.1:ECX[31] */

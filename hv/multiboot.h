@@ -35,7 +35,7 @@ struct boot_framebuffer {
 };
 
 struct boot_info {
-	char options[BOOT_MAX_TEXT]; /* hv's command line */
+	char options[2 * BOOT_MAX_TEXT]; /* hv's command line */
 	struct boot_range ranges[BOOT_MAX_RANGES];
 	unsigned range_count;
 	struct boot_module modules[BOOT_MAX_MODULES];

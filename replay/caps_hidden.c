@@ -1,5 +1,14 @@
 #include "replay/caps_hidden.h"
 
+#include <string.h>
+
+const char *caps_hidden_plain_name(const char *name)
+{
+	return !strncmp(name, "entry_", 6)  ? name + 6
+	       : !strncmp(name, "exit_", 5) ? name + 5
+					    : name;
+}
+
 /* Where @control may be 1, as MSR @cap says it. */
 static bool allows(const struct vmx_caps *caps, const struct vmx_control *control, unsigned cap)
 {

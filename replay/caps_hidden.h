@@ -15,6 +15,12 @@ struct caps_hidden {
 };
 
 /*
+ * What people call it: entry_load_efer and exit_load_efer are one capability, load_efer, and hidden
+ * together.
+ */
+const char *caps_hidden_plain_name(const char *name);
+
+/*
  * The control bits that may be 1, and the capability bits that are 1, of @real but not of @shown.
  * Only MSRs known in both count; numbers (such as the VMCS revision) are no capability and left
  * out. Returns how many.

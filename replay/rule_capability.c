@@ -14,7 +14,7 @@
 #include "replay/caps_hidden.h"
 #include "replay/rule.h"
 
-#define MAX_OPTIONS 512
+#define MAX_OPTIONS TRACE_MAX_BYTES
 #define MAX_NAMES   1024 /* bytes of a list of names */
 
 struct state {
@@ -37,14 +37,6 @@ struct suspects {
 	unsigned count;
 	unsigned likely; /* the first of them are suspects, the others only hidden */
 };
-
-/* entry_load_efer and exit_load_efer are one capability to people, load_efer. */
-static const char *plain_name(const char *name)
-{
-	return !strncmp(name, "entry_", 6)  ? name + 6
-	       : !strncmp(name, "exit_", 5) ? name + 5
-					    : name;
-}
 
 static const char *needed_by(const char *name)
 {
@@ -82,7 +74,7 @@ static bool is_requested(const char *options, const char *name)
 static void add(const struct rule_run *run, const struct state *state, struct suspects *suspects,
 		const struct caps_hidden *hidden)
 {
-	const char *const name = plain_name(hidden->name);
+	const char *const name = caps_hidden_plain_name(hidden->name);
 	struct suspect *suspect = NULL;
 	u64 msrs = 0;
 
