@@ -265,6 +265,43 @@ static char *put_l2_exit(const struct line *line, char *to)
 	return to;
 }
 
+/* As the processor says it, whatever becomes of it. */
+static char *put_l0_exit(const struct line *line, char *to)
+{
+	const struct ev_l0_exit *const exit = (const struct ev_l0_exit *)line->event->col;
+	const struct vmx_exit *const row = vmx_exit_by_reason((u32)exit->reason);
+	const struct vmx_decode_context context = {
+		.exit_reason = (u32)exit->reason,
+		.interruption_info = (u32)exit->event_info,
+	};
+
+	if (exit->reason & EXIT_REASON_ENTRY_FAILURE)
+		to = put_text(to, "entry failed: ");
+	to = row ? put_text(to, row->name)
+		 : put_dec(put_text(to, "reason "), exit->reason & 0xffff);
+	if (exit->event_info & VMX_EVENT_VALID)
+		to = put_decoded(put_char(to, ' '), VMX_VALUE_EVENT_EXIT, exit->event_info, NULL);
+	if (row && row->qualification != VMX_QUAL_NONE)
+		to = put_decoded(put_char(to, ' '), VMX_VALUE_EXIT_QUALIFICATION,
+				 exit->qualification, &context);
+	if (has_gpa(exit->reason))
+		to = put_hex(put_text(to, " gpa="), exit->gpa2);
+	if (exit->vectoring_info & VMX_EVENT_VALID)
+		to = put_decoded(put_text(to, " delivering "), VMX_VALUE_EVENT_EXIT,
+				 exit->vectoring_info, NULL);
+	return to;
+}
+
+static char *put_l0_entry(const struct line *line, char *to)
+{
+	const struct ev_l0_entry *const entry = (const struct ev_l0_entry *)line->event->col;
+
+	to = put_text(to, entry->resumed ? "L2 goes on" : "for L1");
+	if (entry->flushed)
+		to = put_text(to, ", translations dropped");
+	return put_text(put_dec(put_text(to, ", "), line->event->item_count), " items");
+}
+
 static char *put_vmcs12_write(const struct line *line, char *to)
 {
 	const struct ev_vmcs12_write *const write =
@@ -457,6 +494,8 @@ static char *(*const forms[])(const struct line *line, char *to) = {
 	[EV_L2_ENTRY] = put_l2_entry,
 	[EV_L2_EXIT] = put_l2_exit,
 	[EV_VMCS12_WRITE] = put_vmcs12_write,
+	[EV_L0_ENTRY] = put_l0_entry,
+	[EV_L0_EXIT] = put_l0_exit,
 	[EV_CONSOLE] = put_bytes_line,
 	[EV_END] = put_end,
 	[EV_GAP] = put_gap,

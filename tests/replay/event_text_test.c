@@ -239,6 +239,28 @@ static void json_has_the_columns_by_name(void **state)
 		"\"regs\":{\"rax\":\"0x1\"},\"consulted\":{\"io_bitmap\":\"0xff\"}}\n");
 }
 
+static void what_hv_does_below_reads_like_what_l1_sees(void **state)
+{
+	const struct ev_l0_exit exit = {
+		.reason = EXIT_EPT_VIOLATION,
+		.vmcs = 0x2000,
+		.qualification = 0x181,
+		.gpa2 = 0x5000,
+		.vectoring_info = 0x80000020,
+	};
+	const struct ev_l0_entry entry = { .vmcs = 0x2000, .resumed = 1, .flushed = 1 };
+	const struct trace_event exit_event = EVENT_OF(L0_EXIT, (&exit), .level = 2);
+	const struct trace_event entry_event = EVENT_OF(L0_ENTRY, (&entry), .level = 2);
+	const char *text;
+
+	(void)state;
+	text = text_of(&exit_event, NULL);
+	assert_non_null(strstr(text, "l0_exit   ept_violation "));
+	assert_non_null(strstr(text, " gpa=0x5000 delivering "));
+	text = text_of(&entry_event, NULL);
+	assert_non_null(strstr(text, "l0_entry  L2 goes on, translations dropped, 0 items\n"));
+}
+
 static void json_has_fields_of_hv_s_vmcss_apart(void **state)
 {
 	const struct trace_item items[] = {
@@ -329,6 +351,7 @@ int main(void)
 		cmocka_unit_test(addresses_with_a_name_are_shown_by_it),
 		cmocka_unit_test(items_become_lines_of_their_own),
 		cmocka_unit_test(json_has_the_columns_by_name),
+		cmocka_unit_test(what_hv_does_below_reads_like_what_l1_sees),
 		cmocka_unit_test(json_has_fields_of_hv_s_vmcss_apart),
 		cmocka_unit_test(json_has_one_level),
 		cmocka_unit_test(json_says_how_an_instruction_failed),
