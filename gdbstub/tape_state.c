@@ -154,6 +154,10 @@ bool gdb_tape_read_register(void *target, struct gdb_thread thread, unsigned num
 		return code_bits(tape, thread, &view, value);
 	if (reg.source == GDB_NONE)
 		return false;
+	if (number == GDB_REG_RIP && view.event) {
+		*value = view.event->rip;
+		return true;
+	}
 	/* Behind the last event of a CPU neither level is known to run, or to wait. */
 	if ((registers_of(tape, thread)->runs || view.waits) &&
 	    register_known(registers_of(tape, thread), (enum register_name)reg.source, value))

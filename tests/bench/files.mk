@@ -13,7 +13,7 @@ fuzz-names := tape drain gdb
 fuzz-seeds := $(wildcard tests/golden/*/*.vxt)
 fuzz-seeds-gdb := $(wildcard tests/fuzz/gdb/*.bytes)
 # A step of these is many packets.
-fuzz-share-gdb := 10
+fuzz-share-gdb := 40
 fuzz-bin   := $(patsubst %,$(O)/tests/fuzz/fuzz_%,$(fuzz-names))
 bench-obj  := $(patsubst %,$(O)/host/tests/bench/%.o,bench_tape key_frames kvm_stream)
 

@@ -6,7 +6,7 @@
 #include "tests/fuzz/fuzz.h"
 
 /* From the top of the tree, as the golden tapes that other targets are given. */
-#define TAPE "tests/golden/draft/future.vxt"
+#define TAPE "tests/golden/1/vmware.vxt"
 
 /* What a session may queue before it has to stop taking input. */
 #define ROOM KIB(256)
