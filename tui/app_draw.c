@@ -224,6 +224,8 @@ static void draw_status(struct app *app, const struct area *area)
 	}
 	if (app->prompt.kind)
 		column = app->grid.cursor_column + 1;
+	if (column > area->columns)
+		draw_more(area, 0);
 	if (*right && column + 2 < area->columns) {
 		const unsigned width = draw_width(right);
 		const unsigned start = width + 1 < area->columns ? area->columns - width - 1 : 0;
