@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/message.h"
+#include "cli/stop_signals.h"
 #include "recorder/capture.h"
 
 #define BEFORE	   64	     /* ticks from where single steps begin to hv's reading of the TSC */
@@ -116,6 +117,8 @@ static void wait_for_prompts(struct run *run, unsigned prompts, double seconds)
 	while (run->prompts < prompts) {
 		if (!listen(run, 250))
 			fail(run, "it ended before");
+		if (stop_signals_came())
+			fail(run, "it was interrupted");
 		if (deadline > 0 && now() > deadline)
 			fail(run, "the time is up");
 		if (progress)
@@ -255,6 +258,8 @@ void rerun(const struct bochs_setup *setup, const struct rerun_goal *goal, u64 t
 		die("out of memory");
 	if (capture_open(sent, NULL, NULL, &run.capture, error, sizeof(error)) != ST_OK)
 		die("%s", error);
+	/* So that neither Bochs nor its files are left behind. */
+	stop_signals_catch(false);
 	bochs_start(setup, &run.bochs);
 	/* The prompt of a machine that has not started. */
 	wait_for_prompts(&run, 1, ANSWER);

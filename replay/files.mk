@@ -29,7 +29,7 @@ host-src += replay/memory_event.c replay/memory_index.c replay/memory_state.c re
 	    replay/memory.c replay/memory_text.c replay/event_text_memory.c replay/nearby.c replay/registers.c replay/scrub.c
 host-src += replay/timeline.c replay/timeline_run.c replay/timeline_cache.c replay/timeline_resolve.c replay/timeline_index.c \
 	    replay/timeline_index_build.c replay/timeline_index_state.c \
-	    replay/model_hash.c replay/core_file.c replay/memory_core.c replay/model_record.c replay/event_writes.c
+	    replay/model_hash.c replay/core_file.c replay/memory_core.c replay/registers_core.c replay/model_record.c replay/event_writes.c
 host-src += replay/l0_insn.c replay/l0_exit.c replay/l0_walk.c replay/rule_l0_operand.c replay/rule_l0_region.c replay/rule_l0_caps.c
 host-src += replay/disasm.c
 host-src += $(addprefix replay/rule_l0_,intercept.c event.c ept.c msr.c io.c timer.c failure.c flush.c \

@@ -39,10 +39,16 @@ struct memory_index *memory_state_index(struct timeline *timeline)
 	return state ? state->index : NULL;
 }
 
-size_t memory_state_read(struct timeline *timeline, u64 address, void *to, size_t size, u64 *seen)
+const struct core_file *memory_state_core(struct timeline *timeline)
 {
 	struct memory_state *const state = state_of(timeline);
-	const struct core_file *const core = state ? memory_core_at(timeline, &state->core) : NULL;
+
+	return state ? memory_core_at(timeline, &state->core) : NULL;
+}
+
+size_t memory_state_read(struct timeline *timeline, u64 address, void *to, size_t size, u64 *seen)
+{
+	const struct core_file *const core = memory_state_core(timeline);
 	const size_t known = core ? core_file_read(core, address, to, size) : 0;
 	struct memory_index *index;
 

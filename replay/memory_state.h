@@ -14,6 +14,11 @@
  */
 struct memory_index *memory_state_index(struct timeline *timeline);
 
+struct core_file;
+
+/* The core file of the cursor; NULL when there is none. It holds until the cursor moves. */
+const struct core_file *memory_state_core(struct timeline *timeline);
+
 /*
  * Physical memory of L1 at the cursor, from a core file or from the tape: memory_index_read(). What
  * a core file tells is of the moment itself.

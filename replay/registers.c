@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "replay/memory_state.h"
+#include "replay/registers_core.h"
 
 #define EFER_LMA BIT(10)
 #define RIGHTS_L BIT(13)
@@ -231,6 +232,8 @@ static void l2_registers(const struct nearby *nearby, const struct model *model,
 void registers_at(struct timeline *timeline, u16 cpu, unsigned level, struct registers *registers)
 {
 	const struct nearby *const nearby = memory_state_nearby(timeline, cpu);
+	const struct trace_event *event;
+	const struct core_file *core;
 
 	memset(registers, 0, sizeof(*registers));
 	registers->seen = MEMORY_NEVER;
@@ -240,6 +243,10 @@ void registers_at(struct timeline *timeline, u16 cpu, unsigned level, struct reg
 		l1_registers(nearby, registers);
 	else
 		l2_registers(nearby, timeline_model(timeline), registers);
+	core = memory_state_core(timeline);
+	event = timeline_event(timeline);
+	if (core && event && event->cpu == cpu && event->level == level)
+		registers_from_core(core, level, timeline_tell(timeline), registers);
 }
 
 /* SDM, "Logical and Linear Addresses". */

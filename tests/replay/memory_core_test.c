@@ -2,6 +2,7 @@
 
 #include "replay/memory.h"
 #include "replay/memory_core.h"
+#include "replay/registers_core.h"
 #include "tests/replay/dialogue.h"
 
 #define N 500
@@ -89,11 +90,51 @@ static void one_of_another_tape_or_moment_does_not_count(void **state)
 	timeline_close(timeline);
 }
 
+static void registers_are_those_of_the_note(void **state)
+{
+	static const char note[] = "rax: 00000001_00000002\nr8 : 00000000_00000007\n"
+				   "rip: 00000000_00001234\neflags 0x00000046: id vip\n"
+				   "cs:0x0010, dh=0x00af9b00, dl=0x0000ffff, valid=1\n"
+				   "fs:0x0000, dh=0x00000000, dl=0x00000000, valid=0\n"
+				   "CR0=0x80010033: PG\nCR3=0x000001415000\n"
+				   "CR4=0x00002020: pks\nEFER=0x00000500: ffxsr\n";
+	static const struct {
+		enum register_name reg;
+		u64 value, known;
+	} rows[] = {
+		{ REGISTER_RAX, 0x100000002, ~0ull },	{ REGISTER_R8, 7, ~0ull },
+		{ REGISTER_RIP, 0x1234, ~0ull },	{ REGISTER_RFLAGS, 0x46, ~0ull },
+		{ REGISTER_CR3, 0x1415000, ~0ull },	{ REGISTER_CR0, 0x80010013, ~BIT(5) },
+		{ REGISTER_CR4, 0x20, ~BIT(13) },	{ REGISTER_EFER, 0x500, ~0ull },
+		{ REGISTER_CS, 0x10, ~0ull },		{ REGISTER_CS_RIGHTS, 0xa09b, ~0ull },
+		{ REGISTER_FS_RIGHTS, BIT(16), ~0ull },
+	};
+	const struct core_range range = { 0, 1, (const u8 *)"" };
+	struct registers registers = { .seen = MEMORY_NEVER };
+	struct core_file *file;
+
+	(void)state;
+	assert_int_equal(core_file_write(core, note, &range, 1), ST_OK);
+	assert_int_equal(core_file_open(core, &file), ST_OK);
+	registers_from_core(file, 1, N, &registers);
+	core_file_close(file);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct word *const word = &registers.reg[rows[i].reg];
+
+		assert_row(register_info(rows[i].reg)->name, word->known, rows[i].known);
+		assert_row(register_info(rows[i].reg)->name, word->value & word->known,
+			   rows[i].value);
+	}
+	assert_u64(registers.reg[REGISTER_RBX].known, 0);
+	assert_u64(registers.seen, N);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_known_at_its_moment_alone),
 		cmocka_unit_test(one_of_another_tape_or_moment_does_not_count),
+		cmocka_unit_test(registers_are_those_of_the_note),
 	};
 
 	return cmocka_run_group_tests_name("replay/memory_core", tests, make_tape, remove_tape);
