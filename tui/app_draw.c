@@ -207,7 +207,7 @@ static void filter_error(struct app *app, char *to, size_t size)
 static void draw_status(struct app *app, const struct area *area)
 {
 	char right[256] = "";
-	unsigned column = 1;
+	unsigned column = 1, width;
 
 	if (app->prompt.kind) {
 		draw_prompt(app, area);
@@ -226,12 +226,12 @@ static void draw_status(struct app *app, const struct area *area)
 		column = app->grid.cursor_column + 1;
 	if (column > area->columns)
 		draw_more(area, 0);
-	if (*right && column + 2 < area->columns) {
-		const unsigned width = draw_width(right);
-		const unsigned start = width + 1 < area->columns ? area->columns - width - 1 : 0;
-
-		draw_text(area, 0, MAX(start, column + 2), STYLE_LABEL, right);
-	}
+	width = draw_width(right) + 1;
+	/* What is said of the text that is typed is cut rather than left out. */
+	if (width + column + 2 <= area->columns)
+		draw_text(area, 0, area->columns - width, STYLE_LABEL, right);
+	else if (app->prompt.kind)
+		draw_text(area, 0, column + 2, STYLE_LABEL, right);
 }
 
 /* --- body ------------------------------------------------------------------------------------- */
