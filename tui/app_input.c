@@ -8,12 +8,17 @@
 
 static void close_pane(struct app *app)
 {
-	if (app->pane_active && app->pane != VIEW_DETAIL) {
+	struct view *const view = app_active_view(app);
+
+	if (view && app->pane != VIEW_DETAIL) {
+		/* What it runs is of no use to anybody. */
+		if (view->ops->close)
+			view->ops->close(app, view);
 		app->pane = app->pane_left ? app->pane_left : VIEW_DETAIL;
 		app->pane_left = VIEW_DETAIL;
 		app->pane_active = false;
 		app->zoomed = false;
-	} else if (app->pane_active) {
+	} else if (view) {
 		app->pane_active = false;
 		app->zoomed = false;
 	} else {
