@@ -98,8 +98,18 @@ static void run_verb(struct monitor *monitor, const char *const *argv)
 		monitor_say(monitor, "'%s' is not to be had here\n", argv[0]);
 }
 
+/* A place, for a verb; no verb knows of the one behind the last event. */
+static void place_text(struct timeline *timeline, u64 n, char *to, size_t size)
+{
+	if (n == timeline_events(timeline))
+		snprintf(to, size, "@last");
+	else
+		snprintf(to, size, "@%llu", (unsigned long long)n);
+}
+
 static void handle_verb(struct monitor *monitor, const struct command *command)
 {
+	struct timeline *const timeline = monitor->tape->timeline;
 	const char *argv[MONITOR_MAX_WORDS + 4];
 	bool has_place = command->place == ALL;
 	char here[32];
@@ -110,8 +120,7 @@ static void handle_verb(struct monitor *monitor, const struct command *command)
 		has_place = has_place || monitor->words[i][0] == '@';
 		argv[count++] = monitor->words[i];
 	}
-	snprintf(here, sizeof(here), "@%llu",
-		 (unsigned long long)timeline_tell(monitor->tape->timeline));
+	place_text(timeline, timeline_tell(timeline), here, sizeof(here));
 	if (!has_place)
 		argv[count++] = here;
 	argv[count++] = reader_info(timeline_reader(monitor->tape->timeline))->path;
@@ -138,6 +147,7 @@ void monitor_events(struct monitor *monitor)
 
 void monitor_diff(struct monitor *monitor)
 {
+	struct timeline *const timeline = monitor->tape->timeline;
 	char here[32], from[32];
 	const char *const argv[] = { "vmcs",
 				     monitor->count > 1 ? monitor->words[1] : from,
@@ -146,9 +156,8 @@ void monitor_diff(struct monitor *monitor)
 				     reader_info(timeline_reader(monitor->tape->timeline))->path,
 				     NULL };
 
-	snprintf(here, sizeof(here), "@%llu",
-		 (unsigned long long)timeline_tell(monitor->tape->timeline));
-	snprintf(from, sizeof(from), "@%llu", (unsigned long long)monitor->tape->stopped_before);
+	place_text(timeline, timeline_tell(timeline), here, sizeof(here));
+	place_text(timeline, monitor->tape->stopped_before, from, sizeof(from));
 	run_verb(monitor, argv);
 }
 
