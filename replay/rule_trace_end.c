@@ -23,9 +23,20 @@ struct state {
 	u64 why; /* enum trace_end */
 	struct model_place end, panic;
 	char panic_text[128];
-	struct model_place last_event;
 	struct cpu cpus[MODEL_MAX_CPUS];
 };
+
+/* The last of all processors; nowhere when none did anything. */
+static const struct model_place *last_of(const struct state *state)
+{
+	const struct model_place *last = &state->cpus[0].last;
+
+	for (unsigned i = 1; i < MODEL_MAX_CPUS; i++)
+		if (model_place_is(&state->cpus[i].last) &&
+		    (!model_place_is(last) || state->cpus[i].last.n > last->n))
+			last = &state->cpus[i].last;
+	return last;
+}
 
 static void take_text(struct state *state, const struct trace_event *event)
 {
@@ -61,7 +72,7 @@ static void report_bug(const struct rule_run *run, const struct state *state)
 		return;
 	finding_title(finding, "The hypervisor below L1 met what it held impossible: %.*s",
 		      (int)run->event->byte_count, (const char *)run->event->bytes);
-	finding_evidence(finding, &state->last_event);
+	finding_evidence(finding, last_of(state));
 	finding_evidence(finding, &run->place);
 	finding_note(finding, "place 0x%llx, value 0x%llx", (unsigned long long)bug->code,
 		     (unsigned long long)bug->value);
@@ -104,7 +115,7 @@ static void event(const struct rule_run *run, void *memory)
 	default:
 		break;
 	}
-	cpu->last = state->last_event = run->place;
+	cpu->last = run->place;
 }
 
 /* What could have made L2 exit, of what runs on its own. */
@@ -158,7 +169,7 @@ static void report_panic(const struct rule_run *run, const struct state *state)
 		return;
 	finding_title(finding, "The hypervisor below L1 stopped: %s",
 		      state->panic_text[0] ? state->panic_text : "it says no more");
-	finding_evidence(finding, &state->last_event);
+	finding_evidence(finding, last_of(state));
 	finding_evidence(finding, model_place_is(&state->panic) ? &state->panic : &state->end);
 	finding_explain(finding, "This is a bug of vmxtape's hypervisor, not of L1.");
 	finding_next(finding, "send in the tape");
@@ -171,7 +182,7 @@ static void report_end(const struct rule_run *run, const struct state *state)
 
 	if (!finding)
 		return;
-	finding_evidence(finding, &state->last_event);
+	finding_evidence(finding, last_of(state));
 	finding_evidence(finding, &state->end);
 	switch (state->why) {
 	case END_TRIPLE_FAULT:
@@ -228,7 +239,7 @@ static void end(const struct rule_run *run, void *memory)
 		report_panic(run, state);
 	else if (!open && state->why != END_POWER_OFF)
 		report_end(run, state);
-	else if (open && model_place_is(&state->last_event))
+	else if (open && model_place_is(last_of(state)))
 		report_open(run, state);
 }
 
