@@ -1,6 +1,5 @@
 #include "hv/record.h"
 
-#include "hv/tsc_clock.h"
 #include "hv/console.h"
 #include "hv/drain_port.h"
 #include "hv/exit_l1.h"
@@ -13,6 +12,7 @@
 #include "hv/nested/nested.h"
 #include "hv/processor.h"
 #include "hv/snapshot.h"
+#include "hv/tsc_clock.h"
 #include "hv/vmcs01.h"
 #include "recorder/emit.h"
 #include "vmx/tables.h"
