@@ -221,7 +221,7 @@ void guest_main(void)
 	l2_create(&l2, truth_code, &options);
 	guest_print("truth 1\n");
 	print_processor();
-	truth_make_bases();
+	truth_make_bases(physical(l2.region));
 	for (unsigned base = 0; base < BASE_COUNT; base++)
 		if (truth_bases[base].there)
 			print_base(base);

@@ -44,11 +44,28 @@ struct truth_vmcs {
 	u64 value[VMCS_FIELD_COUNT];
 };
 
+/* Places in memory that directed cases point fields to. */
+enum truth_place {
+	PLACE_REGION,	      /* a region of the processor's revision, as a link pointer wants it */
+	PLACE_OTHER_REVISION, /* one of another */
+	PLACE_SHADOW,	      /* one that is a shadow VMCS */
+	PLACE_CURRENT,	      /* the current VMCS */
+	PLACE_BAD_PDPTES,     /* a reserved bit in a present entry */
+	PLACE_LIST_RESERVED,  /* MSR lists of one entry: bits 63:32 are not 0, ... */
+	PLACE_LIST_FS_BASE,
+	PLACE_LIST_X2APIC,
+	PLACE_LIST_EFER, /* LME is not what the entry made it */
+	PLACE_LIST_VALUE,
+	PLACE_COUNT
+};
+
+extern u64 truth_places[PLACE_COUNT];
+
 extern struct truth_vmcs truth_bases[BASE_COUNT];
 extern bool truth_exists[VMCS_FIELD_COUNT];
 
 /* Pages that bases point to; their contents are printed. */
-void truth_make_bases(void);
+void truth_make_bases(u64 current);
 
 /* Runs @c and prints it. */
 void truth_run(const struct truth_case *c);

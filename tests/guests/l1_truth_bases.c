@@ -22,6 +22,8 @@
 #define EFER_LMA_LME	0x500ull
 #define PAT_RESET	0x0007040600070406ull
 
+u64 truth_places[PLACE_COUNT];
+
 static u64 *msr_list, *pdptes;
 
 u64 truth_movable(unsigned field)
@@ -232,7 +234,47 @@ static void make_interrupt(struct truth_vmcs *v)
 	SET(v, VM_ENTRY_INTERRUPTION_INFO, VMX_EVENT_VALID | 0x40);
 }
 
-void truth_make_bases(void)
+static void make_region(enum truth_place place, u32 flip)
+{
+	u32 *const region = guest_region();
+
+	*region ^= flip;
+	truth_places[place] = physical(region);
+	print_memory(physical(region), 4, *region);
+}
+
+static void make_list(enum truth_place place, u64 index, u64 value)
+{
+	u64 *const list = guest_pages(1);
+
+	list[0] = index;
+	list[1] = value;
+	truth_places[place] = physical(list);
+	print_memory(physical(&list[0]), 8, index);
+	print_memory(physical(&list[1]), 8, value);
+}
+
+static void make_places(u64 current)
+{
+	u64 *const bad = guest_pages(1);
+
+	truth_places[PLACE_CURRENT] = current;
+	print_memory(current, 4, *(u32 *)(uintptr_t)current);
+	make_region(PLACE_REGION, 0);
+	make_region(PLACE_OTHER_REVISION, 1);
+	make_region(PLACE_SHADOW, (u32)BIT(31));
+	bad[0] = physical(pdptes) | 3;
+	truth_places[PLACE_BAD_PDPTES] = physical(bad);
+	for (unsigned i = 0; i < 4; i++)
+		print_memory(physical(&bad[i]), 8, bad[i]);
+	make_list(PLACE_LIST_RESERVED, BIT(32) | MSR_SYSENTER_CS, 0);
+	make_list(PLACE_LIST_FS_BASE, MSR_FS_BASE, 0);
+	make_list(PLACE_LIST_X2APIC, 0x808, 0);
+	make_list(PLACE_LIST_EFER, MSR_EFER, 0);
+	make_list(PLACE_LIST_VALUE, MSR_SYSENTER_EIP, BIT(60));
+}
+
+void truth_make_bases(u64 current)
 {
 	const u64 eptp = guest_ept_tables() | EPTP_WB | EPTP_LEVEL_4;
 
@@ -242,6 +284,8 @@ void truth_make_bases(void)
 	pdptes[1] = MASK(8, 5); /* not present: anything goes */
 	msr_list[0] = MSR_SYSENTER_CS;
 	msr_list[2] = MSR_SYSENTER_ESP;
+	msr_list[1024 / 8] = MSR_SYSENTER_CS; /* for exits to store */
+	make_places(current);
 	for (unsigned i = 0; i < 8; i++)
 		print_memory(physical(&msr_list[i]), 8, msr_list[i]);
 	read_first(&truth_bases[BASE_64]);

@@ -7,13 +7,17 @@
 #include "tests/guests/l1_truth.h"
 
 #define F(NAME) VMCS_IX_##NAME
-#define FLIP(NAME, bits)            \
-	{                           \
-		F(NAME), bits, true \
+#define FLIP(NAME, bits)                \
+	{                               \
+		F(NAME), HOW_FLIP, bits \
 	}
-#define BE(NAME, value)               \
-	{                             \
-		F(NAME), value, false \
+#define BE(NAME, value)                \
+	{                              \
+		F(NAME), HOW_BE, value \
+	}
+#define AT(NAME, place)                        \
+	{                                      \
+		F(NAME), HOW_AT, PLACE_##place \
 	}
 #define EVENT(type, more)  (VMX_EVENT_VALID | (u64)VMX_EVENT_##type << 8 | (more))
 #define INJECT(type, more) BE(VM_ENTRY_INTERRUPTION_INFO, EVENT(type, more))
@@ -34,12 +38,14 @@
 #define SHUTDOWN    2
 #define UNUSABLE    0x10000
 
+enum { HOW_NONE, HOW_BE, HOW_FLIP, HOW_AT };
+
 static const struct directed {
 	u8 base;
 	struct {
 		u16 field;
+		u8 how; /* HOW_NONE: no more */
 		u64 value;
-		bool flip; /* else the whole field */
 	} moves[3];
 } all[] = {
 	/* controls */
@@ -230,6 +236,31 @@ static const struct directed {
 	IN(PAE, FLIP(GUEST_PDPTE1, BIT(50))),
 	IN(PAE, FLIP(GUEST_PDPTE2, BIT(50))),
 	IN(FULL, BE(VM_ENTRY_MSR_LOAD_COUNT, 1)),
+	IN(64, AT(VMCS_LINK_POINTER, REGION)),
+	IN(64, AT(VMCS_LINK_POINTER, OTHER_REVISION)),
+	IN(64, AT(VMCS_LINK_POINTER, SHADOW)),
+	IN(64, AT(VMCS_LINK_POINTER, CURRENT)),
+	IN(FULL, AT(VMCS_LINK_POINTER, SHADOW)),
+	IN(FULL, AT(VMCS_LINK_POINTER, REGION)),
+	IN(PAE_PLAIN, AT(GUEST_CR3, BAD_PDPTES)),
+	IN(64, BE(VM_ENTRY_MSR_LOAD_COUNT, 1), AT(VM_ENTRY_MSR_LOAD_ADDRESS, LIST_RESERVED)),
+	IN(64, BE(VM_ENTRY_MSR_LOAD_COUNT, 1), AT(VM_ENTRY_MSR_LOAD_ADDRESS, LIST_FS_BASE)),
+	IN(64, BE(VM_ENTRY_MSR_LOAD_COUNT, 1), AT(VM_ENTRY_MSR_LOAD_ADDRESS, LIST_X2APIC)),
+	IN(64, BE(VM_ENTRY_MSR_LOAD_COUNT, 1), AT(VM_ENTRY_MSR_LOAD_ADDRESS, LIST_EFER)),
+	IN(64, BE(VM_ENTRY_MSR_LOAD_COUNT, 1), AT(VM_ENTRY_MSR_LOAD_ADDRESS, LIST_VALUE)),
+	IN(64, BE(VM_EXIT_MSR_STORE_COUNT, 1)),
+	IN(64, BE(VM_EXIT_MSR_LOAD_COUNT, 1)),
+	/* rules that other rules stand before */
+	IN(PAE, FLIP(GUEST_SS_SELECTOR, 1), FLIP(GUEST_CS_SELECTOR, 1)),
+	IN(REAL, BE(GUEST_CS_ACCESS_RIGHTS, 0x93), FLIP(GUEST_SS_ACCESS_RIGHTS, 0x20)),
+	IN(V86, FLIP(SECONDARY_PROC_BASED_CONTROLS, SECONDARY_UNRESTRICTED_GUEST),
+	   FLIP(GUEST_CR0, BIT(31) | BIT(0))),
+	IN(V86, FLIP(VM_ENTRY_CONTROLS, ENTRY_IA32E_MODE_GUEST)),
+	IN(PAE, FLIP(SECONDARY_PROC_BASED_CONTROLS, SECONDARY_UNRESTRICTED_GUEST),
+	   FLIP(GUEST_CR0, BIT(0)), BE(VM_ENTRY_INTERRUPTION_INFO, 0)),
+	IN(V86, BE(GUEST_ACTIVITY_STATE, HLT)),
+	IN(FULL, INJECT(NMI, 2)),
+	IN(64, FLIP(PIN_BASED_CONTROLS, PIN_PREEMPTION_TIMER)),
 };
 
 /* Fields that no rule looks at. */
@@ -241,13 +272,15 @@ static void run_row(const struct directed *row, unsigned turn)
 	struct truth_case c = { .base = row->base };
 	const u16 free_field = free_fields[truth_random() % ARRAY_SIZE(free_fields)];
 
-	for (unsigned i = 0;
-	     i < ARRAY_SIZE(row->moves) && row->moves[i].field + row->moves[i].value; i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(row->moves) && row->moves[i].how; i++) {
 		const u16 field = row->moves[i].field;
-		const u64 old = row->moves[i].flip ? truth_bases[row->base].value[field] : 0;
+		u64 value = row->moves[i].value;
 
-		c.moves[c.count++] =
-			(struct truth_move){ .field = field, .value = old ^ row->moves[i].value };
+		if (row->moves[i].how == HOW_FLIP)
+			value ^= truth_bases[row->base].value[field];
+		if (row->moves[i].how == HOW_AT)
+			value = truth_places[value];
+		c.moves[c.count++] = (struct truth_move){ .field = field, .value = value };
 	}
 	if (turn) {
 		const u64 mask = vmcs_width_mask(vmcs_fields[free_field].width);
