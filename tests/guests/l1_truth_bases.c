@@ -35,6 +35,13 @@ u64 truth_movable(unsigned field)
 		return MASK(63, 47);
 	case FIELD(HOST_CR3):
 		return beyond | MASK(4, 3);
+	/* A hypervisor below gives up when events are delivered through no memory. */
+	case FIELD(GUEST_CR3):
+	case FIELD(GUEST_PDPTE0):
+	case FIELD(GUEST_PDPTE1):
+	case FIELD(GUEST_PDPTE2):
+	case FIELD(GUEST_PDPTE3):
+		return beyond | MASK(30, 0);
 	case FIELD(HOST_CR4):
 		return ~(BIT(20) | BIT(21));
 	case FIELD(VM_ENTRY_MSR_LOAD_ADDRESS):
