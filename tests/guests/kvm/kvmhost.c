@@ -219,6 +219,9 @@ static bool run_guest(struct machine *m)
 	for (;;) {
 		if (ioctl(m->vcpu, KVM_RUN, 0))
 			return failed("KVM_RUN");
+		/* An L2 that halts is woken by its VMX-preemption timer: KVM looks at it again. */
+		if (m->run->exit_reason == KVM_EXIT_HLT)
+			continue;
 		if (m->run->exit_reason != KVM_EXIT_IO) {
 			printf("kvmhost: KVM_RUN ended with reason %u\n", m->run->exit_reason);
 			return false;
