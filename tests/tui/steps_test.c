@@ -297,7 +297,7 @@ static void every_step_shows_the_expected_screen(void **state)
 	assert_non_null(folder);
 	while ((entry = readdir(folder)) && count < ARRAY_SIZE(stems)) {
 		char *const dot = strrchr(entry->d_name, '.');
-		const char *const only = getenv("STEPS");
+		const char *const only = getenv("ONLY_STEPS");
 
 		if (!dot || strcmp(dot, ".steps"))
 			continue;
