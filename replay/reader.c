@@ -526,23 +526,32 @@ static void restart(struct reader *reader, const struct checkpoint *from)
 	reader->n = from ? from->n : 0;
 }
 
-enum status reader_seek(struct reader *reader, u64 n)
+_Static_assert(READER_STEP > CHECKPOINT_EVERY, "a step leaves a checkpoint behind");
+
+bool reader_approach(struct reader *reader, u64 n, u64 most)
 {
 	const struct checkpoint *const from = checkpoint_before(reader, n);
 	const struct trace_event *event;
 
-	if (n > reader->info.events)
-		return ST_RANGE;
 	if (reader->track_count == 1) {
 		lane_seek(reader->tracks[0].lane, n);
 		reader->n = lane_tell(reader->tracks[0].lane);
 		count_damage(reader);
-		return ST_OK;
+		return true;
 	}
 	if (reader->n > n || (from && from->n > reader->n) || !reader->placed)
 		restart(reader, from);
-	while (reader->n < n && reader_next(reader, &event) == ST_OK)
-		;
+	while (reader->n < n && most--)
+		if (reader_next(reader, &event) != ST_OK)
+			return true;
+	return reader->n >= n;
+}
+
+enum status reader_seek(struct reader *reader, u64 n)
+{
+	if (n > reader->info.events)
+		return ST_RANGE;
+	reader_approach(reader, n, ~0ull);
 	return ST_OK;
 }
 

@@ -44,6 +44,15 @@ u64 reader_tell(const struct reader *reader);
 /* Make @N the next event; within a damaged block, the one after it. ST_RANGE when @n > events. */
 enum status reader_seek(struct reader *reader, u64 n);
 
+/*
+ * The same in steps, for callers that cannot wait: on tapes of several CPUs that were not read so
+ * far yet, all events up to @n have to be merged. Takes at most @most of them; true when @n is the
+ * next event. Called again it goes on, also when the reader was elsewhere in between, if @most is
+ * READER_STEP or more.
+ */
+#define READER_STEP 100000
+bool reader_approach(struct reader *reader, u64 n, u64 most);
+
 /* @N of event @seq of @cpu. ST_NOT_FOUND when the tape does not have it. Moves the position. */
 enum status reader_find(struct reader *reader, u16 cpu, u64 seq, u64 *n);
 

@@ -110,6 +110,7 @@ struct app *app_new(const struct app_options *options, char *error, size_t size)
 		snprintf(error, size, "%s", status_text(ST_NO_MEMORY));
 		return NULL;
 	}
+	app->bound = PLACES_NOWHERE;
 	app->options = *options;
 	make_views(app);
 	read_config(app);
@@ -175,8 +176,20 @@ void app_fail(struct app *app, const char *format, ...)
 
 void app_go(struct app *app, u64 n)
 {
-	app->n = app->events ? MIN(n, app->events - 1) : 0;
-	app->changed = true;
+	const u64 to = app->events ? MIN(n, app->events - 1) : 0;
+	const bool first = app->bound != to;
+
+	app->changed |= first;
+	app->bound = to;
+	if (reader_approach(app->look, to, READER_STEP)) {
+		app->n = to;
+		app->bound = PLACES_NOWHERE;
+		app->changed = true;
+	} else if (first) {
+		app_say(app,
+			"on the way to @%llu: the events of all CPUs before it are put in order",
+			(unsigned long long)to);
+	}
 }
 
 void app_jump(struct app *app, u64 n)

@@ -29,6 +29,7 @@ struct app {
 	const struct trace_schema *schema;
 	u64 events;
 	u64 n;	   /* the event under the cursor; == events: behind the last */
+	u64 bound; /* where the cursor goes when @look has got there; PLACES_NOWHERE: nowhere */
 	u64 moves; /* timeline_moves() as it was when @n was taken from it */
 
 	struct grid grid;

@@ -49,10 +49,23 @@ static bool survey_slice(struct app *app)
 	return false;
 }
 
+/* The way of the cursor to a place that took too long for one key. */
+static bool way_slice(struct app *app)
+{
+	if (app->bound == PLACES_NOWHERE)
+		return false;
+	app_go(app, app->bound);
+	if (app->bound == PLACES_NOWHERE)
+		app_say(app, "%s", "");
+	return true;
+}
+
 bool app_work(struct app *app)
 {
 	struct view *const view = app->pane ? &app->views[app->pane] : NULL;
 
+	if (way_slice(app))
+		return true;
 	if (app_gdb_work(app) || app_find_work(app, APP_SLICE) || list_work(app) ||
 	    index_slice(app))
 		return true;

@@ -202,6 +202,16 @@ static void fill(struct rows *rows, struct chunk_rows *chunk)
 	}
 }
 
+/* Makes the first event of chunk @at the next of the reader; false when there is no time for it. */
+static bool approach(struct rows *rows, u64 at)
+{
+	do {
+		if (reader_approach(rows->reader, at * ROWS_CHUNK, READER_STEP))
+			return true;
+	} while (clock_microseconds() < rows->deadline);
+	return false;
+}
+
 /* The rows of chunk number @at; NULL when that would take too long now. */
 static const struct chunk_rows *chunk_rows(struct rows *rows, u64 at, enum rows_way way)
 {
@@ -215,7 +225,7 @@ static const struct chunk_rows *chunk_rows(struct rows *rows, u64 at, enum rows_
 		if (rows->cache[i].used < chunk->used)
 			chunk = &rows->cache[i];
 	}
-	if (clock_microseconds() >= rows->deadline) {
+	if (clock_microseconds() >= rows->deadline || !approach(rows, at)) {
 		rows->pending = true;
 		rows->wanted = at;
 		rows->way = way;

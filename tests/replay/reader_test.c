@@ -296,6 +296,16 @@ static void several_processors_are_merged_by_time(void **state)
 		assert_int_equal(reader_next(reader, &event), ST_OK);
 		assert_u64(event->seq, order[n].seq);
 	}
+	/* In steps, on a tape that was not read yet. */
+	reader_close(reader);
+	reader = open_tape();
+	for (u64 n = events - 10, steps = 1; !reader_approach(reader, n, 10000); steps++)
+		assert_u64(reader_tell(reader), steps * 10000);
+	assert_u64(reader_tell(reader), events - 10);
+	assert_int_equal(reader_next(reader, &event), ST_OK);
+	assert_u64(event->seq, order[events - 10].seq);
+	assert_true(reader_approach(reader, 5, 10000));
+	assert_u64(reader_tell(reader), 5);
 	free(order);
 	reader_close(reader);
 	for (unsigned cpu = 0; cpu < ARRAY_SIZE(recordings); cpu++)
