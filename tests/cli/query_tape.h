@@ -17,12 +17,13 @@
 #include <unistd.h>
 
 #include "tests/test.h"
+#include "tests/usual_caps.h"
 #include "trace/encode.h"
 #include "trace/file.h"
 #include "vmx/tables.h"
 
 #define QUERY_TAPE     "query-test.vxt" /* in the folder of query_tape_folder() */
-#define QUERY_REVISION 0x12345u
+#define QUERY_REVISION USUAL_REVISION
 #define QUERY_NO_VMCS  (~0ull)
 #define QUERY_MODE                                                                       \
 	(BIT(MODE_PE) | BIT(MODE_PG) | BIT(MODE_LMA) | BIT(MODE_CS_L) | BIT(MODE_VMXE) | \
@@ -125,35 +126,9 @@ static inline u64 query_tape_send(struct query_tape *tape, u8 kind, u8 level, co
 
 static inline void query_tape_capabilities(struct query_tape *tape)
 {
-	static const struct {
-		u32 msr;
-		u64 value;
-	} msrs[] = {
-		{ MSR_VMX_BASIC, CAP_TRUE_CTLS | 0x0018100000000000 | QUERY_REVISION },
-		{ MSR_VMX_PINBASED_CTLS, 0x7f00000016 },
-		{ MSR_VMX_PROCBASED_CTLS, 0xf7f9fffe0401e172 },
-		{ MSR_VMX_EXIT_CTLS, 0x7fefff00036dff },
-		{ MSR_VMX_ENTRY_CTLS, 0xd3ff000011ff },
-		{ MSR_VMX_MISC, 0x600401e0 },
-		{ MSR_VMX_CR0_FIXED0, 0x80000021 },
-		{ MSR_VMX_CR0_FIXED1, 0xffffffff },
-		{ MSR_VMX_CR4_FIXED0, 0x2000 },
-		{ MSR_VMX_CR4_FIXED1, 0x3727ff },
-		{ MSR_VMX_VMCS_ENUM, 0x34 },
-		{ MSR_VMX_PROCBASED_CTLS2, 0x111cff00000000 },
-		{ MSR_VMX_EPT_VPID_CAP, 0xf0106134141 },
-		{ MSR_VMX_TRUE_PINBASED_CTLS, 0x7f00000016 },
-		{ MSR_VMX_TRUE_PROCBASED_CTLS, 0xf7f9fffe04006172 },
-		{ MSR_VMX_TRUE_EXIT_CTLS, 0x7fefff00036dfb },
-		{ MSR_VMX_TRUE_ENTRY_CTLS, 0xd3ff000011fb },
-		{ MSR_VMX_VMFUNC, 0 },
-		{ MSR_VMX_PROCBASED_CTLS3, 0 },
-		{ MSR_VMX_EXIT_CTLS2, 0 },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(msrs); i++)
-		TAPE_OTHER(tape, CAPABILITY, capability, .msr = msrs[i].msr, .real = msrs[i].value,
-			   .shown = msrs[i].value, .exists = 1);
+	for (size_t i = 0; i < ARRAY_SIZE(usual_caps); i++)
+		TAPE_OTHER(tape, CAPABILITY, capability, .msr = usual_caps[i].msr,
+			   .real = usual_caps[i].value, .shown = usual_caps[i].value, .exists = 1);
 }
 
 /* A tape without a boot record: it begins in the middle. */

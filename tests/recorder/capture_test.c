@@ -1,3 +1,4 @@
+#include "tests/scratch_path.h"
 #include "tests/test.h"
 
 #include <fcntl.h>
@@ -10,14 +11,12 @@
 
 #define EVENTS 12000
 
-static char path[] = "/tmp/vmxtape-test-XXXXXX";
-
 static struct capture *open_capture(capture_on_event on_event, void *owner)
 {
 	struct capture *capture;
 	char error[256];
 
-	if (capture_open(path, on_event, owner, &capture, error, sizeof(error)) != ST_OK)
+	if (capture_open(scratch_path, on_event, owner, &capture, error, sizeof(error)) != ST_OK)
 		fail_msg("%s", error);
 	return capture;
 }
@@ -27,14 +26,14 @@ static struct reader *open_tape(void)
 	struct reader *reader;
 	char error[256];
 
-	if (reader_open(path, &reader, error, sizeof(error)) != ST_OK)
+	if (reader_open(scratch_path, &reader, error, sizeof(error)) != ST_OK)
 		fail_msg("%s", error);
 	return reader;
 }
 
 static u8 *load(size_t *size)
 {
-	FILE *const file = fopen(path, "rb");
+	FILE *const file = fopen(scratch_path, "rb");
 	u8 *const bytes = malloc(MIB(16));
 
 	*size = fread(bytes, 1, MIB(16), file);
@@ -304,19 +303,6 @@ static void a_file_feeds_a_capture(void **state)
 	recording_free(&recording);
 }
 
-static int make_path(void **state)
-{
-	(void)state;
-	close(mkstemp(path));
-	return 0;
-}
-
-static int remove_path(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,5 +314,6 @@ int main(void)
 		cmocka_unit_test(a_tape_that_cannot_be_written_is_named),
 		cmocka_unit_test(a_file_feeds_a_capture),
 	};
-	return cmocka_run_group_tests_name("recorder/capture", tests, make_path, remove_path);
+	return cmocka_run_group_tests_name("recorder/capture", tests, make_scratch_path,
+					   remove_scratch_path);
 }

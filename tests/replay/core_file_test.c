@@ -1,24 +1,10 @@
+#include "tests/scratch_path.h"
 #include "tests/test.h"
 
 #include <unistd.h>
 
 #include "replay/core_file.h"
 #include "tests/trace/events.h"
-
-static char path[] = "/tmp/vmxtape-core-XXXXXX";
-
-static int make_path(void **state)
-{
-	(void)state;
-	close(mkstemp(path));
-	return 0;
-}
-
-static int remove_path(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
 
 /* Pages of many values, single bytes in pages, and long runs of zeros. */
 static void fill(u8 *bytes, size_t size)
@@ -43,8 +29,8 @@ static void memory_comes_back_and_what_is_between_is_unknown(void **state)
 
 	(void)state;
 	fill(bytes, size);
-	assert_int_equal(core_file_write(path, "tick 7\nrax 1\n", ranges, 2), ST_OK);
-	assert_int_equal(core_file_open(path, &file), ST_OK);
+	assert_int_equal(core_file_write(scratch_path, "tick 7\nrax 1\n", ranges, 2), ST_OK);
+	assert_int_equal(core_file_open(scratch_path, &file), ST_OK);
 	assert_string_equal(core_file_note(file), "tick 7\nrax 1\n");
 	assert_int_equal(core_file_read(file, 0x1000, back, size + 64), size);
 	assert_memory_equal(back, bytes, size);
@@ -75,12 +61,12 @@ static void zeros_take_no_room(void **state)
 	u8 byte = 1;
 
 	(void)state;
-	assert_int_equal(core_file_write(path, "", &range, 1), ST_OK);
-	written = fopen(path, "r");
+	assert_int_equal(core_file_write(scratch_path, "", &range, 1), ST_OK);
+	written = fopen(scratch_path, "r");
 	fseek(written, 0, SEEK_END);
 	assert_true(ftell(written) < 1000);
 	fclose(written);
-	assert_int_equal(core_file_open(path, &file), ST_OK);
+	assert_int_equal(core_file_open(scratch_path, &file), ST_OK);
 	assert_int_equal(core_file_read(file, size - 1, &byte, 1), 1);
 	assert_int_equal(byte, 0);
 	core_file_close(file);
@@ -98,8 +84,8 @@ static void a_damaged_file_does_no_harm(void **state)
 
 	(void)state;
 	memset(bytes, 7, sizeof(bytes));
-	assert_int_equal(core_file_write(path, "note", &range, 1), ST_OK);
-	io = fopen(path, "rb");
+	assert_int_equal(core_file_write(scratch_path, "note", &range, 1), ST_OK);
+	io = fopen(scratch_path, "rb");
 	size = fread(file_bytes, 1, sizeof(file_bytes), io);
 	fclose(io);
 	for (unsigned i = 0; i < 3000; i++) {
@@ -108,10 +94,10 @@ static void a_damaged_file_does_no_harm(void **state)
 		memcpy(changed, file_bytes, size);
 		for (unsigned k = 0; k <= i % 4; k++)
 			changed[test_random(&random) % 400] = (u8)test_random(&random);
-		io = fopen(path, "wb");
+		io = fopen(scratch_path, "wb");
 		fwrite(changed, 1, cut, io);
 		fclose(io);
-		if (core_file_open(path, &file) != ST_OK)
+		if (core_file_open(scratch_path, &file) != ST_OK)
 			continue;
 		core_file_read(file, 0x1000, back, sizeof(back));
 		core_file_read(file, test_random(&random), back, sizeof(back));
@@ -128,5 +114,6 @@ int main(void)
 		cmocka_unit_test(a_damaged_file_does_no_harm),
 	};
 
-	return cmocka_run_group_tests_name("replay/core_file", tests, make_path, remove_path);
+	return cmocka_run_group_tests_name("replay/core_file", tests, make_scratch_path,
+					   remove_scratch_path);
 }

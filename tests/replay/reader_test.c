@@ -1,3 +1,4 @@
+#include "tests/scratch_path.h"
 #include "tests/test.h"
 
 #include <unistd.h>
@@ -10,8 +11,6 @@
 
 #define BOOT_EVENTS 8 /* of recording_boot_record() */
 
-static char path[] = "/tmp/vmxtape-test-XXXXXX";
-
 /* The capture of what @recording put on the line. */
 static struct capture_stats capture_line(const struct recording *recording)
 {
@@ -19,7 +18,8 @@ static struct capture_stats capture_line(const struct recording *recording)
 	struct capture_stats stats;
 	char error[256];
 
-	assert_int_equal(capture_open(path, NULL, NULL, &capture, error, sizeof(error)), ST_OK);
+	assert_int_equal(capture_open(scratch_path, NULL, NULL, &capture, error, sizeof(error)),
+			 ST_OK);
 	assert_int_equal(capture_feed(capture, recording->line, recording->line_size), ST_OK);
 	assert_int_equal(capture_close(capture), ST_OK);
 	stats = *capture_stats(capture);
@@ -32,15 +32,15 @@ static struct reader *open_tape(void)
 	struct reader *reader;
 	char error[256];
 
-	if (reader_open(path, &reader, error, sizeof(error)) != ST_OK)
+	if (reader_open(scratch_path, &reader, error, sizeof(error)) != ST_OK)
 		fail_msg("%s", error);
 	return reader;
 }
 
-/* The file at @path in memory. */
+/* The file at @scratch_path in memory. */
 static u8 *load(size_t *size)
 {
-	FILE *const file = fopen(path, "rb");
+	FILE *const file = fopen(scratch_path, "rb");
 	u8 *bytes;
 
 	fseek(file, 0, SEEK_END);
@@ -534,19 +534,6 @@ static void what_is_no_tape_is_refused(void **state)
 	assert_int_equal(reader_open("/", &reader, error, sizeof(error)), ST_IO);
 }
 
-static int make_path(void **state)
-{
-	(void)state;
-	close(mkstemp(path));
-	return 0;
-}
-
-static int remove_path(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -561,5 +548,6 @@ int main(void)
 		cmocka_unit_test(a_newer_tape_is_refused_by_name),
 		cmocka_unit_test(what_is_no_tape_is_refused),
 	};
-	return cmocka_run_group_tests_name("replay/reader", tests, make_path, remove_path);
+	return cmocka_run_group_tests_name("replay/reader", tests, make_scratch_path,
+					   remove_scratch_path);
 }

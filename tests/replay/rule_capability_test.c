@@ -124,9 +124,7 @@ static void l1_that_goes_on_gave_nothing_up(void **state)
 
 	(void)state;
 	mask(&script, MSR_VMX_EXIT_CTLS, EXIT_REAL, EXIT_EFER);
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	script_vmwrite(&script, VMCS_GUEST_RIP, 0);
 	script_end(&script);
 	assert_found(&script, CAPABILITY_REJECTED, 0);

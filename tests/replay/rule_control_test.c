@@ -99,9 +99,7 @@ static void unknown_controls_and_unknown_capabilities_say_nothing(void **state)
 	struct script script = script_start();
 
 	(void)state;
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	entry_fails(&script);
 	script_end(&script);
 	assert_found(&script, CTL_MUST_BE_0, 0);

@@ -7,9 +7,7 @@ static struct script start_with(u64 field, u64 count)
 {
 	struct script script = script_start();
 
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	script_vmwrite(&script, field, count);
 	INSN(&script, VMLAUNCH, vmlaunch, .launched = 0);
 	return script;
@@ -66,9 +64,7 @@ static void nothing_is_said_of_a_count_or_maximum_that_is_unknown(void **state)
 	script_free(&script);
 
 	script = script_start();
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	script_vmwrite(&script, VMCS_VM_ENTRY_MSR_LOAD_COUNT, 600);
 	script_gap(&script);
 	INSN(&script, VMLAUNCH, vmlaunch, .launched = 0);

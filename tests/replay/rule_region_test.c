@@ -29,9 +29,7 @@ static void a_vmcs_that_moves_without_vmclear_is_found(void **state)
 	const struct finding *finding;
 
 	(void)state;
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	vmptrld_on_cpu(&script, 1, 0x2000);
 	script_end(&script);
 	assert_found(&script, VMCS_ACTIVE_TWICE, 1);
@@ -47,9 +45,7 @@ static void a_vmcs_that_was_cleared_before_it_moved_is_fine(void **state)
 	struct script script = script_start();
 
 	(void)state;
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	script_vmclear(&script, 0x2000);
 	vmptrld_on_cpu(&script, 1, 0x2000);
 	script_end(&script);
@@ -62,9 +58,7 @@ static void where_a_vmcs_is_active_is_unknown_behind_a_gap(void **state)
 	struct script script = script_start();
 
 	(void)state;
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	script_gap(&script);
 	vmptrld_on_cpu(&script, 1, 0x2000);
 	script_end(&script);
@@ -84,9 +78,7 @@ static void a_store_into_an_active_vmcs_is_found(void **state)
 	const struct finding *finding;
 
 	(void)state;
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	memory_write(&script, ORIGIN_MEMORY);
 	memory_write(&script, ORIGIN_MEMORY);
 	script_end(&script);
@@ -102,9 +94,7 @@ static void the_processors_own_writes_and_inactive_regions_are_fine(void **state
 	struct script script = script_start();
 
 	(void)state;
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	memory_write(&script, ORIGIN_ERROR);
 	script_vmclear(&script, 0x2000);
 	memory_write(&script, ORIGIN_MEMORY);

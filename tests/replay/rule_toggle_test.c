@@ -38,9 +38,7 @@ static void a_guest_that_runs_later_does_not_hide_the_loop(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 6; i++)
 		probe(&script);
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	for (unsigned i = 0; i < 1000; i++)
 		script_l2(&script, EXIT_CPUID);
 	script_end(&script);

@@ -40,9 +40,7 @@ static void a_cleared_region_is_fine_also_after_the_next_vmxon(void **state)
 	struct script script = script_start();
 
 	(void)state;
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	script_vmclear(&script, 0x2000);
 	script_vmxoff(&script);
 	script_vmxon(&script, 0x1000);
@@ -58,9 +56,7 @@ static void a_region_active_at_vmxoff_must_be_cleared_again(void **state)
 	const struct finding *finding;
 
 	(void)state;
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	script_vmxoff(&script);
 	script_vmxon(&script, 0x1000);
 	script_vmptrld(&script, 0x2000);

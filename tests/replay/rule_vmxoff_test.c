@@ -6,9 +6,7 @@ static void vmxoff_with_two_active_regions_names_both(void **state)
 	const struct finding *finding;
 
 	(void)state;
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	script_vmclear(&script, 0x3000);
 	script_vmptrld(&script, 0x3000);
 	script_vmxoff(&script);
@@ -27,9 +25,7 @@ static void vmxoff_after_vmclear_of_all_is_fine(void **state)
 	struct script script = script_start();
 
 	(void)state;
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	script_vmclear(&script, 0x2000);
 	script_vmxoff(&script);
 	script_end(&script);
@@ -42,9 +38,7 @@ static void a_region_that_a_gap_may_have_cleared_is_not_blamed(void **state)
 	struct script script = script_start();
 
 	(void)state;
-	script_vmxon(&script, 0x1000);
-	script_vmclear(&script, 0x2000);
-	script_vmptrld(&script, 0x2000);
+	script_vmcs(&script);
 	script_gap(&script);
 	script_vmxoff(&script);
 	script_end(&script);

@@ -18,9 +18,10 @@
 #include "replay/check.h"
 #include "replay/rule.h"
 #include "tests/test.h"
+#include "tests/usual_caps.h"
 #include "vmx/tables.h"
 
-#define SCRIPT_REVISION 0x12345u
+#define SCRIPT_REVISION USUAL_REVISION
 #define SCRIPT_MODE                                                                      \
 	(BIT(MODE_PE) | BIT(MODE_PG) | BIT(MODE_LMA) | BIT(MODE_CS_L) | BIT(MODE_VMXE) | \
 	 BIT(MODE_VMX_ROOT))
@@ -77,37 +78,11 @@ static inline void script_capability(struct script *script, u32 msr, u64 real, u
 	      .exists = 1);
 }
 
-/* The MSRs of a processor with EPT, VPID, unrestricted guest and load/save of EFER and PAT. */
 static inline void script_capabilities(struct script *script)
 {
-	static const struct {
-		u32 msr;
-		u64 value;
-	} msrs[] = {
-		{ MSR_VMX_BASIC, CAP_TRUE_CTLS | 0x0018100000000000 | SCRIPT_REVISION },
-		{ MSR_VMX_PINBASED_CTLS, 0x7f00000016 },
-		{ MSR_VMX_PROCBASED_CTLS, 0xf7f9fffe0401e172 },
-		{ MSR_VMX_EXIT_CTLS, 0x7fefff00036dff },
-		{ MSR_VMX_ENTRY_CTLS, 0xd3ff000011ff },
-		{ MSR_VMX_MISC, 0x600401e0 },
-		{ MSR_VMX_CR0_FIXED0, 0x80000021 },
-		{ MSR_VMX_CR0_FIXED1, 0xffffffff },
-		{ MSR_VMX_CR4_FIXED0, 0x2000 },
-		{ MSR_VMX_CR4_FIXED1, 0x3727ff },
-		{ MSR_VMX_VMCS_ENUM, 0x34 },
-		{ MSR_VMX_PROCBASED_CTLS2, 0x111cff00000000 },
-		{ MSR_VMX_EPT_VPID_CAP, 0xf0106134141 },
-		{ MSR_VMX_TRUE_PINBASED_CTLS, 0x7f00000016 },
-		{ MSR_VMX_TRUE_PROCBASED_CTLS, 0xf7f9fffe04006172 },
-		{ MSR_VMX_TRUE_EXIT_CTLS, 0x7fefff00036dfb },
-		{ MSR_VMX_TRUE_ENTRY_CTLS, 0xd3ff000011fb },
-		{ MSR_VMX_VMFUNC, 0 },
-		{ MSR_VMX_PROCBASED_CTLS3, 0 },
-		{ MSR_VMX_EXIT_CTLS2, 0 },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(msrs); i++)
-		script_capability(script, msrs[i].msr, msrs[i].value, msrs[i].value);
+	for (size_t i = 0; i < ARRAY_SIZE(usual_caps); i++)
+		script_capability(script, usual_caps[i].msr, usual_caps[i].value,
+				  usual_caps[i].value);
 }
 
 /* A tape that begins in the middle: nothing is known. */

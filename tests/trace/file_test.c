@@ -1,11 +1,8 @@
+#include "tests/scratch_path.h"
 #include "tests/test.h"
-
-#include <unistd.h>
 
 #include "base/crc32c.h"
 #include "trace/file.h"
-
-static char path[] = "/tmp/vmxtape-test-XXXXXX";
 
 /* Appends a block of @events events, which nobody decodes here. */
 static void append_block(struct tape_writer *writer, u16 cpu, u64 first_seq, u32 events)
@@ -44,7 +41,7 @@ static void write_tape(bool finish, bool complete)
 {
 	struct tape_writer *writer;
 
-	assert_int_equal(tape_create(path, &writer), ST_OK);
+	assert_int_equal(tape_create(scratch_path, &writer), ST_OK);
 	append_block(writer, 0, 0, 5);
 	append_unknown(writer);
 	append_block(writer, 1, 0, 7);
@@ -58,7 +55,7 @@ static void open_tape(struct tape *tape)
 {
 	char error[200];
 
-	if (tape_open(path, tape, error, sizeof(error)) != ST_OK)
+	if (tape_open(scratch_path, tape, error, sizeof(error)) != ST_OK)
 		fail_msg("%s", error);
 }
 
@@ -127,7 +124,7 @@ static void bytes_behind_the_index_are_damage(void **state)
 
 	(void)state;
 	write_tape(true, true);
-	file = fopen(path, "ab");
+	file = fopen(scratch_path, "ab");
 	fputs("more", file);
 	fclose(file);
 	open_tape(&tape);
@@ -172,19 +169,6 @@ static void a_disk_that_is_full_is_told(void **state)
 	assert_int_equal(tape_close(writer), ST_IO);
 }
 
-static int make_path(void **state)
-{
-	(void)state;
-	close(mkstemp(path));
-	return 0;
-}
-
-static int remove_path(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,5 +178,6 @@ int main(void)
 		cmocka_unit_test(a_longer_header_is_read),
 		cmocka_unit_test(a_disk_that_is_full_is_told),
 	};
-	return cmocka_run_group_tests_name("trace/file", tests, make_path, remove_path);
+	return cmocka_run_group_tests_name("trace/file", tests, make_scratch_path,
+					   remove_scratch_path);
 }
