@@ -23,6 +23,7 @@ enum exit_action l1_handle_nmi(struct percpu *cpu)
 {
 	if ((vmread(VMCS_VM_EXIT_INTERRUPTION_INFO) & INFO_NMI_MASK) != INFO_NMI)
 		l1_stop_unexpected(cpu);
+	unblock_nmis();
 	cpu->nmi_pending = true;
 	return EXIT_RESUME;
 }

@@ -207,6 +207,13 @@ static inline void wbinvd(void)
 	__asm__ volatile("wbinvd" : : : "memory");
 }
 
+/*
+ * IRET to the caller. Blocking by NMI, which an NMI leaves behind that made the guest exit, ends
+ * with nothing else: SDM, "Updating Non-Register State". NMIs that waited are taken before this
+ * returns.
+ */
+void unblock_nmis(void);
+
 static inline _Noreturn void halt_forever(void)
 {
 	for (;;)

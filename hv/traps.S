@@ -90,4 +90,19 @@ xsetbv_safe:
 	xor	%eax, %eax
 	ret
 
+	/* void unblock_nmis(void): an IRET that changes nothing */
+	.globl unblock_nmis
+unblock_nmis:
+	mov	%rsp, %rax
+	mov	%ss, %ecx
+	mov	%cs, %edx
+	lea	1f(%rip), %rsi
+	push	%rcx
+	push	%rax
+	pushfq
+	push	%rdx
+	push	%rsi
+	iretq
+1:	ret
+
 	.section .note.GNU-stack, "", @progbits

@@ -177,6 +177,7 @@ static enum owner exception_or_nmi(struct percpu *cpu)
 
 	if (vmx_event_type(info) != VMX_EVENT_NMI)
 		return l1_wants_exception(vmcs, info) ? OWNER_L1 : OWNER_L1_HANDLER;
+	unblock_nmis();
 	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_NMI_EXITING)
 		return OWNER_L1;
 	cpu->nmi_pending = true;

@@ -26,6 +26,10 @@ extern const size_t l1_l2_mode_count;
 extern const struct l2_case l1_l2_event_cases[];
 extern const size_t l1_l2_event_count;
 
+/* NMIs, more than one. */
+extern const struct l2_case l1_l2_nmi_cases[];
+extern const size_t l1_l2_nmi_count;
+
 /* Page faults and EPT. */
 extern const struct l2_case l1_l2_memory_cases[];
 extern const size_t l1_l2_memory_count;

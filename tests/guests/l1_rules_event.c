@@ -159,7 +159,7 @@ static void nmi_handled(void)
 	rules_clear(l2.region);
 }
 
-/* On top of a hypervisor, Bochs takes one NMI in a boot. */
+/* Without virtual NMIs Bochs takes no NMI in L2 after the first that exited, bare as well. */
 const struct rule_case l1_rules_event_cases[] = {
 	RULE_CASE(read_undefined_address),
 	RULE_CASE(read_defined_info),

@@ -133,6 +133,8 @@ static void nmi_that_exits_reaches_l1_with_the_next_entry(void **state)
 	assert_u64(vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO), INFO_NMI);
 	assert_u64(vmread(VMCS_GUEST_RIP), 0x1000);
 	assert_false(cpu->nmi_pending);
+	/* The next one would not come while this one blocks them. */
+	assert_int_equal(stub_cpu.nmi_unblocks, 1);
 }
 
 static void nmi_that_had_to_wait_comes_with_the_window(void **state)

@@ -157,6 +157,8 @@ static void nmis_that_l1_takes_exit_to_it_and_are_blocked_there(void **state)
 	assert_u64(get12(VMCS_VM_EXIT_INTERRUPTION_INFO), NMI);
 	assert_u64(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE), BIT(3));
 	assert_false(cpu->nmi_pending);
+	/* In L1 alone: the processor's own blocking is over. */
+	assert_int_equal(stub_cpu.nmi_unblocks, 1);
 	/* Another exit leaves them unblocked, whatever L2's virtual blocking is. */
 	run_with(PIN_NMI_EXITING | PIN_VIRTUAL_NMIS, 0);
 	stub_vmcs_set(VMCS_GUEST_INTERRUPTIBILITY_STATE, BIT(3));

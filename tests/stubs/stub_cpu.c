@@ -423,6 +423,11 @@ CONTROL_REGISTER(cr4)
 CONTROL_REGISTER(dr7)
 #undef CONTROL_REGISTER
 
+void unblock_nmis(void)
+{
+	stub_cpu.nmi_unblocks++;
+}
+
 void wbinvd(void)
 {
 	stub_cpu.wbinvds++;

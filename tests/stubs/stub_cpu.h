@@ -48,7 +48,7 @@ struct stub_cpu {
 	bool in_vmx;
 	u64 vmxon_pa;
 	u64 current_vmcs; /* STUB_NO_VMCS when there is none */
-	unsigned vmptrlds, vmclears, wbinvds;
+	unsigned vmptrlds, vmclears, wbinvds, nmi_unblocks;
 
 	struct stub_port_access ports[STUB_LOG_MAX];
 	unsigned port_count;

@@ -57,6 +57,7 @@ void write_cr4(u64 value);
 void write_dr7(u64 value);
 void invlpg(u64 address);
 void wbinvd(void);
+void unblock_nmis(void);
 _Noreturn void halt_forever(void);
 
 #endif
