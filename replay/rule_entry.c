@@ -24,7 +24,7 @@ static const char *expected_text(const struct legal_set *set, char *text, size_t
 			at += (size_t)snprintf(text + at, size - at, "%s%s", at ? " or " : "",
 					       legal_text(&set->of[i], one, sizeof(one)));
 	}
-	return at ? text : "unknown";
+	return at ? text : "another outcome";
 }
 
 /* The check that leads to what should have been, LEGAL_NO_CHECK when none fails. */
@@ -73,10 +73,10 @@ static void note_checks(struct finding *finding, const struct rule_run *run)
 static void fill_title(struct finding *finding, const struct judgement *judged, u16 check)
 {
 	const char *const insn = trace_text_title(judged->insn.kind);
-	char observed[64], expected[256];
+	char observed[64], room[256];
+	const char *const expected = expected_text(&judged->expected, room, sizeof(room));
 
 	legal_text(&judged->observed, observed, sizeof(observed));
-	expected_text(&judged->expected, expected, sizeof(expected));
 	switch (finding->id) {
 	case FINDING_ENTRY_TOO_LAX:
 	case FINDING_L0_MSR_LIST:

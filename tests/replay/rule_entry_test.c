@@ -156,6 +156,22 @@ static void a_qualification_that_did_not_change_is_still_known(void **state)
 	script_free(&script);
 }
 
+/* Nothing is known but the mode, of a VMCS that is current: no end is sure, and this one is wrong.
+ */
+static void a_title_says_so_where_no_other_outcome_is_sure(void **state)
+{
+	struct script script = script_start_unknown();
+	const struct findings *const findings = check_findings(script.check);
+
+	(void)state;
+	script.vmcs = SCRIPT_VMCS;
+	INSN(&script, VMPTRST, vmptrst, .gpa = 0x5000);
+	INSN(&script, VMRESUME, vmresume, .outcome = OUTCOME_FAULT, .error = 3);
+	assert_int_equal(findings->count, 1);
+	assert_non_null(strstr(findings->list[0]->title, "expected another outcome"));
+	script_free(&script);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +180,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_found_where_a_field_is_not_known),
 		cmocka_unit_test(an_entry_without_its_end_is_unknown),
 		cmocka_unit_test(the_next_entry_is_judged_by_what_changed),
+		cmocka_unit_test(a_title_says_so_where_no_other_outcome_is_sure),
 		cmocka_unit_test(a_qualification_that_did_not_change_is_still_known),
 	};
 	return cmocka_run_group_tests_name("replay/rule_entry", tests, NULL, NULL);
