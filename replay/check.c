@@ -8,6 +8,9 @@
 
 #define KINDS 64 /* that rules can ask for */
 
+/* What rules ask for beside the kind, a bit each. */
+enum trait { TRAIT_FAILS = 1, TRAIT_DIVERGES = 2, TRAITS = 4 };
+
 static const struct rule *const rules[] = {
 #define RULE(name) &rule_##name,
 #include "replay/rules.def"
@@ -20,11 +23,12 @@ struct check {
 	struct findings findings;
 	const char *tape;
 	void *states[ARRAY_SIZE(rules)];
-	/* Numbers of the rules for events of a kind: those that agree, those that do not. */
+	bool failed[MODEL_MAX_CPUS]; /* the last instruction of the CPU */
+	/* Numbers of the rules that want an event of a kind, by enum trait of the event. */
 	struct wanted {
 		u8 count;
 		u8 rule[ARRAY_SIZE(rules)];
-	} wanted[2][KINDS];
+	} wanted[TRAITS][KINDS];
 };
 
 const char *rule_position(const struct model_place *place)
@@ -37,9 +41,19 @@ const char *rule_position(const struct model_place *place)
 	return text;
 }
 
-static void want(struct wanted *wanted, size_t rule)
+static bool wants(const struct rule *rule, unsigned traits, unsigned kind)
 {
-	wanted->rule[wanted->count++] = (u8)rule;
+	const u64 kinds = rule->kinds | (traits & TRAIT_FAILS ? rule->failing : 0) |
+			  (traits & TRAIT_DIVERGES ? rule->diverging : 0);
+
+	return kinds >> kind & 1;
+}
+
+static void make_wanted(struct wanted *wanted, unsigned traits, unsigned kind)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		if (wants(rules[i], traits, kind))
+			wanted->rule[wanted->count++] = (u8)i;
 }
 
 struct check *check_new(const char *tape)
@@ -61,14 +75,10 @@ struct check *check_new(const char *tape)
 			check_free(check);
 			return NULL;
 		}
-		for (unsigned kind = 0; kind < KINDS; kind++) {
-			if (!(rules[i]->kinds >> kind & 1))
-				continue;
-			want(&check->wanted[true][kind], i);
-			if (!rules[i]->diverging)
-				want(&check->wanted[false][kind], i);
-		}
 	}
+	for (unsigned traits = 0; traits < TRAITS; traits++)
+		for (unsigned kind = 0; kind < KINDS; kind++)
+			make_wanted(&check->wanted[traits][kind], traits, kind);
 	return check;
 }
 
@@ -82,6 +92,27 @@ void check_free(struct check *check)
 	judge_free(check->judge);
 	model_free(check->model);
 	free(check);
+}
+
+/* Whether @event is an instruction that fails, or follows one that did. */
+static bool fails(struct check *check, const struct trace_event *event)
+{
+	bool *const failed = &check->failed[event->cpu];
+	const bool before = *failed;
+
+	if (!trace_event_is_insn(event))
+		return false;
+	*failed = ((const struct ev_insn *)event->col)->outcome != OUTCOME_SUCCEED;
+	return before || *failed;
+}
+
+static const struct wanted *wanted_by(struct check *check, const struct trace_event *event,
+				      const struct judgement *judged)
+{
+	const unsigned traits = (fails(check, event) ? TRAIT_FAILS : 0) |
+				(judgement_diverges(judged) ? TRAIT_DIVERGES : 0);
+
+	return &check->wanted[traits][event->kind];
 }
 
 enum status check_event(struct check *check, const struct trace_event *event, u64 n)
@@ -101,7 +132,7 @@ enum status check_event(struct check *check, const struct trace_event *event, u6
 		return ST_NO_MEMORY;
 	run.verdict = (enum verdict)run.judged->verdict;
 	if (event->kind < KINDS) {
-		wanted = &check->wanted[judgement_diverges(run.judged)][event->kind];
+		wanted = wanted_by(check, event, run.judged);
 		if (wanted->count)
 			run.place = model_place_of(event, n);
 		for (unsigned i = 0; i < wanted->count; i++)

@@ -292,11 +292,6 @@ static void note_cpuid(struct judge_cpu *cpu, const struct trace_event *event)
 	cpu->memo.valid = false;
 }
 
-static bool is_insn(const struct trace_event *event)
-{
-	return event->kind >= EV_VMXON && event->kind <= EV_VMFUNC;
-}
-
 bool judge_follow(struct judge *judge, const struct trace_event *event, u64 n)
 {
 	struct judge_cpu *cpu;
@@ -308,7 +303,7 @@ bool judge_follow(struct judge *judge, const struct trace_event *event, u64 n)
 		return false;
 	if (event->kind == EV_CPUID)
 		note_cpuid(cpu, event);
-	if (is_insn(event) || event->kind == EV_L2_ENTRY || event->kind == EV_L2_EXIT ||
+	if (trace_event_is_insn(event) || event->kind == EV_L2_ENTRY || event->kind == EV_L2_EXIT ||
 	    event->kind == EV_GAP)
 		cpu->waits = false;
 	if (situation_is_entry(event->kind)) {
@@ -326,6 +321,7 @@ const struct judgement *judge_event(struct judge *judge, struct model *model,
 	judge->now.verdict = VERDICT_NONE;
 	judge->now.kind = 0;
 	judge->now.aspect = JUDGED_OUTCOME;
+	judge->now.of_l2 = false;
 	judge->now.checks = NULL;
 	judge->now.exit_verdict = VERDICT_NONE;
 	judge->now.erratum = judge->now.exit_erratum = NULL;
@@ -334,10 +330,11 @@ const struct judgement *judge_event(struct judge *judge, struct model *model,
 	cpu = cpu_of(judge, event->cpu);
 	if (!cpu)
 		return NULL;
-	if (is_insn(event)) {
+	if (trace_event_is_insn(event)) {
 		model_meet_cpu(model, event->cpu);
 		give_up(judge, cpu);
 		cpu->insn = model_place_of(event, n);
+		judge->now.of_l2 = model->cpus[event->cpu].level == 2;
 		judge_insn(judge, cpu, model, event);
 	} else if (event->kind == EV_L2_ENTRY || event->kind == EV_L2_EXIT) {
 		const u64 vmcs = vmcs_of(event);

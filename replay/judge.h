@@ -35,6 +35,7 @@ struct judgement {
 	u8 kind;		 /* of the instruction; 0 when VERDICT_NONE */
 	struct model_place insn; /* the instruction: of entries, before the event */
 	u8 aspect;		 /* enum judge_aspect, of what diverges */
+	bool of_l2;		 /* executed while L2 runs: L0 took for L1's what is L2's */
 	u64 wanted;		 /* the RFLAGS, or the value of the field */
 	struct legal observed;	 /* how it ended */
 	/* What was legal and why; made only where it is not plain that @observed is. */
@@ -53,8 +54,9 @@ struct judgement {
 /* Whether anything of the event is not what the SDM says, explained or not. */
 static inline bool judgement_diverges(const struct judgement *judged)
 {
-	return judged->verdict == VERDICT_DIVERGE || judged->verdict == VERDICT_EXPLAINED ||
-	       judged->exit_verdict == VERDICT_DIVERGE || judged->exit_verdict == VERDICT_EXPLAINED;
+	return judged->of_l2 || judged->verdict == VERDICT_DIVERGE ||
+	       judged->verdict == VERDICT_EXPLAINED || judged->exit_verdict == VERDICT_DIVERGE ||
+	       judged->exit_verdict == VERDICT_EXPLAINED;
 }
 
 struct judge_counts {

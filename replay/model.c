@@ -29,17 +29,6 @@ void model_free(struct model *model)
 	free(model);
 }
 
-struct model_place model_place_of(const struct trace_event *event, u64 n)
-{
-	return (struct model_place){
-		.n = n,
-		.seq = event->seq,
-		.rip = event->rip,
-		.cpu = event->cpu,
-		.kind = event->kind,
-	};
-}
-
 static struct model_region *take_region(struct step *step, u64 pointer)
 {
 	struct model_region *const region = model_take_region(step->model, pointer, step->place.n);

@@ -97,7 +97,16 @@ struct model_cpu *model_meet_cpu(struct model *model, u16 cpu);
 enum status model_step(struct model *model, const struct trace_event *event, u64 n);
 
 /* Place of @event. */
-struct model_place model_place_of(const struct trace_event *event, u64 n);
+static inline struct model_place model_place_of(const struct trace_event *event, u64 n)
+{
+	return (struct model_place){
+		.n = n,
+		.seq = event->seq,
+		.rip = event->rip,
+		.cpu = event->cpu,
+		.kind = event->kind,
+	};
+}
 
 /* The level whose RIP it has. */
 static inline unsigned model_place_level(const struct model_place *place)
@@ -117,10 +126,19 @@ struct model_region *model_region(const struct model *model, u64 pointer);
 const struct model_region *model_next_region(const struct model *model, size_t *at);
 
 /* The region that is current on @cpu; NULL when there is none, or it is unknown. */
-const struct model_region *model_current(const struct model *model, u16 cpu);
+static inline const struct model_region *model_current(const struct model *model, u16 cpu)
+{
+	return cpu < MODEL_MAX_CPUS && model->cpus[cpu].current_known ? model->cpus[cpu].region
+								      : NULL;
+}
 
 /* Whether every bit of @mask of field @index of @region is known; then *@value is the field. */
-bool model_field(const struct model_region *region, int index, u64 mask, u64 *value);
+static inline bool model_field(const struct model_region *region, int index, u64 mask, u64 *value)
+{
+	mask &= vmcs_width_mask(vmcs_fields[index].width);
+	*value = region->value[index];
+	return (region->known[index] & mask) == mask;
+}
 
 /*
  * Whether control @mask of @word is on in @region; words that another control activates count as 0

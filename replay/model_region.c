@@ -93,19 +93,6 @@ const struct model_region *model_next_region(const struct model *model, size_t *
 	return NULL;
 }
 
-const struct model_region *model_current(const struct model *model, u16 cpu)
-{
-	return cpu < MODEL_MAX_CPUS && model->cpus[cpu].current_known ? model->cpus[cpu].region
-								      : NULL;
-}
-
-bool model_field(const struct model_region *region, int index, u64 mask, u64 *value)
-{
-	mask &= vmcs_width_mask(vmcs_fields[index].width);
-	*value = region->value[index];
-	return (region->known[index] & mask) == mask;
-}
-
 enum model_truth model_control(const struct model_region *region, enum vmx_word word, u64 mask)
 {
 	const struct vmx_control_word *const row = &vmx_control_words[word];

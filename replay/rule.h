@@ -1,9 +1,12 @@
 /*
  * replay/rule.h - what a rule is
  *
- * A rule looks at events of the kinds it asked for, with the model in the state before each, and at
- * the end of the tape. It keeps what it must remember in a state of its own, and adds findings. It
- * finds nothing that rests on something unknown.
+ * A rule looks at the events it asked for, with the model in the state before each, and at the end
+ * of the tape. It keeps what it must remember in a state of its own, and adds findings. It finds
+ * nothing that rests on something unknown.
+ *
+ * Most events are VMREAD and VMWRITE as they should be: what a rule need not see of them it should
+ * not ask for.
  */
 #ifndef REPLAY_RULE_H
 #define REPLAY_RULE_H
@@ -22,9 +25,11 @@ struct rule_run {
 	const char *tape; /* its name, for command lines */
 };
 
+/* Bit n of the sets of kinds: events of kind n. */
 struct rule {
-	u64 kinds;	   /* bit n: wants kind n */
-	bool diverging;	   /* of these only events that do not agree with the SDM */
+	u64 kinds;	   /* that it wants */
+	u64 failing;	   /* of these, instructions that fail, and what follows one that did */
+	u64 diverging;	   /* of these, events that do not agree with the SDM */
 	size_t state_size; /* of @state, which is zero at first */
 	void (*event)(const struct rule_run *run, void *state);
 	void (*end)(const struct rule_run *run, void *state); /* NULL: nothing to say then */

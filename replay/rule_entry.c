@@ -126,8 +126,7 @@ static void event(const struct rule_run *run, void *state)
 }
 
 const struct rule rule_entry = {
-	.kinds = RULE_KIND(VMLAUNCH) | RULE_KIND(VMRESUME) | RULE_KIND(L2_ENTRY) |
-		 RULE_KIND(L2_EXIT),
-	.diverging = true,
+	.diverging = RULE_KIND(VMLAUNCH) | RULE_KIND(VMRESUME) | RULE_KIND(L2_ENTRY) |
+		     RULE_KIND(L2_EXIT),
 	.event = event,
 };

@@ -70,7 +70,6 @@ static void event(const struct rule_run *run, void *state)
 }
 
 const struct rule rule_exit = {
-	.kinds = RULE_KIND(L2_ENTRY) | RULE_KIND(L2_EXIT),
-	.diverging = true,
+	.diverging = RULE_KIND(L2_ENTRY) | RULE_KIND(L2_EXIT),
 	.event = event,
 };

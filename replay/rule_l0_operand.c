@@ -40,7 +40,7 @@ static void event(const struct rule_run *run, void *state)
 	const char *text;
 
 	(void)state;
-	if (likely(insn->outcome != OUTCOME_FAULT) || insn->error != VECTOR_PF)
+	if (insn->outcome != OUTCOME_FAULT || insn->error != VECTOR_PF)
 		return;
 	text = wrong(run->event, insn);
 	if (!text)
@@ -62,7 +62,7 @@ static void event(const struct rule_run *run, void *state)
 }
 
 const struct rule rule_l0_operand = {
-	.kinds = RULE_KIND(VMXON) | RULE_KIND(VMCLEAR) | RULE_KIND(VMPTRLD) | RULE_KIND(VMPTRST) |
-		 RULE_KIND(VMREAD) | RULE_KIND(VMWRITE) | RULE_KIND(INVEPT) | RULE_KIND(INVVPID),
+	.failing = RULE_KIND(VMXON) | RULE_KIND(VMCLEAR) | RULE_KIND(VMPTRLD) | RULE_KIND(VMPTRST) |
+		   RULE_KIND(VMREAD) | RULE_KIND(VMWRITE) | RULE_KIND(INVEPT) | RULE_KIND(INVVPID),
 	.event = event,
 };

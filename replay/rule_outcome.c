@@ -90,7 +90,7 @@ static void event(const struct rule_run *run, void *memory)
 
 	if (follow(run, state))
 		return;
-	if (unlikely(rule_cpu(run)->level == 2)) {
+	if (judged->of_l2) {
 		not_reflected(run);
 		return;
 	}
@@ -117,7 +117,9 @@ static void event(const struct rule_run *run, void *memory)
 }
 
 const struct rule rule_outcome = {
-	.kinds = RULE_KINDS_VMX | RULE_KIND(L2_ENTRY) | RULE_KIND(GAP),
+	.kinds = RULE_KIND(L2_ENTRY) | RULE_KIND(GAP),
+	.failing = RULE_KIND(VMLAUNCH) | RULE_KIND(VMRESUME),
+	.diverging = RULE_KINDS_VMX,
 	.state_size = sizeof(struct state),
 	.event = event,
 };

@@ -145,7 +145,8 @@ static void end(const struct rule_run *run, void *memory)
 }
 
 const struct rule rule_toggle = {
-	.kinds = RULE_KINDS_VMX | RULE_KIND(L2_ENTRY) | RULE_KIND(CR_WRITE),
+	.kinds = RULE_KIND(VMXON) | RULE_KIND(VMXOFF) | RULE_KIND(L2_ENTRY) | RULE_KIND(CR_WRITE),
+	.failing = RULE_KINDS_VMX,
 	.state_size = sizeof(struct state),
 	.event = event,
 	.end = end,

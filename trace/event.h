@@ -108,11 +108,17 @@ struct trace_event {
 	u8 code_count;
 };
 
+/* A VMX instruction: its first columns are those of struct ev_insn. */
+static inline bool trace_event_is_insn(const struct trace_event *event)
+{
+	return event->kind >= EV_VMXON && event->kind <= EV_VMFUNC;
+}
+
 /* A VMX instruction that ended with VMfailValid: its error became the field VM-instruction error.
  */
 static inline bool trace_event_fails_valid(const struct trace_event *event)
 {
-	return event->kind >= EV_VMXON && event->kind <= EV_VMFUNC &&
+	return trace_event_is_insn(event) &&
 	       ((const struct ev_insn *)event->col)->outcome == OUTCOME_FAIL_VALID;
 }
 

@@ -47,13 +47,13 @@ bool event_failed(const struct trace_event *event)
 {
 	if (event->kind == EV_L2_EXIT)
 		return ((const struct ev_l2_exit *)event->col)->reason & EXIT_REASON_ENTRY_FAILURE;
-	return event->kind >= EV_VMXON && event->kind <= EV_VMFUNC &&
+	return trace_event_is_insn(event) &&
 	       ((const struct ev_insn *)event->col)->outcome != OUTCOME_SUCCEED;
 }
 
 u64 event_vmcs(const struct trace_event *event)
 {
-	if (event->kind >= EV_VMXON && event->kind <= EV_VMFUNC)
+	if (trace_event_is_insn(event))
 		return ((const struct ev_insn *)event->col)->vmcs;
 	switch (event->kind) {
 	case EV_L2_ENTRY:

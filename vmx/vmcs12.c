@@ -26,26 +26,6 @@ unsigned int vmcs_set_highest_index(const struct vmcs_set *set)
 	return highest;
 }
 
-int vmcs_access_index(u64 encoding)
-{
-	const int index = vmcs_field_index(encoding & ~1ull);
-
-	if (index < 0)
-		return -1;
-	if (vmcs_encoding_is_high(encoding) && vmcs_fields[index].width != VMCS_WIDTH_64)
-		return -1;
-	return index;
-}
-
-u64 vmcs_write_result(int index, u64 old, u64 encoding, bool long_mode, u64 value)
-{
-	if (!long_mode)
-		value = (u32)value;
-	if (vmcs_encoding_is_high(encoding))
-		return (u32)old | value << 32;
-	return value & vmcs_width_mask(vmcs_fields[index].width);
-}
-
 enum status vmcs12_read(const struct vmcs12 *vmcs, const struct vmcs_set *exists, u64 encoding,
 			bool long_mode, u64 *value)
 {

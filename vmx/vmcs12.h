@@ -77,9 +77,24 @@ enum status vmcs12_write(struct vmcs12 *vmcs, const struct vmcs_set *exists, u64
 			 bool long_mode, u64 value);
 
 /* The field that a full or high access names, or -1. */
-int vmcs_access_index(u64 encoding);
+static inline int vmcs_access_index(u64 encoding)
+{
+	const int index = vmcs_field_index(encoding & ~1ull);
+
+	if (index >= 0 && vmcs_encoding_is_high(encoding) &&
+	    vmcs_fields[index].width != VMCS_WIDTH_64)
+		return -1;
+	return index;
+}
 
 /* The value that field @index, holding @old, has after VMWRITE with @encoding. */
-u64 vmcs_write_result(int index, u64 old, u64 encoding, bool long_mode, u64 value);
+static inline u64 vmcs_write_result(int index, u64 old, u64 encoding, bool long_mode, u64 value)
+{
+	if (!long_mode)
+		value = (u32)value;
+	if (vmcs_encoding_is_high(encoding))
+		return (u32)old | value << 32;
+	return value & vmcs_width_mask(vmcs_fields[index].width);
+}
 
 #endif
