@@ -1,12 +1,11 @@
 #include "hv/drain_port.h"
 
+#include "hv/debug_port.h"
 #include "hv/hv_options.h"
-#include "hv/insn.h"
 #include "recorder/ring.h"
 #include "trace/drain.h"
 
-#define DEBUG_PORT 0xe9
-
+/* The port is ours: rings are read by one processor at a time. */
 static bool write_frame(struct percpu *cpu, u8 flags)
 {
 	u8 header[DRAIN_HEADER_SIZE];
@@ -16,25 +15,33 @@ static bool write_frame(struct percpu *cpu, u8 flags)
 		return false;
 	drain_frame_header(header, (u8)cpu->id, flags, cpu->drain_sequence++, cpu->drain_payload,
 			   (u16)length);
-	outsb(DEBUG_PORT, header, sizeof(header));
-	outsb(DEBUG_PORT, cpu->drain_payload, length);
+	debug_port_write(header, sizeof(header));
+	debug_port_write(cpu->drain_payload, length);
 	return true;
 }
 
 bool drain_poll(struct percpu *cpu, bool all)
 {
+	bool written;
+
 	if (options.drain != DRAIN_DEBUGCON || !cpu->ring)
 		return false;
 	if (!all && ring_readable(cpu->ring) < DRAIN_MAX_PAYLOAD)
 		return false;
-	return write_frame(cpu, 0);
+	if (!debug_port_try())
+		return false;
+	written = write_frame(cpu, 0);
+	debug_port_release();
+	return written;
 }
 
 void drain_finish(struct percpu *cpu)
 {
 	if (options.drain != DRAIN_DEBUGCON || !cpu->ring)
 		return;
+	debug_port_take();
 	while (ring_readable(cpu->ring) > DRAIN_MAX_PAYLOAD)
 		write_frame(cpu, 0);
 	write_frame(cpu, DRAIN_LAST);
+	debug_port_release();
 }

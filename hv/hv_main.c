@@ -21,7 +21,6 @@
 
 /* Besides the ring: image, page tables, EPTs, VMCSs, recorder. */
 #define FIXED_MEMORY MIB(16)
-#define STACK_PAGES  8
 
 _Noreturn void hv_main(u32 magic, u64 boot_information);
 _Noreturn void vm_run(void *stack_top);
@@ -59,9 +58,8 @@ _Noreturn void hv_main(u32 magic, u64 boot_information)
 		refuse("there is too little memory for hv below 4 GiB");
 	log_print("version " VERSION ", %lu KiB at 0x%lx", hv_range_size / 1024, hv_range_base);
 
-	cpu = mem_alloc_pages(ALIGN_UP(sizeof(*cpu), PAGE_SIZE) / PAGE_SIZE);
+	cpu = percpu_create();
 	percpu_set_boot(cpu);
-	cpu->stack_top = (u8 *)mem_alloc_pages(STACK_PAGES) + STACK_PAGES * PAGE_SIZE;
 	cpu->feature_control = rdmsr(MSR_FEATURE_CONTROL);
 	traps_init(cpu);
 	if (processor_check() != ST_OK)

@@ -202,6 +202,15 @@ static inline void invlpg(u64 address)
 	__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
+/* The struct percpu of this processor, PERCPU_SELF of hv/vmexit.S. */
+static inline void *gs_self(void)
+{
+	void *self;
+
+	__asm__ volatile("mov %%gs:128, %0" : "=r"(self));
+	return self;
+}
+
 static inline void wbinvd(void)
 {
 	__asm__ volatile("wbinvd" : : : "memory");

@@ -1,6 +1,7 @@
 #include "hv/log.h"
 
 #include "base/fmt.h"
+#include "hv/debug_port.h"
 #include "hv/insn.h"
 
 #define COM1	     0x3f8
@@ -13,7 +14,6 @@
 #define FCR_CLEAR    0x07
 #define LSR_THRE     0x20
 #define LSR_TEMT     0x40
-#define DEBUG_PORT   0xe9
 #define SERIAL_TRIES 100000
 
 static bool serial_is_ours = true;
@@ -67,7 +67,9 @@ void log_print(const char *format, ...)
 	line[length++] = '\n';
 	if (serial_is_ours)
 		serial_write(line, length);
-	outsb(DEBUG_PORT, line, length);
+	debug_port_take();
+	debug_port_write(line, length);
+	debug_port_release();
 }
 
 void log_leave_serial(void)

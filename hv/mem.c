@@ -1,15 +1,27 @@
 #include "hv/mem.h"
 
 #include "hv/panic.h"
+#include "hv/percpu.h"
 
 u64 hv_range_base, hv_range_size;
 
 #define IMAGE_VIRTUAL_BASE 0xffffffff80000000ull
 
-/* The pool: [next, end) was never given out; freed pages form a list through their first word. */
-static u8 *pool_next, *pool_end;
-static void *free_list;
-static size_t free_count;
+/* [next, end) was never given out; freed pages form a list through their first word. */
+struct pool {
+	u8 *next, *end;
+	void *free_list;
+	size_t free_count;
+};
+
+/* One for each processor once mem_share() was called, so that none has to wait for another. */
+static struct pool pools[PERCPU_MAX];
+static bool shared;
+
+static struct pool *own_pool(void)
+{
+	return &pools[shared ? percpu_this()->id : 0];
+}
 
 u64 virt_to_phys(const void *virt)
 {
@@ -20,38 +32,53 @@ u64 virt_to_phys(const void *virt)
 	return address - DIRECT_MAP;
 }
 
-void mem_init(u64 base, u64 size, u64 pool, u64 pool_end_pa)
+void mem_init(u64 base, u64 size, u64 pool, u64 pool_end)
 {
 	hv_range_base = base;
 	hv_range_size = size;
-	pool_next = phys_to_virt(pool);
-	pool_end = phys_to_virt(pool_end_pa);
-	free_list = NULL;
-	free_count = 0;
+	shared = false;
+	pools[0] = (struct pool){ phys_to_virt(pool), phys_to_virt(pool_end), NULL, 0 };
+}
+
+static size_t pages_left(const struct pool *pool)
+{
+	return (size_t)(pool->end - pool->next) / PAGE_SIZE;
+}
+
+void mem_share(unsigned count)
+{
+	const size_t each = pages_left(&pools[0]) / count * PAGE_SIZE;
+
+	for (unsigned i = count; i-- > 1;) {
+		pools[i] = (struct pool){ pools[0].end - each, pools[0].end, NULL, 0 };
+		pools[0].end -= each;
+	}
+	shared = true;
 }
 
 void *mem_alloc_pages(size_t count)
 {
-	u8 *pages = pool_next;
+	struct pool *pool = own_pool();
+	u8 *pages = pool->next;
 
-	if ((size_t)(pool_end - pool_next) / PAGE_SIZE < count)
-		panic("%lu pages wanted, %lu left", count,
-		      (size_t)(pool_end - pool_next) / (size_t)PAGE_SIZE);
-	pool_next += count * PAGE_SIZE;
+	if (pages_left(pool) < count)
+		panic("%lu pages wanted, %lu left", count, pages_left(pool));
+	pool->next += count * PAGE_SIZE;
 	memset(pages, 0, count * PAGE_SIZE);
 	return pages;
 }
 
 void *mem_try_page(void)
 {
-	void *page = free_list;
+	struct pool *pool = own_pool();
+	void *page = pool->free_list;
 
 	if (page) {
-		free_list = *(void **)page;
-		free_count--;
-	} else if (pool_next < pool_end) {
-		page = pool_next;
-		pool_next += PAGE_SIZE;
+		pool->free_list = *(void **)page;
+		pool->free_count--;
+	} else if (pool->next < pool->end) {
+		page = pool->next;
+		pool->next += PAGE_SIZE;
 	} else {
 		return NULL;
 	}
@@ -61,12 +88,16 @@ void *mem_try_page(void)
 
 void mem_free_page(void *page)
 {
-	*(void **)page = free_list;
-	free_list = page;
-	free_count++;
+	struct pool *pool = own_pool();
+
+	*(void **)page = pool->free_list;
+	pool->free_list = page;
+	pool->free_count++;
 }
 
 size_t mem_free_pages(void)
 {
-	return free_count + (size_t)(pool_end - pool_next) / PAGE_SIZE;
+	const struct pool *pool = own_pool();
+
+	return pool->free_count + pages_left(pool);
 }

@@ -30,6 +30,12 @@ static inline bool mem_is_hv(u64 pa, u64 size)
 	return pa < hv_range_base + hv_range_size && pa + size > hv_range_base;
 }
 
+/*
+ * Part what is left among the first @count processors: from now on each takes pages of its own
+ * part, and gives back to it.
+ */
+void mem_share(unsigned count);
+
 /* @count contiguous zeroed pages, never freed. Panics when the pool is empty: set-up only. */
 void *mem_alloc_pages(size_t count);
 

@@ -7,18 +7,6 @@
 #include "hv/record.h"
 #include "vmx/tables.h"
 
-static struct percpu *boot_cpu;
-
-struct percpu *percpu_this(void)
-{
-	return boot_cpu;
-}
-
-void percpu_set_boot(struct percpu *cpu)
-{
-	boot_cpu = cpu;
-}
-
 _Noreturn void panic_at(const char *file, int line, const char *format, ...)
 {
 	static bool panicking;
@@ -32,7 +20,7 @@ _Noreturn void panic_at(const char *file, int line, const char *format, ...)
 	/* A second panic comes from what the first one tried: leave that out. */
 	if (!panicking) {
 		panicking = true;
-		record_panic(boot_cpu, text);
+		record_panic(percpu_this(), text);
 	}
 	record_power_off();
 }

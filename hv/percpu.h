@@ -68,9 +68,24 @@ struct percpu {
 _Static_assert(offsetof(struct percpu, regs) == 0, "vmexit.S");
 _Static_assert(offsetof(struct percpu, self) == 128, "PERCPU_SELF of vmexit.S");
 
-/* The processor that asks: the only one for now. NULL before percpu_set_boot(). */
+/* More than that, and hv refuses to start. */
+#define PERCPU_MAX 64
+
+/* The processor that asks. NULL before percpu_set_boot(). */
 struct percpu *percpu_this(void);
+
+/* All of them: 0 is the one that booted. NULL from percpu_count() on. */
+struct percpu *percpu_of(unsigned id);
+unsigned percpu_count(void);
+
+/* @cpu is the processor that booted, the only one so far. */
 void percpu_set_boot(struct percpu *cpu);
+
+/* Give @cpu the next number. Before it asks for itself, its GS base must lead to it. */
+void percpu_add(struct percpu *cpu);
+
+/* Memory for a processor, with a stack; panics when there is none. */
+struct percpu *percpu_create(void);
 
 /* The guest's general register @reg of the level that exited last; RSP is in the current VMCS. */
 u64 percpu_reg(const struct percpu *cpu, unsigned reg);

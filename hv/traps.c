@@ -116,7 +116,6 @@ void traps_init(struct percpu *cpu)
 		idt_init();
 	pointer = (struct table_pointer){ sizeof(idt) - 1, (u64)idt };
 	__asm__ volatile("lidt %0" : : "m"(pointer));
-	cpu->self = cpu;
 	cpu->tables = tables;
 	wrmsr(MSR_GS_BASE, (u64)cpu);
 	wrmsr(MSR_FS_BASE, (u64)cpu);

@@ -1,4 +1,5 @@
 #include "hv/mem.h"
+#include "hv/percpu.h"
 #include "tests/stubs/stub_cpu.h"
 #include "tests/test.h"
 
@@ -98,6 +99,38 @@ static void freed_pages_come_back_zero(void **state)
 		assert_int_equal(a[i], 0);
 }
 
+static void each_processor_has_a_part_of_its_own(void **state)
+{
+	const size_t all = mem_free_pages();
+	struct percpu *cpus[3];
+	u8 *pages[3];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		cpus[i] = percpu_create();
+		if (i)
+			percpu_add(cpus[i]);
+		else
+			percpu_set_boot(cpus[i]);
+	}
+	stub_cpu.gs_self = cpus[0];
+	mem_share(3);
+	for (unsigned i = 0; i < 3; i++) {
+		stub_cpu.gs_self = cpus[i];
+		pages[i] = mem_try_page();
+		while (mem_try_page())
+			;
+	}
+	/* What one gives back, no other gets. */
+	stub_cpu.gs_self = cpus[1];
+	mem_free_page(pages[1]);
+	stub_cpu.gs_self = cpus[2];
+	assert_null(mem_try_page());
+	stub_cpu.gs_self = cpus[1];
+	assert_ptr_equal(mem_try_page(), pages[1]);
+	assert_in_range((u64)(pages[2] - pages[1]) / PAGE_SIZE, all / 3 - 100, all / 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +139,7 @@ int main(void)
 		cmocka_unit_test_setup(set_up_that_wants_more_than_there_is_panics, boot),
 		cmocka_unit_test_setup(pool_gives_every_page_once_and_then_none, boot),
 		cmocka_unit_test_setup(freed_pages_come_back_zero, boot),
+		cmocka_unit_test_setup(each_processor_has_a_part_of_its_own, boot),
 	};
 
 	return cmocka_run_group_tests_name("hv/mem", tests, NULL, NULL);

@@ -428,6 +428,11 @@ void unblock_nmis(void)
 	stub_cpu.nmi_unblocks++;
 }
 
+void *gs_self(void)
+{
+	return stub_cpu.gs_self;
+}
+
 void wbinvd(void)
 {
 	stub_cpu.wbinvds++;

@@ -49,6 +49,7 @@ struct stub_cpu {
 	u64 vmxon_pa;
 	u64 current_vmcs; /* STUB_NO_VMCS when there is none */
 	unsigned vmptrlds, vmclears, wbinvds, nmi_unblocks;
+	void *gs_self; /* what gs_self() returns: the struct percpu of this processor */
 
 	struct stub_port_access ports[STUB_LOG_MAX];
 	unsigned port_count;

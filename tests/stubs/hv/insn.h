@@ -56,6 +56,7 @@ void write_cr3(u64 value);
 void write_cr4(u64 value);
 void write_dr7(u64 value);
 void invlpg(u64 address);
+void *gs_self(void);
 void wbinvd(void);
 void unblock_nmis(void);
 _Noreturn void halt_forever(void);
