@@ -10,6 +10,7 @@
 #include "hv/guestmem.h"
 #include "hv/hv_options.h"
 #include "hv/insn.h"
+#include "hv/nested/nested.h"
 #include "hv/nested/reflect.h"
 #include "hv/record.h"
 #include "hv/vmcs01.h"
@@ -153,6 +154,14 @@ static enum status check_operand(struct percpu *cpu, const struct io_access *io,
 	return status;
 }
 
+static enum exit_action operand_fault(struct percpu *cpu, const struct guest_fault *fault)
+{
+	if (fault->vector == GUEST_FAULT_EPT12)
+		return nested_exit_by_ept12(cpu, fault);
+	return fault->vector == VECTOR_PF ? exit_inject_pf(cpu, fault->address, fault->code)
+					  : exit_inject_gp(cpu);
+}
+
 /*
  * One iteration of INS or OUTS. With REP the instruction exits again for the next one, so that a
  * huge count costs L1 and not hv.
@@ -172,8 +181,7 @@ static enum exit_action string_io(struct percpu *cpu, struct io_access *io)
 	if (hv_fault(INS_BEFORE_CHECK) && io->in)
 		perform(cpu, io);
 	if (check_operand(cpu, io, linear, &fault) != ST_OK)
-		return fault.vector == VECTOR_PF ? exit_inject_pf(cpu, fault.address, fault.code)
-						 : exit_inject_gp(cpu);
+		return operand_fault(cpu, &fault);
 	if (!io->in)
 		guest_read(cpu, linear, &io->value, io->size, &fault);
 	perform(cpu, io);

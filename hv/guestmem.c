@@ -3,9 +3,11 @@
 #include "hv/insn.h"
 #include "hv/mem.h"
 #include "hv/memmap.h"
+#include "hv/nested/ept02.h"
 #include "hv/paging.h"
 #include "hv/percpu.h"
 #include "hv/vmcs01.h"
+#include "vmx/qual.h"
 #include "vmx/tables.h"
 
 #define PFEC_P	  BIT(0)
@@ -57,7 +59,40 @@ enum status guest_write_gpa(u64 gpa1, const void *from, size_t size)
 struct walk {
 	u64 cr0, cr3, cr4, efer;
 	bool user, smap_applies, set_flags;
+	const struct nested *nested; /* NULL: addresses that come out are gpa1, else gpa2 ... */
+	u64 eptp;		     /* ... and this leads on */
 };
+
+/* A physical access of the guest, to a paging structure or at the end. */
+struct walk_access {
+	u64 linear;
+	bool final, write, fetch;
+};
+
+static enum status to_gpa1(const struct walk *walk, const struct walk_access *access, u64 gpa,
+			   u64 *gpa1, struct guest_fault *fault)
+{
+	const u64 kind = access->write	 ? VMX_EPT_VIOLATION_WRITE
+			 : access->fetch ? VMX_EPT_VIOLATION_FETCH
+					 : VMX_EPT_VIOLATION_READ;
+	struct ept12_walk walk12;
+
+	*gpa1 = gpa;
+	if (!walk->nested)
+		return ST_OK;
+	ept12_walk(walk->nested, walk->eptp, gpa, kind, &walk12);
+	*gpa1 = walk12.gpa1;
+	if (walk12.result == EPT12_MAPPED)
+		return ST_OK;
+	*fault = (struct guest_fault){
+		.vector = GUEST_FAULT_EPT12,
+		.code = (u32)(kind | VMX_EPT_VIOLATION_LINEAR_VALID |
+			      (access->final ? VMX_EPT_VIOLATION_FINAL : 0)),
+		.address = access->linear,
+		.gpa2 = gpa,
+	};
+	return ST_FAULT;
+}
 
 static bool entry_forbids(const struct walk *walk, u64 rights, enum guest_access access)
 {
@@ -86,37 +121,48 @@ static enum status page_fault(const struct walk *walk, u64 linear, enum guest_ac
 	return ST_FAULT;
 }
 
-/* An entry of the guest's tables, and where it stands. */
+/* An entry of the guest's tables, and where it stands: for the guest, and for L1. */
 struct walk_entry {
-	u64 at, value;
+	u64 gpa, at, value;
 };
 
-static struct walk_entry read_entry(const struct paging_mode *mode, unsigned level, u64 table,
-				    u64 linear)
+static enum status read_entry(const struct walk *walk, const struct paging_mode *mode,
+			      unsigned level, u64 table, u64 linear, struct walk_entry *entry,
+			      struct guest_fault *fault)
 {
 	const u64 index = paging_index(mode, level, linear);
-	struct walk_entry entry = { .at = table + index * mode->entry_size };
+	const struct walk_access access = { .linear = linear };
 
-	if (paging_is_register(mode, level))
-		entry.value = vmread(VMCS_GUEST_PDPTE0 + 2 * (u32)(index & 3));
-	else
-		guest_read_gpa(entry.at, &entry.value, mode->entry_size);
-	return entry;
+	*entry = (struct walk_entry){ .gpa = table + index * mode->entry_size };
+	if (paging_is_register(mode, level)) {
+		entry->value = vmread(VMCS_GUEST_PDPTE0 + 2 * (u32)(index & 3));
+		return ST_OK;
+	}
+	if (to_gpa1(walk, &access, entry->gpa, &entry->at, fault) != ST_OK)
+		return ST_FAULT;
+	guest_read_gpa(entry->at, &entry->value, mode->entry_size);
+	return ST_OK;
 }
 
 /* SDM "Accessed and Dirty Flags"; PDPTEs that are registers have none. */
-static void set_flags(const struct paging_mode *mode, struct walk_entry *entries, unsigned leaf,
-		      enum guest_access access)
+static enum status set_flags(const struct walk *walk, const struct paging_mode *mode,
+			     struct walk_entry *entries, unsigned leaf, u64 linear,
+			     enum guest_access access, struct guest_fault *fault)
 {
+	const struct walk_access update = { .linear = linear, .write = true };
+
 	for (unsigned level = leaf; level <= mode->levels; level++) {
 		struct walk_entry *entry = &entries[level];
 		const u64 flags = PTE_A | (access == GUEST_WRITE && level == leaf ? PTE_D : 0);
 
 		if (paging_is_register(mode, level) || (entry->value & flags) == flags)
 			continue;
+		if (to_gpa1(walk, &update, entry->gpa, &entry->at, fault) != ST_OK)
+			return ST_FAULT;
 		entry->value |= flags;
 		guest_write_gpa(entry->at, &entry->value, mode->entry_size);
 	}
+	return ST_OK;
 }
 
 /* --- walks that were made before ---------------------------------------------------------------
@@ -191,7 +237,8 @@ static enum status walk_tables(const struct walk *walk, struct walk_memory *memo
 	unsigned level = mode.levels;
 
 	for (;; level--) {
-		entries[level] = read_entry(&mode, level, table, linear);
+		if (read_entry(walk, &mode, level, table, linear, &entries[level], fault) != ST_OK)
+			return ST_FAULT;
 		entry = entries[level].value;
 		if (!(entry & PTE_P))
 			return page_fault(walk, linear, access, 0, fault);
@@ -203,16 +250,19 @@ static enum status walk_tables(const struct walk *walk, struct walk_memory *memo
 	}
 	if (entry_forbids(walk, rights, access))
 		return page_fault(walk, linear, access, PFEC_P, fault);
-	if (walk->set_flags)
-		set_flags(&mode, entries, level, access);
+	if (walk->set_flags &&
+	    set_flags(walk, &mode, entries, level, linear, access, fault) != ST_OK)
+		return ST_FAULT;
 	*gpa = paging_address(&mode, level, entry, linear);
 	if (memory && walk->efer & EFER_LMA)
 		remember(memory, walk, entries, level, mode.levels, linear, access, *gpa);
 	return ST_OK;
 }
 
-static struct walk l1_walk(void)
+static struct walk walk_of(const struct percpu *cpu)
 {
+	const struct nested *nested = &cpu->nested;
+	const bool two = nested->mode == NESTED_L2 && nested_uses_ept(nested->current);
 	const bool user = BITS(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), 6, 5) == 3;
 
 	return (struct walk){
@@ -223,6 +273,8 @@ static struct walk l1_walk(void)
 		.user = user,
 		.smap_applies = !(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_AC),
 		.set_flags = true,
+		.nested = two ? nested : NULL,
+		.eptp = two ? F12(nested->current, EPT_POINTER) : 0,
 	};
 }
 
@@ -254,9 +306,19 @@ static enum status translate(const struct walk *walk, struct walk_memory *memory
 enum status guest_translate(struct percpu *cpu, u64 linear, enum guest_access access, u64 *gpa1,
 			    struct guest_fault *fault)
 {
-	const struct walk walk = l1_walk();
+	const struct walk walk = walk_of(cpu);
+	const struct walk_access last = {
+		.linear = linear,
+		.final = true,
+		.write = access == GUEST_WRITE,
+		.fetch = access == GUEST_FETCH,
+	};
 
-	return translate(&walk, memory_of(cpu, linear), linear, access, gpa1, fault);
+	if (!walk.nested)
+		return translate(&walk, memory_of(cpu, linear), linear, access, gpa1, fault);
+	if (translate(&walk, NULL, linear, access, gpa1, fault) != ST_OK)
+		return ST_FAULT;
+	return to_gpa1(&walk, &last, *gpa1, gpa1, fault);
 }
 
 /* Translate every page of the range first, so that a copy is all or nothing. */
@@ -298,7 +360,7 @@ enum status guest_write(struct percpu *cpu, u64 linear, const void *from, size_t
 
 unsigned guest_peek_code(struct percpu *cpu, unsigned level, u64 rip, u8 *to, unsigned size)
 {
-	struct walk walk = l1_walk();
+	struct walk walk = walk_of(cpu);
 	const bool code64 = vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & BIT(13) && walk.efer & EFER_LMA;
 	unsigned done = 0;
 

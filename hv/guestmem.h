@@ -14,11 +14,14 @@ struct percpu;
 
 enum guest_access { GUEST_READ, GUEST_WRITE, GUEST_FETCH };
 
+#define GUEST_FAULT_EPT12 0xff
+
 /* What a guest-linear access ran into. */
 struct guest_fault {
-	u8 vector;   /* 14 #PF, 13 #GP, 12 #SS */
-	u32 code;    /* error code */
-	u64 address; /* CR2 of a #PF */
+	u8 vector; /* 14 #PF, 13 #GP, 12 #SS; GUEST_FAULT_EPT12: L2 exits, by the EPT12 of L1 */
+	u32 code;  /* error code; of an exit, the bits of its qualification that tell the access */
+	u64 address; /* CR2 of a #PF; the linear address that led to the exit */
+	u64 gpa2;    /* of the access that exits */
 };
 
 #define GUEST_WALK_LEVELS 5
@@ -45,14 +48,14 @@ enum status guest_read_gpa(u64 gpa1, void *to, size_t size);
 enum status guest_write_gpa(u64 gpa1, const void *from, size_t size);
 
 /*
- * gpa1 of a linear address of L1, by L1's paging of this moment, at CPL @cpl, which is checked and
- * sets accessed and dirty flags like an access of L1's. ST_FAULT fills @fault. VMCS01 is current.
+ * gpa1 of a linear address of the guest whose VMCS is current, by its paging of this moment at its
+ * CPL, which is checked and sets accessed and dirty flags like an access of its own; L2's by EPT12
+ * as well, where L1 uses that. ST_FAULT fills @fault.
  */
 enum status guest_translate(struct percpu *cpu, u64 linear, enum guest_access access, u64 *gpa1,
 			    struct guest_fault *fault);
 
-/* Copies of at most 4 KiB by L1's linear addresses, all or nothing; ST_FAULT fills @fault. VMCS01
- * is current. */
+/* Copies of at most 4 KiB by such linear addresses, all or nothing; ST_FAULT fills @fault. */
 enum status guest_read(struct percpu *cpu, u64 linear, void *to, size_t size,
 		       struct guest_fault *fault);
 enum status guest_write(struct percpu *cpu, u64 linear, const void *from, size_t size,

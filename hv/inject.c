@@ -31,11 +31,16 @@ static void note_fault(struct percpu *cpu, u8 vector, u32 code, u64 cr2)
 
 static enum exit_action inject(struct percpu *cpu, u8 vector, bool has_code, u32 code, u64 cr2)
 {
+	note_fault(cpu, vector, code, cr2);
+	if (unlikely(cpu->nested.mode == NESTED_L2) &&
+	    nested_takes_exception(cpu, vector, has_code, code, cr2))
+		return EXIT_RESUME;
+	if (vector == VECTOR_PF)
+		write_cr2(cr2);
 	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO,
 		INFO_VALID | INFO_HARD_EXCEPTION | vector | (has_code ? INFO_ERROR_CODE : 0));
 	if (has_code)
 		vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, code);
-	note_fault(cpu, vector, code, cr2);
 	return EXIT_RESUME;
 }
 
@@ -62,7 +67,6 @@ enum exit_action exit_inject_ss(struct percpu *cpu)
 
 enum exit_action exit_inject_pf(struct percpu *cpu, u64 address, u32 error_code)
 {
-	write_cr2(address);
 	return inject(cpu, VECTOR_PF, true, error_code, address);
 }
 

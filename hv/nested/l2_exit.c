@@ -100,19 +100,37 @@ static bool l1_wants_port(struct percpu *cpu)
 	return bits >> port % 8 & (BIT(size) - 1);
 }
 
-static bool l1_wants_exception(const struct nested_vmcs *vmcs, u64 info)
+/* @code matters to page faults only. */
+static bool l1_wants_exception(const struct nested_vmcs *vmcs, unsigned vector, u64 code)
 {
-	const unsigned vector = (unsigned)(info & VMX_EVENT_VECTOR);
 	bool wanted = F12(vmcs, EXCEPTION_BITMAP) >> vector & 1;
 
-	if (vector == VECTOR_PF && !hv_fault(PFEC_IGNORED)) {
-		const u64 code = vmread(VMCS_VM_EXIT_INTERRUPTION_ERROR_CODE);
-
-		if ((code & F12(vmcs, PAGE_FAULT_ERROR_CODE_MASK)) !=
+	if (vector == VECTOR_PF && !hv_fault(PFEC_IGNORED) &&
+	    (code & F12(vmcs, PAGE_FAULT_ERROR_CODE_MASK)) !=
 		    F12(vmcs, PAGE_FAULT_ERROR_CODE_MATCH))
-			wanted = !wanted;
-	}
+		wanted = !wanted;
 	return wanted;
+}
+
+bool nested_takes_exception(struct percpu *cpu, u8 vector, bool has_code, u32 code, u64 address)
+{
+	const struct nested_exit exit = {
+		.reason = EXIT_EXCEPTION_NMI,
+		.qualification = vector == VECTOR_PF ? address : 0,
+		.event = VMX_EVENT_VALID | (u64)VMX_EVENT_HARDWARE_EXCEPTION << 8 | vector |
+			 (has_code ? VMX_EVENT_ERROR_CODE : 0),
+		.made = true,
+		.error_code = code,
+	};
+
+	if (!l1_wants_exception(cpu->nested.current, vector, code))
+		return false;
+	/* The instruction that faulted has an event of its own. */
+	if (cpu->pending.event.kind)
+		exit_emit(cpu);
+	cpu->nested.hidden_exits--;
+	nested_reflect(cpu, &exit);
+	return true;
 }
 
 /* --- NMIs ------------------------------------------------------------------------------------- */
@@ -176,7 +194,10 @@ static enum owner exception_or_nmi(struct percpu *cpu)
 	const u64 info = vmread(VMCS_VM_EXIT_INTERRUPTION_INFO);
 
 	if (vmx_event_type(info) != VMX_EVENT_NMI)
-		return l1_wants_exception(vmcs, info) ? OWNER_L1 : OWNER_L1_HANDLER;
+		return l1_wants_exception(vmcs, (unsigned)(info & VMX_EVENT_VECTOR),
+					  vmread(VMCS_VM_EXIT_INTERRUPTION_ERROR_CODE))
+			       ? OWNER_L1
+			       : OWNER_L1_HANDLER;
 	unblock_nmis();
 	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_NMI_EXITING)
 		return OWNER_L1;
@@ -215,6 +236,21 @@ static void note_walk(struct nested *nested, const struct ept12_walk *walk)
 	}
 }
 
+/* What L1 is told of @walk, which failed. */
+static void describe_ept_exit(struct nested *nested, const struct ept12_walk *walk,
+			      u64 qualification, struct nested_exit *exit)
+{
+	note_walk(nested, walk);
+	if (walk->result == EPT12_MISCONFIGURED && !hv_fault(EPT_WRITE_ONLY_OK)) {
+		exit->reason = EXIT_EPT_MISCONFIGURATION;
+		exit->qualification = 0;
+	} else {
+		exit->reason = EXIT_EPT_VIOLATION;
+		exit->qualification =
+			(qualification & VIOLATION_KEPT) | walk->rights << VIOLATION_RIGHTS_SHIFT;
+	}
+}
+
 static enum owner ept_exit(struct percpu *cpu, struct nested_exit *exit)
 {
 	struct nested *nested = &cpu->nested;
@@ -241,16 +277,21 @@ static enum owner ept_exit(struct percpu *cpu, struct nested_exit *exit)
 		exit_inject_gp(cpu);
 		return OWNER_INJECTED;
 	}
-	note_walk(nested, &walk);
-	if (walk.result == EPT12_MISCONFIGURED && !hv_fault(EPT_WRITE_ONLY_OK)) {
-		exit->reason = EXIT_EPT_MISCONFIGURATION;
-		exit->qualification = 0;
-	} else {
-		exit->reason = EXIT_EPT_VIOLATION;
-		exit->qualification =
-			(qualification & VIOLATION_KEPT) | walk.rights << VIOLATION_RIGHTS_SHIFT;
-	}
+	describe_ept_exit(nested, &walk, qualification, exit);
 	return OWNER_L1;
+}
+
+enum exit_action nested_exit_by_ept12(struct percpu *cpu, const struct guest_fault *fault)
+{
+	struct nested *nested = &cpu->nested;
+	struct nested_exit exit = { .made = true, .linear = fault->address, .gpa2 = fault->gpa2 };
+	struct ept12_walk walk;
+
+	ept12_walk(nested, F12(nested->current, EPT_POINTER), fault->gpa2,
+		   fault->code & VIOLATION_ACCESS, &walk);
+	describe_ept_exit(nested, &walk, fault->code, &exit);
+	nested->hidden_exits--;
+	return nested_reflect(cpu, &exit);
 }
 
 /* --- Exits that L1 does not see --------------------------------------------------------------- */

@@ -41,6 +41,13 @@ enum exit_action nested_handle_vmfunc(struct percpu *cpu);
  */
 enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler);
 
+/* What hv does for L2 ran into EPT12, as @fault says: an exit to L1. VMCS01 is current afterwards.
+ */
+enum exit_action nested_exit_by_ept12(struct percpu *cpu, const struct guest_fault *fault);
+
+/* A fault that hv found for L2: true when it is an exit to L1 instead, by its exception bitmap. */
+bool nested_takes_exception(struct percpu *cpu, u8 vector, bool has_code, u32 code, u64 address);
+
 /*
  * cpu->nmi_pending, and L2 is about to run: give it to L2, or make L2 exit for it, as L1 asked.
  */

@@ -11,6 +11,7 @@
 
 #define BLOCKING_NMI	  BIT(3)
 #define ACTIVITY_SHUTDOWN 2
+#define RFLAGS_RF	  BIT(16)
 #define ABORT_INDICATOR	  4 /* offset in the region */
 
 void nested_items_reset(struct nested *nested)
@@ -104,7 +105,17 @@ static void save_exit_info(struct nested *nested, const struct nested_exit *exit
 	change(nested, VMCS_IX_EXIT_REASON, exit->reason);
 	change(nested, VMCS_IX_EXIT_QUALIFICATION, exit->qualification);
 	change(nested, VMCS_IX_VM_EXIT_INTERRUPTION_INFO, exit->event);
-	if (vmcs_set_has(&nested->exists, VMCS_IX_GUEST_PHYSICAL_ADDRESS))
+	if (exit->made) {
+		change(nested, VMCS_IX_VM_EXIT_INTERRUPTION_ERROR_CODE, exit->error_code);
+		change(nested, VMCS_IX_GUEST_LINEAR_ADDRESS, exit->linear);
+		change(nested, VMCS_IX_GUEST_RFLAGS,
+		       F12(nested->current, GUEST_RFLAGS) | RFLAGS_RF);
+	}
+	if (!vmcs_set_has(&nested->exists, VMCS_IX_GUEST_PHYSICAL_ADDRESS))
+		;
+	else if (exit->made)
+		change(nested, VMCS_IX_GUEST_PHYSICAL_ADDRESS, exit->gpa2);
+	else
 		save(nested, VMCS_IX_GUEST_PHYSICAL_ADDRESS);
 	if (hv_fault(EXIT_CHANGES_CONTROL))
 		change(nested, VMCS_IX_CR3_TARGET_VALUE_3, 0x1000);

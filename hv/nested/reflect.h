@@ -23,6 +23,9 @@ struct nested_exit {
 	u32 reason;
 	u64 qualification;
 	u64 event; /* VM-exit interruption information */
+	bool made; /* by hv, not the processor: then it has these too */
+	u32 error_code;
+	u64 linear, gpa2;
 };
 enum exit_action nested_reflect(struct percpu *cpu, const struct nested_exit *exit);
 

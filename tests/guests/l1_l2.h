@@ -30,6 +30,10 @@ extern const size_t l1_l2_event_count;
 extern const struct l2_case l1_l2_nmi_cases[];
 extern const size_t l1_l2_nmi_count;
 
+/* INS and OUTS. */
+extern const struct l2_case l1_l2_string_cases[];
+extern const size_t l1_l2_string_count;
+
 /* Page faults and EPT. */
 extern const struct l2_case l1_l2_memory_cases[];
 extern const size_t l1_l2_memory_count;
