@@ -3,6 +3,7 @@
  *
  * Multiboot Specification version 0.6.96. The kernel starts in 32-bit mode without paging.
  */
+#include "hv/bios_map.h"
 #include "hv/guestmem.h"
 #include "hv/loader.h"
 #include "hv/log.h"
@@ -14,6 +15,8 @@
 #define HEADER_MAGIC	0x1badb002
 #define LOADER_MAGIC	0x2badb002
 #define HEADER_KLUDGE	BIT(16)
+/* Xen takes the first word of a command line for a file's name unless this says that it is none. */
+#define LOADER_NAME	"vmxtape-hv " VERSION ", like GRUB 2"
 #define INFO_MEMORY	BIT(0)
 #define INFO_COMMAND	BIT(2)
 #define INFO_MODULES	BIT(3)
@@ -174,12 +177,15 @@ enum status loader_multiboot(const char *command_line, struct l1_entry *entry)
 		log_print("the multiboot kernel can't be loaded: %s", status_text(status));
 		return status;
 	}
+	if (bios_map_install() != ST_OK)
+		log_print("no room for a memory map below 640 KiB: a kernel that asks the BIOS for "
+			  "it may take hv's memory for its own");
 	low_next = LOW_AREA;
 	info = low_take(sizeof(*info));
 	memset(info, 0, sizeof(*info));
 	info->flags = INFO_COMMAND | INFO_LOADER;
 	info->cmdline = low_text(command_line);
-	info->boot_loader_name = low_text("vmxtape-hv " VERSION);
+	info->boot_loader_name = low_text(LOADER_NAME);
 	put_memory(info);
 	put_modules(info);
 	entry->long_mode = false;

@@ -20,7 +20,10 @@ $(O)/tests/%: tests/%.c $(O)/libvmxtape.a Makefile | $(O)/.deps
 $(O)/hvunit/%.o: %.c Makefile | $(O)/.deps
 	$(call say,CC,$< (unit))mkdir -p $(@D) && $(CC) $(hvunit-cflags) -c -o $@ $<
 
-$(O)/libhvunit.a: $(patsubst %.c,$(O)/hvunit/%.o,$(hv-unit-src))
+$(O)/hvunit/%.S.o: %.S Makefile | $(O)/.deps
+	$(call say,AS,$< (unit))mkdir -p $(@D) && $(CC) $(hvunit-cflags) -c -o $@ $<
+
+$(O)/libhvunit.a: $(patsubst %.c,$(O)/hvunit/%.o,$(hv-unit-src)) $(hv-unit-asm:%=$(O)/hvunit/%.o)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
 $(hvunit-bin): $(O)/tests/%: tests/%.c $(O)/libhvunit.a $(O)/libvmxtape.a Makefile | $(O)/.deps
