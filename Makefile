@@ -148,7 +148,7 @@ check: $(O)/.deps $(O)/.deps-run $(O)/.deps-test
 	tests/gdb/run -s $(O)/san/vmxtape $(O) '*_*'
 	@echo 'make check: everything passed'
 
-check-long: check $(O)/.deps-long
+check-long: check guests-xen $(O)/.deps-long
 	$(step) O=$(O)/san CC=gcc SAN=address,undefined check-monkey
 	tests/tools/truth-check $(O) stride=1
 	tests/e2e/run $(O) --long

@@ -3,6 +3,7 @@
 #
 #   make guests       $(O)/guests/NAME.elf
 #   make guests-kvm   $(O)/guests/kvm/vmlinuz, vmlinux, initrd.img
+#   make guests-xen   $(O)/guests/xen/xen, dom0, initrd.img
 #   make check-guests runs the small ones in Bochs with no hypervisor below
 
 guest-names := boot_linux l1_bench l1_smoke l1_l2 l1_insn l1_sweep l1_vmware_like l1_rules l1_faults l1_memory \
@@ -30,9 +31,10 @@ guest-cflags := $(common) -ffreestanding -fno-pie -fno-pic -mno-red-zone -mgener
 guest-objs   := $(patsubst %.c,$(O)/guest/%.o,$(guest-lib-src)) \
 		$(patsubst %.S,$(O)/guest/%.o,$(guest-lib-asm))
 
-.PHONY: guests guests-kvm check-guests
+.PHONY: guests guests-kvm guests-xen check-guests
 guests: $(guest-names:%=$(O)/guests/%.elf)
 guests-kvm: $(O)/guests/kvm/initrd.img
+guests-xen: $(O)/guests/xen/initrd.img $(O)/guests/xen/dom0
 check-guests: guests $(O)/tests/tools/truth
 	scripts/deps.sh run test
 	tests/tools/bochs-bare-check $(O)/guests
@@ -72,3 +74,19 @@ $(O)/guests/kvm/kvmhost: $(kvmhost-src) tests/guests/kvm/init.h Makefile | $(O)/
 $(O)/guests/kvm/truth.img: tests/guests/kvm/make-initrd $(O)/guests/kvm/kvmhost \
 		$(O)/guests/l1_truth.elf $(O)/guests/kvm/release
 	$(call say,CPIO,$@)$< $(@D)/kvmhost $(@D) $@ $(O)/guests/l1_truth.elf
+
+# Xen with a guest of its own, and the same Debian's kernel as its dom0.
+$(O)/guests/xen/release: tests/guests/xen/fetch-xen
+	$(call say,FETCH,$(@D)/xen)scripts/deps.sh test && $< $(@D) && touch $@
+
+$(O)/guests/xen/dom0: $(O)/guests/kvm/release
+	$(call say,STRIP,$@)mkdir -p $(@D) && strip -o $@ $(O)/guests/kvm/vmlinux
+
+$(O)/guests/xen/l2_pvh.elf: tests/guests/xen/l2_pvh.S Makefile | $(O)/.deps
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) -m32 -c -o $(@:.elf=.o) $< && \
+		$(LD) -m elf_i386 -N -z noexecstack --no-warn-rwx-segments -Ttext=0x100000 \
+		--section-start=.note.Xen=0x110000 -e start -o $@ $(@:.elf=.o)
+
+$(O)/guests/xen/initrd.img: tests/guests/xen/make-dom0-initrd tests/guests/xen/init.sh tests/guests/xen/l2.cfg \
+		$(O)/guests/xen/l2_pvh.elf $(O)/guests/xen/release $(O)/guests/kvm/release
+	$(call say,CPIO,$@)$< $(@D) $(O)/guests/kvm $(@D)/l2_pvh.elf $@
