@@ -45,10 +45,14 @@ endif
 # hv runs without an operating system, on its own stack, with L1's vector registers live.
 hv-cflags := $(common) -DHV -ffreestanding -fno-pie -fno-pic -mcmodel=kernel -mno-red-zone \
 	     -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables \
-	     -fcf-protection=none -ffunction-sections -fdata-sections -fno-strict-aliasing
+	     -fcf-protection=none -ffunction-sections -fdata-sections -fno-strict-aliasing -O3
+# What an exit goes through lies in many files. GNU ld can't do this for clang.
+ifeq ($(findstring clang,$(CC)),)
+hv-cflags += -flto -flto-partition=none
+endif
 
-hv-ldflags := -static -nostdlib --gc-sections -z max-page-size=4096 -z noexecstack \
-	      --no-warn-rwx-segments
+hv-ldflags := -static -nostdlib -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
+	      -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--build-id=none
 
 host-objs := $(patsubst %.c,$(O)/host/%.o,$(shared-src) $(host-src))
 hv-objs   := $(patsubst %.c,$(O)/hv/%.o,$(shared-src) $(hv-src)) $(hv-asm:%=$(O)/hv/%.o)
@@ -109,7 +113,8 @@ $(O)/hv/%.S.o: %.S Makefile | $(O)/.deps
 	$(call say,AS,$< (hv))mkdir -p $(@D) && $(CC) $(hv-cflags) -c -o $@ $<
 
 $(O)/vmxtape-hv.elf: hv/link.ld $(hv-objs)
-	$(call say,LINK,$@)$(LD) $(hv-ldflags) -T hv/link.ld -o $@ $(hv-objs) $(libzstd)
+	$(call say,LINK,$@)$(CC) $(hv-cflags) $(hv-ldflags) -T hv/link.ld \
+		-o $@ $(hv-objs) $(libzstd)
 
 # The same with mistakes to choose from, hv/nested/faults.def, for tests: FAULTS=1
 faults-objs := $(patsubst %.c,$(O)/hvfaults/%.o,$(hv-src) hv/fault.c hv/nested/vmcs02_spoil.c) \
@@ -119,7 +124,8 @@ $(O)/hvfaults/%.o: %.c Makefile | $(O)/.deps
 	$(call say,CC,$< (hv with faults))mkdir -p $(@D) && $(CC) $(hv-cflags) -DHV_FAULTS -c -o $@ $<
 
 $(O)/vmxtape-hv-faults.elf: hv/link.ld $(faults-objs)
-	$(call say,LINK,$@)$(LD) $(hv-ldflags) -T hv/link.ld -o $@ $(faults-objs) $(libzstd)
+	$(call say,LINK,$@)$(CC) $(hv-cflags) $(hv-ldflags) -T hv/link.ld \
+		-o $@ $(faults-objs) $(libzstd)
 
 ifeq ($(FAULTS),1)
 all: $(O)/vmxtape-hv-faults.elf
