@@ -277,13 +277,10 @@ void lane_seek(struct lane *lane, u64 n)
 		lane->done = 0;
 		lane->opened = false;
 	}
-	while (lane_tell(lane) < n && lane_next(lane, &event, &numbers) == ST_OK) {
-		/* Most of the way is inside of one block. */
-		u64 left = lane->opened ? n - MIN(n, lane_tell(lane)) : 0;
-
-		for (; left && trace_decode_event(lane->decoder, &event) == ST_OK; left--)
-			lane->done++;
-	}
+	/* Most of the way is inside of one block. */
+	while (lane_tell(lane) < n && lane_next(lane, &event, &numbers) == ST_OK)
+		if (lane->opened && lane_tell(lane) < n)
+			lane->done += trace_decoder_skip(lane->decoder, n - lane_tell(lane));
 }
 
 enum status lane_find(const struct lane *lane, u64 seq, u64 *n)

@@ -1,292 +1,9 @@
-#include "replay/reader.h"
+#include "replay/reader_parts.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/crc32c.h"
-#include "replay/track.h"
-
-#define MAX_TRACKS	 256
-#define CHECKPOINT_EVERY 65536 /* numbers, on tapes of several CPUs */
-
-/* Where every track was when number @n came next. A mark is the same in numbers. */
-struct checkpoint {
-	u64 n;
-	u64 order;
-	u64 order_time;
-	struct track_place tracks[];
-};
-
-struct reader {
-	struct tape tape;
-	bool mapped;
-	struct trace_schema schema;
-	char schema_text[SCHEMA_MAX_SIZE];
-	struct event_names names;
-	char *path;
-	struct reader_info info;
-	struct track *tracks;
-	unsigned track_count;
-	u64 times[MAX_TRACKS]; /* of their events, and the highest behind the last */
-	struct track *given;   /* whose event the caller has */
-	bool placed;	       /* the tracks are where @n says */
-	u64 n;
-	u64 order;	/* the last number of the hand-over counter that was given ... */
-	u64 order_time; /* ... and the time of its event */
-	struct checkpoint **checkpoints; /* with several tracks: one every CHECKPOINT_EVERY */
-	size_t checkpoint_count;
-	const u64 *marks; /* of reader_use_marks() */
-	size_t mark_count;
-	size_t mark_stride;
-};
-
-/* --- opening -----------------------------------------------------------------------------------
- */
-
-/* What struct ev_<kind> of this program says must hold for the tape, as far as the tape has it. */
-static const char *contradiction(const struct trace_schema *ours, const struct trace_schema *tape)
-{
-	for (unsigned id = 0; id < SCHEMA_MAX_KINDS; id++) {
-		const struct trace_kind_info *const a = trace_schema_kind(ours, id);
-		const struct trace_kind_info *const b = trace_schema_kind(tape, id);
-
-		if (!a || !b)
-			continue;
-		if (strcmp(a->name, b->name))
-			return b->name;
-		for (unsigned i = 0; i < MIN(a->column_count, b->column_count); i++)
-			if (strcmp(a->columns[i].name, b->columns[i].name))
-				return b->name;
-	}
-	return NULL;
-}
-
-static enum status take_schema(struct reader *reader, char *error, size_t size)
-{
-	const struct tape *const tape = &reader->tape;
-	bool needed = false;
-
-	for (size_t i = 0; i < tape->chunk_count; i++) {
-		const struct chunk *const chunk = &tape->chunks[i].chunk;
-		struct cursor in = { chunk->payload, tape->bytes + tape->size, ST_OK };
-		enum status status;
-
-		needed |= chunk->type == CHUNK_BLOCK;
-		if (chunk->type != CHUNK_SCHEMA || chunk_read_payload(&in, chunk) != ST_OK)
-			continue;
-		status = trace_schema_parse(&reader->schema, reader->schema_text, chunk->payload,
-					    chunk->size);
-		if (status == ST_OK)
-			return ST_OK;
-		snprintf(error, size, "'%s': its schema is %s", reader->path, status_text(status));
-		return status == ST_NEWER ? ST_NEWER : ST_CORRUPT;
-	}
-	/* Blocks name their schema, so a tape that lost it can still be one of this program. */
-	reader->schema = *trace_schema_builtin();
-	if (!needed)
-		return ST_OK;
-	tape_damaged(&reader->tape, "its schema is missing");
-	for (size_t i = 0; i < tape->chunk_count; i++)
-		if (tape->chunks[i].chunk.type == CHUNK_BLOCK &&
-		    tape->chunks[i].block.schema_id == reader->schema.id)
-			return ST_OK;
-	snprintf(error, size, "'%s': its schema is missing or damaged, nothing tells what it holds",
-		 reader->path);
-	return ST_CORRUPT;
-}
-
-static struct track *track_of(struct reader *reader, u16 cpu)
-{
-	for (unsigned i = 0; i < reader->track_count; i++)
-		if (reader->tracks[i].lane->cpu == cpu)
-			return &reader->tracks[i];
-	return NULL;
-}
-
-static struct track *add_track(struct reader *reader, u16 cpu)
-{
-	struct track *const track = &reader->tracks[reader->track_count];
-
-	if (reader->track_count == MAX_TRACKS)
-		return NULL;
-	*track = (struct track){ .lane = lane_new(&reader->tape, cpu, &reader->schema),
-				 .schema = &reader->schema };
-	if (!track->lane)
-		return NULL;
-	reader->track_count++;
-	return track;
-}
-
-static int compare_tracks(const void *a, const void *b)
-{
-	return ((const struct track *)a)->lane->cpu - ((const struct track *)b)->lane->cpu;
-}
-
-static enum status make_tracks(struct reader *reader)
-{
-	struct reader_info *const info = &reader->info;
-	enum status status = ST_OK;
-
-	reader->tracks = calloc(MAX_TRACKS, sizeof(*reader->tracks));
-	if (!reader->tracks)
-		return ST_NO_MEMORY;
-	for (size_t i = 0; i < reader->tape.chunk_count && status == ST_OK; i++) {
-		struct tape_chunk *const chunk = &reader->tape.chunks[i];
-		struct track *track = track_of(reader, chunk->chunk.cpu);
-
-		if (chunk->chunk.type == CHUNK_SCHEMA)
-			continue;
-		if (!track)
-			track = add_track(reader, chunk->chunk.cpu);
-		if (!track)
-			return ST_NO_MEMORY;
-		status = lane_add(track->lane, chunk);
-		if (chunk->chunk.type != CHUNK_BLOCK)
-			continue;
-		info->blocks++;
-		info->packed += chunk->block.codec != BLOCK_RAW;
-		info->counted += chunk->block.counted;
-		info->first_tsc = info->blocks == 1 ? chunk->block.first_tsc
-						    : MIN(info->first_tsc, chunk->block.first_tsc);
-		info->last_tsc = MAX(info->last_tsc, chunk->block.last_tsc);
-	}
-	for (unsigned i = 0; i < reader->track_count && status == ST_OK; i++) {
-		struct lane *const lane = reader->tracks[i].lane;
-
-		status = lane_end(lane, tape_index_end(&reader->tape, lane->cpu));
-		info->events += lane->numbers;
-	}
-	qsort(reader->tracks, reader->track_count, sizeof(*reader->tracks), compare_tracks);
-	return status;
-}
-
-/* The boot record is what the pinned blocks at the start of a lane hold. */
-static enum status read_head(struct reader *reader, struct track *track)
-{
-	struct lane *const lane = track->lane;
-	const struct trace_event *event;
-	enum status status = ST_OK;
-	u64 numbers;
-
-	while (status == ST_OK && lane->at < lane->count) {
-		const struct tape_chunk *const chunk = lane->segments[lane->at].chunk;
-
-		if (chunk && !(chunk->chunk.flags & CHUNK_PINNED))
-			break;
-		if (lane_next(lane, &event, &numbers) == ST_OK)
-			status = boot_record_add(&track->record, event);
-	}
-	if (!reader->info.tsc_hz)
-		reader->info.tsc_hz = track->record.boot.clock.tsc_hz;
-	lane_seek(lane, 0);
-	return status;
-}
-
-static enum status prepare(struct reader *reader, char *error, size_t size)
-{
-	enum status status = take_schema(reader, error, size);
-	const char *kind;
-
-	if (status != ST_OK)
-		return status;
-	kind = contradiction(trace_schema_builtin(), &reader->schema);
-	if (kind) {
-		snprintf(
-			error, size,
-			"'%s': its kind '%s' is another than that of this vmxtape: use the version "
-			"that recorded it",
-			reader->path, kind);
-		return ST_UNSUPPORTED;
-	}
-	status = make_tracks(reader);
-	for (unsigned i = 0; i < reader->track_count && status == ST_OK; i++)
-		status = read_head(reader, &reader->tracks[i]);
-	if (status == ST_OK)
-		status = reader_seek(reader, 0);
-	if (status != ST_OK)
-		snprintf(error, size, "'%s': %s", reader->path, status_text(status));
-	reader->info.path = reader->path;
-	reader->info.bytes = reader->tape.size;
-	reader->info.version = reader->tape.version;
-	reader->info.cpus = reader->track_count;
-	reader->info.unknown_chunks = reader->tape.unknown_chunks;
-	reader->info.finished = reader->tape.finished;
-	reader->info.complete = reader->tape.complete;
-	return status;
-}
-
-/* Takes over what tape_open() made of @reader->tape, with result @status. */
-static enum status open_tape(struct reader *made, const char *path, enum status status,
-			     struct reader **reader, char *error, size_t size)
-{
-	if (status != ST_OK) {
-		free(made);
-		return status;
-	}
-	made->path = strdup(path);
-	status = made->path ? prepare(made, error, size) : ST_NO_MEMORY;
-	if (status != ST_OK) {
-		reader_close(made);
-		return status;
-	}
-	*reader = made;
-	return ST_OK;
-}
-
-static struct reader *new_reader(const char *path, char *error, size_t size)
-{
-	struct reader *const reader = calloc(1, sizeof(*reader));
-
-	if (!reader)
-		snprintf(error, size, "'%s': %s", path, status_text(ST_NO_MEMORY));
-	else
-		reader->names.schema = &reader->schema;
-	return reader;
-}
-
-enum status reader_open(const char *path, struct reader **reader, char *error, size_t size)
-{
-	struct reader *const made = new_reader(path, error, size);
-
-	*reader = NULL;
-	if (!made)
-		return ST_NO_MEMORY;
-	made->mapped = true;
-	return open_tape(made, path, tape_open(path, &made->tape, error, size), reader, error,
-			 size);
-}
-
-enum status reader_open_memory(const char *name, const void *bytes, size_t size,
-			       struct reader **reader, char *error, size_t error_size)
-{
-	struct reader *const made = new_reader(name, error, error_size);
-
-	*reader = NULL;
-	if (!made)
-		return ST_NO_MEMORY;
-	return open_tape(made, name,
-			 tape_open_memory(name, bytes, size, &made->tape, error, error_size),
-			 reader, error, error_size);
-}
-
-void reader_close(struct reader *reader)
-{
-	if (!reader)
-		return;
-	for (unsigned i = 0; i < reader->track_count; i++)
-		track_free(&reader->tracks[i]);
-	for (size_t i = 0; i < reader->checkpoint_count; i++)
-		free(reader->checkpoints[i]);
-	free(reader->checkpoints);
-	free(reader->tracks);
-	if (reader->mapped)
-		tape_unmap(&reader->tape);
-	else
-		tape_free(&reader->tape);
-	free(reader->path);
-	free(reader);
-}
 
 /* --- moving ------------------------------------------------------------------------------------
  */
@@ -320,6 +37,7 @@ static void checkpoint(struct reader *reader)
 	}
 	fill_checkpoint(reader, made);
 	reader->checkpoints[reader->checkpoint_count++] = made;
+	reader->next_checkpoint += READER_CHECKPOINT_EVERY;
 }
 
 /* Damage inside blocks shows when they are read. */
@@ -343,13 +61,15 @@ static void note_time(struct reader *reader, const struct track *track)
 }
 
 /* Go on behind the event that was given. */
-static void leave_given(struct reader *reader)
+static inline void leave_given(struct reader *reader)
 {
-	if (!reader->given)
+	struct track *const track = &reader->tracks[reader->given];
+
+	if (reader->given == READER_NONE_GIVEN)
 		return;
-	track_advance(reader->given);
-	note_time(reader, reader->given);
-	reader->given = NULL;
+	track_advance(track);
+	reader->times[reader->given] = track->event ? track->time : ~0ull;
+	reader->given = READER_NONE_GIVEN;
 }
 
 /* Whether another track still has an event with a smaller number than the next of @track. */
@@ -381,7 +101,7 @@ static struct track *earliest(struct reader *reader, const bool *passed)
 /* Where numbers of the counter decide. */
 static __attribute__((noinline)) struct track *first_in_order(struct reader *reader)
 {
-	bool passed[MAX_TRACKS];
+	bool passed[READER_MAX_TRACKS];
 	struct track *track;
 
 	memset(passed, 0, reader->track_count * sizeof(*passed));
@@ -408,22 +128,24 @@ static __attribute__((noinline)) struct track *first_in_order(struct reader *rea
 	return track;
 }
 
-static inline struct track *first_track(struct reader *reader)
+/* Whichever of the tracks @a and @b is earlier; @a if neither is. */
+static inline unsigned earlier(const struct reader *reader, unsigned a, unsigned b)
 {
-	u64 earliest_time = reader->times[0];
-	unsigned first = 0;
+	const unsigned is_b = reader->times[b] < reader->times[a];
 
-	/* Without branches: which one it is, is hard to foretell. */
-	for (unsigned i = 1; i < reader->track_count; i++) {
-		const bool is_earlier = reader->times[i] < earliest_time;
+	/* Without a branch: which one it is, is hard to foretell. */
+	return a ^ ((a ^ b) & -is_b);
+}
 
-		earliest_time = is_earlier ? reader->times[i] : earliest_time;
-		first = is_earlier ? i : first;
-	}
-	if (likely(reader->track_count && reader->tracks[first].event &&
-		   !reader->tracks[first].order))
-		return &reader->tracks[first];
-	return first_in_order(reader);
+/* The number of the earliest track; of two at the same time the lower. */
+static inline unsigned earliest_time(const struct reader *reader)
+{
+	unsigned first = earlier(reader, earlier(reader, 0, 1), earlier(reader, 2, 3));
+
+	/* Those that are no tracks come last. */
+	for (unsigned i = 4; unlikely(i < reader->track_count); i++)
+		first = earlier(reader, first, i);
+	return first;
 }
 
 /* The only lane needs no merge, so nothing is looked at before its turn. */
@@ -444,14 +166,20 @@ static __attribute__((noinline)) enum status next_of_many(struct reader *reader,
 							  const struct trace_event **event)
 {
 	struct track *track;
+	unsigned first;
 
 	leave_given(reader);
-	if (!reader->mark_count && reader->n >= (reader->checkpoint_count + 1) * CHECKPOINT_EVERY)
+	if (unlikely(reader->n >= reader->next_checkpoint))
 		checkpoint(reader);
-	track = first_track(reader);
-	reader->given = track;
-	if (unlikely(!track))
-		return ST_END;
+	first = earliest_time(reader);
+	track = &reader->tracks[first];
+	if (unlikely(!track->event || track->order)) {
+		track = first_in_order(reader);
+		if (!track)
+			return ST_END;
+		first = (unsigned)(track - reader->tracks);
+	}
+	reader->given = first;
 	reader->n += track->numbers;
 	*event = track->event;
 	if (unlikely(track->event->kind == EV_GAP))
@@ -478,9 +206,6 @@ size_t reader_mark_words(const struct reader *reader)
 void reader_mark(struct reader *reader, u64 *words)
 {
 	leave_given(reader);
-	/* The only lane is not merged: it is where it is. */
-	if (reader->track_count == 1)
-		reader->tracks[0].lane_n = lane_tell(reader->tracks[0].lane);
 	fill_checkpoint(reader, (struct checkpoint *)words);
 }
 
@@ -489,6 +214,8 @@ void reader_use_marks(struct reader *reader, const u64 *marks, size_t count, siz
 	reader->marks = marks;
 	reader->mark_count = count;
 	reader->mark_stride = stride;
+	reader->next_checkpoint =
+		count ? ~0ull : (reader->checkpoint_count + 1) * READER_CHECKPOINT_EVERY;
 }
 
 static const struct checkpoint *checkpoint_at(const struct reader *reader, size_t i)
@@ -521,12 +248,12 @@ static void restart(struct reader *reader, const struct checkpoint *from)
 		note_time(reader, &reader->tracks[i]);
 	reader->order = from ? from->order : 0;
 	reader->order_time = from ? from->order_time : 0;
-	reader->given = NULL;
+	reader->given = READER_NONE_GIVEN;
 	reader->placed = true;
 	reader->n = from ? from->n : 0;
 }
 
-_Static_assert(READER_STEP > CHECKPOINT_EVERY, "a step leaves a checkpoint behind");
+_Static_assert(READER_STEP > READER_CHECKPOINT_EVERY, "a step leaves a checkpoint behind");
 
 bool reader_approach(struct reader *reader, u64 n, u64 most)
 {
@@ -574,7 +301,7 @@ static const struct checkpoint *checkpoint_of_lane(const struct reader *reader,
 
 enum status reader_find(struct reader *reader, u16 cpu, u64 seq, u64 *n)
 {
-	struct track *const track = track_of(reader, cpu);
+	struct track *const track = reader_track(reader, cpu);
 	const struct trace_event *event;
 	enum status status;
 

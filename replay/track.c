@@ -5,6 +5,17 @@
 
 #define MAX_THREADS 8u
 
+void track_init(struct track *track, struct lane *lane, const struct trace_schema *schema)
+{
+	*track = (struct track){ .lane = lane, .schema = schema };
+	for (unsigned id = 0; id < SCHEMA_MAX_KINDS; id++) {
+		const struct trace_kind_info *const kind = trace_schema_kind(schema, id);
+
+		if (kind && kind->order_column != SCHEMA_NONE)
+			track->ordered |= block_kind((u8)id);
+	}
+}
+
 void track_free(struct track *track)
 {
 	lane_free(track->lane);
@@ -12,27 +23,22 @@ void track_free(struct track *track)
 	boot_record_free(&track->record);
 }
 
-static u64 order_of(const struct track *track, const struct trace_event *event)
+u64 track_order_of(const struct track *track, const struct trace_event *event)
 {
 	const struct trace_kind_info *const kind = trace_schema_kind(track->schema, event->kind);
 
 	return kind && kind->order_column != SCHEMA_NONE ? event->col[kind->order_column] : 0;
 }
 
-void track_advance(struct track *track)
+/* The number of @track->event in the lane, which is behind it. */
+static u64 number_of(const struct track *track)
 {
-	track->lane_n += track->numbers;
-	if (lane_next(track->lane, &track->event, &track->numbers) != ST_OK) {
-		track->event = NULL;
-		return;
-	}
-	track->order = order_of(track, track->event);
-	track->time = MAX(track->time, track->event->tsc + track->shift);
+	return lane_tell(track->lane) - (track->event ? track->numbers : 0);
 }
 
 struct track_place track_tell(const struct track *track)
 {
-	return (struct track_place){ .lane_n = track->lane_n,
+	return (struct track_place){ .lane_n = number_of(track),
 				     .time = track->time,
 				     .shift = track->shift };
 }
@@ -44,8 +50,6 @@ void track_seek(struct track *track, const struct track_place *place)
 	if (!place)
 		place = &start;
 	lane_seek(track->lane, place->lane_n);
-	track->lane_n = lane_tell(track->lane);
-	track->numbers = 0;
 	track->time = place->time;
 	track->shift = place->shift;
 	track->ahead = 0;
@@ -101,11 +105,11 @@ static u64 scout_ahead(struct track *track)
 		track->scout = lane_scout(track->lane);
 	if (!track->scout)
 		return TRACK_NO_ORDER;
-	for (lane_seek(track->scout, track->lane_n);;) {
+	for (lane_seek(track->scout, number_of(track));;) {
 		track->ahead_n = lane_skip_unordered(track->scout);
 		if (lane_next(track->scout, &event, &numbers) != ST_OK)
 			return TRACK_NO_ORDER;
-		order = order_of(track, event);
+		order = track_order_of(track, event);
 		if (order)
 			return order;
 	}
@@ -117,7 +121,7 @@ u64 track_order_ahead(struct track *track)
 		return TRACK_NO_ORDER;
 	if (track->order)
 		return track->order;
-	if (!track->ahead || track->ahead_n < track->lane_n)
+	if (!track->ahead || track->ahead_n < number_of(track))
 		track->ahead = scout_ahead(track);
 	return track->ahead;
 }

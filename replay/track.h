@@ -16,9 +16,9 @@ struct track {
 	struct lane *lane;
 	const struct trace_schema *schema;
 	struct boot_record record;
+	u64 ordered; /* block_kind() of all kinds with a number of the counter */
 	const struct trace_event *event; /* that comes next, NULL at the end of the lane */
-	u64 lane_n;			 /* its number in the lane ... */
-	u64 numbers;			 /* ... and how many it takes */
+	u64 numbers;			 /* how many it takes */
 	u64 order;			 /* its number of the counter, 0: none */
 	u64 time;			 /* what the merge sorts by */
 	u64 shift;			 /* from TSC to time, as far as it is known */
@@ -35,10 +35,28 @@ struct track_place {
 	u64 shift;
 };
 
+/* Over @lane, which is the track's then. */
+void track_init(struct track *track, struct lane *lane, const struct trace_schema *schema);
 void track_free(struct track *track);
 
+/* The number of the counter that @event has, 0: none. */
+u64 track_order_of(const struct track *track, const struct trace_event *event);
+
 /* Make the event behind @track->event the next. */
-void track_advance(struct track *track);
+static inline void track_advance(struct track *track)
+{
+	const struct trace_event *event;
+
+	if (unlikely(lane_next(track->lane, &event, &track->numbers) != ST_OK)) {
+		track->event = NULL;
+		return;
+	}
+	track->event = event;
+	track->order = 0;
+	if (unlikely(track->ordered & block_kind(event->kind)))
+		track->order = track_order_of(track, event);
+	track->time = MAX(track->time, event->tsc + track->shift);
+}
 
 /* The place of @track->event. */
 struct track_place track_tell(const struct track *track);

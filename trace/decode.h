@@ -41,4 +41,10 @@ enum status trace_decoder_open(struct trace_decoder *decoder, const void *payloa
  */
 enum status trace_decode_event(struct trace_decoder *decoder, const struct trace_event **event);
 
+/*
+ * Pass over @count events, as if each had been decoded but with less work. Returns how many were
+ * passed: fewer, when trace_decode_event() does not say ST_OK for the next one.
+ */
+u64 trace_decoder_skip(struct trace_decoder *decoder, u64 count);
+
 #endif

@@ -27,6 +27,37 @@ static struct trace_block_facts facts_of(const struct trace_encoder *encoder, u6
 					   .first_tsc = state.first_tsc };
 }
 
+/* Events between which others are passed over are what they are without that. */
+static void check_skips(struct trace_decoder *decoder, const u8 *payload, size_t size,
+			const struct trace_block_facts *facts, const struct trace_schema *schema,
+			u64 first)
+{
+	static const u32 steps[] = { 1, 0, 2, 7, 0, 0, 30, 3, 200, 1 };
+	static struct test_event made;
+	const struct trace_event *event;
+	u32 at = 0;
+
+	assert_int_equal(trace_decoder_open(decoder, payload, size, facts), ST_OK);
+	for (unsigned i = 0;; i++) {
+		const u32 step = steps[i % ARRAY_SIZE(steps)];
+		const u64 passed = trace_decoder_skip(decoder, step);
+		const char *wrong;
+
+		assert_u64(passed, MIN(step, facts->events - at));
+		at += (u32)passed;
+		if (at == facts->events)
+			break;
+		assert_int_equal(trace_decode_event(decoder, &event), ST_OK);
+		test_event(schema, first + at, &made);
+		wrong = test_event_differs(schema, &made.event, event);
+		if (wrong)
+			fail_msg("event %u: %s", (unsigned)(first + at), wrong);
+		assert_u64(event->seq, first + at);
+		at++;
+	}
+	assert_int_equal(trace_decode_event(decoder, &event), ST_END);
+}
+
 /* Decodes the block of @encoder, which holds the events from @first on. */
 static void check_block(struct trace_encoder *encoder, struct trace_decoder *decoder,
 			const struct trace_schema *schema, u64 first)
@@ -57,6 +88,7 @@ static void check_block(struct trace_encoder *encoder, struct trace_decoder *dec
 		}
 	}
 	assert_int_equal(trace_decode_event(decoder, &event), ST_END);
+	check_skips(decoder, payload, size, &facts, schema, first);
 }
 
 static void random_events_come_back_as_they_were(void **state)
@@ -437,6 +469,11 @@ static void a_damaged_payload_ends_and_stays_in_bounds(void **state)
 			assert_true(status == ST_CORRUPT || status == ST_END);
 			assert_true(events <= facts.events);
 			whole += status == ST_END;
+			/* Who passes over events meets the damage at the same one. */
+			if (trace_decoder_open(decoder, copy, size, &facts) == ST_OK) {
+				assert_u64(trace_decoder_skip(decoder, ~0u), events);
+				assert_int_equal(trace_decode_event(decoder, &event), status);
+			}
 			free(copy);
 		}
 	/* A value can be another value. */

@@ -1,0 +1,50 @@
+/*
+ * replay/reader_parts.h - shared by replay/reader*.c
+ */
+#ifndef REPLAY_READER_PARTS_H
+#define REPLAY_READER_PARTS_H
+
+#include "replay/reader.h"
+#include "replay/track.h"
+
+#define READER_MAX_TRACKS	256
+#define READER_NONE_GIVEN	READER_MAX_TRACKS
+#define READER_CHECKPOINT_EVERY 65536 /* numbers, on tapes of several CPUs */
+
+/* Where every track was when number @n came next. A mark is the same in numbers. */
+struct checkpoint {
+	u64 n;
+	u64 order;
+	u64 order_time;
+	struct track_place tracks[];
+};
+
+struct reader {
+	struct tape tape;
+	bool mapped;
+	struct trace_schema schema;
+	char schema_text[SCHEMA_MAX_SIZE];
+	struct event_names names;
+	char *path;
+	struct reader_info info;
+	struct track *tracks;
+	unsigned track_count;
+	/* Of their events; the highest behind the last one, and of what is no track. */
+	u64 times[READER_MAX_TRACKS];
+	unsigned given; /* the track whose event the caller has, or READER_NONE_GIVEN */
+	bool placed;	/* the tracks are where @n says */
+	u64 n;
+	u64 order;	/* the last number of the hand-over counter that was given ... */
+	u64 order_time; /* ... and the time of its event */
+	struct checkpoint **checkpoints; /* with several tracks */
+	size_t checkpoint_count;
+	u64 next_checkpoint; /* none before this number */
+	const u64 *marks;    /* of reader_use_marks() */
+	size_t mark_count;
+	size_t mark_stride;
+};
+
+/* The track of @cpu; NULL when the tape has none. */
+struct track *reader_track(struct reader *reader, u16 cpu);
+
+#endif

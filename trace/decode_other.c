@@ -1,0 +1,396 @@
+/*
+ * trace/decode_other.c - the parts of a decoder that few events need
+ */
+#include "trace/decode_parts.h"
+
+/* --- streams -----------------------------------------------------------------------------------
+ */
+
+u64 decoder_take_long(struct trace_decoder *decoder, struct stream *stream)
+{
+	struct cursor in = { .at = stream->at, .end = stream->end, .status = ST_OK };
+	u64 value = 0;
+
+	/* Mostly there is enough behind it, so that nobody needs to count. */
+	if (likely(stream->end - stream->at >= 9)) {
+		for (unsigned shift = 0; shift < 63; shift += 7) {
+			const u8 byte = *stream->at++;
+
+			value |= (u64)(byte & 0x7f) << shift;
+			if (byte < 0x80)
+				return value;
+		}
+		stream->at = in.at;
+	}
+	value = cursor_varint(&in);
+	stream->at = in.at;
+	if (in.status != ST_OK)
+		decoder->bad = true;
+	return value;
+}
+
+static const u8 *take_bytes(struct trace_decoder *decoder, unsigned index, u64 size)
+{
+	struct stream *const stream = &decoder->streams[index];
+	const u8 *const at = stream->at;
+
+	if (size > (size_t)(stream->end - at)) {
+		decoder->bad = true;
+		return NULL;
+	}
+	stream->at += size;
+	return at;
+}
+
+static u8 take_byte(struct trace_decoder *decoder, unsigned index)
+{
+	const u8 *const at = take_bytes(decoder, index, 1);
+
+	return at ? *at : 0;
+}
+
+void decoder_take_run(struct trace_decoder *decoder)
+{
+	const struct stream *const stream = &decoder->streams[STREAM_OP];
+	u64 number;
+
+	if (stream->at == stream->end) {
+		decoder->run = ~0ull;
+		return;
+	}
+	number = take_number(decoder, STREAM_OP);
+	decoder->run = number >> OP_BITS;
+	decoder->op = number & OP_ALL;
+	if (!decoder->op)
+		decoder->bad = true;
+}
+
+/* --- sites and shapes --------------------------------------------------------------------------
+ */
+
+static enum form form_of_kind(const struct trace_kind_info *kind)
+{
+	const unsigned extra = kind->flags & (KIND_ITEMS | KIND_BYTES | KIND_RIP_FIELD);
+
+	if (kind->order_column != SCHEMA_NONE || kind->key_cell != SCHEMA_NONE)
+		return FORM_OTHER;
+	if (kind->key == KEY_COL0)
+		return extra == (KIND_ITEMS | KIND_RIP_FIELD) && kind->value_column == SCHEMA_NONE
+			       ? FORM_ITEMS
+			       : FORM_OTHER;
+	return extra ? FORM_OTHER : FORM_COLUMNS;
+}
+
+static enum form next_form(const struct site *site)
+{
+	if (site->plain == FORM_OTHER || site->mask & site->kind->last_mask)
+		return FORM_OTHER;
+	if (site->plain == FORM_ITEMS)
+		return site->mask & 1 ? FORM_OTHER : FORM_ITEMS;
+	return site->mask & ~site->value_bit ? FORM_MASKED : FORM_COLUMNS;
+}
+
+static struct site *add_site(struct trace_decoder *decoder)
+{
+	const unsigned number = decoder->site_count;
+	struct site *const site = &decoder->sites[number];
+	const u8 id = take_byte(decoder, STREAM_DEF);
+	const u8 level = take_byte(decoder, STREAM_DEF);
+	const u64 key = decoder->last_key + unzigzag(take_number(decoder, STREAM_DEF));
+	const struct trace_kind_info *const kind = trace_schema_kind(decoder->schema, id);
+
+	if (decoder->bad || !kind || level > CODEC_MAX_LEVEL || number == CODEC_MAX_SITES)
+		return NULL;
+	*site = (struct site){
+		.event = { .kind = id, .level = level, .cpu = decoder->cpu },
+		.kind = kind,
+		.values = &decoder->values[number * TRACE_MAX_COLUMNS],
+		.vmcs = CODEC_MAX_VMCSS,
+		.form = FORM_OTHER,
+		.plain = (u8)form_of_kind(kind),
+		.turn = number % CODEC_TURNS,
+	};
+	site->event.col = site->values;
+	if (site->plain == FORM_COLUMNS && kind->value_column != SCHEMA_NONE) {
+		site->value = kind->value_column;
+		site->value_stream = kind->columns[kind->value_column].stream;
+		site->value_bit = 1u << kind->value_column;
+	}
+	decoder_reset_turns(decoder, site);
+	memset(site->values, 0, TRACE_MAX_COLUMNS * sizeof(u64));
+	if (kind->key == KEY_COL0)
+		site->values[0] = key;
+	else
+		site->event.rip = key;
+	if (kind->flags & KIND_CODE) {
+		site->event.code_count = take_byte(decoder, STREAM_DEF);
+		site->event.code = take_bytes(decoder, STREAM_DEF, site->event.code_count);
+		if (decoder->bad || site->event.code_count > TRACE_MAX_CODE)
+			return NULL;
+	}
+	decoder->last_key = key;
+	decoder->site_count++;
+	return site;
+}
+
+/* The site of the next event, which is told; NULL when there is no such site. */
+static struct site *take_site(struct trace_decoder *decoder)
+{
+	const u64 number = take_number(decoder, STREAM_SITE);
+	struct site *site = NULL;
+
+	if (number < decoder->site_count)
+		site = &decoder->sites[number];
+	else if (number == decoder->site_count)
+		site = add_site(decoder);
+	if (site)
+		decoder->previous->next[decoder->turn] = site;
+	return site;
+}
+
+static bool add_shape(struct trace_decoder *decoder)
+{
+	struct shape *const shape = &decoder->shapes[decoder->shape_count];
+	const u64 count = take_number(decoder, STREAM_DEF);
+	u64 id = 0;
+
+	if (decoder->shape_count == CODEC_MAX_SHAPES || count > TRACE_MAX_ITEMS ||
+	    count > CODEC_MAX_SHAPE_IDS - decoder->id_count)
+		return false;
+	*shape = (struct shape){ .items = &decoder->items[decoder->id_count],
+				 .fields = &decoder->item_fields[decoder->id_count],
+				 .count = (u32)count,
+				 .vmcs = CODEC_MAX_VMCSS };
+	for (unsigned i = 0; i < count; i++) {
+		id += unzigzag(take_number(decoder, STREAM_DEF));
+		if (id >= TRACE_MAX_ITEM_ID)
+			return false;
+		shape->items[i].id = (u32)id;
+	}
+	decoder->id_count += (u32)count;
+	decoder->shape_count++;
+	return !decoder->bad;
+}
+
+bool decoder_find_shape_fields(struct trace_decoder *decoder, struct shape *shape)
+{
+	for (u32 i = 0; i < shape->count; i++) {
+		shape->fields[i] = codec_fields_at(&decoder->fields, shape->items[i].id);
+		if (!shape->fields[i])
+			return false;
+	}
+	shape->vmcs = decoder->fields.vmcs;
+	return true;
+}
+
+/* --- columns -----------------------------------------------------------------------------------
+ */
+
+static void catch_up(const struct trace_decoder *decoder, struct site *site)
+{
+	const struct trace_kind_info *const kind = site->kind;
+
+	for (unsigned i = 0; i < kind->last_count; i++)
+		site->values[kind->last[i]] = decoder->cells[kind->last_cell[i]];
+}
+
+/* A cell may have changed, so the values of other sites must catch up when they come. */
+static void update_cells(struct trace_decoder *decoder, const struct site *site)
+{
+	const struct trace_kind_info *const kind = site->kind;
+
+	for (unsigned i = 0; i < kind->last_count; i++)
+		decoder->cells[kind->last_cell[i]] = site->values[kind->last[i]];
+	if (kind->key_cell != SCHEMA_NONE)
+		decoder->cells[kind->key_cell] = site->values[0];
+	decoder->version++;
+}
+
+bool decoder_find_field(struct trace_decoder *decoder, struct site *site, u64 id)
+{
+	site->field = codec_fields_at(&decoder->fields, id);
+	site->field_id = id;
+	site->vmcs = decoder->fields.vmcs;
+	return site->field;
+}
+
+/* The columns below a field's value tell which field of which VMCS it is. */
+static bool take_columns(struct trace_decoder *decoder, struct site *site)
+{
+	const struct trace_kind_info *const kind = site->kind;
+	const unsigned value = kind->value_column;
+	const unsigned vmcs_cell = decoder->schema->vmcs_cell;
+	u32 mask = site->mask;
+
+	if (unlikely(site->version != decoder->version))
+		catch_up(decoder, site);
+	if (kind->key == KEY_COL0)
+		mask &= ~1u;
+	if (kind->order_column != SCHEMA_NONE)
+		site->values[kind->order_column] = decoder->order + 1;
+	if (value == SCHEMA_NONE) {
+		take_missed(decoder, site, mask);
+	} else {
+		const u32 below = (1u << value) - 1;
+
+		take_missed(decoder, site, mask & below);
+		mask &= ~below;
+	}
+	if (unlikely(site->mask & kind->last_mask) || kind->key_cell != SCHEMA_NONE) {
+		update_cells(decoder, site);
+		if (vmcs_cell != SCHEMA_NONE &&
+		    !codec_fields_select(&decoder->fields, decoder->cells[vmcs_cell]))
+			return false;
+	}
+	if (value != SCHEMA_NONE) {
+		const u64 id = site->values[kind->field_column];
+
+		if (unlikely(site->field_id != id || site->vmcs != decoder->fields.vmcs) &&
+		    !decoder_find_field(decoder, site, id))
+			return false;
+		site->values[value] = *site->field;
+		take_missed(decoder, site, mask);
+		*site->field = site->values[value];
+		if (unlikely(mask & kind->last_mask))
+			update_cells(decoder, site);
+	}
+	if (kind->order_column != SCHEMA_NONE && site->values[kind->order_column])
+		decoder->order = site->values[kind->order_column];
+	site->version = decoder->version;
+	site->form = (u8)next_form(site);
+	return true;
+}
+
+bool decoder_refresh(struct trace_decoder *decoder, struct site *site)
+{
+	catch_up(decoder, site);
+	site->version = decoder->version;
+	return !site->field || site->vmcs == decoder->fields.vmcs ||
+	       decoder_find_field(decoder, site, site->field_id);
+}
+
+/* --- events ------------------------------------------------------------------------------------
+ */
+
+static bool take_items(struct trace_decoder *decoder, struct site *site)
+{
+	struct shape *const shape = &decoder->shapes[site->shape];
+
+	if (shape->vmcs != decoder->fields.vmcs && !decoder_find_shape_fields(decoder, shape))
+		return false;
+	take_values(decoder, site, shape);
+	return true;
+}
+
+static bool take_string(struct trace_decoder *decoder, struct site *site)
+{
+	const u64 length = take_number(decoder, STREAM_LENGTH);
+
+	if (length > TRACE_MAX_BYTES)
+		return false;
+	site->event.bytes = take_bytes(decoder, STREAM_BYTES, length);
+	site->event.byte_count = (u32)length;
+	return true;
+}
+
+/* RIP of kinds whose key is another; behind the items, since they may tell the field. */
+static bool take_rip(struct trace_decoder *decoder, struct site *site)
+{
+	const u16 id = decoder->schema->rip_field;
+
+	if (site->kind->flags & KIND_RIP_FIELD) {
+		if ((site->field_id != id || site->vmcs != decoder->fields.vmcs) &&
+		    !decoder_find_field(decoder, site, id))
+			return false;
+		site->event.rip = *site->field;
+	}
+	if (site->mask & 1)
+		site->event.rip += unzigzag(take_number(decoder, STREAM_RIP));
+	return true;
+}
+
+/* What is not columns. */
+static bool take_others(struct trace_decoder *decoder, struct site *site)
+{
+	const unsigned flags = site->kind->flags;
+
+	if (flags & KIND_ITEMS && !take_items(decoder, site))
+		return false;
+	if (site->kind->key == KEY_COL0) {
+		decoder->turn = site->turn;
+		if (!take_rip(decoder, site))
+			return false;
+	}
+	return !(flags & KIND_BYTES) || take_string(decoder, site);
+}
+
+enum status decoder_fail(struct trace_decoder *decoder)
+{
+	decoder->left = 0;
+	decoder->bad = true;
+	return ST_CORRUPT;
+}
+
+/* Every stream must end with the last event. */
+static enum status end(struct trace_decoder *decoder)
+{
+	for (unsigned i = 0; i < SCHEMA_MAX_STREAMS; i++)
+		if (decoder->streams[i].at != decoder->streams[i].end)
+			return decoder_fail(decoder);
+	return decoder->bad ? ST_CORRUPT : ST_END;
+}
+
+static bool take_mask(struct trace_decoder *decoder, struct site *site)
+{
+	const u64 mask = take_number(decoder, STREAM_MASK);
+
+	if (mask >= BIT(site->kind->column_count))
+		return false;
+	site->mask = (u32)mask;
+	if (site->form != FORM_OTHER)
+		site->form = (u8)next_form(site);
+	return true;
+}
+
+static bool take_shape(struct trace_decoder *decoder, struct site *site)
+{
+	const u64 number = take_number(decoder, STREAM_SHAPE);
+
+	if (!(site->kind->flags & KIND_ITEMS) || number > decoder->shape_count ||
+	    (number == decoder->shape_count && !add_shape(decoder)))
+		return false;
+	site->shape = (u16)number;
+	return true;
+}
+
+bool decoder_take_op(struct trace_decoder *decoder)
+{
+	const unsigned op = decoder->op;
+	struct site *const site =
+		op & OP_SITE ? take_site(decoder) : decoder->previous->next[decoder->turn];
+
+	decoder_take_run(decoder);
+	decoder->run += decoder->run != ~0ull;
+	return site && site != &decoder->start && (!(op & OP_MASK) || take_mask(decoder, site)) &&
+	       (!(op & OP_SHAPE) || take_shape(decoder, site)) && !decoder->bad;
+}
+
+enum status decoder_decode_other(struct trace_decoder *decoder, const struct trace_event **event)
+{
+	struct site *site;
+
+	if (!decoder->left)
+		return end(decoder);
+	if (!decoder->run && !decoder_take_op(decoder))
+		return decoder_fail(decoder);
+	site = decoder->previous->next[decoder->turn];
+	if (site == &decoder->start)
+		return decoder_fail(decoder);
+	decoder->left--;
+	decoder->run--;
+	begin_event(decoder, site, take_number(decoder, STREAM_TSC));
+	if (!take_columns(decoder, site) || !take_others(decoder, site) || decoder->bad)
+		return decoder_fail(decoder);
+	*event = &site->event;
+	return ST_OK;
+}
