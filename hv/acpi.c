@@ -8,6 +8,10 @@
 #define FADT_DSDT     40
 #define FADT_PM1A_CNT 64
 #define FADT_PM1B_CNT 68
+#define MADT_ENTRIES  44
+#define MADT_APIC     0
+#define MADT_X2APIC   9
+#define MADT_ENABLED  BIT(0)
 #define RSDP_SIZE     20
 #define AML_NAME      0x08
 #define AML_PACKAGE   0x12
@@ -21,6 +25,9 @@ static u16 sleep_ports[2];
 /* SLP_TYP for each state; absent states hold NO_TYPE. */
 #define NO_TYPE 0xff
 static u8 sleep_types[6];
+
+static u32 apic_ids[ACPI_MAX_PROCESSORS];
+static unsigned processor_count;
 
 static bool checksum_ok(const u8 *bytes, u32 size)
 {
@@ -101,13 +108,43 @@ static void find_sleep_types(const u8 *dsdt, u32 size)
 	}
 }
 
+static void add_processor(u32 apic_id, u32 flags)
+{
+	if (!(flags & MADT_ENABLED))
+		return;
+	/* One that has both kinds of entry is one processor. */
+	for (unsigned i = 0; i < MIN(processor_count, ARRAY_SIZE(apic_ids)); i++)
+		if (apic_ids[i] == apic_id)
+			return;
+	if (processor_count < ARRAY_SIZE(apic_ids))
+		apic_ids[processor_count] = apic_id;
+	processor_count++;
+}
+
+/* Entries are a type, a length, and the rest of so many bytes. */
+static void find_processors(const u8 *madt, u32 size)
+{
+	for (u32 at = MADT_ENTRIES; at + 2 <= size; at += madt[at + 1]) {
+		const u8 *entry = madt + at;
+		const u8 length = entry[1];
+
+		if (length < 2 || length > size - at)
+			return;
+		if (entry[0] == MADT_APIC && length >= 8)
+			add_processor(entry[3], get_u32(entry + 4));
+		else if (entry[0] == MADT_X2APIC && length >= 12)
+			add_processor(get_u32(entry + 4), get_u32(entry + 8));
+	}
+}
+
 void acpi_init(u64 rsdp)
 {
-	const u8 *rsdt, *fadt, *dsdt;
+	const u8 *rsdt, *fadt, *dsdt, *madt;
 	u32 rsdt_size, size;
 
 	memset(sleep_ports, 0, sizeof(sleep_ports));
 	memset(sleep_types, NO_TYPE, sizeof(sleep_types));
+	processor_count = 0;
 	if (!rsdp)
 		rsdp = find_rsdp(0xe0000, 0x20000);
 	if (!rsdp)
@@ -115,6 +152,9 @@ void acpi_init(u64 rsdp)
 	rsdt = table_at(get_u32((const u8 *)phys_to_virt(rsdp) + 16), &rsdt_size);
 	if (!rsdt)
 		return;
+	madt = find_table(rsdt, rsdt_size, "APIC", &size);
+	if (madt)
+		find_processors(madt, size);
 	fadt = find_table(rsdt, rsdt_size, "FACP", &size);
 	if (!fadt || size < FADT_PM1B_CNT + 4)
 		return;
@@ -136,4 +176,14 @@ unsigned acpi_sleep_state(u8 type)
 		if (sleep_types[state] == type)
 			return state;
 	return 5;
+}
+
+unsigned acpi_processor_count(void)
+{
+	return processor_count;
+}
+
+u32 acpi_processor_apic_id(unsigned index)
+{
+	return apic_ids[index];
 }

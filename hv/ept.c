@@ -19,6 +19,7 @@ static u64 *pml4;
 static u64 mapped_end;
 static bool large_1g;
 static bool built;
+static bool changed;
 static unsigned splits_left;
 
 /*
@@ -55,6 +56,15 @@ static u64 *split_table(void)
 	return mem_try_page();
 }
 
+/* Others may walk the tables meanwhile: they find the old entry or the new one, with its table. */
+static void set_entry(u64 *entry, u64 value)
+{
+	if (*entry == value)
+		return;
+	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+	changed = true;
+}
+
 static void fill_entry(u64 *entry, unsigned level, u64 base)
 {
 	const u64 size = level_size(level);
@@ -62,21 +72,23 @@ static void fill_entry(u64 *entry, unsigned level, u64 base)
 	u8 type;
 
 	if (level == 2 && base >= hv_range_base && base < hv_range_base + hv_range_size) {
-		*entry = virt_to_phys(scratch_table) | EPT_ALL;
+		set_entry(entry, virt_to_phys(scratch_table) | EPT_ALL);
 	} else if (!has_table && (level <= 2 || (level == 3 && large_1g)) &&
 		   !(level > 1 && mem_is_hv(base, size)) && mtrr_type(base, size, &type)) {
-		*entry = base | (u64)type << EPT_TYPE_SHIFT | EPT_ALL | (level > 1 ? EPT_LARGE : 0);
+		set_entry(entry, base | (u64)type << EPT_TYPE_SHIFT | EPT_ALL |
+					 (level > 1 ? EPT_LARGE : 0));
 	} else {
 		u64 *table = has_table ? table_of(*entry) : split_table();
 
 		/* Without a table the whole page is uncached: slow, and right for every type. It
 		 * can't hold anything of hv's, whose range has its tables from the start. */
 		if (!table) {
-			*entry = base | EPT_TYPE_UC << EPT_TYPE_SHIFT | EPT_ALL | EPT_LARGE;
+			set_entry(entry,
+				  base | EPT_TYPE_UC << EPT_TYPE_SHIFT | EPT_ALL | EPT_LARGE);
 			return;
 		}
 		fill(table, level - 1, base);
-		*entry = virt_to_phys(table) | EPT_ALL;
+		set_entry(entry, virt_to_phys(table) | EPT_ALL);
 	}
 }
 
@@ -114,11 +126,19 @@ u64 ept01_pointer(void)
 	return virt_to_phys(pml4) | EPTP_WALK_4 | EPT_TYPE_WB;
 }
 
-void ept01_update_types(void)
+void ept01_flush(void)
+{
+	invept(INVEPT_SINGLE, ept01_pointer(), 0);
+}
+
+bool ept01_update_types(void)
 {
 	mtrr_read();
+	changed = false;
 	fill(pml4, 4, 0);
-	invept(INVEPT_SINGLE, ept01_pointer(), 0);
+	if (changed)
+		ept01_flush();
+	return changed;
 }
 
 bool ept01_lookup(u64 gpa1, struct ept_page *page)

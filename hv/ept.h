@@ -2,7 +2,8 @@
  * hv/ept.h - EPT01: all of physical memory as L1 sees it
  *
  * The identity, without hv's own range, in the largest pages whose memory type is uniform by the
- * MTRRs. Shared by all processors and immutable but for memory types.
+ * MTRRs. Shared by all processors and immutable but for memory types, those that the MTRRs of
+ * processor 0 have: SDM, "MTRR Considerations in MP Systems", wants them to be the same everywhere.
  */
 #ifndef HV_EPT_H
 #define HV_EPT_H
@@ -34,8 +35,15 @@ void ept01_init(void);
 /* The value for the EPT pointer of VMCS01. */
 u64 ept01_pointer(void);
 
-/* Recompute memory types after an MTRR changed, and drop this processor's cached translations. */
-void ept01_update_types(void);
+/*
+ * Recompute memory types after an MTRR changed. Where that changed EPT01, drop this processor's
+ * cached translations and return true: others have theirs still. For processor 0 only, whose MTRRs
+ * are the ones that count.
+ */
+bool ept01_update_types(void);
+
+/* Drop this processor's translations by EPT01, which another has changed. */
+void ept01_flush(void);
 
 /* The page of EPT01 at @gpa1; false where there is none: hv's range, or beyond physical memory. */
 bool ept01_lookup(u64 gpa1, struct ept_page *page);

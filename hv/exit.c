@@ -3,6 +3,7 @@
 #include "hv/exit_l1.h"
 #include "hv/inject.h"
 #include "hv/insn.h"
+#include "hv/kick.h"
 #include "hv/nested/l0_record.h"
 #include "hv/nested/nested.h"
 #include "hv/panic.h"
@@ -20,6 +21,7 @@ static const exit_handler handlers[EXIT_REASON_COUNT] = {
 	[EXIT_EXCEPTION_NMI] = l1_handle_nmi,
 	[EXIT_TRIPLE_FAULT] = l1_handle_triple_fault,
 	[EXIT_INIT] = l1_handle_init,
+	[EXIT_SIPI] = l1_handle_sipi,
 	[EXIT_NMI_WINDOW] = l1_handle_nmi_window,
 	[EXIT_CPUID] = l1_handle_cpuid,
 	[EXIT_GETSEC] = exit_inject_ud,
@@ -91,6 +93,20 @@ static void skip_instruction(struct percpu *cpu)
 		inject_pending_step();
 }
 
+/* What came while hv ran, or could not be given to the guest yet. Returns whether L1 is parked. */
+static bool attend(struct percpu *cpu)
+{
+	if (cpu->kicked)
+		kick_answer(cpu);
+	if (cpu->init_pending && cpu->nested.mode == NESTED_L2)
+		nested_deliver_init(cpu);
+	else if (cpu->init_pending)
+		l1_take_pending_init(cpu);
+	if (cpu->nmi_pending)
+		inject_nmi_when_possible(cpu);
+	return cpu->parked;
+}
+
 bool exit_dispatch(struct percpu *cpu)
 {
 	enum exit_action action = EXIT_RESUME;
@@ -111,8 +127,9 @@ bool exit_dispatch(struct percpu *cpu)
 		exit_emit(cpu);
 	if (action == EXIT_SKIP)
 		skip_instruction(cpu);
-	if (unlikely(cpu->nmi_pending))
-		inject_nmi_when_possible(cpu);
+	/* L1 may send the SIPI at once, so that nothing else is done until it is awaited. */
+	if (unlikely(cpu->attention) && attend(cpu))
+		return cpu->hw->launched;
 	l0_record_turn(cpu);
 	record_idle(cpu);
 	cpu->nested.hv_ticks += rdtsc() - cpu->exit.tsc;

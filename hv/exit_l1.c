@@ -1,6 +1,7 @@
 #include "hv/exit_l1.h"
 
 #include "hv/insn.h"
+#include "hv/kick.h"
 #include "hv/log.h"
 #include "hv/record.h"
 #include "hv/vmcs01.h"
@@ -24,7 +25,7 @@ enum exit_action l1_handle_nmi(struct percpu *cpu)
 	if ((vmread(VMCS_VM_EXIT_INTERRUPTION_INFO) & INFO_NMI_MASK) != INFO_NMI)
 		l1_stop_unexpected(cpu);
 	unblock_nmis();
-	cpu->nmi_pending = true;
+	kick_take_nmi(cpu);
 	return EXIT_RESUME;
 }
 
@@ -40,12 +41,6 @@ enum exit_action l1_handle_triple_fault(struct percpu *cpu)
 	log_print("L1 had a triple fault at rip 0x%lx, cr3 0x%lx", cpu->exit.rip,
 		  vmread(VMCS_GUEST_CR3));
 	record_stop(cpu, END_TRIPLE_FAULT, "triple fault of L1");
-}
-
-enum exit_action l1_handle_init(struct percpu *cpu)
-{
-	log_print("INIT reached the boot processor");
-	record_stop(cpu, END_RESET, "INIT of the boot processor");
 }
 
 /* Dropping dirty lines would lose hv's as well; writing them back is what L1 may see on any

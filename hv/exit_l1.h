@@ -9,7 +9,8 @@
 enum exit_action l1_handle_nmi(struct percpu *cpu);
 enum exit_action l1_handle_nmi_window(struct percpu *cpu);
 enum exit_action l1_handle_triple_fault(struct percpu *cpu);
-enum exit_action l1_handle_init(struct percpu *cpu);
+enum exit_action l1_handle_init(struct percpu *cpu); /* exit_init.c */
+enum exit_action l1_handle_sipi(struct percpu *cpu);
 enum exit_action l1_handle_invd(struct percpu *cpu);
 enum exit_action l1_handle_ept_violation(struct percpu *cpu);
 enum exit_action l1_handle_preemption_timer(struct percpu *cpu);
@@ -19,6 +20,18 @@ enum exit_action l1_handle_cr(struct percpu *cpu);    /* exit_cr.c */
 enum exit_action l1_handle_io(struct percpu *cpu);    /* exit_io.c */
 enum exit_action l1_handle_rdmsr(struct percpu *cpu); /* exit_msr.c */
 enum exit_action l1_handle_wrmsr(struct percpu *cpu);
+
+/* VMCS01 is current: L1 on @cpu is as INIT leaves it, and waits for a SIPI. */
+void l1_wait_for_sipi(struct percpu *cpu);
+
+/* cpu->init_pending, and L1 runs: INIT takes effect unless L1 is in VMX operation. */
+void l1_take_pending_init(struct percpu *cpu);
+
+/* Record the INIT or SIPI that the exit tells of, as it arrives. */
+void exit_record_signal(struct percpu *cpu);
+
+/* Record the INIT that parked L1, which had no time for it. */
+void l1_tell_init(struct percpu *cpu);
 
 /* An exit that nothing in L1 should cause: say so, end the tape and stop. */
 _Noreturn void l1_stop_unexpected(struct percpu *cpu);

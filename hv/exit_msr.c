@@ -9,6 +9,7 @@
 #include "hv/exit_l1.h"
 #include "hv/fault.h"
 #include "hv/insn.h"
+#include "hv/kick.h"
 #include "hv/mtrr.h"
 #include "hv/nested/nested.h"
 #include "hv/vmcs01.h"
@@ -91,7 +92,7 @@ enum exit_action l1_handle_wrmsr(struct percpu *cpu)
 	}
 	if (wrmsr_safe(index, value) != ST_OK)
 		return exit_inject_gp(cpu);
-	if (mtrr_is_msr(index))
-		ept01_update_types();
+	if (mtrr_is_msr(index) && !cpu->id && ept01_update_types())
+		kick_others(KICK_EPT01);
 	return EXIT_SKIP;
 }

@@ -2,6 +2,7 @@
  * hv/hv_main.c - from the boot loader to L1, in order
  */
 #include "hv/acpi.h"
+#include "hv/ap_start.h"
 #include "hv/ept.h"
 #include "hv/exit_l1.h"
 #include "hv/hv_options.h"
@@ -22,6 +23,9 @@
 /* Besides the ring: image, page tables, EPTs, VMCSs, recorder. */
 #define FIXED_MEMORY MIB(16)
 
+/* The same for each processor but the first. */
+#define OTHER_MEMORY MIB(8)
+
 _Noreturn void hv_main(u32 magic, u64 boot_information);
 _Noreturn void vm_run(void *stack_top);
 
@@ -30,6 +34,15 @@ static _Noreturn void refuse(const char *what)
 {
 	log_print("%s; L1 is not started", what);
 	record_power_off();
+}
+
+static void enter_vmx(struct percpu *cpu)
+{
+	if (vmcs01_enter_vmx(cpu) != ST_OK)
+		refuse("this machine can't run hv");
+	if (nested_caps_init(cpu, options.caps) != ST_OK)
+		refuse("option caps= names an unknown capability");
+	nested_init(cpu);
 }
 
 static void start_l1(struct percpu *cpu, const struct l1_entry *entry)
@@ -46,6 +59,22 @@ static void start_l1(struct percpu *cpu, const struct l1_entry *entry)
 	cpu->regs[REG_RSI] = entry->rsi;
 }
 
+/* What each of the other processors does, when it is its turn. */
+static void run_other(struct percpu *cpu)
+{
+	enter_vmx(cpu);
+	vmcs01_init(cpu, false);
+	l1_wait_for_sipi(cpu);
+	record_init(cpu);
+	ap_is_ready();
+	vm_run(cpu->stack_top);
+}
+
+static u64 memory_needed(void)
+{
+	return FIXED_MEMORY + options.ring + (ap_processors() - 1) * (OTHER_MEMORY + options.ring);
+}
+
 _Noreturn void hv_main(u32 magic, u64 boot_information)
 {
 	struct l1_entry entry = { 0 };
@@ -54,7 +83,8 @@ _Noreturn void hv_main(u32 magic, u64 boot_information)
 	if (multiboot_parse(magic, boot_information) != ST_OK)
 		refuse("the boot loader gave no multiboot2 memory map");
 	options_parse(boot_info.options);
-	if (relocate_image(ALIGN_UP(FIXED_MEMORY + options.ring, MIB(2))) != ST_OK)
+	acpi_init(boot_info.rsdp);
+	if (relocate_image(ALIGN_UP(memory_needed(), MIB(2))) != ST_OK)
 		refuse("there is too little memory for hv below 4 GiB");
 	log_print("version " VERSION ", %lu KiB at 0x%lx", hv_range_size / 1024, hv_range_base);
 
@@ -64,20 +94,19 @@ _Noreturn void hv_main(u32 magic, u64 boot_information)
 	traps_init(cpu);
 	if (processor_check() != ST_OK)
 		refuse("this machine can't run hv");
-	acpi_init(boot_info.rsdp);
+	if (ap_start_all() != ST_OK)
+		refuse("hv can't have all processors");
 	if (loader_load_l1(&entry) != ST_OK)
 		refuse("L1 can't be loaded");
 	ept01_init();
-	if (vmcs01_enter_vmx(cpu) != ST_OK)
-		refuse("this machine can't run hv");
 	l1_cpuid_init();
 	l1_intercept_msrs();
 	l1_intercept_ports();
-	if (nested_caps_init(cpu, options.caps) != ST_OK)
-		refuse("option caps= names an unknown capability");
-	nested_init(cpu);
+	enter_vmx(cpu);
 	start_l1(cpu, &entry);
 	record_init(cpu);
+	ap_run_all(run_other);
+	mem_share(percpu_count());
 	log_leave_serial();
 	vm_run(cpu->stack_top);
 }

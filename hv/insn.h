@@ -194,6 +194,11 @@ CONTROL_REGISTER(4)
 	{                                                             \
 		__asm__ volatile("mov %0, %%dr" #n : : "r"(value));   \
 	}
+DEBUG_REGISTER(0)
+DEBUG_REGISTER(1)
+DEBUG_REGISTER(2)
+DEBUG_REGISTER(3)
+DEBUG_REGISTER(6)
 DEBUG_REGISTER(7)
 #undef DEBUG_REGISTER
 

@@ -9,7 +9,8 @@
 
 _Noreturn void panic_at(const char *file, int line, const char *format, ...)
 {
-	static bool panicking;
+	static struct percpu *panicking;
+	struct percpu *cpu = percpu_this(), *first = NULL;
 	char text[200];
 	va_list args;
 
@@ -18,10 +19,11 @@ _Noreturn void panic_at(const char *file, int line, const char *format, ...)
 	va_end(args);
 	log_print("panic at %s:%d: %s", file, line, text);
 	/* A second panic comes from what the first one tried: leave that out. */
-	if (!panicking) {
-		panicking = true;
-		record_panic(percpu_this(), text);
-	}
+	if (__atomic_compare_exchange_n(&panicking, &first, cpu, false, __ATOMIC_SEQ_CST,
+					__ATOMIC_SEQ_CST))
+		record_panic(cpu, text);
+	else if (first != cpu)
+		halt_forever();
 	record_power_off();
 }
 

@@ -1,8 +1,8 @@
 /*
  * hv/percpu.h - everything hv keeps for one logical processor
  *
- * A processor reads and writes its own struct percpu only; nothing in it is locked. The assembly in
- * vmexit.S knows @regs by its offset 0.
+ * A processor reads and writes its own struct percpu only, but for what says otherwise; nothing in
+ * it is locked. The assembly in vmexit.S knows @regs by its offset 0.
  */
 #ifndef HV_PERCPU_H
 #define HV_PERCPU_H
@@ -42,6 +42,7 @@ struct percpu {
 	u64 regs[REG_COUNT]; /* of the guest; RSP is not kept here but in the VMCS */
 	struct percpu *self; /* for vmexit.S, at PERCPU_SELF */
 	u32 id;
+	u32 apic_id;
 	struct hwvmcs *hw; /* the current VMCS: &vmcs01 or a VMCS02 */
 	struct hwvmcs vmcs01;
 	u64 vmxon_pa;
@@ -52,17 +53,31 @@ struct percpu {
 	struct rec *rec;
 	struct snapshot *snapshot; /* NULL: capture=lean */
 	struct ring *ring;
-	bool nmi_pending; /* an NMI of L1's that arrived in root mode, or could not be injected yet
-			   */
+	union {
+		u32 attention; /* one of these: before the guest goes on there is something to do */
+		struct {
+			bool nmi_pending;  /* an NMI of L1's came in root mode, or has to wait */
+			bool init_pending; /* INIT, while L1 is in VMX root operation */
+			bool kicked;	   /* for kick_answer() */
+		};
+	};
 	u64 l1_xcr0;
-	u64 feature_control; /* IA32_FEATURE_CONTROL as L1 sees it */
-	u8 *fxsave;	     /* 512 bytes for L1's vector registers while blocks are packed */
-	u8 *drain_payload;   /* DRAIN_MAX_PAYLOAD bytes */
-	u32 drain_sequence;  /* number of the next frame */
-	u64 sealed_tsc;	     /* when a block was last sealed because of its age */
-	bool packing;	     /* sealed blocks are packed until none is left */
+	u64 feature_control;	      /* IA32_FEATURE_CONTROL as L1 sees it */
+	struct trace_event parked_by; /* INIT that is not on the tape yet; kind 0: there is none */
+	u64 parked_by_columns[TRACE_MAX_COLUMNS];
+	u8 *fxsave;	    /* 512 bytes for L1's vector registers while blocks are packed */
+	u8 *drain_payload;  /* DRAIN_MAX_PAYLOAD bytes */
+	u32 drain_sequence; /* number of the next frame */
+	u64 tsc_offset, tsc_uncertainty; /* to the TSC of processor 0, as EV_CLOCK has them */
+	u64 sealed_tsc;			 /* when a block was last sealed because of its age */
+	bool packing;			 /* sealed blocks are packed until none is left */
 	u8 *stack_top;
 	struct descriptor_tables *tables; /* GDT and TSS, traps.c */
+
+	/* Read and written by others as well, with atomic accesses. */
+	u32 kicks;     /* enum kick: an NMI comes for these */
+	bool parked;   /* in wait-for-SIPI, where no NMI gets through */
+	bool finished; /* its part of the tape is whole; it will not run again */
 };
 
 _Static_assert(offsetof(struct percpu, regs) == 0, "vmexit.S");

@@ -41,22 +41,23 @@ u32 processor_controls(unsigned word, u32 wanted)
 	return (wanted & (u32)(cap >> 32)) | (u32)cap;
 }
 
-static void read_caps(void)
+static void read_caps(struct vmx_caps *to)
 {
 	const u32 widths = cpuid(LEAF_WIDTHS, 0).eax;
 
-	caps.maxphyaddr = (u8)widths;
-	caps.linear_width = (u8)(widths >> 8);
+	to->maxphyaddr = (u8)widths;
+	to->linear_width = (u8)(widths >> 8);
 	for (u32 i = 0; i < VMX_CAP_COUNT; i++) {
 		u64 value = 0;
 
 		/* A fault: the MSR does not exist, which is the same as 0. */
 		(void)rdmsr_safe(MSR_VMX_BASIC + i, &value);
-		vmx_caps_set(&caps, MSR_VMX_BASIC + i, value);
+		vmx_caps_set(to, MSR_VMX_BASIC + i, value);
 	}
 }
 
-enum status processor_check(void)
+/* VT-x is there and switched on. */
+static enum status check_vmx(void)
 {
 	const u32 features = cpuid(1, 0).ecx;
 	u64 feature_control;
@@ -80,7 +81,11 @@ enum status processor_check(void)
 			  feature_control);
 		return ST_UNSUPPORTED;
 	}
-	read_caps();
+	return ST_OK;
+}
+
+static enum status check_needed(void)
+{
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if ((processor_controls(needed[i].word, needed[i].wanted) & needed[i].wanted) !=
 		    needed[i].wanted) {
@@ -88,4 +93,30 @@ enum status processor_check(void)
 			return ST_UNSUPPORTED;
 		}
 	return ST_OK;
+}
+
+enum status processor_check(void)
+{
+	if (check_vmx() != ST_OK)
+		return ST_UNSUPPORTED;
+	read_caps(&caps);
+	return check_needed();
+}
+
+enum status processor_join(void)
+{
+	struct vmx_caps own = { 0 };
+
+	if (check_vmx() != ST_OK)
+		return ST_UNSUPPORTED;
+	read_caps(&own);
+	if (!vmx_caps_intersect(&caps, &own)) {
+		log_print("the processors differ in their VMX-preemption timers or VMCS regions");
+		return ST_UNSUPPORTED;
+	}
+	if (!(caps.msr[VMX_CAP_MISC] & CAP_ACTIVITY_WAIT_SIPI)) {
+		log_print("this processor lacks the activity state wait-for-SIPI");
+		return ST_UNSUPPORTED;
+	}
+	return check_needed();
 }

@@ -15,7 +15,12 @@
  */
 enum status processor_check(void);
 
-/* The capabilities of the processor itself, not those shown to L1. */
+/*
+ * The same on each of the others, one at a time: what it lacks, none of them is held to have.
+ */
+enum status processor_join(void);
+
+/* The capabilities of the processors themselves, not those shown to L1. */
 const struct vmx_caps *processor_caps(void);
 
 /* @wanted without what the control word @word (enum vmx_word) can't have, with what must be 1. */

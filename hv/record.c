@@ -6,6 +6,7 @@
 #include "hv/guestmem.h"
 #include "hv/hv_options.h"
 #include "hv/insn.h"
+#include "hv/kick.h"
 #include "hv/log.h"
 #include "hv/mem.h"
 #include "hv/multiboot.h"
@@ -17,14 +18,24 @@
 #include "recorder/emit.h"
 #include "vmx/tables.h"
 
-#define PORT_SHUTDOWN	  0x8900
+#define PORT_SHUTDOWN	   0x8900
+
+/* How long a processor waits for the others to finish: seconds, in which they pack a few blocks. */
+#define END_POLLS	   (1u << 23)
+#define END_POLLS_PER_KICK (1u << 16)
 
 /* Leaves that the boot record keeps; those with subleaves end by the rule of their own. */
-#define CPUID_MAX_SUBLEAF 8
+#define CPUID_MAX_SUBLEAF  8
 
 /* Whoever holds the machine from outside makes this non-zero, and hv ends the tape in good order.
  */
 static volatile u32 stop_word;
+
+/* Of processor 0. */
+static u64 tsc_hz;
+
+/* The processor that ends the tape. */
+static struct percpu *ender;
 
 static unsigned read_code(void *owner, unsigned level, u64 rip, u8 *to)
 {
@@ -123,9 +134,13 @@ static void emit_boot_record(void *owner, struct rec *rec)
 		.physical_width = widths & 0xff,
 		.linear_width = widths >> 8 & 0xff,
 		.feature_control = rdmsr(MSR_FEATURE_CONTROL),
-		.cpus = 1,
+		.cpus = percpu_count(),
 	};
-	const struct ev_clock clock = { .tsc_hz = tsc_clock_measure() };
+	const struct ev_clock clock = {
+		.tsc_hz = tsc_hz,
+		.uncertainty = cpu->tsc_uncertainty,
+		.offset = cpu->tsc_offset,
+	};
 
 	/* Not every emulator has the MSR. */
 	if (rdmsr_safe(MSR_BIOS_SIGN_ID, &microcode) == ST_OK)
@@ -135,6 +150,9 @@ static void emit_boot_record(void *owner, struct rec *rec)
 	emit(cpu, EV_CLOCK, &clock, NULL, 0);
 	emit_capabilities(cpu);
 	emit_cpuid(cpu);
+	/* The rest is the machine's, and told once. */
+	if (cpu->id)
+		return;
 	for (unsigned i = 0; i < boot_info.range_count; i++) {
 		const struct ev_memory memory = {
 			.base = boot_info.ranges[i].base,
@@ -157,6 +175,10 @@ void record_init(struct percpu *cpu)
 	};
 	const size_t recorder_pages = ALIGN_UP(rec_size(), PAGE_SIZE) / PAGE_SIZE;
 
+	if (!cpu->id) {
+		ender = NULL;
+		tsc_hz = tsc_clock_measure();
+	}
 	cpu->ring = ring_init(mem_alloc_pages(options.ring / PAGE_SIZE), options.ring);
 	if (options.drain == DRAIN_NONE && options.ring_mode != RING_STOP)
 		ring_set_overwrite(cpu->ring);
@@ -170,7 +192,8 @@ void record_init(struct percpu *cpu)
 		log_print("the boot record does not fit into the ring; give more by ring=");
 	if (options.capture == CAPTURE_DEFAULT)
 		snapshot_init(cpu);
-	log_print("stop word at 0x%lx", virt_to_phys((const void *)&stop_word));
+	if (!cpu->id)
+		log_print("stop word at 0x%lx", virt_to_phys((const void *)&stop_word));
 }
 
 u64 record_take_order(void)
@@ -213,8 +236,10 @@ void record_heartbeat(struct percpu *cpu)
 	if (!cpu->rec || !is_stale(cpu))
 		return;
 	rec_flush(cpu->rec);
-	while (drain_poll(cpu, true))
-		;
+	/* Those of processors that sleep or are parked too. */
+	for (unsigned id = 0; id < percpu_count(); id++)
+		while (drain_poll(percpu_of(id), true))
+			;
 }
 
 void record_idle(struct percpu *cpu)
@@ -257,26 +282,90 @@ _Noreturn void record_power_off(void)
 	halt_forever();
 }
 
-static void finish(struct percpu *cpu, enum trace_end why, const char *text)
-{
-	const struct ev_end columns = { .why = why };
+/* --- the end ---------------------------------------------------------------------------------- */
 
-	console_flush(cpu);
-	emit(cpu, EV_END, &columns, text, (u32)strlen(text));
+/* Let everything that @cpu recorded leave. */
+static void finish(struct percpu *cpu)
+{
 	rec_seal(cpu->rec);
 	while (pack_slice(cpu))
 		drain_poll(cpu, false);
+	/* What is left has room then. */
+	while (drain_poll(cpu, true))
+		;
 	rec_flush(cpu->rec);
 	drain_finish(cpu);
 }
 
+bool record_is_ending(void)
+{
+	return __atomic_load_n(&ender, __ATOMIC_SEQ_CST);
+}
+
+/* False: another processor does already. */
+static bool begin_end(struct percpu *cpu)
+{
+	struct percpu *nobody = NULL;
+
+	return __atomic_compare_exchange_n(&ender, &nobody, cpu, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST) ||
+	       nobody == cpu;
+}
+
+_Noreturn void record_join_end(struct percpu *cpu)
+{
+	if (cpu->pending.event.kind)
+		exit_emit(cpu);
+	l1_tell_init(cpu);
+	if (cpu->rec)
+		finish(cpu);
+	__atomic_store_n(&cpu->finished, true, __ATOMIC_SEQ_CST);
+	halt_forever();
+}
+
+static bool others_finished(const struct percpu *cpu)
+{
+	for (unsigned id = 0; id < percpu_count(); id++)
+		if (percpu_of(id) != cpu &&
+		    !__atomic_load_n(&percpu_of(id)->finished, __ATOMIC_SEQ_CST))
+			return false;
+	return true;
+}
+
+/* Those that do not come in time leave what is in their rings, and no last frame. */
+static void finish_others(struct percpu *cpu)
+{
+	for (u32 polls = 0; polls < END_POLLS && !others_finished(cpu); polls++) {
+		/* An NMI is lost where it comes just before an entry. */
+		if (polls % END_POLLS_PER_KICK == 0)
+			kick_others(KICK_END);
+		__builtin_ia32_pause();
+	}
+	for (unsigned id = 0; id < percpu_count(); id++)
+		if (percpu_of(id) != cpu && !percpu_of(id)->finished)
+			while (drain_poll(percpu_of(id), true))
+				;
+}
+
+static void finish_all(struct percpu *cpu, enum trace_end why, const char *text)
+{
+	const struct ev_end columns = { .why = why };
+
+	console_flush(cpu);
+	finish_others(cpu);
+	emit(cpu, EV_END, &columns, text, (u32)strlen(text));
+	finish(cpu);
+}
+
 _Noreturn void record_stop(struct percpu *cpu, enum trace_end why, const char *text)
 {
+	if (!begin_end(cpu))
+		record_join_end(cpu);
 	log_print("the tape ends: %s", text);
 	if (cpu->pending.event.kind)
 		exit_emit(cpu);
 	if (cpu->rec)
-		finish(cpu, why, text);
+		finish_all(cpu, why, text);
 	record_power_off();
 }
 
@@ -284,8 +373,12 @@ void record_panic(struct percpu *cpu, const char *text)
 {
 	const struct ev_panic columns = { .code = 0 };
 
+	const bool first = begin_end(cpu);
+
 	if (!cpu || !cpu->rec)
 		return;
 	emit(cpu, EV_PANIC, &columns, text, (u32)strlen(text));
-	finish(cpu, END_PANIC, text);
+	if (!first)
+		record_join_end(cpu);
+	finish_all(cpu, END_PANIC, text);
 }

@@ -35,7 +35,14 @@ void record_mark(struct percpu *cpu, const void *text, u32 length);
  * it. */
 void record_file(struct percpu *cpu, u64 what, u64 offset, const void *bytes, u32 length);
 
-/* End the tape with END event @why and @text, drain all of it, and power the machine off. */
+/* Another processor ends the tape, or this one does. */
+bool record_is_ending(void);
+
+/* Leave what @cpu recorded to the tape that ends, and stop. */
+_Noreturn void record_join_end(struct percpu *cpu);
+
+/* End the tape with END event @why and @text, drain all of it, those of the other processors first,
+ * and power the machine off. */
 _Noreturn void record_stop(struct percpu *cpu, enum trace_end why, const char *text);
 
 /* The same after a panic, whose text is @text: best effort, must not panic again. */

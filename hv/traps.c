@@ -1,6 +1,7 @@
 #include "hv/traps.h"
 
 #include "hv/insn.h"
+#include "hv/kick.h"
 #include "hv/mem.h"
 #include "hv/panic.h"
 #include "hv/percpu.h"
@@ -53,7 +54,7 @@ static struct idt_gate idt[32];
 void trap_handle(struct trap_frame *frame)
 {
 	if (frame->vector == VECTOR_NMI) {
-		percpu_this()->nmi_pending = true;
+		kick_take_nmi(percpu_this());
 		return;
 	}
 	for (const struct extable_entry *entry = extable_start; entry < extable_end; entry++)
@@ -95,6 +96,8 @@ void traps_init(struct percpu *cpu)
 	const u64 tss = (u64)&tables->tss;
 	struct table_pointer pointer = { sizeof(tables->gdt) - 1, (u64)tables->gdt };
 
+	wrmsr(MSR_GS_BASE, (u64)cpu);
+	wrmsr(MSR_FS_BASE, (u64)cpu);
 	tables->gdt[SELECTOR_CODE / 8] = 0x00af9b000000ffff;
 	tables->gdt[SELECTOR_DATA / 8] = 0x00cf93000000ffff;
 	tables->gdt[SELECTOR_TSS / 8] = (sizeof(struct tss) - 1) | (tss & 0xffffff) << 16 |
@@ -117,8 +120,6 @@ void traps_init(struct percpu *cpu)
 	pointer = (struct table_pointer){ sizeof(idt) - 1, (u64)idt };
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 	cpu->tables = tables;
-	wrmsr(MSR_GS_BASE, (u64)cpu);
-	wrmsr(MSR_FS_BASE, (u64)cpu);
 }
 
 u64 traps_gdt_base(const struct percpu *cpu)

@@ -27,8 +27,8 @@ static u64 tsc_hz_by_cpuid(void)
 	return last >= 0x16 ? (u64)(cpuid(0x16, 0).eax & 0xffff) * 1000000 : 0;
 }
 
-/* TSC ticks while counter 2 counts LATCH down, 0 when it does not. */
-static u64 ticks_of_latch(void)
+/* TSC ticks while counter 2 counts @latch down, 0 when it does not. */
+static u64 ticks_of_latch(u16 latch)
 {
 	const u8 port_b = inb(PORT_B);
 	unsigned polls = 0;
@@ -36,8 +36,8 @@ static u64 ticks_of_latch(void)
 
 	outb(PORT_B, (u8)((port_b & ~PORT_B_SPEAKER) | PORT_B_GATE));
 	outb(PIT_CONTROL, PIT_ONE_SHOT2);
-	outb(PIT_COUNTER2, LATCH & 0xff);
-	outb(PIT_COUNTER2, LATCH >> 8);
+	outb(PIT_COUNTER2, latch & 0xff);
+	outb(PIT_COUNTER2, (u8)(latch >> 8));
 	start = rdtsc();
 	while (!(inb(PORT_B) & PORT_B_OUTPUT) && polls < MAX_POLLS)
 		polls++;
@@ -56,9 +56,18 @@ u64 tsc_clock_measure(void)
 	u64 ticks = ~0ull, hz;
 
 	for (unsigned i = 0; i < RUNS; i++)
-		ticks = MIN(ticks, ticks_of_latch());
+		ticks = MIN(ticks, ticks_of_latch(LATCH));
 	hz = ticks * PIT_HZ / LATCH;
 	if (!hz || (by_cpuid > hz - hz / 100 && by_cpuid < hz + hz / 100))
 		return by_cpuid;
 	return hz;
+}
+
+void tsc_clock_wait(u32 microseconds)
+{
+	u32 counts = (u32)((u64)microseconds * PIT_HZ / 1000000) + 1;
+
+	for (; counts > LATCH; counts -= LATCH)
+		(void)ticks_of_latch(LATCH);
+	(void)ticks_of_latch((u16)counts);
 }

@@ -239,3 +239,49 @@ enum status vmx_caps_mask(struct vmx_caps *caps, const char *name)
 	vmx_caps_settle(caps);
 	return ST_OK;
 }
+
+/* --- Several processors ----------------------------------------------------------------------- */
+
+/* What may be 1 on both, and what must be on either. */
+static u64 intersect_split(u64 a, u64 b)
+{
+	return (a & b & MASK(63, 32)) | (u32)(a | b);
+}
+
+static u64 smaller(u64 a, u64 b, u64 mask)
+{
+	return MIN(a & mask, b & mask);
+}
+
+bool vmx_caps_intersect(struct vmx_caps *caps, const struct vmx_caps *other)
+{
+	const struct vmx_caps one = *caps;
+	const u64 *a = one.msr, *b = other->msr;
+	const u64 size = MASK(44, 32), numbers = CAP_CR3_TARGETS | CAP_PREEMPTION_TIMER_RATE;
+
+	for (unsigned i = 0; i < VMX_CAP_COUNT; i++)
+		caps->msr[i] = a[i] & b[i];
+	for (unsigned word = 0; word < VMX_WORD_COUNT; word++) {
+		const struct vmx_control_word *row = &vmx_control_words[word];
+
+		if (row->layout != VMX_LAYOUT_SPLIT)
+			continue;
+		caps->msr[row->cap] = intersect_split(a[row->cap], b[row->cap]);
+		caps->msr[row->true_cap] = intersect_split(a[row->true_cap], b[row->true_cap]);
+	}
+	caps->msr[VMX_CAP_CR0_FIXED0] = a[VMX_CAP_CR0_FIXED0] | b[VMX_CAP_CR0_FIXED0];
+	caps->msr[VMX_CAP_CR4_FIXED0] = a[VMX_CAP_CR4_FIXED0] | b[VMX_CAP_CR4_FIXED0];
+	caps->msr[VMX_CAP_VMCS_ENUM] = MIN(a[VMX_CAP_VMCS_ENUM], b[VMX_CAP_VMCS_ENUM]);
+	/* Each VMCS gets the revision of the processor that it is for. */
+	caps->msr[VMX_CAP_BASIC] = (caps->msr[VMX_CAP_BASIC] & ~(size | CAP_REVISION)) |
+				   (a[VMX_CAP_BASIC] & (size | CAP_REVISION));
+	caps->msr[VMX_CAP_MISC] = (caps->msr[VMX_CAP_MISC] & ~numbers) |
+				  (a[VMX_CAP_MISC] & CAP_PREEMPTION_TIMER_RATE) |
+				  smaller(a[VMX_CAP_MISC], b[VMX_CAP_MISC], CAP_CR3_TARGETS);
+	caps->cpu &= other->cpu;
+	caps->maxphyaddr = MIN(caps->maxphyaddr, other->maxphyaddr);
+	caps->linear_width = MIN(caps->linear_width, other->linear_width);
+	return (a[VMX_CAP_MISC] & CAP_PREEMPTION_TIMER_RATE) ==
+		       (b[VMX_CAP_MISC] & CAP_PREEMPTION_TIMER_RATE) &&
+	       (a[VMX_CAP_BASIC] & size) == (b[VMX_CAP_BASIC] & size);
+}

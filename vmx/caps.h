@@ -113,6 +113,13 @@ bool vmx_caps_field_known(const struct vmx_caps *caps, int index);
  */
 enum status vmx_caps_mask(struct vmx_caps *caps, const char *name);
 
+/*
+ * Leaves of @caps what a processor with @other has as well, so that both can do what is left.
+ * False, with @caps half done, where they count the VMX-preemption timer or lay out a VMCS
+ * differently.
+ */
+bool vmx_caps_intersect(struct vmx_caps *caps, const struct vmx_caps *other);
+
 /* Takes away everything whose requirement (needs.def, control_words.def) is missing. */
 void vmx_caps_settle(struct vmx_caps *caps);
 

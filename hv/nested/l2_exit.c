@@ -10,6 +10,7 @@
 #include "hv/fault.h"
 #include "hv/guestmem.h"
 #include "hv/insn.h"
+#include "hv/kick.h"
 #include "hv/nested/ept02.h"
 #include "hv/nested/l0_record.h"
 #include "hv/nested/msrlist.h"
@@ -163,18 +164,14 @@ static void give_nmi_to_l2(struct percpu *cpu)
 }
 
 /*
- * An NMI that came while hv ran can't be made to come again. With the timer at 0 the processor
- * exits behind the entry and what it injects, where the NMI would have exited.
+ * An NMI or INIT that came while hv ran can't be made to come again. With the timer at 0 the
+ * processor exits behind the entry and what it injects, where they would have exited.
  */
-static void make_l2_exit_for_nmi(struct nested *nested)
+static void make_l2_exit_early(struct nested *nested)
 {
-	const u64 pin = F12(nested->current, PIN_BASED_CONTROLS);
-
-	if (nested->nmi_exit)
+	if (nested->early_exit)
 		return;
-	if (!(pin & PIN_VIRTUAL_NMIS) && vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & BLOCKING_NMI)
-		return; /* until L1 runs again */
-	nested->nmi_exit = true;
+	nested->early_exit = true;
 	nested->timer_left = vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE);
 	nested->timer_zero = true;
 	vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, 0);
@@ -182,10 +179,19 @@ static void make_l2_exit_for_nmi(struct nested *nested)
 
 void nested_deliver_nmi(struct percpu *cpu)
 {
-	if (F12(cpu->nested.current, PIN_BASED_CONTROLS) & PIN_NMI_EXITING)
-		make_l2_exit_for_nmi(&cpu->nested);
-	else
+	const u64 pin = F12(cpu->nested.current, PIN_BASED_CONTROLS);
+
+	if (!(pin & PIN_NMI_EXITING))
 		give_nmi_to_l2(cpu);
+	else if (pin & PIN_VIRTUAL_NMIS ||
+		 !(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & BLOCKING_NMI))
+		make_l2_exit_early(&cpu->nested);
+	/* Else it waits until L1 runs again. */
+}
+
+void nested_deliver_init(struct percpu *cpu)
+{
+	make_l2_exit_early(&cpu->nested);
 }
 
 static enum owner exception_or_nmi(struct percpu *cpu)
@@ -199,6 +205,8 @@ static enum owner exception_or_nmi(struct percpu *cpu)
 			       ? OWNER_L1
 			       : OWNER_L1_HANDLER;
 	unblock_nmis();
+	if (kick_is_own_nmi(cpu))
+		return OWNER_HV;
 	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_NMI_EXITING)
 		return OWNER_L1;
 	cpu->nmi_pending = true;
@@ -210,10 +218,24 @@ static enum owner nmi_window(struct percpu *cpu)
 	return cpu->nested.nmi_window ? OWNER_HV : OWNER_L1;
 }
 
-/* An NMI for L1, L1's timer, or the heartbeat of hv where L1 has none. */
+/* INIT or SIPI, which are L1's; but a SIPI may be hv's way to end the tape. */
+static enum owner start_up_signal(struct percpu *cpu)
+{
+	if (record_is_ending())
+		record_join_end(cpu);
+	exit_record_signal(cpu);
+	return OWNER_L1;
+}
+
+/* An NMI or INIT for L1, L1's timer, or the heartbeat of hv where L1 has none. */
 static enum owner preemption_timer(struct percpu *cpu, struct nested_exit *exit)
 {
-	if (cpu->nested.nmi_exit) {
+	if (cpu->nested.early_exit && cpu->init_pending) {
+		cpu->init_pending = false;
+		exit->reason = EXIT_INIT;
+		return OWNER_L1;
+	}
+	if (cpu->nested.early_exit && cpu->nmi_pending) {
 		cpu->nmi_pending = false;
 		exit->reason = EXIT_EXCEPTION_NMI;
 		exit->event = INFO_NMI;
@@ -330,6 +352,9 @@ static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
 	switch (exit->reason & EXIT_REASON_BASIC) {
 	case EXIT_EXCEPTION_NMI:
 		return exception_or_nmi(cpu);
+	case EXIT_INIT:
+	case EXIT_SIPI:
+		return start_up_signal(cpu);
 	case EXIT_NMI_WINDOW:
 		return nmi_window(cpu);
 	case EXIT_CPUID:

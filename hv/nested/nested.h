@@ -53,6 +53,9 @@ bool nested_takes_exception(struct percpu *cpu, u8 vector, bool has_code, u32 co
  */
 void nested_deliver_nmi(struct percpu *cpu);
 
+/* cpu->init_pending, and L2 is about to run: make it exit. */
+void nested_deliver_init(struct percpu *cpu);
+
 /* The processor refused to enter VMCS02 (VMfail, @flags is RFLAGS after it). */
 void nested_entry_refused(struct percpu *cpu, u64 flags);
 

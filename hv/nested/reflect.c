@@ -83,7 +83,7 @@ static void save_optional_state(struct nested *nested)
 		save(nested, VMCS_IX_GUEST_IA32_PAT);
 	if (exit & EXIT_SAVE_EFER)
 		save(nested, VMCS_IX_GUEST_IA32_EFER);
-	if (exit & EXIT_SAVE_PREEMPTION_TIMER && nested->nmi_exit)
+	if (exit & EXIT_SAVE_PREEMPTION_TIMER && nested->early_exit)
 		change(nested, VMCS_IX_VMX_PREEMPTION_TIMER_VALUE, nested->timer_left);
 	else if (exit & EXIT_SAVE_PREEMPTION_TIMER)
 		save(nested, VMCS_IX_VMX_PREEMPTION_TIMER_VALUE);

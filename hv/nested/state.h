@@ -132,10 +132,10 @@ struct nested {
 	u64 hv_ticks;		   /* added to by exit_dispatch() if it likes, taken by l2_exit */
 	u64 hidden_exits;	   /* of L2 since its entry */
 	bool nmi_window;	   /* hv, not L1, asked for the NMI window of VMCS02 */
-	bool nmi_exit;	/* the preemption timer of VMCS02 is 0 to make an NMI exit to L1 */
-	u64 timer_left; /* what it was before */
-	bool flushed01; /* hv dropped all translations of L1 for the last exit of L2 */
-	bool flushed02; /* hv dropped all translations of L2 since it ran */
+	bool early_exit; /* the preemption timer of VMCS02 is 0 for an NMI or INIT of L1 */
+	u64 timer_left;	 /* what it was before */
+	bool flushed01;	 /* hv dropped all translations of L1 for the last exit of L2 */
+	bool flushed02;	 /* hv dropped all translations of L2 since it ran */
 	struct l0_record l0;
 	bool timer_zero; /* VMCS02 was entered with a preemption timer of 0 */
 

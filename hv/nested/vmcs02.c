@@ -370,7 +370,7 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	if (nested->nmi_window || nested_sets_meet(&vmcs->dirty, &nested->computed_fields))
 		write_controls(nested, vmcs);
 	nested->nmi_window = false;
-	nested->nmi_exit = false;
+	nested->early_exit = false;
 	nested->timer_zero = F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER &&
 			     !F12(vmcs, VMX_PREEMPTION_TIMER_VALUE);
 	write_dirty_fields(nested, vmcs);

@@ -407,6 +407,11 @@ u64 rdtsc(void)
 	return tsc;
 }
 
+#define WRITE_ONLY(name)               \
+	void write_##name(u64 value)   \
+	{                              \
+		stub_cpu.name = value; \
+	}
 #define CONTROL_REGISTER(name)         \
 	u64 read_##name(void)          \
 	{                              \
@@ -421,6 +426,12 @@ CONTROL_REGISTER(cr2)
 CONTROL_REGISTER(cr3)
 CONTROL_REGISTER(cr4)
 CONTROL_REGISTER(dr7)
+WRITE_ONLY(dr0)
+WRITE_ONLY(dr1)
+WRITE_ONLY(dr2)
+WRITE_ONLY(dr3)
+WRITE_ONLY(dr6)
+#undef WRITE_ONLY
 #undef CONTROL_REGISTER
 
 void unblock_nmis(void)

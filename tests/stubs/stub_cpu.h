@@ -42,7 +42,7 @@ struct stub_msr_write {
 enum { STUB_LOG_MAX = 1024, STUB_TEXT_MAX = 1 << 20 };
 
 struct stub_cpu {
-	u64 cr0, cr2, cr3, cr4, dr7, xcr0;
+	u64 cr0, cr2, cr3, cr4, xcr0, dr0, dr1, dr2, dr3, dr6, dr7;
 	u64 tsc, tsc_step; /* rdtsc() returns @tsc and adds @tsc_step */
 	u64 xcr0_valid;	   /* bits that XSETBV accepts */
 	bool in_vmx;

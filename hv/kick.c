@@ -1,0 +1,47 @@
+#include "hv/kick.h"
+
+#include "hv/apic.h"
+#include "hv/ept.h"
+#include "hv/record.h"
+
+/* One NMI for each time that @kicks of another processor becomes other than 0. */
+static void send(struct percpu *to, enum kick kick)
+{
+	/* A SIPI is what makes the guest exit there, and is ignored everywhere else. */
+	if (kick == KICK_END)
+		apic_send(to->apic_id, APIC_STARTUP);
+	if (__atomic_load_n(&to->parked, __ATOMIC_SEQ_CST))
+		return;
+	if (!__atomic_fetch_or(&to->kicks, kick, __ATOMIC_SEQ_CST) || kick == KICK_END)
+		apic_send(to->apic_id, APIC_NMI);
+}
+
+void kick_others(enum kick kick)
+{
+	for (unsigned id = 0; id < percpu_count(); id++)
+		if (percpu_of(id) != percpu_this() &&
+		    !__atomic_load_n(&percpu_of(id)->finished, __ATOMIC_ACQUIRE))
+			send(percpu_of(id), kick);
+}
+
+bool kick_is_own_nmi(struct percpu *cpu)
+{
+	if (likely(!__atomic_exchange_n(&cpu->kicks, 0, __ATOMIC_SEQ_CST)))
+		return false;
+	cpu->kicked = true;
+	return true;
+}
+
+void kick_take_nmi(struct percpu *cpu)
+{
+	if (!kick_is_own_nmi(cpu))
+		cpu->nmi_pending = true;
+}
+
+void kick_answer(struct percpu *cpu)
+{
+	cpu->kicked = false;
+	if (record_is_ending())
+		record_join_end(cpu);
+	ept01_flush();
+}
