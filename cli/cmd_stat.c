@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "cli/out.h"
 #include "cli/out_json.h"
+#include "cli/stat_hv_time.h"
 #include "cli/tape_arg.h"
 #include "replay/stat.h"
 #include "replay/symbols.h"
@@ -28,9 +29,10 @@ static const struct option_spec spec = {
 	.usage = "stat [OPTION]... [TAPE.vxt] [RANGE]",
 	.summary = "Counts what L1 asks of L0: exits of L2 by reason with what each costs until "
 		   "L2 runs again\n"
-		   "(TSC ticks, split into L1's own and L0's), VMX instructions, INVEPT and "
-		   "INVVPID, accesses\n"
-		   "to VMCS fields, and the call sites that they come from.",
+		   "(TSC ticks, split into L1's own and L0's), L0's own time by what made it run, "
+		   "VMX instructions,\n"
+		   "INVEPT and INVVPID, accesses to VMCS fields, and the call sites that they come "
+		   "from.",
 	.options = options,
 	.count = ARRAY_SIZE(options),
 };
@@ -84,6 +86,7 @@ static void print_totals(const struct stat *stat)
 		json_number("ticks", ticks);
 		json_number("l2_ticks", stat->l2_ticks);
 		json_number("hv_ticks", stat->hv_ticks);
+		json_number("packing_ticks", stat->packing_ticks);
 		return;
 	}
 	out_format("%llu events, %llu VMX instructions, %llu exits of L2: %.2f VMX instructions an "
@@ -357,6 +360,7 @@ static void print_all(const struct symbols *symbols, const struct stat *stat)
 	}
 	print_totals(stat);
 	print_exits(stat);
+	stat_print_hv_time(stat, opt.json);
 	print_insns(stat);
 	print_inv(stat);
 	print_fields(stat);

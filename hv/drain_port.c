@@ -2,6 +2,8 @@
 
 #include "hv/debug_port.h"
 #include "hv/hv_options.h"
+#include "hv/hv_time.h"
+#include "hv/insn.h"
 #include "recorder/ring.h"
 #include "trace/drain.h"
 
@@ -23,15 +25,18 @@ static bool write_frame(struct percpu *cpu, u8 flags)
 bool drain_poll(struct percpu *cpu, bool all)
 {
 	bool written;
+	u64 start;
 
 	if (options.drain != DRAIN_DEBUGCON || !cpu->ring)
 		return false;
 	if (!all && ring_readable(cpu->ring) < DRAIN_MAX_PAYLOAD)
 		return false;
+	start = rdtsc();
 	if (!debug_port_try())
 		return false;
 	written = write_frame(cpu, 0);
 	debug_port_release();
+	hv_time_packed(percpu_this(), start);
 	return written;
 }
 

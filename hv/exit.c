@@ -1,6 +1,7 @@
 #include "hv/exit.h"
 
 #include "hv/exit_l1.h"
+#include "hv/hv_time.h"
 #include "hv/inject.h"
 #include "hv/insn.h"
 #include "hv/kick.h"
@@ -111,6 +112,7 @@ bool exit_dispatch(struct percpu *cpu)
 {
 	enum exit_action action = EXIT_RESUME;
 	bool for_l1_handler = true;
+	unsigned level = 1;
 
 	cpu->exit.tsc = rdtsc();
 	read_exit_info(cpu);
@@ -119,8 +121,10 @@ bool exit_dispatch(struct percpu *cpu)
 	cpu->pending.event.kind = 0;
 	if (unlikely(cpu->snapshot))
 		snapshot_keep(cpu);
-	if (cpu->nested.mode == NESTED_L2)
+	if (cpu->nested.mode == NESTED_L2) {
+		level = 2;
 		action = nested_handle_l2_exit(cpu, &for_l1_handler);
+	}
 	if (for_l1_handler)
 		action = handle_l1_exit(cpu);
 	if (cpu->pending.event.kind)
@@ -128,11 +132,13 @@ bool exit_dispatch(struct percpu *cpu)
 	if (action == EXIT_SKIP)
 		skip_instruction(cpu);
 	/* L1 may send the SIPI at once, so that nothing else is done until it is awaited. */
-	if (unlikely(cpu->attention) && attend(cpu))
+	if (unlikely(cpu->attention) && attend(cpu)) {
+		hv_time_exit(cpu, level);
 		return cpu->hw->launched;
+	}
 	l0_record_turn(cpu);
 	record_idle(cpu);
-	cpu->nested.hv_ticks += rdtsc() - cpu->exit.tsc;
+	hv_time_exit(cpu, level);
 	return cpu->hw->launched;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "hv/guestmem.h"
+#include "hv/hv_time.h"
 #include "hv/hwvmcs.h"
 #include "hv/nested/state.h"
 #include "trace/event.h"
@@ -49,6 +50,7 @@ struct percpu {
 	struct exit_info exit;
 	struct nested nested;
 	struct pending_event pending;
+	struct hv_time time;
 	struct walk_memory walks[8]; /* by the linear page number */
 	struct rec *rec;
 	struct snapshot *snapshot; /* NULL: capture=lean */

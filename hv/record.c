@@ -5,6 +5,7 @@
 #include "hv/exit_l1.h"
 #include "hv/guestmem.h"
 #include "hv/hv_options.h"
+#include "hv/hv_time.h"
 #include "hv/insn.h"
 #include "hv/kick.h"
 #include "hv/log.h"
@@ -53,6 +54,9 @@ static unsigned read_code(void *owner, unsigned level, u64 rip, u8 *to)
 
 static void key_frames(void *owner, struct rec *rec, u64 block)
 {
+	struct percpu *const cpu = owner;
+
+	cpu->time.wanted = true;
 	snapshot_new_block(owner);
 	nested_key_frames(owner, rec, block);
 }
@@ -206,11 +210,13 @@ u64 record_take_order(void)
 /* L1's vector registers are live, and libzstd.a uses them. */
 static bool pack_slice(struct percpu *cpu)
 {
+	const u64 start = rdtsc();
 	bool more;
 
 	__asm__ volatile("fxsave64 (%0)" : : "r"(cpu->fxsave) : "memory");
 	more = rec_pack_slice(cpu->rec);
 	__asm__ volatile("fxrstor64 (%0)" : : "r"(cpu->fxsave) : "memory");
+	hv_time_packed(cpu, start);
 	return more;
 }
 
@@ -248,6 +254,9 @@ void record_idle(struct percpu *cpu)
 		return;
 	if (unlikely(stop_word))
 		record_stop(cpu, END_ASKED, "asked to end");
+	/* Registers stand right before the VM entry that waits to be told. */
+	if (unlikely(cpu->time.wanted) && !cpu->nested.entry.waits)
+		hv_time_tell(cpu);
 	if (is_stale(cpu)) {
 		cpu->packing = true;
 		rec_seal(cpu->rec);
@@ -317,8 +326,10 @@ _Noreturn void record_join_end(struct percpu *cpu)
 	if (cpu->pending.event.kind)
 		exit_emit(cpu);
 	l1_tell_init(cpu);
-	if (cpu->rec)
+	if (cpu->rec) {
+		hv_time_tell(cpu);
 		finish(cpu);
+	}
 	__atomic_store_n(&cpu->finished, true, __ATOMIC_SEQ_CST);
 	halt_forever();
 }
@@ -353,6 +364,7 @@ static void finish_all(struct percpu *cpu, enum trace_end why, const char *text)
 
 	console_flush(cpu);
 	finish_others(cpu);
+	hv_time_tell(cpu);
 	emit(cpu, EV_END, &columns, text, (u32)strlen(text));
 	finish(cpu);
 }

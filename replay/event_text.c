@@ -327,6 +327,18 @@ static char *put_end(const struct line *line, char *to)
 	return event_text_bytes(to, line->event->bytes, line->event->byte_count);
 }
 
+static char *put_hv_time(const struct line *line, char *to)
+{
+	const struct ev_hv_time *const time = (const struct ev_hv_time *)line->event->col;
+	const bool packing = !line->event->level;
+
+	to = put_text(to, packing ? "packing" : vmx_exit_name((u32)time->reason));
+	to = put_dec(put_char(to, ' '), time->exits);
+	to = put_text(to, time->exits == 1 ? " time, " : " times, ");
+	to = put_text(put_dec(to, time->ticks), " ticks, longest ");
+	return put_dec(to, time->longest);
+}
+
 static char *put_gap(const struct line *line, char *to)
 {
 	const struct ev_gap *const gap = (const struct ev_gap *)line->event->col;
@@ -509,6 +521,7 @@ static char *(*const forms[])(const struct line *line, char *to) = {
 	[EV_REGS] = put_regs,
 	[EV_RAM] = put_ram,
 	[EV_PAGE] = put_page,
+	[EV_HV_TIME] = put_hv_time,
 };
 
 /* How many columns before the RIP of @level. */

@@ -208,10 +208,12 @@ static void split_round(struct stat *stat, struct stat_cpu *cpu, const struct ev
 {
 	struct stat_exit *const row = &stat->exits[cpu->split_reason];
 
-	if (cpu->split && !exit->hidden_exits && exit->hv_ticks <= cpu->round_ticks) {
+	const u64 not_own = exit->hv_ticks + exit->packing_ticks;
+
+	if (cpu->split && !exit->hidden_exits && not_own <= cpu->round_ticks) {
 		row->split++;
 		row->hv_ticks += exit->hv_ticks;
-		row->own_ticks += cpu->round_ticks - exit->hv_ticks;
+		row->own_ticks += cpu->round_ticks - not_own;
 	}
 	cpu->split = false;
 }
@@ -224,6 +226,7 @@ static void count_exit(struct stat *stat, struct stat_cpu *cpu, const struct tra
 	stat->l2_exits++;
 	stat->hidden_exits += exit->hidden_exits;
 	stat->hv_ticks += exit->hv_ticks;
+	stat->packing_ticks += exit->packing_ticks;
 	split_round(stat, cpu, exit);
 	if (cpu->entry_tsc)
 		stat->l2_ticks += event->tsc - cpu->entry_tsc;
@@ -236,6 +239,24 @@ static void count_exit(struct stat *stat, struct stat_cpu *cpu, const struct tra
 	cpu->exit_tsc = event->tsc;
 	cpu->reads = cpu->writes = cpu->others = 0;
 	cpu->epoch++;
+}
+
+static void count_hv_time(struct stat *stat, const struct trace_event *event)
+{
+	const struct ev_hv_time *const time = (const struct ev_hv_time *)event->col;
+	const u64 reason = MIN(time->reason, (u64)STAT_REASONS);
+	struct stat_hv *row = &stat->packing;
+
+	if (event->level > 2)
+		return;
+	if (event->level)
+		row = &stat->hv[event->level - 1][reason];
+	row->exits += time->exits;
+	row->ticks += time->ticks;
+	if (time->longest <= row->longest)
+		return;
+	row->longest = time->longest;
+	row->longest_tsc = time->longest_tsc;
 }
 
 enum status stat_event(struct stat *stat, const struct trace_event *event, u64 n)
@@ -254,6 +275,8 @@ enum status stat_event(struct stat *stat, const struct trace_event *event, u64 n
 		count_entry(stat, cpu, event);
 	else if (event->kind == EV_L2_EXIT)
 		count_exit(stat, cpu, event);
+	else if (event->kind == EV_HV_TIME)
+		count_hv_time(stat, event);
 	else if (event->kind == EV_GAP)
 		*cpu = (struct stat_cpu){ .epoch = cpu->epoch + 1 };
 	return model_step(stat->model, event, n);

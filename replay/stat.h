@@ -6,7 +6,8 @@
  *
  * A round begins with an exit of L2 and lasts until L2 runs again. Its ticks are TSC ticks of the
  * CPU between the two; hv's share of them is what hv reports with the next exit, and is known only
- * where hv handled no exit of L2 alone in between. What is left is L1's own.
+ * where hv handled no exit of L2 alone in between. What is left is L1's own. Packing and sending
+ * the tape count as neither, if the tape tells them apart.
  */
 #ifndef REPLAY_STAT_H
 #define REPLAY_STAT_H
@@ -60,6 +61,12 @@ struct stat_inv {
 	u64 idle; /* no L2 ran on the CPU since the one before with the same operands */
 };
 
+/* hv's time in exits of one level for one reason. */
+struct stat_hv {
+	u64 exits, ticks, longest;
+	u64 longest_tsc; /* TSC of the exit that took longest */
+};
+
 struct stat {
 	struct stat_insn insns[STAT_KINDS]; /* by enum trace_kind, VMX instructions and others */
 	struct stat_exit exits[STAT_REASONS + 1];
@@ -67,8 +74,12 @@ struct stat {
 	struct stat_inv invept[STAT_INV_TYPES + 1], invvpid[STAT_INV_TYPES + 1];
 	u64 events, vmx_insns, l2_entries, l2_exits, hidden_exits;
 	u64 first_tsc, last_tsc;
-	u64 l2_ticks;		 /* from entries to exits, hidden exits included */
-	u64 hv_ticks;		 /* hv's time up to the last exit */
+	u64 l2_ticks;	   /* from entries to exits, hidden exits included */
+	u64 hv_ticks;	   /* hv's time up to the last exit */
+	u64 packing_ticks; /* hv's time besides, for packing and sending the tape */
+	/* As hv counted: of L1 and of L2, from the first hv_time event before the range on */
+	struct stat_hv hv[2][STAT_REASONS + 1];
+	struct stat_hv packing;
 	struct stat_site *sites; /* STAT_MAX_SITES slots */
 	unsigned site_count;
 	u64 other_sites; /* events at sites that had no room */

@@ -92,6 +92,7 @@ static enum style row_style(const struct event_row *row)
 	case EV_REGS:
 	case EV_RAM:
 	case EV_PAGE:
+	case EV_HV_TIME:
 	case EV_FILE:
 		return STYLE_LABEL;
 	default:

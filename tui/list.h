@@ -11,7 +11,7 @@
 struct app;
 
 /* Kinds of what hv took along: panes show it, the list only when it is asked for. */
-#define LIST_CAPTURED (BIT(EV_REGS) | BIT(EV_RAM) | BIT(EV_PAGE) | BIT(EV_FILE))
+#define LIST_CAPTURED (BIT(EV_REGS) | BIT(EV_RAM) | BIT(EV_PAGE) | BIT(EV_HV_TIME) | BIT(EV_FILE))
 
 struct list {
 	struct rows *rows;

@@ -337,8 +337,9 @@ static void put_column(const struct detail *detail, u8 column)
 /* Columns that say nothing where they are 0. */
 static bool is_silent(const struct detail *detail, u8 column)
 {
-	static const char *const silent[] = { "dword0",	      "injected",   "hv_ticks",
-					      "hidden_exits", "error_code", "descriptor_high" };
+	static const char *const silent[] = { "dword0",		"injected",	 "hv_ticks",
+					      "hidden_exits",	"packing_ticks", "error_code",
+					      "descriptor_high" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(silent); i++)
 		if (!strcmp(silent[i], detail->kind->columns[column].name))

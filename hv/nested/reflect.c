@@ -181,10 +181,11 @@ static void describe(struct percpu *cpu, u32 reason, u64 rip)
 	event->vmcs = nested->current_pointer;
 	event->hv_ticks = nested->hv_ticks;
 	event->hidden_exits = nested->hidden_exits;
+	event->packing_ticks = nested->packing_ticks;
 	cpu->pending.event.rip = rip;
 	cpu->pending.event.items = nested->items;
 	cpu->pending.event.item_count = nested->item_count;
-	nested->hv_ticks = 0;
+	nested->hv_ticks = nested->packing_ticks = 0;
 }
 
 /* Whether NMIs are blocked in L1 afterwards; SDM, "Updating Non-Register State". */

@@ -203,6 +203,19 @@ static inline u64 query_tape_l2(struct query_tape *tape, u64 reason, u64 hv_tick
 	return query_tape_send(tape, EV_L2_EXIT, 2, &exit, sizeof(exit), items, count);
 }
 
+/* hv took @ticks for @exits exits of @level for @reason, @longest for one. */
+static inline void query_tape_hv_time(struct query_tape *tape, u8 level, u64 reason, u64 exits,
+				      u64 ticks, u64 longest)
+{
+	const struct ev_hv_time time = { .reason = reason,
+					 .exits = exits,
+					 .ticks = ticks,
+					 .longest = longest,
+					 .longest_tsc = longest };
+
+	query_tape_send(tape, EV_HV_TIME, level, &time, sizeof(time), NULL, 0);
+}
+
 /* --- where it stands -------------------------------------------------------------------------- */
 
 /* cmocka group set-up and tear-down: QUERY_TAPE is in a folder of its own. */

@@ -49,7 +49,7 @@ static void on_event(void *owner, const struct trace_schema *schema,
 	assert_true(seen.count < MAX_SEEN);
 	seen.events[seen.count].kind = event->kind;
 	seen.events[seen.count].level = event->level;
-	memcpy(seen.events[seen.count].col, event->col, 4 * sizeof(u64));
+	memcpy(seen.events[seen.count].col, event->col, 5 * sizeof(u64));
 	if (length)
 		memcpy(seen.events[seen.count].text, event->bytes, length);
 	seen.count++;
@@ -173,6 +173,63 @@ static void marks_tell_the_level_of_who_made_them(void **state)
 	assert_u64(seen.events[find(EV_MARK, 1)].col[0], 2);
 }
 
+/* The columns of what is told of @level and @reason. */
+static const struct ev_hv_time *time_told(u8 level, u32 reason)
+{
+	for (unsigned i = 0; i < seen.count; i++) {
+		const struct ev_hv_time *const time = (const void *)seen.events[i].col;
+
+		if (seen.events[i].kind == EV_HV_TIME && seen.events[i].level == level &&
+		    time->reason == reason)
+			return time;
+	}
+	return NULL;
+}
+
+static void the_time_in_hv_is_told_by_level_and_reason(void **state)
+{
+	const struct ev_hv_time *time;
+	u64 last;
+
+	(void)state;
+	stub_cpu.tsc_step = 10;
+	stub_exit(cpu, EXIT_CPUID, 0);
+	stub_exit(cpu, EXIT_CPUID, 0);
+	last = cpu->exit.tsc;
+	stub_exit(cpu, EXIT_INVD, 0);
+	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "")));
+	capture();
+	time = time_told(1, EXIT_CPUID);
+	assert_non_null(time);
+	assert_u64(time->exits, 2);
+	assert_in_range(time->ticks, time->longest, 2 * time->longest);
+	assert_in_range(time->longest, 10, 1000);
+	assert_in_range(time->longest_tsc, 1, last);
+	assert_u64(time_told(1, EXIT_INVD)->exits, 1);
+	assert_null(time_told(2, EXIT_CPUID));
+	assert_true(find(EV_HV_TIME, 0) < find(EV_END, 0));
+}
+
+static void packing_is_not_time_of_the_exit_that_does_it(void **state)
+{
+	u64 before, packing;
+
+	(void)state;
+	stub_cpu.tsc_step = 10;
+	stub_exit(cpu, EXIT_CPUID, 0);
+	options.flush = 1; /* the block is stale from now on */
+	before = cpu->time.packing.ticks;
+	stub_exit(cpu, EXIT_INVD, 0);
+	packing = cpu->time.packing.ticks - before;
+	assert_true(packing > 0);
+	assert_u64(cpu->time.exits[0][EXIT_INVD].ticks + packing,
+		   stub_cpu.tsc - 10 - cpu->exit.tsc);
+	options.flush = GIB(1);
+	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "")));
+	capture();
+	assert_true(time_told(0, 0)->exits > 0);
+}
+
 static u64 l1_sends(u64 linear, u64 length)
 {
 	cpu->regs[REG_RAX] = HV_LEAF;
@@ -261,6 +318,8 @@ int main(void)
 				       boot),
 		cmocka_unit_test_setup(lines_of_l1_are_events_without_their_ends, boot),
 		cmocka_unit_test_setup(marks_tell_the_level_of_who_made_them, boot),
+		cmocka_unit_test_setup(the_time_in_hv_is_told_by_level_and_reason, boot),
+		cmocka_unit_test_setup(packing_is_not_time_of_the_exit_that_does_it, boot),
 		cmocka_unit_test_setup(parts_of_files_are_taken_up_to_the_end_of_their_page, boot),
 		cmocka_unit_test_setup(panic_is_on_the_tape_with_where_and_why, boot),
 		cmocka_unit_test_setup(event_in_hand_is_on_the_tape_before_the_end, boot),

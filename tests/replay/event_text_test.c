@@ -234,7 +234,7 @@ static void json_has_the_columns_by_name(void **state)
 		"{\"schema\":1,\"n\":100,\"cpu\":1,\"seq\":42,\"tsc\":7,\"level\":2,\"kind\":\"l2_"
 		"exit\","
 		"\"rip\":\"0x1004\",\"reason\":\"io\",\"vmcs\":\"0x2000\",\"hv_ticks\":0,\"hidden_"
-		"exits\":0,"
+		"exits\":0,\"packing_ticks\":0,"
 		"\"fields\":{\"guest_rip\":\"0x1004\",\"exit_qualification\":\"0x710008\"},"
 		"\"regs\":{\"rax\":\"0x1\"},\"consulted\":{\"io_bitmap\":\"0xff\"}}\n");
 }

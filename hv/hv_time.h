@@ -1,0 +1,38 @@
+/*
+ * hv/hv_time.h - how long hv keeps a processor, and for what
+ *
+ * Counted by level and reason of the exits, from when exit_dispatch() begins until it ends; the
+ * assembly around it is not in it. Packing and sending the tape are counted apart. The tape gets
+ * the sums, an EV_HV_TIME each, once a block.
+ */
+#ifndef HV_HV_TIME_H
+#define HV_HV_TIME_H
+
+#include "base/base.h"
+#include "vmx/tables.h"
+
+struct percpu;
+
+struct hv_time_row {
+	u64 exits, ticks, longest;
+	u64 longest_tsc; /* TSC of the exit that took longest */
+};
+
+struct hv_time {
+	struct hv_time_row exits[2]
+				[EXIT_REASON_COUNT + 1]; /* of L1 and L2; last: unknown reasons */
+	struct hv_time_row packing;
+	u64 apart;   /* of the exit that is being handled, spent on packing and sending */
+	bool wanted; /* a block was begun since it was told */
+};
+
+/* The exit of @level, 1 or 2, that cpu->exit describes is dealt with. */
+void hv_time_exit(struct percpu *cpu, unsigned level);
+
+/* Since @start, a TSC, hv packed or sent the tape. */
+void hv_time_packed(struct percpu *cpu, u64 start);
+
+/* Tell what was counted since it was told last. */
+void hv_time_tell(struct percpu *cpu);
+
+#endif
