@@ -3,14 +3,12 @@
  */
 #include "replay/check_predicate.h"
 
-void checking_lacks(struct checking *c, unsigned int what, u64 mask)
+void checking_note_lack(struct checking *c, unsigned int what, u64 mask)
 {
-	if (!c->result)
-		return;
 	for (unsigned int i = 0; i < c->lacks; i++)
 		if (c->lacking[i].what == what && c->lacking[i].mask == mask)
 			return;
-	if (mask && c->lacks < ARRAY_SIZE(c->lacking))
+	if (c->lacks < ARRAY_SIZE(c->lacking))
 		c->lacking[c->lacks++] = (struct check_item){
 			.what = (u16)what,
 			.role = CHECK_MISSING,

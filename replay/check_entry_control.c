@@ -81,9 +81,11 @@ PREDICATE(MSR_LOAD_AREA)
 /* Exceptions that push an error code. #CP does as well, on processors where it is free. */
 #define ERROR_CODE_VECTORS (BIT(8) | MASK(14, 10) | BIT(17))
 
-static void when_injecting(struct checking *c)
+/* False where nothing is injected, as at most entries: the predicate has nothing more to say. */
+static bool when_injecting(struct checking *c)
 {
 	when_bits(c, EVENT, VMX_EVENT_VALID, VMX_EVENT_VALID);
+	return c->applies != TRI_NO;
 }
 
 static enum tri type_in(struct checking *c, u64 types)
@@ -128,7 +130,8 @@ PREDICATE(INJECT_TYPE)
 {
 	const u64 reserved = BIT(1);
 
-	when_injecting(c);
+	if (!when_injecting(c))
+		return;
 	need(c, tri_not(type_in(c, reserved)), EVENT, VMX_EVENT_TYPE, 0);
 	when_type_in(c, TYPE(OTHER));
 	need(c, tri_or(supports_mtf(c), supports_fred(c)), EVENT, VMX_EVENT_TYPE, 0);
@@ -136,11 +139,13 @@ PREDICATE(INJECT_TYPE)
 
 PREDICATE(INJECT_VECTOR)
 {
-	const struct word number = vector(c);
 	struct checking_mark any_type;
 	enum tri mtf, syscall;
+	struct word number;
 
-	when_injecting(c);
+	if (!when_injecting(c))
+		return;
+	number = vector(c);
 	is_concerned(c);
 	any_type = checking_mark(c);
 	when_type_in(c, TYPE(NMI));
@@ -157,9 +162,11 @@ PREDICATE(INJECT_VECTOR)
 
 PREDICATE(INJECT_ERROR_CODE_MODE)
 {
-	const enum tri other = tri_not(type_in(c, TYPE(HARDWARE_EXCEPTION)));
+	enum tri other;
 
-	when_injecting(c);
+	if (!when_injecting(c))
+		return;
+	other = tri_not(type_in(c, TYPE(HARDWARE_EXCEPTION)));
 	when_either(c,
 		    (struct condition){ other, EVENT, VMX_EVENT_TYPE, get_field(c, EVENT).value },
 		    (struct condition){ real_mode(c), F(GUEST_CR0), CR0_PE, 0 });
@@ -168,9 +175,11 @@ PREDICATE(INJECT_ERROR_CODE_MODE)
 
 PREDICATE(INJECT_ERROR_CODE_VECTOR)
 {
-	const enum tri pushes = word_in(vector(c), word_of(ERROR_CODE_VECTORS));
+	enum tri pushes;
 
-	when_injecting(c);
+	if (!when_injecting(c))
+		return;
+	pushes = word_in(vector(c), word_of(ERROR_CODE_VECTORS));
 	when_type_in(c, TYPE(HARDWARE_EXCEPTION));
 	when(c, tri_not(word_any(get_cap(c, VMX_CAP_BASIC), CAP_ANY_ERROR_CODE)),
 	     CHECK_WHAT_CAP + VMX_CAP_BASIC, CAP_ANY_ERROR_CODE, 0);
@@ -181,15 +190,18 @@ PREDICATE(INJECT_ERROR_CODE_VECTOR)
 
 PREDICATE(INJECT_RESERVED)
 {
-	when_injecting(c);
+	if (!when_injecting(c))
+		return;
 	need_zero(c, EVENT, MASK(30, 14) | BIT(12));
 }
 
 PREDICATE(INJECT_NESTED)
 {
-	const enum tri supported = word_any(get_cap(c, VMX_CAP_BASIC), CAP_NESTED_EXCEPTION);
+	enum tri supported;
 
-	when_injecting(c);
+	if (!when_injecting(c))
+		return;
+	supported = word_any(get_cap(c, VMX_CAP_BASIC), CAP_NESTED_EXCEPTION);
 	when_bits(c, EVENT, VMX_EVENT_NESTED, VMX_EVENT_NESTED);
 	need(c, tri_and(supported, type_in(c, TYPE(HARDWARE_EXCEPTION))), EVENT, VMX_EVENT_NESTED,
 	     0);
@@ -197,29 +209,34 @@ PREDICATE(INJECT_NESTED)
 
 PREDICATE(INJECT_ERROR_CODE)
 {
-	when_injecting(c);
+	if (!when_injecting(c))
+		return;
 	when_bits(c, EVENT, VMX_EVENT_ERROR_CODE, VMX_EVENT_ERROR_CODE);
 	need_zero(c, F(VM_ENTRY_EXCEPTION_ERROR_CODE), MASK(31, 16));
 }
 
 /* Software events, and SYSCALL and SYSENTER of FRED. */
-static void when_length_counts(struct checking *c)
+static bool when_length_counts(struct checking *c)
 {
-	when_injecting(c);
+	if (!when_injecting(c))
+		return false;
 	when(c, tri_or(type_in(c, SOFTWARE), tri_and(type_in(c, TYPE(OTHER)), is_syscall(c))),
 	     EVENT, VMX_EVENT_TYPE, get_field(c, EVENT).value);
+	return c->applies != TRI_NO;
 }
 
 PREDICATE(INJECT_LENGTH)
 {
-	when_length_counts(c);
+	if (!when_length_counts(c))
+		return;
 	need(c, word_at_most(get_field(c, F(VM_ENTRY_INSTRUCTION_LENGTH)), word_of(15)),
 	     F(VM_ENTRY_INSTRUCTION_LENGTH), MASK(31, 0), 1);
 }
 
 PREDICATE(INJECT_LENGTH_ZERO)
 {
-	when_length_counts(c);
+	if (!when_length_counts(c))
+		return;
 	when(c, tri_not(word_any(get_cap(c, VMX_CAP_MISC), CAP_ZERO_LENGTH_INJECTION)),
 	     CHECK_WHAT_CAP + VMX_CAP_MISC, CAP_ZERO_LENGTH_INJECTION, 0);
 	need(c, tri_not(word_is(get_field(c, F(VM_ENTRY_INSTRUCTION_LENGTH)), 0)),

@@ -9,15 +9,9 @@
 #define REPLAY_CHECK_MEMO_H
 
 #include "replay/check_table.h"
+#include "vmx/vmcs12.h"
 
-#define CHECK_SET_WORDS ((CHECK_COUNT + 63) / 64)
-
-/* A set of rows, a bit each. */
-struct check_set {
-	u64 bits[CHECK_SET_WORDS];
-};
-
-#define CHECK_MAX_PARTS 4
+#define CHECK_MAX_PARTS 6
 
 /* Which rows look at what. One for all memos; constant once made. */
 struct check_plan {
@@ -35,13 +29,18 @@ void check_plan_init(struct check_plan *plan);
 struct check_memo {
 	bool valid; /* false, as in a memo of all zero: everything is judged anew */
 	u8 verdict[CHECK_COUNT];
+	struct check_set open;	    /* rows that fail or are unknown */
+	struct check_set concerned; /* rows that apply */
 	u64 value[VMCS_FIELD_COUNT];
 	u64 known[VMCS_FIELD_COUNT];
 	struct word state[CHECK_STATE_COUNT];
 };
 
-/* Brings the verdicts up to date with @input, and returns how many rows were judged. */
+/*
+ * Brings the verdicts up to date with @input, of which only fields of @changed differ from those of
+ * the last time, and returns how many rows were judged.
+ */
 unsigned int check_memo_update(const struct check_plan *plan, struct check_memo *memo,
-			       const struct check_input *input);
+			       const struct check_input *input, const struct vmcs_set *changed);
 
 #endif

@@ -67,25 +67,35 @@ static enum tri event_is(struct checking *c, enum vmx_event_type type, u64 vecto
 	return tri_and(event_has_type(c, type), word_is(field_bits(c, EVENT, 7, 0), vector));
 }
 
-PREDICATE(ACTIVITY_INJECTION)
+static enum tri wakes_shutdown(struct checking *c)
 {
-	const enum tri nmi = event_has_type(c, VMX_EVENT_NMI);
-	const enum tri mc = event_is(c, VMX_EVENT_HARDWARE_EXCEPTION, VECTOR_MC);
+	return tri_or(event_has_type(c, VMX_EVENT_NMI),
+		      event_is(c, VMX_EVENT_HARDWARE_EXCEPTION, VECTOR_MC));
+}
+
+static enum tri wakes_hlt(struct checking *c)
+{
 	const enum tri db = event_is(c, VMX_EVENT_HARDWARE_EXCEPTION, VECTOR_DB);
 	const enum tri mtf = event_is(c, VMX_EVENT_OTHER, 0);
 	const enum tri interrupt = event_has_type(c, VMX_EVENT_EXTERNAL_INTERRUPT);
-	const enum tri wakes_shutdown = tri_or(nmi, mc);
-	const enum tri wakes_hlt = tri_or(tri_or(wakes_shutdown, db), tri_or(mtf, interrupt));
+
+	return tri_or(tri_or(wakes_shutdown(c), db), tri_or(mtf, interrupt));
+}
+
+PREDICATE(ACTIVITY_INJECTION)
+{
 	struct checking_mark any_activity;
 
 	when_bits(c, EVENT, VMX_EVENT_VALID, VMX_EVENT_VALID);
+	if (c->applies == TRI_NO)
+		return;
 	need(c, tri_not(activity_is(c, WAIT_FOR_SIPI)), ACTIVITY, MASK(31, 0), ACTIVE);
 	any_activity = checking_mark(c);
 	when_activity(c, HLT);
-	need(c, wakes_hlt, EVENT, VMX_EVENT_VALID, 0);
+	need(c, wakes_hlt(c), EVENT, VMX_EVENT_VALID, 0);
 	checking_back(c, any_activity);
 	when_activity(c, SHUTDOWN);
-	need(c, wakes_shutdown, EVENT, VMX_EVENT_VALID, 0);
+	need(c, wakes_shutdown(c), EVENT, VMX_EVENT_VALID, 0);
 }
 
 PREDICATE(ACTIVITY_SMM)

@@ -58,8 +58,14 @@ static inline void checking_reads(struct checking *c, unsigned int what)
 		c->reads[what] = 1;
 }
 
+void checking_note_lack(struct checking *c, unsigned int what, u64 mask);
+
 /* Bits @mask of @what that an unknown answer rested on, besides those that a predicate names. */
-void checking_lacks(struct checking *c, unsigned int what, u64 mask);
+static inline void checking_lacks(struct checking *c, unsigned int what, u64 mask)
+{
+	if (c->result && mask)
+		checking_note_lack(c, what, mask);
+}
 
 /* The value of a field; bits that its width does not have are 0. */
 static inline struct word get_field(struct checking *c, unsigned int index)

@@ -14,7 +14,12 @@
 #define PART_TERTIARY	 PRIMARY_TERTIARY_CONTROLS
 #define PART_TF		 BIT(8)
 #define PART_IF		 BIT(9)
+#define PART_IOPL	 MASK(13, 12)
 #define PART_VM		 BIT(17)
+#define PART_RESERVED	 (MASK(63, 22) | BIT(15) | BIT(5) | BIT(3) | BIT(1))
+#define PART_UPPER	 MASK(63, 32) /* no linear address has fewer bits */
+#define PART_FRED	 BIT(32)
+#define PART_STI	 BIT(0)
 #define W(WORD)		 W_##WORD
 #define W_PIN		 F(PIN_BASED_CONTROLS)
 #define W_PRIMARY	 F(PRIMARY_PROC_BASED_CONTROLS)

@@ -42,6 +42,54 @@ enum check_level {
 	CHECK_MAY, /* a processor may also let it pass */
 };
 
+#define CHECK_SET_WORDS ((CHECK_COUNT + 63) / 64)
+
+/* A set of rows, a bit each. */
+struct check_set {
+	u64 bits[CHECK_SET_WORDS];
+};
+
+static inline void check_set_add(struct check_set *set, unsigned int id)
+{
+	set->bits[id / 64] |= BIT(id % 64);
+}
+
+/* @id is in @set from now on, or not. */
+static inline void check_set_put(struct check_set *set, unsigned int id, bool in)
+{
+	set->bits[id / 64] = (set->bits[id / 64] & ~BIT(id % 64)) | (u64)in << id % 64;
+}
+
+static inline void check_set_unite(struct check_set *set, const struct check_set *more)
+{
+	for (unsigned int i = 0; i < CHECK_SET_WORDS; i++)
+		set->bits[i] |= more->bits[i];
+}
+
+/* The rows that are in both. */
+static inline struct check_set check_set_both(const struct check_set *a, const struct check_set *b)
+{
+	struct check_set both;
+
+	for (unsigned int i = 0; i < CHECK_SET_WORDS; i++)
+		both.bits[i] = a->bits[i] & b->bits[i];
+	return both;
+}
+
+/* Removes the first row of @set and returns it; CHECK_COUNT when there is none. */
+static inline enum check_id check_set_take(struct check_set *set)
+{
+	for (unsigned int i = 0; i < CHECK_SET_WORDS; i++) {
+		const u64 left = set->bits[i];
+
+		if (!left)
+			continue;
+		set->bits[i] = left & (left - 1);
+		return (enum check_id)(64 * i + (unsigned int)__builtin_ctzll(left));
+	}
+	return CHECK_COUNT;
+}
+
 /* What a predicate looks at: an enum vmcs_index, or one of these plus a number. */
 enum check_what {
 	CHECK_WHAT_CAP = 0x100,	   /* enum vmx_cap */

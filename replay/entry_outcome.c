@@ -23,33 +23,18 @@ static enum tri fails(enum check_verdict verdict, enum check_id id)
 	}
 }
 
-#define ROWS_AT_ONCE 8
-
-/* Most rows pass or do not apply: 0 and 3, whose two bits are the same. */
-static bool all_pass(const u8 verdicts[ROWS_AT_ONCE])
+static bool is_open(enum check_verdict verdict)
 {
-	u64 eight;
-
-	memcpy(&eight, verdicts, sizeof(eight));
-	return !((eight ^ eight >> 1) & 0x0101010101010101);
+	return verdict == CHECK_FAIL || verdict == CHECK_UNKNOWN;
 }
 
-static void find_failing(struct entry *entry)
+static void find_failing(struct entry *entry, struct check_set open)
 {
-	_Static_assert(CHECK_PASS == 0 && CHECK_NOT_APPLICABLE == 3, "all_pass()");
-	unsigned int id = 0;
+	enum check_id id;
 
 	entry->count = 0;
-	while (id < CHECK_COUNT) {
-		const unsigned int end = MIN(id + ROWS_AT_ONCE, (unsigned int)CHECK_COUNT);
-
-		if (end == id + ROWS_AT_ONCE && all_pass(&entry->verdicts[id]))
-			id = end;
-		for (; id < end; id++)
-			if (entry->verdicts[id] == CHECK_FAIL ||
-			    entry->verdicts[id] == CHECK_UNKNOWN)
-				entry->failing[entry->count++] = (u16)id;
-	}
+	while ((id = check_set_take(&open)) != CHECK_COUNT)
+		entry->failing[entry->count++] = (u16)id;
 }
 
 /* The next failing row of @stage, of those from number *@n on; *@n is then the one behind it. */
@@ -172,8 +157,8 @@ static void load_msrs(struct entry *entry)
 			      legal_failure(EXIT_MSR_LOADING, certain + 1ull, word_max(count)));
 }
 
-void entry_outcome_of(const struct check_input *input, const u8 verdicts[CHECK_COUNT],
-		      struct legal_set *set)
+void entry_outcome_open(const struct check_input *input, const u8 verdicts[CHECK_COUNT],
+			const struct check_set *open, struct legal_set *set)
 {
 	struct entry entry;
 
@@ -182,7 +167,7 @@ void entry_outcome_of(const struct check_input *input, const u8 verdicts[CHECK_C
 	entry.verdicts = verdicts;
 	set->count = 0;
 	set->more = set->machine_check = false;
-	find_failing(&entry);
+	find_failing(&entry, *open);
 	insn_prologue(&entry.walk, input->state[CHECK_STATE_MODE]);
 	basic_checks(&entry);
 	control_and_host_checks(&entry);
@@ -190,6 +175,17 @@ void entry_outcome_of(const struct check_input *input, const u8 verdicts[CHECK_C
 	guest_checks(&entry);
 	load_msrs(&entry);
 	legal_ends_if(&entry.walk, TRI_YES, legal_succeed());
+}
+
+void entry_outcome_of(const struct check_input *input, const u8 verdicts[CHECK_COUNT],
+		      struct legal_set *set)
+{
+	struct check_set open = { { 0 } };
+
+	for (unsigned int id = 0; id < CHECK_COUNT; id++)
+		if (is_open((enum check_verdict)verdicts[id]))
+			check_set_add(&open, id);
+	entry_outcome_open(input, verdicts, &open, set);
 }
 
 void entry_outcome(const struct check_input *input, struct legal_set *set)

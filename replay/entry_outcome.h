@@ -12,8 +12,12 @@
 /* Whether the instruction is VMRESUME is in @input's CHECK_STATE_LAUNCH. */
 void entry_outcome(const struct check_input *input, struct legal_set *set);
 
-/* The same from @verdicts on all rows, made by check_run_all() or kept in a memo. */
+/* The same from @verdicts on all rows, made by check_run_all(). */
 void entry_outcome_of(const struct check_input *input, const u8 verdicts[CHECK_COUNT],
 		      struct legal_set *set);
+
+/* The same where it is known which rows fail or are unknown, as a memo knows it. */
+void entry_outcome_open(const struct check_input *input, const u8 verdicts[CHECK_COUNT],
+			const struct check_set *open, struct legal_set *set);
 
 #endif

@@ -77,7 +77,8 @@ void exit_situation_make(struct exit_situation *situation, const struct trace_ev
 	situation->when = !exit						  ? EXIT_CHECK_AT_ENTRY
 			  : situation->reason & EXIT_REASON_ENTRY_FAILURE ? EXIT_CHECK_AT_FAILURE
 									  : EXIT_CHECK_AT_EXIT;
-	situation->any_field = situation->any_control = false;
+	situation->any_control = false;
+	memset(&situation->fields, 0, sizeof(situation->fields));
 	memset(situation->slot, 0, sizeof(situation->slot));
 	for (u32 i = 0; i < event->item_count; i++) {
 		const u32 id = event->items[i].id;
@@ -86,7 +87,7 @@ void exit_situation_make(struct exit_situation *situation, const struct trace_ev
 		if (index < 0)
 			continue;
 		situation->slot[index] = (u16)(i + 1);
-		situation->any_field = true;
+		vmcs_set_add(&situation->fields, index);
 		situation->any_control |= vmcs_fields[index].kind == VMCS_KIND_CONTROL ||
 					  vmcs_fields[index].kind == VMCS_KIND_HOST;
 	}
@@ -187,27 +188,4 @@ enum check_verdict exit_check_run(const struct exit_situation *situation, enum e
 	if (holds != TRI_YES)
 		return holds == TRI_NO ? CHECK_FAIL : CHECK_UNKNOWN;
 	return x.skipped ? CHECK_NOT_APPLICABLE : CHECK_PASS;
-}
-
-enum check_verdict exit_check_run_all(const struct exit_situation *situation,
-				      enum exit_check_id *failed)
-{
-	struct exit_checking x = { .at = situation };
-	enum check_verdict verdict = CHECK_PASS;
-
-	for (unsigned int id = 0; id < EXIT_CHECK_COUNT; id++) {
-		if (exit_check_rows[id].when != situation->when)
-			continue;
-		switch (predicates[id](&x)) {
-		case TRI_NO:
-			*failed = (enum exit_check_id)id;
-			return CHECK_FAIL;
-		case TRI_MAYBE:
-			verdict = CHECK_UNKNOWN;
-			break;
-		case TRI_YES:
-			break;
-		}
-	}
-	return verdict;
 }

@@ -59,8 +59,8 @@ struct exit_situation {
 	const u64 *known;
 	u64 reason;		    /* of exits: all 32 bits */
 	u8 when;		    /* enum exit_check_when */
-	bool any_field;		    /* changes */
 	bool any_control;	    /* a control or host-state field changes */
+	struct vmcs_set fields;	    /* that change */
 	u16 slot[VMCS_FIELD_COUNT]; /* the item that changes a field, plus 1; 0: it stays */
 };
 
@@ -84,12 +84,5 @@ struct exit_check_result {
  */
 enum check_verdict exit_check_run(const struct exit_situation *situation, enum exit_check_id id,
 				  struct exit_check_result *result, u8 reads[EXIT_WHAT_COUNT]);
-
-/*
- * Judges all rows for this kind of event: CHECK_FAIL if one fails, CHECK_UNKNOWN if none fails and
- * one is unknown. @failed becomes the first that fails.
- */
-enum check_verdict exit_check_run_all(const struct exit_situation *situation,
-				      enum exit_check_id *failed);
 
 #endif

@@ -6,17 +6,19 @@
 
 static enum tri no_field_changes(struct exit_checking *x)
 {
+	struct vmcs_set fields = x->at->fields;
+	int index;
+
 	exit_reads(x, EXIT_WHAT_ITEM_FIELD);
-	for (unsigned int index = 0; x->at->any_field && index < VMCS_FIELD_COUNT; index++) {
-		if (!x->at->slot[index])
-			continue;
-		if (x->at->when == EXIT_CHECK_AT_FAILURE &&
-		    (index == F(EXIT_REASON) || index == F(EXIT_QUALIFICATION)))
-			continue;
-		return exit_must(x, TRI_NO, index, vmcs_width_mask(vmcs_fields[index].width),
-				 x->at->value[index] & x->at->known[index]);
+	if (x->at->when == EXIT_CHECK_AT_FAILURE) {
+		vmcs_set_remove(&fields, F(EXIT_REASON));
+		vmcs_set_remove(&fields, F(EXIT_QUALIFICATION));
 	}
-	return TRI_YES;
+	index = vmcs_set_take(&fields);
+	if (index < 0)
+		return TRI_YES;
+	return exit_must(x, TRI_NO, (unsigned int)index, vmcs_width_mask(vmcs_fields[index].width),
+			 x->at->value[index] & x->at->known[index]);
 }
 
 /* --- Entries ---------------------------------------------------------------------------------- */

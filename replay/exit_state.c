@@ -233,6 +233,7 @@ EXIT_PREDICATE(SAVED_PENDING_DEBUG)
 		word_any(exit_after(x, F(GUEST_INTERRUPTIBILITY_STATE)), BLOCKING_MOV_SS);
 	const struct word info = exit_after(x, F(VM_EXIT_INTERRUPTION_INFO));
 	const unsigned int field = F(GUEST_PENDING_DEBUG_EXCEPTIONS);
+	enum tri is_mc = TRI_NO;
 
 	switch (exit_reason(x)) {
 	case EXIT_INIT:
@@ -246,11 +247,13 @@ EXIT_PREDICATE(SAVED_PENDING_DEBUG)
 	case EXIT_BUS_LOCK:
 		return exit_skip(x);
 	case EXIT_EXCEPTION_NMI:
-		if (!word_is_known(info) || BITS(info.value, 7, 0) == VECTOR_MC)
-			return exit_skip(x);
+		is_mc = word_is(word_and(info, MASK(7, 0)), VECTOR_MC);
 		break;
 	default:
 		break;
 	}
-	return exit_must(x, tri_or(mov_ss, word_is(exit_after(x, field), 0)), field, ~0ull, 0);
+	if (is_mc == TRI_YES)
+		return exit_skip(x);
+	return exit_must(x, tri_or(tri_or(mov_ss, is_mc), word_is(exit_after(x, field), 0)), field,
+			 ~0ull, 0);
 }

@@ -4,6 +4,7 @@
 
 #include "replay/check_memo.h"
 #include "replay/entry_outcome.h"
+#include "replay/exit_memo.h"
 #include "vmx/vmcs12.h"
 
 #define RFLAGS_FIXED  BIT(1) /* 1 in every RFLAGS: 0 tells that a tape has none */
@@ -26,12 +27,17 @@ struct judge_cpu {
 	bool waits; /* for the end of an entry */
 	struct model_place insn;
 	u64 col[ENTRY_COLUMNS];
-	u64 shown_changes; /* of the model, when the memo was made */
-	struct check_memo memo;
+	/* The verdicts so far, and what they are about. */
+	u64 shown_changes; /* of the model */
+	u64 vmcs;
+	struct vmcs_set changed; /* fields, since the entries' memo was updated */
+	struct check_memo entries;
+	struct exit_memo exits;
 };
 
 struct judge {
 	struct check_plan plan;
+	struct exit_plan exit_plan;
 	struct judge_cpu *cpus[MODEL_MAX_CPUS]; /* NULL: not met */
 	struct judge_counts counts;
 	struct judgement now;
@@ -41,8 +47,10 @@ struct judge *judge_new(void)
 {
 	struct judge *const judge = calloc(1, sizeof(*judge));
 
-	if (judge)
+	if (judge) {
 		check_plan_init(&judge->plan);
+		exit_plan_init(&judge->exit_plan);
+	}
 	return judge;
 }
 
@@ -88,12 +96,30 @@ static enum verdict verdict_of(enum legal_verdict verdict)
 	}
 }
 
+/* Tells the memos what changed of @region, the VMCS that is judged next, or NULL. */
+static void follow_changes(struct judge_cpu *cpu, const struct model *model,
+			   struct model_region *region, u16 number)
+{
+	const u64 vmcs = region ? region->pointer : MODEL_NO_POINTER;
+	struct vmcs_set changed = vmcs_set_all();
+
+	if (region && cpu->vmcs == vmcs)
+		changed = model_take_changes(region, number);
+	cpu->vmcs = vmcs;
+	vmcs_set_unite(&cpu->changed, &changed);
+	exit_memo_changed(&cpu->exits, &changed);
+	if (cpu->shown_changes != model->shown_changes)
+		cpu->entries.valid = cpu->exits.valid = false;
+	cpu->shown_changes = model->shown_changes;
+}
+
 /* --- Entries ---------------------------------------------------------------------------------- */
 
 /* The entry that @cpu waits for, or that just failed, by what is known before @event. */
 static void judge_entry(struct judge *judge, struct judge_cpu *cpu, const struct model *model,
 			const struct trace_event *event)
 {
+	const struct model_cpu *const state = &model->cpus[event->cpu];
 	struct judgement *const now = &judge->now;
 	enum verdict verdict;
 
@@ -101,17 +127,17 @@ static void judge_entry(struct judge *judge, struct judge_cpu *cpu, const struct
 	now->insn = cpu->insn;
 	situation_make(&now->situation, model, &cpu->facts, event->cpu, now->kind, cpu->col);
 	situation_consulted(&now->situation, event->items, event->item_count);
-	if (cpu->shown_changes != model->shown_changes)
-		cpu->memo.valid = false;
-	cpu->shown_changes = model->shown_changes;
-	check_memo_update(&judge->plan, &cpu->memo, &now->situation.entry);
-	entry_outcome_of(&now->situation.entry, cpu->memo.verdict, &now->expected);
-	now->checks = cpu->memo.verdict;
+	follow_changes(cpu, model, state->current_known ? state->region : NULL, event->cpu);
+	check_memo_update(&judge->plan, &cpu->entries, &now->situation.entry, &cpu->changed);
+	cpu->changed = (struct vmcs_set){ { 0 } };
+	entry_outcome_open(&now->situation.entry, cpu->entries.verdict, &cpu->entries.open,
+			   &now->expected);
+	now->checks = cpu->entries.verdict;
 	verdict = verdict_of(legal_judge(&now->expected, &now->observed, NULL));
 	if (verdict == VERDICT_DIVERGE)
 		now->erratum = errata_explain_entry(
 			errata_platforms_of(&model->real, &model->shown), &now->situation.entry,
-			cpu->memo.verdict, &now->observed);
+			cpu->entries.verdict, &now->observed);
 	give(judge, now->erratum ? VERDICT_EXPLAINED : verdict);
 }
 
@@ -145,14 +171,26 @@ static void end_entry(struct judge *judge, struct judge_cpu *cpu, const struct m
 }
 
 /* What an entry or exit of L2 does to the VMCS. */
-static void judge_l2(struct judge *judge, const struct model *model,
+static enum check_verdict judge_changes(struct judge *judge, struct judge_cpu *cpu,
+					const struct model *model, const struct trace_event *event,
+					u64 vmcs, enum exit_check_id *failed)
+{
+	struct exit_situation *const exit = &judge->now.exit;
+	struct model_region *const region = model_region(model, vmcs);
+
+	exit_situation_make(exit, event, &model->shown, region);
+	if (exit->when == EXIT_CHECK_AT_EXIT)
+		follow_changes(cpu, model, region, event->cpu);
+	return exit_memo_judge(&judge->exit_plan, &cpu->exits, exit, failed);
+}
+
+static void judge_l2(struct judge *judge, struct judge_cpu *cpu, const struct model *model,
 		     const struct trace_event *event, u64 vmcs)
 {
 	struct judgement *const now = &judge->now;
 	enum exit_check_id failed = EXIT_CHECK_COUNT;
 
-	exit_situation_make(&now->exit, event, &model->shown, model_region(model, vmcs));
-	switch (exit_check_run_all(&now->exit, &failed)) {
+	switch (judge_changes(judge, cpu, model, event, vmcs, &failed)) {
 	case CHECK_FAIL:
 		now->exit_erratum = errata_explain_exit(
 			errata_platforms_of(&model->real, &model->shown), failed);
@@ -289,7 +327,7 @@ static void note_cpuid(struct judge_cpu *cpu, const struct trace_event *event)
 
 	cpu_facts_add(&cpu->facts, (u32)cpuid->leaf, (u32)cpuid->subleaf, cpuid->shown_ab,
 		      cpuid->shown_cd);
-	cpu->memo.valid = false;
+	cpu->entries.valid = false;
 }
 
 bool judge_follow(struct judge *judge, const struct trace_event *event, u64 n)
@@ -340,7 +378,7 @@ const struct judgement *judge_event(struct judge *judge, struct model *model,
 		const u64 vmcs = vmcs_of(event);
 
 		end_entry(judge, cpu, model, event, vmcs);
-		judge_l2(judge, model, event, vmcs);
+		judge_l2(judge, cpu, model, event, vmcs);
 	} else if (event->kind == EV_CPUID) {
 		note_cpuid(cpu, event);
 	} else if (event->kind == EV_GAP) {

@@ -68,24 +68,6 @@ enum legal_verdict legal_judge(const struct legal_set *set, const struct legal *
 	return set->more ? LEGAL_UNKNOWN : LEGAL_DIVERGE;
 }
 
-/* SDM: "Conventions" of the VMX instruction reference. */
-u64 legal_rflags(enum legal_kind kind, u64 before)
-{
-	const u64 cf = BIT(0), zf = BIT(6);
-	const u64 arithmetic = cf | BIT(2) | BIT(4) | zf | BIT(7) | BIT(11);
-
-	switch (kind) {
-	case LEGAL_SUCCEED:
-		return before & ~arithmetic;
-	case LEGAL_FAIL_INVALID:
-		return (before & ~arithmetic) | cf;
-	case LEGAL_FAIL_VALID:
-		return (before & ~arithmetic) | zf;
-	default:
-		return before;
-	}
-}
-
 static void failure_text(const struct legal *legal, char *text, size_t size)
 {
 	const unsigned long long low = legal->low, high = legal->high;

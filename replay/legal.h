@@ -54,9 +54,26 @@ enum legal_verdict { LEGAL_AGREE, LEGAL_DIVERGE, LEGAL_UNKNOWN };
 enum legal_verdict legal_judge(const struct legal_set *set, const struct legal *observed,
 			       const struct legal **member);
 
-/* RFLAGS behind an instruction that ended like @kind, when they were @before. Entries: if it
- * failed. */
-u64 legal_rflags(enum legal_kind kind, u64 before);
+/*
+ * RFLAGS behind an instruction that ended like @kind, when they were @before. Entries: if it
+ * failed. SDM: "Conventions" of the VMX instruction reference.
+ */
+static inline u64 legal_rflags(enum legal_kind kind, u64 before)
+{
+	const u64 cf = BIT(0), zf = BIT(6);
+	const u64 arithmetic = cf | BIT(2) | BIT(4) | zf | BIT(7) | BIT(11);
+
+	switch (kind) {
+	case LEGAL_SUCCEED:
+		return before & ~arithmetic;
+	case LEGAL_FAIL_INVALID:
+		return (before & ~arithmetic) | cf;
+	case LEGAL_FAIL_VALID:
+		return (before & ~arithmetic) | zf;
+	default:
+		return before;
+	}
+}
 
 /* "VMfailValid(7)", "#GP", "exit 33, qualification 4" into @text of @size bytes; returns @text. */
 char *legal_text(const struct legal *legal, char *text, size_t size);

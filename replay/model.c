@@ -4,7 +4,9 @@
 
 #include "replay/model_parts.h"
 
-#define MAX_WIDTH 63 /* bits of an address */
+/* Bits of addresses: no processor with VMX has fewer, or more. */
+#define MIN_WIDTH 32
+#define MAX_WIDTH 63
 
 struct step {
 	struct model *model;
@@ -38,13 +40,28 @@ static struct model_region *take_region(struct step *step, u64 pointer)
 	return region;
 }
 
+/* Bits @known of the field are known; every change of a field goes through here. */
+static void put_field(struct model_region *region, int index, u64 value, u64 known)
+{
+	if (region->value[index] == value && region->known[index] == known)
+		return;
+	region->value[index] = value;
+	region->known[index] = known;
+	vmcs_set_remove(&region->unchanged, index);
+}
+
+static void forget_fields(struct model_region *region)
+{
+	memset(region->known, 0, sizeof(region->known));
+	memset(&region->unchanged, 0, sizeof(region->unchanged));
+}
+
 static void set_field(struct model_region *region, int index, u64 value,
 		      const struct model_place *place)
 {
 	const u64 mask = vmcs_width_mask(vmcs_fields[index].width);
 
-	region->value[index] = value & mask;
-	region->known[index] = mask;
+	put_field(region, index, value & mask, mask);
 	region->writer[index] = *place;
 }
 
@@ -105,7 +122,7 @@ static void leave_vmx(struct step *step)
 			region->cleared = MODEL_NO;
 		region->active = MODEL_NO;
 		region->launch = LAUNCH_UNKNOWN;
-		memset(region->known, 0, sizeof(region->known));
+		forget_fields(region);
 	}
 	step->cpu->in_vmx = MODEL_NO;
 	step->cpu->vmxon_known = true;
@@ -178,14 +195,14 @@ static void step_vmread(struct step *step)
 		return;
 	mask = vmcs_width_mask(vmcs_fields[index].width);
 	if (vmcs_encoding_is_high(read->field)) {
-		region->value[index] = (region->value[index] & MASK(31, 0)) | read->value << 32;
-		region->known[index] |= MASK(63, 32);
+		put_field(region, index, (region->value[index] & MASK(31, 0)) | read->value << 32,
+			  region->known[index] | MASK(63, 32));
 		return;
 	}
 	if (!in_64bit_mode(step->insn))
 		mask &= MASK(31, 0);
-	region->value[index] = (region->value[index] & ~mask) | (read->value & mask);
-	region->known[index] |= mask;
+	put_field(region, index, (region->value[index] & ~mask) | (read->value & mask),
+		  region->known[index] | mask);
 }
 
 static void step_vmwrite(struct step *step)
@@ -194,16 +211,17 @@ static void step_vmwrite(struct step *step)
 	const int index = vmcs_access_index(write->field);
 	const bool wide = in_64bit_mode(step->insn);
 	struct model_region *region;
+	u64 mask;
 
 	learn_current(step);
 	region = step->cpu->region;
 	if (step->insn->outcome != OUTCOME_SUCCEED || !region || index < 0)
 		return;
-	region->value[index] =
-		vmcs_write_result(index, region->value[index], write->field, wide, write->value);
-	region->known[index] |= vmcs_encoding_is_high(write->field)
-					? MASK(63, 32)
-					: vmcs_width_mask(vmcs_fields[index].width);
+	mask = vmcs_encoding_is_high(write->field) ? MASK(63, 32)
+						   : vmcs_width_mask(vmcs_fields[index].width);
+	put_field(region, index,
+		  vmcs_write_result(index, region->value[index], write->field, wide, write->value),
+		  region->known[index] | mask);
 	region->writer[index] = step->place;
 }
 
@@ -326,8 +344,7 @@ static void step_vmcs_image(struct step *step)
 		/* Something changed it without an event. */
 		if (region->known[index] == mask)
 			region->whole = false;
-		region->known[index] = mask;
-		region->value[index] = item->value & mask;
+		put_field(region, index, item->value & mask, mask);
 		region->writer[index] = (struct model_place){ 0 };
 	}
 }
@@ -364,9 +381,14 @@ static void step_gap(struct step *step)
 		region->cleared = MODEL_UNKNOWN;
 		region->whole = false;
 		region->dword0_known = false;
-		memset(region->known, 0, sizeof(region->known));
+		forget_fields(region);
 		memset(region->writer, 0, sizeof(region->writer));
 	}
+}
+
+static bool is_width(u64 width)
+{
+	return width >= MIN_WIDTH && width <= MAX_WIDTH;
 }
 
 static void step_boot(struct step *step)
@@ -376,10 +398,10 @@ static void step_boot(struct step *step)
 	if (!step->event->seq && !model_place_is(&step->model->gap_place))
 		step->model->from_start = true;
 	/* A tape may say anything; such widths are none. */
-	if (boot->physical_width <= MAX_WIDTH)
+	if (is_width(boot->physical_width))
 		step->model->shown.maxphyaddr = step->model->real.maxphyaddr =
 			(u8)boot->physical_width;
-	if (boot->linear_width <= MAX_WIDTH)
+	if (is_width(boot->linear_width))
 		step->model->shown.linear_width = step->model->real.linear_width =
 			(u8)boot->linear_width;
 	step->model->shown_changes++;
@@ -437,20 +459,6 @@ static void (*const steps[])(struct step *step) = {
 	[EV_BOOT] = step_boot,
 	[EV_CAPABILITY] = step_capability,
 };
-
-struct model_cpu *model_meet_cpu(struct model *model, u16 number)
-{
-	struct model_cpu *const cpu = &model->cpus[number];
-
-	if (!cpu->seen && model->from_start) {
-		cpu->in_vmx = MODEL_NO;
-		cpu->level = 1;
-		cpu->vmxon_known = cpu->current_known = true;
-		cpu->vmxon_pointer = cpu->current = MODEL_NO_POINTER;
-	}
-	cpu->seen = true;
-	return cpu;
-}
 
 enum status model_step(struct model *model, const struct trace_event *event, u64 n)
 {

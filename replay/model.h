@@ -50,6 +50,9 @@ struct model_region {
 	u64 value[VMCS_FIELD_COUNT];	 /* by enum vmcs_index */
 	u64 known[VMCS_FIELD_COUNT];	 /* the bits of value that are known */
 	struct model_place writer[VMCS_FIELD_COUNT];
+	/* For model_take_changes(), no part of the state. All zero: everything may have changed. */
+	struct vmcs_set unchanged;
+	u16 asked_by;
 };
 
 /* The region comes last, for the same reason. */
@@ -88,7 +91,21 @@ void model_free(struct model *model);
  * To be called before the state of @cpu is looked at for an event of that CPU: before the first
  * event of a CPU of a whole tape nothing was executed, which is knowledge.
  */
-struct model_cpu *model_meet_cpu(struct model *model, u16 cpu);
+static inline struct model_cpu *model_meet_cpu(struct model *model, u16 number)
+{
+	struct model_cpu *const cpu = &model->cpus[number];
+
+	if (cpu->seen)
+		return cpu;
+	cpu->seen = true;
+	if (model->from_start) {
+		cpu->in_vmx = MODEL_NO;
+		cpu->level = 1;
+		cpu->vmxon_known = cpu->current_known = true;
+		cpu->vmxon_pointer = cpu->current = MODEL_NO_POINTER;
+	}
+	return cpu;
+}
 
 /*
  * Take event number @n of the tape: before, the model is in the state before the event, afterwards
@@ -124,6 +141,12 @@ struct model_region *model_region(const struct model *model, u64 pointer);
 
 /* The next region, in no order; start with *@at = 0, NULL is the end. */
 const struct model_region *model_next_region(const struct model *model, size_t *at);
+
+/*
+ * The fields of @region whose value or being known may have changed since @cpu asked last: all of
+ * them where another CPU has asked in between.
+ */
+struct vmcs_set model_take_changes(struct model_region *region, u16 cpu);
 
 /* The region that is current on @cpu; NULL when there is none, or it is unknown. */
 static inline const struct model_region *model_current(const struct model *model, u16 cpu)

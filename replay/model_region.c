@@ -93,16 +93,27 @@ const struct model_region *model_next_region(const struct model *model, size_t *
 	return NULL;
 }
 
+struct vmcs_set model_take_changes(struct model_region *region, u16 cpu)
+{
+	const struct vmcs_set changed =
+		region->asked_by == cpu ? vmcs_set_others(&region->unchanged) : vmcs_set_all();
+
+	region->unchanged = vmcs_set_all();
+	region->asked_by = cpu;
+	return changed;
+}
+
 enum model_truth model_control(const struct model_region *region, enum vmx_word word, u64 mask)
 {
 	const struct vmx_control_word *const row = &vmx_control_words[word];
-	enum model_truth active = MODEL_YES;
 	u64 value;
 
-	if (row->by_mask)
-		active = model_control(region, row->by_word, row->by_mask);
-	if (active != MODEL_YES)
-		return active;
+	if (row->by_mask) {
+		const enum model_truth active = model_control(region, row->by_word, row->by_mask);
+
+		if (active != MODEL_YES)
+			return active;
+	}
 	if (!model_field(region, row->field, mask, &value))
 		return MODEL_UNKNOWN;
 	return (value & mask) == mask ? MODEL_YES : MODEL_NO;

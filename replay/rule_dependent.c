@@ -83,8 +83,8 @@ static void event(const struct rule_run *run, void *memory)
 	    judged(memory, region))
 		return;
 	for (size_t i = 0; i < dependent_count; i++)
-		if (vmx_caps_field_exists(&run->model->shown, dependents[i].field) &&
-		    dependent_unset(region, dependents[i].field) &&
+		if (!model_place_is(&region->writer[dependents[i].field]) &&
+		    vmx_caps_field_exists(&run->model->shown, dependents[i].field) &&
 		    model_control(region, (enum vmx_word)dependents[i].word, dependents[i].mask) ==
 			    MODEL_YES)
 			report(run, region, &dependents[i], failed);

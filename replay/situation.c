@@ -164,23 +164,6 @@ void situation_make(struct situation *situation, const struct model *model,
 
 /* --- What was observed ------------------------------------------------------------------------ */
 
-struct legal situation_observed(const struct ev_insn *insn)
-{
-	static const u8 kinds[] = {
-		[OUTCOME_SUCCEED] = LEGAL_SUCCEED,
-		[OUTCOME_FAIL_INVALID] = LEGAL_FAIL_INVALID,
-		[OUTCOME_FAIL_VALID] = LEGAL_FAIL_VALID,
-		[OUTCOME_FAULT] = LEGAL_FAULT,
-	};
-
-	return (struct legal){
-		.kind = kinds[insn->outcome & 3],
-		.number = insn->outcome >= OUTCOME_FAIL_VALID ? (u16)insn->error : 0,
-		.check = LEGAL_NO_CHECK,
-		.sure = true,
-	};
-}
-
 /* Exits record the fields that they change. */
 static bool qualification(const struct trace_event *event, const struct model_region *region,
 			  u64 *value)

@@ -31,7 +31,22 @@ void situation_make(struct situation *situation, const struct model *model,
 void situation_consulted(struct situation *situation, const struct trace_item *items, u32 count);
 
 /* How an instruction ended by its columns; VMLAUNCH and VMRESUME may still fail by an exit. */
-struct legal situation_observed(const struct ev_insn *insn);
+static inline struct legal situation_observed(const struct ev_insn *insn)
+{
+	static const u8 kinds[] = {
+		[OUTCOME_SUCCEED] = LEGAL_SUCCEED,
+		[OUTCOME_FAIL_INVALID] = LEGAL_FAIL_INVALID,
+		[OUTCOME_FAIL_VALID] = LEGAL_FAIL_VALID,
+		[OUTCOME_FAULT] = LEGAL_FAULT,
+	};
+
+	return (struct legal){
+		.kind = kinds[insn->outcome & 3],
+		.number = insn->outcome >= OUTCOME_FAIL_VALID ? (u16)insn->error : 0,
+		.check = LEGAL_NO_CHECK,
+		.sure = true,
+	};
+}
 
 /*
  * How an entry ended by the L2_ENTRY or L2_EXIT that followed it; @region as it was before that

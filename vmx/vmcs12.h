@@ -47,6 +47,43 @@ static inline void vmcs_set_remove(struct vmcs_set *set, int index)
 	set->word[index / 64] &= ~BIT(index % 64);
 }
 
+static inline void vmcs_set_unite(struct vmcs_set *set, const struct vmcs_set *more)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(set->word); i++)
+		set->word[i] |= more->word[i];
+}
+
+/* All fields but those of @set. */
+static inline struct vmcs_set vmcs_set_others(const struct vmcs_set *set)
+{
+	const size_t last = ARRAY_SIZE(set->word) - 1;
+	struct vmcs_set others;
+
+	for (size_t i = 0; i <= last; i++)
+		others.word[i] = ~set->word[i];
+	others.word[last] &= MASK((VMCS_FIELD_COUNT - 1) % 64, 0);
+	return others;
+}
+
+static inline struct vmcs_set vmcs_set_all(void)
+{
+	return vmcs_set_others(&(struct vmcs_set){ { 0 } });
+}
+
+/* Removes a field of @set and returns it; -1 when there is none. */
+static inline int vmcs_set_take(struct vmcs_set *set)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(set->word); i++) {
+		const u64 left = set->word[i];
+
+		if (!left)
+			continue;
+		set->word[i] = left & (left - 1);
+		return (int)(64 * i) + __builtin_ctzll(left);
+	}
+	return -1;
+}
+
 /* The fields that exist on a processor with @caps. */
 void vmcs_set_from_caps(struct vmcs_set *set, const struct vmx_caps *caps);
 

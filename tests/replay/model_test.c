@@ -1,3 +1,4 @@
+#include "replay/reader.h"
 #include "tests/replay/script.h"
 
 #define PF 14
@@ -364,6 +365,94 @@ static void a_control_of_an_inactive_word_counts_as_off(void **state)
 	script_free(&script);
 }
 
+/* --- What changed ----------------------------------------------------------------------------- */
+
+#define KEPT 64
+
+struct kept {
+	u64 key; /* of the region, never 0 */
+	u64 value[VMCS_FIELD_COUNT], known[VMCS_FIELD_COUNT];
+};
+
+static struct kept *kept_of(struct kept *all, u64 pointer)
+{
+	const u64 key = pointer + 1;
+	unsigned i = 0;
+
+	while (all[i].key && all[i].key != key)
+		assert_true(++i < KEPT);
+	all[i].key = key;
+	return &all[i];
+}
+
+/* @fields has every field of @region that is not as it was; it is kept. */
+static unsigned need_told(struct kept *kept, const struct model_region *region,
+			  struct vmcs_set fields)
+{
+	unsigned count = 0;
+	int index;
+
+	while ((index = vmcs_set_take(&fields)) >= 0) {
+		count++;
+		kept->value[index] = region->value[index];
+		kept->known[index] = region->known[index];
+	}
+	assert_memory_equal(kept->value, region->value, sizeof(kept->value));
+	assert_memory_equal(kept->known, region->known, sizeof(kept->known));
+	return count;
+}
+
+static void every_field_that_changes_is_told(void **state)
+{
+	static const char *const tapes[] = { "tests/golden/1/kvm.vxt", "tests/golden/1/smp.vxt" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(tapes); i++) {
+		struct kept *const all = calloc(KEPT, sizeof(*all));
+		struct model *const model = model_new();
+		const struct trace_event *event;
+		struct reader *reader;
+		char error[256];
+		u64 told = 0;
+
+		assert_int_equal(reader_open(tapes[i], &reader, error, sizeof(error)), ST_OK);
+		for (u64 n = 0; reader_next(reader, &event) == ST_OK; n = reader_tell(reader)) {
+			struct model_region *region;
+			size_t at = 0;
+
+			assert_int_equal(model_step(model, event, n), ST_OK);
+			while ((region = (struct model_region *)model_next_region(model, &at)))
+				told += need_told(kept_of(all, region->pointer), region,
+						  model_take_changes(region, 0));
+		}
+		/* Not simply all of them each time. */
+		assert_in_range(told, 100, 8 * reader_info(reader)->events + 20000);
+		reader_close(reader);
+		model_free(model);
+		free(all);
+	}
+}
+
+static void another_cpu_is_told_all_fields(void **state)
+{
+	struct script script = prepared(CURRENT);
+	struct model_region *region;
+	const struct vmcs_set all = vmcs_set_all(), none = { { 0 } };
+	struct vmcs_set told;
+
+	(void)state;
+	region = model_region(check_model(script.check), 0x2000);
+	told = model_take_changes(region, 0);
+	assert_memory_equal(&told, &all, sizeof(all));
+	told = model_take_changes(region, 0);
+	assert_memory_equal(&told, &none, sizeof(none));
+	told = model_take_changes(region, 1);
+	assert_memory_equal(&told, &all, sizeof(all));
+	told = model_take_changes(region, 0);
+	assert_memory_equal(&told, &all, sizeof(all));
+	script_free(&script);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +464,8 @@ int main(void)
 		cmocka_unit_test(a_gap_makes_everything_unknown_and_key_frames_bring_it_back),
 		cmocka_unit_test(more_regions_than_can_be_kept_become_unknown_not_wrong),
 		cmocka_unit_test(a_control_of_an_inactive_word_counts_as_off),
+		cmocka_unit_test(every_field_that_changes_is_told),
+		cmocka_unit_test(another_cpu_is_told_all_fields),
 	};
 
 	return cmocka_run_group_tests_name("replay/model", tests, NULL, NULL);
