@@ -113,7 +113,7 @@ static void leave_vmx(struct step *step)
 	struct model *const model = step->model;
 
 	for (size_t i = 0; i < ARRAY_SIZE(model->regions); i++) {
-		struct model_region *const region = model->regions[i];
+		struct model_region *const region = model_region_at(model, i);
 
 		if (!region || region->active == MODEL_NO || region->active_cpu != step->event->cpu)
 			continue;
@@ -182,16 +182,12 @@ static bool in_64bit_mode(const struct ev_insn *insn)
 }
 
 /* What VMREAD returns is what the field holds: that alone can make a field known again. */
-static void step_vmread(struct step *step)
+static void learn_field(struct model_region *region, const struct ev_vmread *read)
 {
-	const struct ev_vmread *const read = (const struct ev_vmread *)step->event->col;
 	const int index = vmcs_access_index(read->field);
-	struct model_region *region;
 	u64 mask;
 
-	learn_current(step);
-	region = step->cpu->region;
-	if (step->insn->outcome != OUTCOME_SUCCEED || !region || index < 0)
+	if (index < 0)
 		return;
 	mask = vmcs_width_mask(vmcs_fields[index].width);
 	if (vmcs_encoding_is_high(read->field)) {
@@ -199,10 +195,31 @@ static void step_vmread(struct step *step)
 			  region->known[index] | MASK(63, 32));
 		return;
 	}
-	if (!in_64bit_mode(step->insn))
+	if (!in_64bit_mode((const struct ev_insn *)read))
 		mask &= MASK(31, 0);
 	put_field(region, index, (region->value[index] & ~mask) | (read->value & mask),
 		  region->known[index] | mask);
+}
+
+static void step_vmread(struct step *step)
+{
+	learn_current(step);
+	if (step->insn->outcome == OUTCOME_SUCCEED && step->cpu->region)
+		learn_field(step->cpu->region, (const struct ev_vmread *)step->event->col);
+}
+
+/* The most frequent event, where all that it can change is the field. */
+static inline bool step_plain_vmread(struct model *model, const struct trace_event *event, u64 n)
+{
+	const struct ev_vmread *const read = (const struct ev_vmread *)event->col;
+	const struct model_cpu *const cpu = &model->cpus[event->cpu];
+
+	if (event->kind != EV_VMREAD || read->outcome != OUTCOME_SUCCEED || !cpu->region ||
+	    cpu->current != read->vmcs)
+		return false;
+	learn_field(cpu->region, read);
+	cpu->region->used = n;
+	return true;
 }
 
 static void step_vmwrite(struct step *step)
@@ -371,7 +388,7 @@ static void step_gap(struct step *step)
 	model->from_start = false;
 	model->gap_place = step->place;
 	for (size_t i = 0; i < ARRAY_SIZE(model->regions); i++) {
-		struct model_region *const region = model->regions[i];
+		struct model_region *const region = model_region_at(model, i);
 
 		if (!region)
 			continue;
@@ -462,16 +479,19 @@ static void (*const steps[])(struct step *step) = {
 
 enum status model_step(struct model *model, const struct trace_event *event, u64 n)
 {
-	struct step step = {
-		.model = model,
-		.event = event,
-		.insn = model_insn(event),
-	};
+	struct step step;
 
 	if (event->kind >= ARRAY_SIZE(steps) || !steps[event->kind] || event->cpu >= MODEL_MAX_CPUS)
 		return ST_OK;
-	step.cpu = model_meet_cpu(model, event->cpu);
-	step.place = model_place_of(event, n);
+	if (step_plain_vmread(model, event, n))
+		return ST_OK;
+	step = (struct step){
+		.model = model,
+		.cpu = model_meet_cpu(model, event->cpu),
+		.event = event,
+		.insn = model_insn(event),
+		.place = model_place_of(event, n),
+	};
 	steps[event->kind](&step);
 	if (trace_event_fails_valid(event) && step.cpu->region)
 		set_field(step.cpu->region, VMCS_IX_VM_INSTRUCTION_ERROR, step.insn->error,

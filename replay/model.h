@@ -43,7 +43,9 @@ struct model_region {
 	u16 active_cpu;
 	bool whole; /* every write since the tape began is known */
 	bool dword0_known;
-	u32 dword0; /* bytes 0-3 of the region at the last VMPTRLD */
+	bool pending; /* all but @pointer is still to be loaded; seen by replay/model_region.c alone
+		       */
+	u32 dword0;   /* bytes 0-3 of the region at the last VMPTRLD */
 	struct model_place launch_place;
 	struct model_place active_place; /* the VMPTRLD */
 	struct model_place clear_place;	 /* the last VMCLEAR */
@@ -81,6 +83,9 @@ struct model {
 	struct model_cpu cpus[MODEL_MAX_CPUS];
 	struct model_region *regions[2 * MODEL_MAX_REGIONS]; /* open addressing by pointer */
 	unsigned region_count;
+	/* Fills a pending region, which it cannot refuse. */
+	void (*load)(void *owner, struct model_region *region);
+	void *load_owner;
 };
 
 /* NULL when there is no memory. */

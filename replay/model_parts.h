@@ -14,10 +14,14 @@ struct model_region *model_take_region(struct model *model, u64 pointer, u64 n);
 
 /*
  * Make the @count different ones at @regions all that the model has; those it had before are the
- * caller's. The CPUs find their current ones among them.
+ * caller's. The CPUs find their current ones among them. Those that are pending are loaded by
+ * model->load when somebody wants to see them, those of the CPUs at once.
  */
 void model_replace_regions(struct model *model, struct model_region *const *regions,
 			   unsigned count);
+
+/* What is in slot @slot of model->regions, or NULL. */
+struct model_region *model_region_at(const struct model *model, size_t slot);
 
 static inline const struct ev_insn *model_insn(const struct trace_event *event)
 {

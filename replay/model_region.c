@@ -15,9 +15,18 @@ static size_t slot_of(const struct model *model, u64 pointer)
 	return slot;
 }
 
+struct model_region *model_region_at(const struct model *model, size_t slot)
+{
+	struct model_region *const region = model->regions[slot];
+
+	if (unlikely(region && region->pending))
+		model->load(model->load_owner, region);
+	return region;
+}
+
 struct model_region *model_region(const struct model *model, u64 pointer)
 {
-	return model->regions[slot_of(model, pointer)];
+	return model_region_at(model, slot_of(model, pointer));
 }
 
 /* Which is given up first: the one unused for longest, whatever slots they are in. */
@@ -34,7 +43,8 @@ static void forget_one(struct model *model, u64 now)
 	for (unsigned i = 0; i < MODEL_MAX_CPUS; i++)
 		if (model->cpus[i].region)
 			model->cpus[i].region->used = now;
-	memcpy(all, model->regions, sizeof(all));
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		all[i] = model_region_at(model, i);
 	memset(model->regions, 0, sizeof(model->regions));
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		if (all[i] && (!oldest || is_older(all[i], oldest)))
@@ -85,7 +95,7 @@ void model_replace_regions(struct model *model, struct model_region *const *regi
 const struct model_region *model_next_region(const struct model *model, size_t *at)
 {
 	while (*at < ARRAY_SIZE(model->regions)) {
-		const struct model_region *const region = model->regions[(*at)++];
+		const struct model_region *const region = model_region_at(model, (*at)++);
 
 		if (region)
 			return region;

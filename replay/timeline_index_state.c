@@ -16,13 +16,14 @@ struct loaded {
 	u64 base;   /* that @image was made from, 0: none */
 	struct model_region *image;
 	u64 changed[RECORD_SET_WORDS]; /* fields that differ from the image */
+	bool stale;		       /* the region has been stepped over since, or is a new one */
 };
 
 struct index_state {
 	const struct timeline_index *index;
-	u64 n;	     /* of the last place restored: regions used since are different */
-	bool loaded; /* once at least */
-	u32 *rows;   /* of each region: the last row of touched + 1, 0: none */
+	u64 n; /* of the last place restored: regions used since are different */
+	enum status status;
+	u32 *rows; /* of each region: the last row of touched + 1, 0: none */
 	struct loaded *regions;
 	struct model_region **present; /* those of the model */
 };
@@ -86,23 +87,20 @@ static enum status load_image(struct index_state *state, struct loaded *loaded, 
 	return in.status == ST_OK ? record_apply_region(&in, loaded->image, changed) : in.status;
 }
 
-/* Makes @region, which holds what @loaded says but for @stale, what @row says. */
+/* Makes @region, which holds what @loaded says unless that is stale, what @row says. */
 static enum status load_region(struct index_state *state, struct loaded *loaded,
-			       struct model_region *region, const struct index_touched *row,
-			       bool stale)
+			       struct model_region *region, const struct index_touched *row)
 {
 	struct cursor in;
-	enum status status = ST_OK;
+	enum status status;
 
-	if (!stale && loaded->record == row->record)
-		return ST_OK;
 	if (loaded->base != row->base || !loaded->image) {
 		status = load_image(state, loaded, row->base);
 		if (status != ST_OK)
 			return status;
-		stale = true;
+		loaded->stale = true;
 	}
-	if (stale) {
+	if (loaded->stale) {
 		memcpy(region, loaded->image, sizeof(*region));
 	} else {
 		memcpy(region, loaded->image, offsetof(struct model_region, value));
@@ -112,11 +110,35 @@ static enum status load_region(struct index_state *state, struct loaded *loaded,
 					   64 * word + (size_t)__builtin_ctzll(set));
 	}
 	memset(loaded->changed, 0, sizeof(loaded->changed));
+	loaded->stale = false;
 	loaded->record = row->record;
 	if (row->record == row->base)
 		return ST_OK;
 	in = record_at(state->index, row->record);
 	return in.status == ST_OK ? record_apply_region(&in, region, loaded->changed) : in.status;
+}
+
+/* For struct model. What cannot be loaded is unknown, until index_restore() has said so. */
+static void load_pending(void *owner, struct model_region *region)
+{
+	struct index_state *const state = owner;
+	const u64 pointer = region->pointer;
+	struct loaded *loaded;
+	enum status status;
+	u32 number;
+
+	/* Only those of the index are ever pending. */
+	index_region(state->index, pointer, &number);
+	loaded = &state->regions[number];
+	status =
+		load_region(state, loaded, region, &state->index->touched[state->rows[number] - 1]);
+	if (status != ST_OK) {
+		state->status = status;
+		loaded->stale = true;
+		memset(region, 0, sizeof(*region));
+	}
+	region->pointer = pointer;
+	region->pending = false;
 }
 
 /* For each region the last row of touched before interval @i that has a state. */
@@ -159,6 +181,27 @@ static void drop_others(struct index_state *state, struct model *model)
 	model->region_count = 0;
 }
 
+/* A region that is what @row says, or will be once it is looked at. NULL without memory. */
+static struct model_region *prepare_region(const struct index_state *state, u64 number,
+					   const struct index_touched *row)
+{
+	struct loaded *const loaded = &state->regions[number];
+	struct model_region *region = state->present[number];
+
+	if (!region) {
+		region = malloc(sizeof(*region));
+		if (!region)
+			return NULL;
+		loaded->stale = true;
+	} else if (!region->pending && region->used >= state->n) {
+		loaded->stale = true;
+	}
+	region->pending = loaded->stale || loaded->record != row->record;
+	/* That is what it is found by. */
+	region->pointer = state->index->pointers[number];
+	return region;
+}
+
 static enum status restore_regions(struct index_state *state, struct model *model)
 {
 	const struct timeline_index *const index = state->index;
@@ -168,30 +211,22 @@ static enum status restore_regions(struct index_state *state, struct model *mode
 	memset(state->present, 0, index->region_count * sizeof(struct model_region *));
 	drop_others(state, model);
 	for (u64 i = 0; i < index->region_count; i++) {
-		struct model_region *region = state->present[i];
-		struct loaded *const loaded = &state->regions[i];
 		const struct index_touched *const row =
 			state->rows[i] ? &index->touched[state->rows[i] - 1] : NULL;
-		const bool stale = !region || !state->loaded || region->used >= state->n;
+		struct model_region *region;
 
-		if (!row || row->record == INDEX_ABSENT || status != ST_OK) {
-			free(region);
+		if (!row || row->record == INDEX_ABSENT || count == MODEL_MAX_REGIONS) {
+			free(state->present[i]);
 			continue;
 		}
-		if (!region)
-			region = malloc(sizeof(*region));
-		if (!region) {
-			status = ST_NO_MEMORY;
-			continue;
-		}
-		status = load_region(state, loaded, region, row, stale);
-		/* That is what the next restore finds it by. */
-		region->pointer = index->pointers[i];
-		if (count < MODEL_MAX_REGIONS)
+		region = prepare_region(state, i, row);
+		if (region)
 			state->present[count++] = region;
 		else
-			free(region);
+			status = ST_NO_MEMORY;
 	}
+	model->load = load_pending;
+	model->load_owner = state;
 	model_replace_regions(model, state->present, count);
 	return status;
 }
@@ -232,6 +267,5 @@ enum status index_restore(struct index_state *state, struct model *model, u64 i)
 	if (status == ST_OK)
 		status = restore_regions(state, model);
 	state->n = at->mark[0];
-	state->loaded = status == ST_OK;
-	return status;
+	return status == ST_OK ? state->status : status;
 }
