@@ -96,7 +96,7 @@ static unsigned print(const struct check *check, struct reader *reader, unsigned
 	return shown;
 }
 
-static void print_summary(const struct check *check, unsigned shown)
+static void print_summary(const struct reader *reader, const struct check *check, unsigned shown)
 {
 	const struct judge_counts *const judged = check_counts(check);
 	const u64 dropped = check_findings(check)->dropped;
@@ -109,6 +109,8 @@ static void print_summary(const struct check *check, unsigned shown)
 	if (judged->explained)
 		out_format("%llu more that do not are known errata of the platform\n",
 			   (unsigned long long)judged->explained);
+	if (reader_boot(reader, 0)->processor.capture == CAPTURE_OFF)
+		out_text("the tape was recorded with capture=off: it has nothing to judge\n");
 	if (dropped)
 		out_format("%llu more findings were too many to keep\n",
 			   (unsigned long long)dropped);
@@ -133,7 +135,7 @@ int cmd_check(int argc, char **argv)
 		die("out of memory");
 	shown = print(check, reader, least);
 	if (!opt.json)
-		print_summary(check, shown);
+		print_summary(reader, check, shown);
 	check_free(check);
 	return tape_arg_close(reader, shown ? EXIT_FINDINGS : EXIT_CLEAN);
 }

@@ -12,6 +12,7 @@
 #include "replay/caps_hidden.h"
 #include "replay/check.h"
 #include "replay/event_json.h"
+#include "trace/text.h"
 
 #include "replay/put.h"
 
@@ -163,6 +164,7 @@ static void print_all(const struct facts *facts)
 	print_text("command line", boot->texts[TEXT_L1_COMMAND_LINE]);
 	print_text("hv", boot->hv_version);
 	print_text("hv options", boot->texts[TEXT_HV_OPTIONS]);
+	print_text("captured", trace_text_capture(boot->processor.capture));
 	print_hidden(facts);
 	if (facts->check)
 		out_format("%-13s%llu judged events, %llu do not, of %llu the tape does not tell\n",
@@ -227,6 +229,7 @@ static void json_all(const struct facts *facts)
 	json_text("l1_command_line", boot->texts[TEXT_L1_COMMAND_LINE]);
 	json_text("hv", boot->present ? boot->hv_version : NULL);
 	json_text("hv_options", boot->texts[TEXT_HV_OPTIONS]);
+	json_text("capture", trace_text_capture(boot->processor.capture));
 	json_caps(facts);
 	if (facts->check)
 		out_format(",\"agree\":%llu,\"diverge\":%llu,\"unknown\":%llu,\"explained\":%llu",

@@ -19,14 +19,16 @@
 #include "cli/output.h"
 #include "cli/record_run.h"
 #include "cli/record_tui.h"
+#include "cli/repeat.h"
+#include "replay/reader.h"
 
 #define HV_NAME "vmxtape-hv.elf"
 
 static struct {
-	bool bochs, console, quiet, tui;
+	bool bochs, console, quiet, tui, json;
 	struct machine machine;
 	u64 timeout;
-	const char *output, *until, *keep;
+	const char *output, *until, *keep, *repeat;
 } opt = {
 	.machine = { .append = "",
 		     .hv_options = "",
@@ -55,10 +57,16 @@ static const struct option options[] = {
 	{ "quiet", 'q', OPTION_FLAG, NULL, &opt.quiet, "no progress" },
 	{ "keep", 0, OPTION_TEXT, "DIR", &opt.keep,
 	  "keep the boot image, the logs and the console there" },
+	{ "repeat", 0, OPTION_TEXT, "WORDS", &opt.repeat,
+	  "run it again with these options of hv besides, and say\nwhether L1's console and the "
+	  "exits of L2 are the same;\nwith capture=off the second run records no events. A\ntape "
+	  "that is named stands for the first run" },
+	{ "json", 'j', OPTION_FLAG, NULL, &opt.json, "what --repeat found as a JSON object" },
 };
 
 static const struct option_spec spec = {
-	.usage = "record [OPTION]... [-o T.vxt]",
+	.usage = "record [OPTION]... [-o T.vxt]\n"
+		 "       vmxtape record --repeat WORDS [OPTION]... [T.vxt]",
 	.summary = "Runs a guest hypervisor on top of vmxtape's own and records its dialogue with "
 		   "the\n"
 		   "processor. Ends when L1 switches the machine off, at --until or --timeout, or "
@@ -81,27 +89,12 @@ static void block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-int cmd_record(int argc, char **argv)
+/* Build the machine in @work and record it to @tape. */
+static int record(const char *tape, const char *work)
 {
-	struct bochs_setup setup;
-	struct record_run run;
-	char *work;
-
-	if (options_parse(&spec, argc, argv))
-		die("'%s' is too much; 'vmxtape record --help' shows what goes where", argv[1]);
-	if (opt.tui) {
-		if (opt.console)
-			die("--console and --tui both want the terminal; 'C' shows the console "
-			    "there");
-		output_rotate(opt.output);
-		record_tui(opt.output);
-		opt.quiet = true;
-	}
-	work = output_work_folder(opt.keep);
-	setup = machine_build(&opt.machine, work);
-	setup.errors = opt.keep;
-	run = (struct record_run){
-		.tape = opt.output,
+	struct bochs_setup setup = machine_build(&opt.machine, work);
+	struct record_run run = {
+		.tape = tape,
 		.machine = machine_describe(&opt.machine, &setup),
 		.work = work,
 		.keep = opt.keep,
@@ -110,9 +103,79 @@ int cmd_record(int argc, char **argv)
 		.console = opt.console,
 		.quiet = opt.quiet,
 	};
-	if (!opt.tui)
-		output_rotate(opt.output);
-	block_signals();
+
+	setup.errors = opt.keep;
 	bochs_start(&setup, &run.bochs);
 	return record_run(&run);
+}
+
+/* The machine that @tape is of. */
+static struct machine machine_of(const char *tape)
+{
+	struct reader *reader;
+	struct machine machine;
+	char error[512];
+	const char *text;
+	size_t size;
+
+	if (reader_open(tape, &reader, error, sizeof(error)) != ST_OK)
+		die("%s", error);
+	text = reader_machine(reader, &size);
+	if (!text)
+		die("'%s' does not say which machine it was recorded from: only tapes of Bochs do",
+		    tape);
+	machine = machine_read(text, size, tape);
+	reader_close(reader);
+	return machine;
+}
+
+/* Run what @tape is of again, and compare. */
+static int repeat(const char *tape)
+{
+	char *work, *again, *words, *keep = NULL;
+	int result;
+
+	if (opt.keep && asprintf(&keep, "%s/again", opt.keep) < 0)
+		die("out of memory");
+	work = output_work_folder(keep);
+	if (asprintf(&again, "%s/again.vxt", work) < 0 ||
+	    asprintf(&words, "%s %s", opt.machine.hv_options, opt.repeat) < 0)
+		die("out of memory");
+	opt.machine.hv_options = words;
+	output_remove(again);
+	result = record(again, work);
+	if (result == EXIT_CLEAN)
+		result = repeat_compare(tape, again, opt.repeat, opt.json);
+	free(again);
+	free(work);
+	free(keep);
+	return result;
+}
+
+int cmd_record(int argc, char **argv)
+{
+	const int count = options_parse(&spec, argc, argv);
+	int result;
+
+	if (count > (opt.repeat ? 1 : 0))
+		die("'%s' is too much; 'vmxtape record --help' shows what goes where", argv[count]);
+	if (opt.repeat && (opt.until || opt.tui))
+		die("--repeat compares whole runs of L1: it goes with neither --until nor --tui");
+	if (opt.tui) {
+		if (opt.console)
+			die("--console and --tui both want the terminal; 'C' shows the console "
+			    "there");
+		output_rotate(opt.output);
+		record_tui(opt.output);
+		opt.quiet = true;
+	}
+	block_signals();
+	if (count) {
+		opt.machine = machine_of(argv[1]);
+		return repeat(argv[1]);
+	}
+	if (!opt.tui)
+		output_rotate(opt.output);
+	result = record(opt.output, output_work_folder(opt.keep));
+	return result == EXIT_CLEAN && opt.repeat ? repeat(opt.output) : result;
 }

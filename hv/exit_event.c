@@ -95,7 +95,7 @@ void exit_emit(struct percpu *cpu)
 	struct trace_event *event = &cpu->pending.event;
 
 	snapshot_take(cpu);
-	if (cpu->rec)
+	if (cpu->rec && (likely(!cpu->events_off) || event->kind == EV_HV_BUG))
 		rec_emit(cpu->rec, event);
 	if (unlikely(cpu->snapshot))
 		rec_reserve(cpu->rec, SNAPSHOT_MARGIN);

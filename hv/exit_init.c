@@ -124,7 +124,7 @@ void exit_record_signal(struct percpu *cpu)
 
 void l1_tell_init(struct percpu *cpu)
 {
-	if (cpu->rec && cpu->parked_by.kind)
+	if (cpu->rec && !cpu->events_off && cpu->parked_by.kind)
 		rec_emit(cpu->rec, &cpu->parked_by);
 	cpu->parked_by.kind = 0;
 }

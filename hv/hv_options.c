@@ -3,7 +3,7 @@
 #include "hv/fault.h"
 #include "hv/log.h"
 
-struct options options = { .ring = MIB(4), .flush = GIB(1) };
+struct options options = { .ring = MIB(4), .flush = GIB(1), .capture = CAPTURE_LEAN };
 
 /* A number like 4096, 64K, 16M or 1G; 0 when it is none. */
 static u64 parse_size(const char *text)
@@ -75,18 +75,24 @@ static bool set_ring_mode(const char *value)
 /* A profile, then what is captured besides. */
 static bool set_capture(const char *value)
 {
-	static const char *const profiles[] = {
-		[CAPTURE_LEAN] = "lean",
-		[CAPTURE_DEFAULT] = "default",
+	static const struct {
+		const char *name;
+		enum trace_capture capture;
+	} profiles[] = {
+#define CAPTURE(NAME, name, number, title) { #name, CAPTURE_##NAME },
+#include "trace/captures.def"
+#undef CAPTURE
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(profiles); i++) {
-		const size_t length = strlen(profiles[i]);
+		const size_t length = strlen(profiles[i].name);
 		const char *const more = value + length;
 
-		if (strncmp(value, profiles[i], length) || (*more && strcmp(more, "+l0")))
+		if (strncmp(value, profiles[i].name, length) || (*more && strcmp(more, "+l0")))
 			continue;
-		options.capture = (enum capture_profile)i;
+		if (*more && profiles[i].capture == CAPTURE_OFF)
+			return false;
+		options.capture = profiles[i].capture;
 		options.capture_l0 = *more;
 		return true;
 	}

@@ -6,16 +6,12 @@
 
 #include "base/base.h"
 #include "base/status.h"
+#include "trace/event.h"
 
 enum drain_port { DRAIN_NONE, DRAIN_DEBUGCON };
 
 /* What a full ring does; RING_AUTO: overwrites where nothing drains it. */
 enum ring_mode { RING_AUTO, RING_STOP, RING_OVERWRITE };
-
-enum capture_profile {
-	CAPTURE_LEAN,	 /* events, and what hv consulted for them */
-	CAPTURE_DEFAULT, /* also registers and memory: hv/snapshot.h */
-};
 
 struct options {
 	char caps[2048]; /* capabilities to hide: "-load_efer,-ept_1g" */
@@ -25,7 +21,7 @@ struct options {
 	enum ring_mode ring_mode;
 	bool hypervisor_bit; /* cpuid=hypervisor: L1 sees CPUID.1:ECX[31] */
 	bool quiet;	     /* log=quiet */
-	enum capture_profile capture;
+	enum trace_capture capture;
 	bool capture_l0; /* capture=...+l0 */
 };
 

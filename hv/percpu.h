@@ -53,6 +53,7 @@ struct percpu {
 	struct hv_time time;
 	struct walk_memory walks[8]; /* by the linear page number */
 	struct rec *rec;
+	bool events_off;	   /* capture=off: @rec gets no events of VMX */
 	struct snapshot *snapshot; /* NULL: capture=lean */
 	struct ring *ring;
 	union {

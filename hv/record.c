@@ -57,6 +57,8 @@ static void key_frames(void *owner, struct rec *rec, u64 block)
 	struct percpu *const cpu = owner;
 
 	cpu->time.wanted = true;
+	if (cpu->events_off)
+		return;
 	snapshot_new_block(owner);
 	nested_key_frames(owner, rec, block);
 }
@@ -139,6 +141,7 @@ static void emit_boot_record(void *owner, struct rec *rec)
 		.linear_width = widths >> 8 & 0xff,
 		.feature_control = rdmsr(MSR_FEATURE_CONTROL),
 		.cpus = percpu_count(),
+		.capture = options.capture,
 	};
 	const struct ev_clock clock = {
 		.tsc_hz = tsc_hz,
@@ -190,6 +193,7 @@ void record_init(struct percpu *cpu)
 	cpu->fxsave = mem_alloc_pages(1);
 	cpu->rec =
 		rec_init(mem_alloc_pages(recorder_pages), cpu->ring, (u16)cpu->id, &ops, cpu, true);
+	cpu->events_off = options.capture == CAPTURE_OFF;
 	/* The first key frames come before any exit. */
 	cpu->exit.tsc = rdtsc();
 	if (rec_head(cpu->rec, emit_boot_record) != ST_OK)

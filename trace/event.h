@@ -60,6 +60,13 @@ enum trace_file { FILE_KALLSYMS, FILE_MODULES }; /* of Linux: /proc/kallsyms, /p
 enum trace_walked { WALKED_RIP = 1, WALKED_RSP = 2 };
 enum trace_text { TEXT_HV_OPTIONS, TEXT_L1_COMMAND_LINE, TEXT_L1_NAME };
 
+enum trace_capture {
+	CAPTURE_UNTOLD,
+#define CAPTURE(NAME, name, number, title) CAPTURE_##NAME = (number),
+#include "trace/captures.def"
+#undef CAPTURE
+};
+
 enum trace_mode_bit {
 #define MODE(NAME, low, bits, text) MODE_##NAME = low,
 #include "trace/mode.def"

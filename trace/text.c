@@ -152,6 +152,17 @@ const char *trace_text_end(u64 why)
 	return text_of(texts, ARRAY_SIZE(texts), why);
 }
 
+const char *trace_text_capture(u64 capture)
+{
+	static const char *const texts[] = {
+#define CAPTURE(NAME, name, number, title) [CAPTURE_##NAME] = #name,
+#include "trace/captures.def"
+#undef CAPTURE
+	};
+
+	return text_of(texts, ARRAY_SIZE(texts), capture);
+}
+
 const char *trace_text_gap(u64 why)
 {
 	static const char *const texts[] = {

@@ -2,7 +2,7 @@
 #include "tests/stubs/stub_cpu.h"
 #include "tests/test.h"
 
-static const struct options defaults = { .ring = MIB(4), .flush = GIB(1) };
+static const struct options defaults = { .ring = MIB(4), .flush = GIB(1), .capture = CAPTURE_LEAN };
 
 static int with_defaults(void **state)
 {
@@ -38,7 +38,7 @@ static void capture_is_a_profile_and_what_is_added_to_it(void **state)
 	static const struct {
 		const char *text;
 		enum status status;
-		enum capture_profile profile;
+		enum trace_capture profile;
 		bool l0;
 	} rows[] = {
 		{ "capture=lean+l0", ST_OK, CAPTURE_LEAN, true },
@@ -46,6 +46,8 @@ static void capture_is_a_profile_and_what_is_added_to_it(void **state)
 		{ "capture=default", ST_OK, CAPTURE_DEFAULT, false },
 		{ "capture=default+l0", ST_OK, CAPTURE_DEFAULT, true },
 		{ "capture=default capture=lean", ST_OK, CAPTURE_LEAN, false },
+		{ "capture=lean capture=off", ST_OK, CAPTURE_OFF, false },
+		{ "capture=off+l0", ST_INVALID, CAPTURE_LEAN, false },
 		{ "capture=default+", ST_INVALID, CAPTURE_LEAN, false },
 		{ "capture=lean+", ST_INVALID, CAPTURE_LEAN, false },
 		{ "capture=lean+l1", ST_INVALID, CAPTURE_LEAN, false },

@@ -49,7 +49,7 @@ static void on_event(void *owner, const struct trace_schema *schema,
 	assert_true(seen.count < MAX_SEEN);
 	seen.events[seen.count].kind = event->kind;
 	seen.events[seen.count].level = event->level;
-	memcpy(seen.events[seen.count].col, event->col, 5 * sizeof(u64));
+	memcpy(seen.events[seen.count].col, event->col, 8 * sizeof(u64));
 	if (length)
 		memcpy(seen.events[seen.count].text, event->bytes, length);
 	seen.count++;
@@ -186,6 +186,26 @@ static const struct ev_hv_time *time_told(u8 level, u32 reason)
 	return NULL;
 }
 
+static void nothing_of_vmx_is_recorded_when_it_is_off(void **state)
+{
+	(void)state;
+	options.capture = CAPTURE_OFF;
+	cpu = stub_boot_nested(MEMORY, true, "-load_efer");
+	vmwrite(VMCS_GUEST_RIP, 0x1000);
+	record_init(cpu);
+	stub_exit(cpu, EXIT_VMXON, 0);
+	transmit("still here\n");
+	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "")));
+	capture();
+	assert_u64(((const struct ev_boot *)seen.events[find(EV_BOOT, 0)].col)->capture,
+		   CAPTURE_OFF);
+	assert_int_equal(count(EV_VMXON), 0);
+	assert_int_equal(count(EV_VMX_STATE), 0);
+	assert_int_equal(count(EV_CONSOLE), 1);
+	assert_u64(time_told(1, EXIT_VMXON)->exits, 1);
+	assert_int_equal(count(EV_END), 1);
+}
+
 static void the_time_in_hv_is_told_by_level_and_reason(void **state)
 {
 	const struct ev_hv_time *time;
@@ -318,6 +338,7 @@ int main(void)
 				       boot),
 		cmocka_unit_test_setup(lines_of_l1_are_events_without_their_ends, boot),
 		cmocka_unit_test_setup(marks_tell_the_level_of_who_made_them, boot),
+		cmocka_unit_test_setup(nothing_of_vmx_is_recorded_when_it_is_off, boot),
 		cmocka_unit_test_setup(the_time_in_hv_is_told_by_level_and_reason, boot),
 		cmocka_unit_test_setup(packing_is_not_time_of_the_exit_that_does_it, boot),
 		cmocka_unit_test_setup(parts_of_files_are_taken_up_to_the_end_of_their_page, boot),
