@@ -35,6 +35,8 @@ typedef int64_t s64;
 #define likely(x)	      __builtin_expect(!!(x), 1)
 #define unlikely(x)	      __builtin_expect(!!(x), 0)
 #define printf_like(f, a)     __attribute__((format(printf, f, a)))
+#define ALWAYS_INLINE	      inline __attribute__((always_inline))
+#define NOINLINE	      __attribute__((noinline))
 
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 void *memmove(void *to, const void *from, size_t size);

@@ -22,6 +22,12 @@ static bool write_frame(struct percpu *cpu, u8 flags)
 	return true;
 }
 
+bool drain_is_due(const struct percpu *cpu)
+{
+	return options.drain == DRAIN_DEBUGCON && cpu->ring &&
+	       ring_readable(cpu->ring) >= DRAIN_MAX_PAYLOAD;
+}
+
 bool drain_poll(struct percpu *cpu, bool all)
 {
 	bool written;
@@ -29,7 +35,7 @@ bool drain_poll(struct percpu *cpu, bool all)
 
 	if (options.drain != DRAIN_DEBUGCON || !cpu->ring)
 		return false;
-	if (!all && ring_readable(cpu->ring) < DRAIN_MAX_PAYLOAD)
+	if (!all && !drain_is_due(cpu))
 		return false;
 	start = rdtsc();
 	if (!debug_port_try())

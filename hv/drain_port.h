@@ -6,6 +6,9 @@
 
 #include "hv/percpu.h"
 
+/* A whole payload waits. */
+bool drain_is_due(const struct percpu *cpu);
+
 /* Write at most one frame; only a whole payload unless @all. Returns whether it wrote one. */
 bool drain_poll(struct percpu *cpu, bool all);
 

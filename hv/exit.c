@@ -49,23 +49,13 @@ static const exit_handler handlers[EXIT_REASON_COUNT] = {
 	[EXIT_VMFUNC] = nested_handle_vmfunc,
 };
 
-static void read_exit_info(struct percpu *cpu)
-{
-	cpu->exit = (struct exit_info){
-		.reason = (u32)vmread(VMCS_EXIT_REASON),
-		.insn_length = (u32)vmread(VMCS_VM_EXIT_INSTRUCTION_LENGTH),
-		.qualification = vmread(VMCS_EXIT_QUALIFICATION),
-		.rip = vmread(VMCS_GUEST_RIP),
-		.rflags = vmread(VMCS_GUEST_RFLAGS),
-		.blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE),
-		.tsc = cpu->exit.tsc,
-	};
-}
-
 static enum exit_action handle_l1_exit(struct percpu *cpu)
 {
 	const u32 reason = cpu->exit.reason;
 
+	cpu->exit.insn_length = (u32)vmread(VMCS_VM_EXIT_INSTRUCTION_LENGTH);
+	cpu->exit.rflags = vmread(VMCS_GUEST_RFLAGS);
+	cpu->exit.blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 	if (reason < ARRAY_SIZE(handlers) && handlers[reason])
 		return handlers[reason](cpu);
 	l1_stop_unexpected(cpu);
@@ -115,7 +105,8 @@ bool exit_dispatch(struct percpu *cpu)
 	unsigned level = 1;
 
 	cpu->exit.tsc = rdtsc();
-	read_exit_info(cpu);
+	cpu->exit.reason = (u32)vmread(VMCS_EXIT_REASON);
+	cpu->exit.rip = vmread(VMCS_GUEST_RIP);
 	if (!(cpu->exit.reason & EXIT_REASON_ENTRY_FAILURE))
 		cpu->hw->launched = true;
 	cpu->pending.event.kind = 0;

@@ -46,6 +46,12 @@ static inline u8 exit_level(const struct percpu *cpu)
 /* Start an event of @kind at the guest's RIP, all columns 0. Returns its columns. */
 u64 *exit_event(struct percpu *cpu, u8 kind, u8 level);
 
+/*
+ * The same for a VMX instruction that exits only where it is defined, which are all but VMCALL and
+ * VMFUNC. Only the columns of struct ev_insn are filled. Returns the column `mode`.
+ */
+u64 exit_insn_event(struct percpu *cpu, u8 kind);
+
 /* Emit cpu->pending now, for handlers that give more than one event. */
 void exit_emit(struct percpu *cpu);
 

@@ -146,7 +146,7 @@ static u64 operand(const struct percpu *cpu, unsigned reg)
 /* SDM "Exit Qualification for Control-Register Accesses". */
 enum exit_action l1_handle_cr(struct percpu *cpu)
 {
-	const u64 qualification = cpu->exit.qualification;
+	const u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
 	const unsigned reg = (unsigned)BITS(qualification, 11, 8);
 	const unsigned cr = (unsigned)BITS(qualification, 3, 0);
 	const u64 cr0 = vmcs01_visible_cr0();

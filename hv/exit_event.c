@@ -63,19 +63,28 @@ static bool has_insn_info(u32 reason)
 	}
 }
 
+/* What the recorder does not look at without items and bytes stays as it is. */
+static void start(struct percpu *cpu, u8 kind, u8 level)
+{
+	struct pending_event *const pending = &cpu->pending;
+	struct trace_event *const event = &pending->event;
+
+	event->kind = kind;
+	event->level = level;
+	event->tsc = cpu->exit.tsc;
+	event->rip = cpu->exit.rip;
+	event->col = pending->columns;
+	event->item_count = 0;
+	event->byte_count = 0;
+	pending->snapshot_taken = false;
+}
+
 u64 *exit_event(struct percpu *cpu, u8 kind, u8 level)
 {
 	struct pending_event *pending = &cpu->pending;
 
 	*(struct ev_vmxon *)pending->columns = (struct ev_vmxon){ 0 };
-	pending->event = (struct trace_event){
-		.kind = kind,
-		.level = level,
-		.tsc = cpu->exit.tsc,
-		.rip = cpu->exit.rip,
-		.col = pending->columns,
-	};
-	pending->snapshot_taken = false;
+	start(cpu, kind, level);
 	if (is_insn(kind)) {
 		struct ev_insn *insn = (struct ev_insn *)pending->columns;
 
@@ -90,14 +99,60 @@ u64 *exit_event(struct percpu *cpu, u8 kind, u8 level)
 	return pending->columns;
 }
 
+/*
+ * processor_mode() for an instruction that is undefined without protected mode, in virtual-8086
+ * mode and in compatibility mode: #UD comes before the exit (SDM, "Operation" of each of them), so
+ * the processor has answered most of the questions. In VMX operation L1 can't clear CR4.VMXE.
+ */
+static u64 vmx_insn_mode(const struct percpu *cpu)
+{
+	const u64 blocking = cpu->exit.blocking;
+	u64 mode = BIT(MODE_PE) | MOVED(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), 5, 2, MODE_CPL) |
+		   MOVED(blocking, 0, 2, MODE_STI) | MOVED(blocking, 3, 1, MODE_NMI);
+
+	if (likely(cpu->exit.efer & EFER_LMA))
+		mode |= BIT(MODE_LMA) | BIT(MODE_CS_L) | BIT(MODE_PG);
+	else
+		mode |= MOVED(vmread(VMCS_GUEST_CR0), 31, 1, MODE_PG) |
+			MOVED(vmread(VMCS_GUEST_CS_ACCESS_RIGHTS), 13, 2, MODE_CS_L);
+	if (likely(cpu->nested.mode == NESTED_ROOT))
+		return mode | BIT(MODE_VMX_ROOT) | BIT(MODE_VMXE);
+	return mode | MOVED(vmread(VMCS_CR4_READ_SHADOW), 13, 1, MODE_VMXE);
+}
+
+u64 exit_insn_event(struct percpu *cpu, u8 kind)
+{
+	struct ev_insn *const insn = (struct ev_insn *)cpu->pending.columns;
+
+	start(cpu, kind, 1);
+	cpu->exit.efer = vmread(VMCS_GUEST_IA32_EFER);
+	*insn = (struct ev_insn){
+		.mode = vmx_insn_mode(cpu),
+		.rflags = cpu->exit.rflags,
+		.rflags_after = cpu->exit.rflags,
+		.cr3 = vmread(VMCS_GUEST_CR3),
+		.vmcs = cpu->nested.current_pointer,
+		.length = cpu->exit.insn_length,
+	};
+	if (has_insn_info(cpu->exit.reason))
+		insn->info = vmread(VMCS_VM_EXIT_INSTRUCTION_INFO);
+	return insn->mode;
+}
+
+static NOINLINE void emit_with_snapshot(struct percpu *cpu)
+{
+	snapshot_take(cpu);
+	rec_emit(cpu->rec, &cpu->pending.event);
+	rec_reserve(cpu->rec, SNAPSHOT_MARGIN);
+}
+
 void exit_emit(struct percpu *cpu)
 {
-	struct trace_event *event = &cpu->pending.event;
+	const struct trace_event *event = &cpu->pending.event;
 
-	snapshot_take(cpu);
-	if (cpu->rec && (likely(!cpu->events_off) || event->kind == EV_HV_BUG))
-		rec_emit(cpu->rec, event);
 	if (unlikely(cpu->snapshot))
-		rec_reserve(cpu->rec, SNAPSHOT_MARGIN);
-	event->kind = 0;
+		emit_with_snapshot(cpu);
+	else if (likely(cpu->rec) && (likely(!cpu->events_off) || event->kind == EV_HV_BUG))
+		rec_emit(cpu->rec, event);
+	cpu->pending.event.kind = 0;
 }

@@ -111,7 +111,7 @@ static void describe_signal(struct percpu *cpu)
 	} else {
 		struct ev_sipi *event = (void *)exit_event(cpu, EV_SIPI, level);
 
-		event->vector = cpu->exit.qualification;
+		event->vector = vmread(VMCS_EXIT_QUALIFICATION);
 		event->order = record_take_order();
 	}
 }
@@ -166,7 +166,7 @@ void l1_take_pending_init(struct percpu *cpu)
 
 enum exit_action l1_handle_sipi(struct percpu *cpu)
 {
-	const u64 vector = cpu->exit.qualification & 0xff;
+	const u64 vector = vmread(VMCS_EXIT_QUALIFICATION) & 0xff;
 
 	__atomic_store_n(&cpu->parked, false, __ATOMIC_SEQ_CST);
 	/* What was asked of others while this one could not be reached. */

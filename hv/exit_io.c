@@ -166,10 +166,9 @@ static enum exit_action operand_fault(struct percpu *cpu, const struct guest_fau
  * One iteration of INS or OUTS. With REP the instruction exits again for the next one, so that a
  * huge count costs L1 and not hv.
  */
-static enum exit_action string_io(struct percpu *cpu, struct io_access *io)
+static enum exit_action string_io(struct percpu *cpu, struct io_access *io, bool rep)
 {
 	const u64 mask = address_mask((u32)vmread(VMCS_VM_EXIT_INSTRUCTION_INFO));
-	const bool rep = cpu->exit.qualification & BIT(5);
 	const bool down = vmread(VMCS_GUEST_RFLAGS) & BIT(10);
 	const unsigned index = io->in ? REG_RDI : REG_RSI;
 	const u64 linear = vmread(VMCS_GUEST_LINEAR_ADDRESS);
@@ -198,7 +197,7 @@ static enum exit_action string_io(struct percpu *cpu, struct io_access *io)
 /* SDM "Exit Qualification for I/O Instructions". */
 enum exit_action l1_handle_io(struct percpu *cpu)
 {
-	const u64 qualification = cpu->exit.qualification;
+	const u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
 	struct io_access io = {
 		.port = (u16)BITS(qualification, 31, 16),
 		.size = (u8)(BITS(qualification, 2, 0) + 1),
@@ -207,7 +206,7 @@ enum exit_action l1_handle_io(struct percpu *cpu)
 	const u64 mask = MASK(io.size * 8 - 1, 0);
 
 	if (qualification & BIT(4))
-		return string_io(cpu, &io);
+		return string_io(cpu, &io, qualification & BIT(5));
 	io.value = (u32)(cpu->regs[REG_RAX] & mask);
 	perform(cpu, &io);
 	if (io.in)

@@ -14,8 +14,8 @@
 _Noreturn void l1_stop_unexpected(struct percpu *cpu)
 {
 	log_print("L1 exited with reason %u (%s), qualification 0x%lx, at rip 0x%lx: not supported",
-		  cpu->exit.reason, vmx_exit_name(cpu->exit.reason), cpu->exit.qualification,
-		  cpu->exit.rip);
+		  cpu->exit.reason, vmx_exit_name(cpu->exit.reason),
+		  vmread(VMCS_EXIT_QUALIFICATION), cpu->exit.rip);
 	record_stop(cpu, END_UNSUPPORTED, vmx_exit_name(cpu->exit.reason));
 }
 

@@ -21,15 +21,18 @@ struct rec;
 struct ring;
 struct snapshot;
 
-/* An exit of the guest that runs now, read once by exit_dispatch(). */
+/*
+ * An exit of the guest that runs now, read once by exit_dispatch(); what only some exits need stays
+ * in the VMCS. Of exits that are L1's to handle, @insn_length, @rflags and @blocking are not read.
+ */
 struct exit_info {
-	u32 reason;	   /* all 32 bits */
-	u32 insn_length;   /* bytes; defined for instruction exits only */
-	u64 qualification; /* as reason defines it */
-	u64 rip;	   /* of the guest that exited */
-	u64 rflags;	   /* before hv did anything */
-	u64 blocking;	   /* interruptibility state, likewise */
-	u64 tsc;	   /* when hv was entered */
+	u32 reason;	 /* all 32 bits */
+	u32 insn_length; /* bytes; defined for instruction exits only */
+	u64 rip;	 /* of the guest that exited */
+	u64 rflags;	 /* before hv did anything */
+	u64 blocking;	 /* interruptibility state, likewise */
+	u64 efer;	 /* of L1, filled by exit_insn_event() */
+	u64 tsc;	 /* when hv was entered */
 };
 
 /* The event that a handler fills and exit_dispatch() emits: kind 0 is none. */
@@ -73,6 +76,7 @@ struct percpu {
 	u32 drain_sequence; /* number of the next frame */
 	u64 tsc_offset, tsc_uncertainty; /* to the TSC of processor 0, as EV_CLOCK has them */
 	u64 sealed_tsc;			 /* when a block was last sealed because of its age */
+	u64 idle_ticks;			 /* since then, until record_idle() has work; 0: it has */
 	bool packing;			 /* sealed blocks are packed until none is left */
 	u8 *stack_top;
 	struct descriptor_tables *tables; /* GDT and TSS, traps.c */

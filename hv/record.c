@@ -57,6 +57,8 @@ static void key_frames(void *owner, struct rec *rec, u64 block)
 	struct percpu *const cpu = owner;
 
 	cpu->time.wanted = true;
+	/* The block before it was sealed. */
+	cpu->idle_ticks = 0;
 	if (cpu->events_off)
 		return;
 	snapshot_new_block(owner);
@@ -252,7 +254,7 @@ void record_heartbeat(struct percpu *cpu)
 			;
 }
 
-void record_idle(struct percpu *cpu)
+static NOINLINE void work(struct percpu *cpu)
 {
 	if (!cpu->rec)
 		return;
@@ -269,6 +271,14 @@ void record_idle(struct percpu *cpu)
 		return;
 	if (cpu->packing || rec_pack_urgent(cpu->rec))
 		cpu->packing = pack_slice(cpu);
+	else if (!cpu->time.wanted && !drain_is_due(cpu))
+		cpu->idle_ticks = options.flush;
+}
+
+void record_idle(struct percpu *cpu)
+{
+	if (unlikely(cpu->exit.tsc - cpu->sealed_tsc >= cpu->idle_ticks) || unlikely(stop_word))
+		work(cpu);
 }
 
 void record_mark(struct percpu *cpu, const void *text, u32 length)

@@ -9,11 +9,8 @@
 
 #include "trace/decode.h"
 
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-#define NOINLINE      __attribute__((noinline))
-
 /* Of a site that no cell's change can be compared with. */
-#define NO_VERSION    0
+#define NO_VERSION 0
 
 /* How the next event at a site is taken, as long as it is expected. */
 enum form {

@@ -23,9 +23,6 @@
 #define MAX_VALUES	  (MAX_SITES * 16)
 #define MAX_SHAPES	  512
 
-#define ALWAYS_INLINE	  inline __attribute__((always_inline))
-#define NOINLINE	  __attribute__((noinline))
-
 #define INSN_COLUMN_COUNT (sizeof(struct ev_insn) / sizeof(u64))
 #define RFLAGS_COLUMN	  (offsetof(struct ev_insn, rflags) / sizeof(u64))
 #define FLAGS_BIT(n)	  (1u << (RFLAGS_COLUMN + (n)))

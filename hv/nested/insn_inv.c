@@ -45,7 +45,7 @@ enum exit_action nested_handle_invept(struct percpu *cpu)
 		exit_event(cpu, EV_INVEPT, 1);
 		return exit_inject_ud(cpu);
 	}
-	if (!nested_insn_begin(cpu, EV_INVEPT))
+	if (!nested_insn_begin(cpu, EV_INVEPT, sizeof(struct ev_invept)))
 		return EXIT_RESUME;
 	event = (void *)cpu->pending.columns;
 	event->type = operand_second_register(cpu);
@@ -93,7 +93,7 @@ enum exit_action nested_handle_invvpid(struct percpu *cpu)
 		exit_event(cpu, EV_INVVPID, 1);
 		return exit_inject_ud(cpu);
 	}
-	if (!nested_insn_begin(cpu, EV_INVVPID))
+	if (!nested_insn_begin(cpu, EV_INVVPID, sizeof(struct ev_invvpid)))
 		return EXIT_RESUME;
 	event = (void *)cpu->pending.columns;
 	event->type = operand_second_register(cpu);

@@ -32,12 +32,13 @@ enum exit_action nested_handle_vmxon(struct percpu *cpu)
 	struct ev_vmxon *event;
 	struct operand operand;
 
-	event = (void *)exit_event(cpu, EV_VMXON, 1);
+	exit_insn_event(cpu, EV_VMXON);
+	event = (void *)cpu->pending.columns;
+	__builtin_memset(&event->linear, 0, sizeof(*event) - sizeof(struct ev_insn));
 	event->cr0 = vmcs01_visible_cr0();
 	event->cr4 = vmcs01_visible_cr4();
 	event->feature_control = cpu->feature_control;
-	if (nested_mode_lacks_vmx(cpu) ||
-	    (!nested_mode_bit(cpu, MODE_VMXE) && !hv_fault(VMXON_WITHOUT_VMXE)))
+	if (!nested_mode_bit(cpu, MODE_VMXE) && !hv_fault(VMXON_WITHOUT_VMXE))
 		return exit_inject_ud(cpu);
 	if (nested_cpl(cpu))
 		return exit_inject_gp(cpu);
@@ -69,7 +70,7 @@ enum exit_action nested_handle_vmxoff(struct percpu *cpu)
 {
 	struct nested *nested = &cpu->nested;
 
-	if (!nested_insn_begin(cpu, EV_VMXOFF))
+	if (!nested_insn_begin(cpu, EV_VMXOFF, sizeof(struct ev_vmxoff)))
 		return EXIT_RESUME;
 	nested_vmcs_release_all(cpu);
 	((struct ev_vmxoff *)cpu->pending.columns)->order = record_take_order();
@@ -81,10 +82,20 @@ enum exit_action nested_handle_vmxoff(struct percpu *cpu)
 	return nested_vmsucceed(cpu);
 }
 
+/* PE=0, virtual-8086 mode, or compatibility mode: VMCALL is undefined there, but exits. */
+static bool mode_lacks_vmx(struct percpu *cpu)
+{
+	return !nested_mode_bit(cpu, MODE_PE) || nested_mode_bit(cpu, MODE_VM) ||
+	       (nested_mode_bit(cpu, MODE_LMA) && !nested_mode_bit(cpu, MODE_CS_L));
+}
+
 /* There is no dual-monitor treatment of SMIs, so VMCALL in root operation only ever fails. */
 enum exit_action nested_handle_vmcall(struct percpu *cpu)
 {
-	if (!nested_insn_begin(cpu, EV_VMCALL))
+	exit_event(cpu, EV_VMCALL, 1);
+	if (mode_lacks_vmx(cpu))
+		return exit_inject_ud(cpu);
+	if (!nested_insn_allowed(cpu))
 		return EXIT_RESUME;
 	return nested_vmfail(cpu, VMERR_VMCALL_IN_ROOT);
 }

@@ -17,7 +17,7 @@ enum exit_action nested_handle_vmclear(struct percpu *cpu)
 	struct nested_vmcs *vmcs;
 	struct operand operand;
 
-	if (!nested_insn_begin(cpu, EV_VMCLEAR))
+	if (!nested_insn_begin(cpu, EV_VMCLEAR, sizeof(struct ev_vmclear)))
 		return EXIT_RESUME;
 	event = (void *)cpu->pending.columns;
 	if (!operand_pointer(cpu, &operand, &event->pointer))
@@ -50,7 +50,7 @@ enum exit_action nested_handle_vmptrld(struct percpu *cpu)
 	struct ev_vmptrld *event;
 	struct operand operand;
 
-	if (!nested_insn_begin(cpu, EV_VMPTRLD))
+	if (!nested_insn_begin(cpu, EV_VMPTRLD, sizeof(struct ev_vmptrld)))
 		return EXIT_RESUME;
 	event = (void *)cpu->pending.columns;
 	if (!operand_pointer(cpu, &operand, &event->pointer))
@@ -78,7 +78,7 @@ enum exit_action nested_handle_vmptrst(struct percpu *cpu)
 	struct ev_vmptrst *event;
 	struct operand operand;
 
-	if (!nested_insn_begin(cpu, EV_VMPTRST))
+	if (!nested_insn_begin(cpu, EV_VMPTRST, sizeof(struct ev_vmptrst)))
 		return EXIT_RESUME;
 	if (!operand_locate(cpu, sizeof(u64), GUEST_WRITE, &operand))
 		return EXIT_RESUME;

@@ -33,7 +33,7 @@ enum exit_action nested_handle_vmread(struct percpu *cpu)
 	u64 value;
 	int ix;
 
-	if (!nested_insn_begin(cpu, EV_VMREAD))
+	if (!nested_insn_begin(cpu, EV_VMREAD, sizeof(struct ev_vmread)))
 		return EXIT_RESUME;
 	event = (void *)cpu->pending.columns;
 	event->field = operand_second_register(cpu);
@@ -69,7 +69,7 @@ enum exit_action nested_handle_vmwrite(struct percpu *cpu)
 	bool is_64bit;
 	int ix;
 
-	if (!nested_insn_begin(cpu, EV_VMWRITE))
+	if (!nested_insn_begin(cpu, EV_VMWRITE, sizeof(struct ev_vmwrite)))
 		return EXIT_RESUME;
 	event = (void *)cpu->pending.columns;
 	event->field = operand_second_register(cpu);

@@ -123,16 +123,16 @@ void l0_record_entry(struct percpu *cpu)
 void l0_record_exit(struct percpu *cpu)
 {
 	struct nested *nested = &cpu->nested;
-	const struct vmx_exit *row = vmx_exit_by_reason(cpu->exit.reason);
-	struct ev_l0_exit columns = {
-		.reason = cpu->exit.reason,
-		.vmcs = nested->current_pointer,
-		.qualification = cpu->exit.qualification,
-		.insn_length = cpu->exit.insn_length,
-	};
+	const struct vmx_exit *row;
+	struct ev_l0_exit columns;
 
 	if (!l0_record_is_on(nested))
 		return;
+	row = vmx_exit_by_reason(cpu->exit.reason);
+	columns.reason = cpu->exit.reason;
+	columns.vmcs = nested->current_pointer;
+	columns.qualification = vmread(VMCS_EXIT_QUALIFICATION);
+	columns.insn_length = vmread(VMCS_VM_EXIT_INSTRUCTION_LENGTH);
 	columns.event_info = vmread(VMCS_VM_EXIT_INTERRUPTION_INFO);
 	columns.event_code = vmread(VMCS_VM_EXIT_INTERRUPTION_ERROR_CODE);
 	columns.vectoring_info = vmread(VMCS_IDT_VECTORING_INFO);

@@ -70,12 +70,12 @@ static bool l1_wants_msr(struct percpu *cpu, bool write)
 }
 
 /* SDM, "I/O-Bitmap Addresses": A for ports below 8000h, B for those above. */
-static bool l1_wants_port(struct percpu *cpu)
+static bool l1_wants_port(struct percpu *cpu, const struct nested_exit *exit)
 {
 	struct nested *nested = &cpu->nested;
 	const struct nested_vmcs *vmcs = nested->current;
 	const u64 primary = F12(vmcs, PRIMARY_PROC_BASED_CONTROLS);
-	const u64 qualification = cpu->exit.qualification;
+	const u64 qualification = exit->qualification;
 	const unsigned port = (unsigned)BITS(qualification, 31, 16);
 	const unsigned size = (unsigned)BITS(qualification, 2, 0) + 1;
 	u32 bits = 0;
@@ -278,7 +278,7 @@ static enum owner ept_exit(struct percpu *cpu, struct nested_exit *exit)
 	struct nested *nested = &cpu->nested;
 	const u64 eptp = F12(nested->current, EPT_POINTER);
 	const u64 gpa2 = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
-	const u64 qualification = cpu->exit.qualification;
+	const u64 qualification = exit->qualification;
 	const bool misconfigured = exit->reason == EXIT_EPT_MISCONFIGURATION;
 	struct ept12_walk walk;
 
@@ -333,7 +333,7 @@ static void inject_again(const struct percpu *cpu)
 	if (!(info & VMX_EVENT_VALID)) {
 		/* IRET has unblocked NMIs, but will be executed again. */
 		if (cpu->exit.reason == EXIT_EPT_VIOLATION &&
-		    cpu->exit.qualification & VMX_EPT_VIOLATION_NMI_UNBLOCKING)
+		    vmread(VMCS_EXIT_QUALIFICATION) & VMX_EPT_VIOLATION_NMI_UNBLOCKING)
 			vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking | BLOCKING_NMI);
 		return;
 	}
@@ -342,7 +342,7 @@ static void inject_again(const struct percpu *cpu)
 	if (info & VMX_EVENT_ERROR_CODE)
 		vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, vmread(VMCS_IDT_VECTORING_ERROR_CODE));
 	if (type >= VMX_EVENT_SOFTWARE_INTERRUPT && type <= VMX_EVENT_SOFTWARE_EXCEPTION)
-		vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, cpu->exit.insn_length);
+		vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_VM_EXIT_INSTRUCTION_LENGTH));
 	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, info & (VMX_EVENT_VALID | VMX_EVENT_ERROR_CODE |
 							 VMX_EVENT_TYPE | VMX_EVENT_VECTOR));
 }
@@ -360,7 +360,7 @@ static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
 	case EXIT_CPUID:
 		return (u32)cpu->regs[REG_RAX] == HV_LEAF ? OWNER_L1_HANDLER : OWNER_L1;
 	case EXIT_IO:
-		return l1_wants_port(cpu) ? OWNER_L1 : OWNER_L1_HANDLER;
+		return l1_wants_port(cpu, exit) ? OWNER_L1 : OWNER_L1_HANDLER;
 	case EXIT_RDMSR:
 		return l1_wants_msr(cpu, false) ? OWNER_L1 : OWNER_L1_HANDLER;
 	case EXIT_WRMSR:
@@ -387,7 +387,7 @@ enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler)
 	struct nested *nested = &cpu->nested;
 	struct nested_exit exit = {
 		.reason = cpu->exit.reason,
-		.qualification = cpu->exit.qualification,
+		.qualification = vmread(VMCS_EXIT_QUALIFICATION),
 	};
 	enum owner owner;
 

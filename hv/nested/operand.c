@@ -70,7 +70,7 @@ static bool segment_allows(unsigned segment, u64 offset, size_t size, enum guest
 /* Base, index, scale and displacement; @offset is truncated to the address size. */
 static u64 effective_offset(struct percpu *cpu, u64 info)
 {
-	u64 offset = cpu->exit.qualification;
+	u64 offset = vmread(VMCS_EXIT_QUALIFICATION);
 
 	if (!INFO_NO_BASE(info))
 		offset += percpu_reg(cpu, INFO_BASE(info));

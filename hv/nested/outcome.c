@@ -7,16 +7,9 @@
 #define RFLAGS_ZF     BIT(6)
 #define RFLAGS_STATUS (RFLAGS_CF | BIT(2) | BIT(4) | RFLAGS_ZF | BIT(7) | BIT(11))
 
-bool nested_mode_lacks_vmx(struct percpu *cpu)
+bool nested_insn_allowed(struct percpu *cpu)
 {
-	return !nested_mode_bit(cpu, MODE_PE) || nested_mode_bit(cpu, MODE_VM) ||
-	       (nested_mode_bit(cpu, MODE_LMA) && !nested_mode_bit(cpu, MODE_CS_L));
-}
-
-bool nested_insn_begin(struct percpu *cpu, u8 kind)
-{
-	exit_event(cpu, kind, 1);
-	if (cpu->nested.mode == NESTED_OFF || nested_mode_lacks_vmx(cpu)) {
+	if (cpu->nested.mode == NESTED_OFF) {
 		exit_inject_ud(cpu);
 		return false;
 	}

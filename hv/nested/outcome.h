@@ -9,18 +9,14 @@
 
 #include "hv/exit.h"
 
-/*
- * Start the event of @kind and make the checks that all VMX instructions but VMXON share: in VMX
- * operation, a mode that has VMX, CPL 0. False: the fault is injected, and EXIT_RESUME is what the
- * handler returns.
- */
-bool nested_insn_begin(struct percpu *cpu, u8 kind);
-
 /* The columns that all instructions have. */
 static inline struct ev_insn *nested_insn(struct percpu *cpu)
 {
 	return (struct ev_insn *)cpu->pending.columns;
 }
+
+/* Whether an instruction that has begun may go on: see nested_insn_begin(). */
+bool nested_insn_allowed(struct percpu *cpu);
 
 /* One bit of the column `mode`: MODE_VMXE ... */
 static inline bool nested_mode_bit(struct percpu *cpu, enum trace_mode_bit bit)
@@ -28,13 +24,24 @@ static inline bool nested_mode_bit(struct percpu *cpu, enum trace_mode_bit bit)
 	return nested_insn(cpu)->mode >> bit & 1;
 }
 
+/*
+ * Start the event of @kind, which has @size bytes of columns, and make the checks that all VMX
+ * instructions but VMXON, VMCALL and VMFUNC share: in VMX operation, CPL 0. False: the fault is
+ * injected, and EXIT_RESUME is what the handler returns.
+ */
+static ALWAYS_INLINE bool nested_insn_begin(struct percpu *cpu, u8 kind, size_t size)
+{
+	const u64 must = MASK(MODE_CPL + 1, MODE_CPL) | BIT(MODE_VMX_ROOT);
+	const u64 mode = exit_insn_event(cpu, kind);
+
+	__builtin_memset(nested_insn(cpu) + 1, 0, size - sizeof(struct ev_insn));
+	return likely((mode & must) == BIT(MODE_VMX_ROOT)) || nested_insn_allowed(cpu);
+}
+
 static inline unsigned nested_cpl(struct percpu *cpu)
 {
 	return (unsigned)BITS(nested_insn(cpu)->mode, MODE_CPL + 1, MODE_CPL);
 }
-
-/* PE=0, virtual-8086 mode, or compatibility mode: VMX instructions are undefined there. */
-bool nested_mode_lacks_vmx(struct percpu *cpu);
 
 static inline bool nested_is_64bit(struct percpu *cpu)
 {

@@ -27,7 +27,7 @@ void nested_item(struct nested *nested, u32 id, u64 value)
 }
 
 /* VMCS02 has the value already, so the field does not become dirty. */
-static __attribute__((noinline)) void changed(struct nested *nested, unsigned ix, u64 value)
+static NOINLINE void changed(struct nested *nested, unsigned ix, u64 value)
 {
 	struct nested_vmcs *vmcs = nested->current;
 

@@ -169,7 +169,7 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 	enum exit_action action;
 	u64 pdpte[4];
 
-	if (!nested_insn_begin(cpu, kind))
+	if (!nested_insn_begin(cpu, kind, sizeof(struct ev_vmlaunch)))
 		return EXIT_RESUME;
 	vmcs = nested->current;
 	if (!vmcs)
