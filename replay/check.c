@@ -24,10 +24,13 @@ struct check {
 	const char *tape;
 	void *states[ARRAY_SIZE(rules)];
 	bool failed[MODEL_MAX_CPUS]; /* the last instruction of the CPU */
-	/* Numbers of the rules that want an event of a kind, by enum trait of the event. */
+	/* The rules that want an event of a kind, by enum trait of the event. */
 	struct wanted {
-		u8 count;
-		u8 rule[ARRAY_SIZE(rules)];
+		unsigned count;
+		struct {
+			void (*event)(const struct rule_run *run, void *state);
+			void *state;
+		} by[ARRAY_SIZE(rules)];
 	} wanted[TRAITS][KINDS];
 };
 
@@ -49,11 +52,16 @@ static bool wants(const struct rule *rule, unsigned traits, unsigned kind)
 	return kinds >> kind & 1;
 }
 
-static void make_wanted(struct wanted *wanted, unsigned traits, unsigned kind)
+static void make_wanted(struct check *check, unsigned traits, unsigned kind)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
-		if (wants(rules[i], traits, kind))
-			wanted->rule[wanted->count++] = (u8)i;
+	struct wanted *const wanted = &check->wanted[traits][kind];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		if (!wants(rules[i], traits, kind))
+			continue;
+		wanted->by[wanted->count].event = rules[i]->event;
+		wanted->by[wanted->count++].state = check->states[i];
+	}
 }
 
 struct check *check_new(const char *tape)
@@ -78,7 +86,7 @@ struct check *check_new(const char *tape)
 	}
 	for (unsigned traits = 0; traits < TRAITS; traits++)
 		for (unsigned kind = 0; kind < KINDS; kind++)
-			make_wanted(&check->wanted[traits][kind], traits, kind);
+			make_wanted(check, traits, kind);
 	return check;
 }
 
@@ -120,6 +128,7 @@ enum status check_event(struct check *check, const struct trace_event *event, u6
 	struct rule_run run = {
 		.model = check->model,
 		.event = event,
+		.place = model_place_of(event, n),
 		.findings = &check->findings,
 		.tape = check->tape,
 	};
@@ -127,16 +136,14 @@ enum status check_event(struct check *check, const struct trace_event *event, u6
 
 	if (event->cpu >= MODEL_MAX_CPUS)
 		return ST_OK;
-	run.judged = judge_event(check->judge, check->model, event, n);
+	run.judged = judge_event(check->judge, check->model, event, &run.place);
 	if (!run.judged)
 		return ST_NO_MEMORY;
 	run.verdict = (enum verdict)run.judged->verdict;
 	if (event->kind < KINDS) {
 		wanted = wanted_by(check, event, run.judged);
-		if (wanted->count)
-			run.place = model_place_of(event, n);
 		for (unsigned i = 0; i < wanted->count; i++)
-			rules[wanted->rule[i]]->event(&run, check->states[wanted->rule[i]]);
+			wanted->by[i].event(&run, wanted->by[i].state);
 	}
 	if (check->findings.no_memory)
 		return ST_NO_MEMORY;

@@ -79,14 +79,13 @@ void exit_situation_make(struct exit_situation *situation, const struct trace_ev
 									  : EXIT_CHECK_AT_EXIT;
 	situation->any_control = false;
 	memset(&situation->fields, 0, sizeof(situation->fields));
-	memset(situation->slot, 0, sizeof(situation->slot));
 	for (u32 i = 0; i < event->item_count; i++) {
 		const u32 id = event->items[i].id;
 		const int index = id < ITEM_REG ? vmcs_field_index(id) : -1;
 
 		if (index < 0)
 			continue;
-		situation->slot[index] = (u16)(i + 1);
+		situation->slot[index] = (u16)i;
 		vmcs_set_add(&situation->fields, index);
 		situation->any_control |= vmcs_fields[index].kind == VMCS_KIND_CONTROL ||
 					  vmcs_fields[index].kind == VMCS_KIND_HOST;
@@ -95,30 +94,12 @@ void exit_situation_make(struct exit_situation *situation, const struct trace_ev
 
 /* --- What predicates ask ---------------------------------------------------------------------- */
 
-static struct word value_after(const struct exit_checking *x, unsigned int index)
-{
-	const u64 width = vmcs_width_mask(vmcs_fields[index].width);
-	const u16 slot = x->at->slot[index];
-
-	if (index == F(EXIT_REASON))
-		return word_of(x->at->reason & width);
-	if (slot)
-		return word_of(x->at->event->items[slot - 1].value & width);
-	return word_partly(x->at->value[index] & width, x->at->known[index] | ~width);
-}
-
-struct word exit_after(struct exit_checking *x, unsigned int index)
-{
-	exit_reads(x, EXIT_WHAT_AFTER + index);
-	return value_after(x, index);
-}
-
 enum tri exit_must(struct exit_checking *x, enum tri holds, unsigned int index, u64 mask, u64 want)
 {
-	if (holds == TRI_NO)
-		x->result = (struct exit_check_result){
+	if (holds == TRI_NO && x->result)
+		*x->result = (struct exit_check_result){
 			.field = (int)index,
-			.value = value_after(x, index).value,
+			.value = exit_value_after(x, index).value,
 			.mask = mask,
 			.want = want,
 		};
@@ -132,7 +113,7 @@ enum tri exit_keeps(struct exit_checking *x, unsigned int index, u64 mask)
 	exit_reads(x, EXIT_WHAT_BEFORE + index);
 	exit_reads(x, EXIT_WHAT_AFTER + index);
 	/* Whatever it is, it is the same as before. */
-	if (!x->at->slot[index])
+	if (!exit_situation_item(x->at, index))
 		return TRI_YES;
 	before = exit_before(x, index);
 	after = exit_after(x, index);
@@ -177,14 +158,14 @@ struct word exit_item(struct exit_checking *x, enum exit_check_what what, u32 id
 enum check_verdict exit_check_run(const struct exit_situation *situation, enum exit_check_id id,
 				  struct exit_check_result *result, u8 reads[EXIT_WHAT_COUNT])
 {
-	struct exit_checking x = { .at = situation, .reads = reads, .result = { .field = -1 } };
+	struct exit_checking x = { .at = situation, .reads = reads, .result = result };
 	enum tri holds;
 
 	if (exit_check_rows[id].when != situation->when)
 		return CHECK_NOT_APPLICABLE;
+	if (result)
+		result->field = -1;
 	holds = predicates[id](&x);
-	if (holds == TRI_NO && result)
-		*result = x.result;
 	if (holds != TRI_YES)
 		return holds == TRI_NO ? CHECK_FAIL : CHECK_UNKNOWN;
 	return x.skipped ? CHECK_NOT_APPLICABLE : CHECK_PASS;

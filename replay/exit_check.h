@@ -61,8 +61,17 @@ struct exit_situation {
 	u8 when;		    /* enum exit_check_when */
 	bool any_control;	    /* a control or host-state field changes */
 	struct vmcs_set fields;	    /* that change */
-	u16 slot[VMCS_FIELD_COUNT]; /* the item that changes a field, plus 1; 0: it stays */
+	u16 slot[VMCS_FIELD_COUNT]; /* of those fields, which item */
 };
+
+/* What field @index becomes; NULL where it stays. */
+static inline const struct trace_item *exit_situation_item(const struct exit_situation *situation,
+							   unsigned int index)
+{
+	return vmcs_set_has(&situation->fields, (int)index)
+		       ? &situation->event->items[situation->slot[index]]
+		       : NULL;
+}
 
 /* @event is an L2_ENTRY or L2_EXIT, with @region as it is before. All must stay as they are. */
 void exit_situation_make(struct exit_situation *situation, const struct trace_event *event,
@@ -79,7 +88,7 @@ struct exit_check_result {
 /*
  * Judges one row; CHECK_NOT_APPLICABLE where it is about something else.
  *
- * @result  filled on CHECK_FAIL; may be NULL
+ * @result  means something on CHECK_FAIL; may be NULL
  * @reads   marked for what was looked at, by enum exit_check_what; may be NULL
  */
 enum check_verdict exit_check_run(const struct exit_situation *situation, enum exit_check_id id,

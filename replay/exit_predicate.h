@@ -17,7 +17,7 @@ struct exit_checking {
 	const struct exit_situation *at;
 	u8 *reads; /* or NULL */
 	bool skipped;
-	struct exit_check_result result;
+	struct exit_check_result *result; /* or NULL */
 };
 
 #define EXIT_CHECK(ID, ...) EXIT_PREDICATE(ID);
@@ -53,7 +53,23 @@ static inline struct word exit_before(struct exit_checking *x, unsigned int inde
 	return word_partly(x->at->value[index] & width, x->at->known[index] | ~width);
 }
 
-struct word exit_after(struct exit_checking *x, unsigned int index);
+static inline struct word exit_value_after(const struct exit_checking *x, unsigned int index)
+{
+	const u64 width = vmcs_width_mask(vmcs_fields[index].width);
+	const struct trace_item *const item = exit_situation_item(x->at, index);
+
+	if (index == F(EXIT_REASON))
+		return word_of(x->at->reason & width);
+	if (item)
+		return word_of(item->value & width);
+	return word_partly(x->at->value[index] & width, x->at->known[index] | ~width);
+}
+
+static inline struct word exit_after(struct exit_checking *x, unsigned int index)
+{
+	exit_reads(x, EXIT_WHAT_AFTER + index);
+	return exit_value_after(x, index);
+}
 
 /* Whether the bits of @mask of a field are the same before and after. */
 enum tri exit_keeps(struct exit_checking *x, unsigned int index, u64 mask);

@@ -66,7 +66,7 @@ static enum tri keeps_owned(struct exit_checking *x, unsigned int cr, unsigned i
 		.known = before.known & after.known,
 	};
 
-	if (!x->at->slot[cr])
+	if (!exit_situation_item(x->at, cr))
 		return TRI_YES;
 	return exit_must(x, tri_not(word_any(word_and_word(changed, owned), ~0ull)), cr,
 			 owned.value, before.value & owned.value);
@@ -167,7 +167,7 @@ EXIT_PREDICATE(SAVED_SEGMENTS)
 		const u64 mask = AR_RESERVED | (always ? AR_UNUSABLE : 0);
 
 		/* What an entry took and no instruction loaded stands as it was. */
-		if (x->at->slot[fields[i]])
+		if (exit_situation_item(x->at, fields[i]))
 			holds = tri_and(holds, exit_bits_are(x, fields[i], mask, 0));
 		else
 			exit_after(x, fields[i]);
@@ -188,12 +188,15 @@ EXIT_PREDICATE(SAVED_TABLE_LIMITS)
 
 EXIT_PREDICATE(SAVED_RIP)
 {
-	const enum tri stores = word_any(exit_cap(x, VMX_CAP_MISC), CAP_EXIT_STORES_LMA);
 	const enum tri lma = word_any(exit_after(x, F(VM_ENTRY_CONTROLS)), ENTRY_IA32E_MODE_GUEST);
 	const enum tri cs_l = word_any(exit_after(x, F(GUEST_CS_ACCESS_RIGHTS)), AR_L);
-	const enum tri wide = tri_or(tri_and(lma, cs_l), tri_and(tri_not(stores), TRI_MAYBE));
 	const enum tri low = tri_not(word_any(exit_after(x, F(GUEST_RIP)), MASK(63, 32)));
+	enum tri stores, wide = tri_and(lma, cs_l);
 
+	if (tri_or(wide, low) == TRI_YES)
+		return TRI_YES;
+	stores = word_any(exit_cap(x, VMX_CAP_MISC), CAP_EXIT_STORES_LMA);
+	wide = tri_or(wide, tri_and(tri_not(stores), TRI_MAYBE));
 	return exit_must(x, tri_or(wide, low), F(GUEST_RIP), MASK(63, 32), 0);
 }
 

@@ -72,7 +72,10 @@ static struct judge_cpu *cpu_of(struct judge *judge, u16 number)
 
 static void count(struct judge *judge, enum verdict verdict)
 {
-	judge->counts.agree += verdict == VERDICT_AGREE;
+	if (likely(verdict == VERDICT_AGREE)) {
+		judge->counts.agree++;
+		return;
+	}
 	judge->counts.diverge += verdict == VERDICT_DIVERGE;
 	judge->counts.unknown += verdict == VERDICT_UNKNOWN;
 	judge->counts.explained += verdict == VERDICT_EXPLAINED;
@@ -123,9 +126,8 @@ static void judge_entry(struct judge *judge, struct judge_cpu *cpu, const struct
 	struct judgement *const now = &judge->now;
 	enum verdict verdict;
 
-	now->kind = cpu->insn.kind;
 	now->insn = cpu->insn;
-	situation_make(&now->situation, model, &cpu->facts, event->cpu, now->kind, cpu->col);
+	situation_make(&now->situation, model, &cpu->facts, event->cpu, now->insn.kind, cpu->col);
 	situation_consulted(&now->situation, event->items, event->item_count);
 	follow_changes(cpu, model, state->current_known ? state->region : NULL, event->cpu);
 	check_memo_update(&judge->plan, &cpu->entries, &now->situation.entry, &cpu->changed);
@@ -209,20 +211,24 @@ static void judge_l2(struct judge *judge, struct judge_cpu *cpu, const struct mo
 
 /* --- VMREAD and VMWRITE, most of all events --------------------------------------------------- */
 
-/* The set that tells of this instruction; NULL when it must be judged itself. */
+/* The field that VMREAD or VMWRITE names; -1: none, or another instruction. */
+static int field_of(const struct trace_event *event)
+{
+	if (event->kind != EV_VMREAD && event->kind != EV_VMWRITE)
+		return -1;
+	return vmcs_access_index(((const struct ev_vmread *)event->col)->field);
+}
+
+/* The set that tells of this access to field @index; NULL when it must be judged itself. */
 static struct vmcs_set *memo_of(struct judge_cpu *cpu, const struct model *model,
-				const struct trace_event *event, int *index)
+				const struct trace_event *event, int index)
 {
 	const struct ev_vmread *const insn = (const struct ev_vmread *)event->col;
 	const struct model_cpu *const state = &model->cpus[event->cpu];
 	struct field_memo *const memo = &cpu->fields;
 
-	if ((event->kind != EV_VMREAD && event->kind != EV_VMWRITE) ||
-	    insn->outcome != OUTCOME_SUCCEED || state->in_vmx != MODEL_YES ||
+	if (index < 0 || insn->outcome != OUTCOME_SUCCEED || state->in_vmx != MODEL_YES ||
 	    !state->current_known || !state->region || vmcs_encoding_is_high(insn->field))
-		return NULL;
-	*index = vmcs_access_index(insn->field);
-	if (*index < 0)
 		return NULL;
 	if (memo->mode != insn->mode || memo->shown_changes != model->shown_changes)
 		*memo = (struct field_memo){ insn->mode, model->shown_changes, { { { 0 } } } };
@@ -239,14 +245,13 @@ static bool flags_agree(struct judgement *now, const struct ev_insn *insn)
 	return !(insn->rflags & RFLAGS_FIXED) || insn->rflags_after == now->wanted;
 }
 
-/* VMREAD returns what the field holds, where that is known. */
+/* VMREAD returns what field @index holds, where that is known. */
 static bool value_agrees(struct judgement *now, const struct model *model,
-			 const struct trace_event *event)
+			 const struct trace_event *event, int index)
 {
 	const struct ev_vmread *const read = (const struct ev_vmread *)event->col;
 	const struct model_region *const region = model_current(model, event->cpu);
 	const bool wide = (read->mode >> MODE_LMA & 1) && (read->mode >> MODE_CS_L & 1);
-	const int index = vmcs_access_index(read->field);
 	u64 value, known;
 
 	if (!region || index < 0)
@@ -265,31 +270,30 @@ static bool value_agrees(struct judgement *now, const struct model *model,
 }
 
 /* A newer processor may have fields that vmx/fields.def does not know. */
-static bool may_be_newer(const struct trace_event *event)
+static bool may_be_newer(const struct trace_event *event, int index)
 {
-	return (event->kind == EV_VMREAD || event->kind == EV_VMWRITE) &&
-	       ((const struct ev_insn *)event->col)->outcome == OUTCOME_SUCCEED &&
-	       vmcs_access_index(((const struct ev_vmread *)event->col)->field) < 0;
+	return (event->kind == EV_VMREAD || event->kind == EV_VMWRITE) && index < 0 &&
+	       ((const struct ev_insn *)event->col)->outcome == OUTCOME_SUCCEED;
 }
 
 static void judge_insn(struct judge *judge, struct judge_cpu *cpu, const struct model *model,
-		       const struct trace_event *event)
+		       const struct trace_event *event, const struct model_place *place)
 {
 	const struct ev_insn *const insn = (const struct ev_insn *)event->col;
 	struct judgement *const now = &judge->now;
+	const int index = field_of(event);
 	struct vmcs_set *good;
 	enum verdict verdict;
-	int index = -1;
 
 	now->observed = situation_observed(insn);
 	if (situation_is_entry(event->kind)) {
+		cpu->insn = *place;
 		if (!take_entry(cpu, event))
 			judge_entry(judge, cpu, model, event);
 		return;
 	}
-	now->kind = event->kind;
-	now->insn = cpu->insn;
-	good = memo_of(cpu, model, event, &index);
+	now->insn = *place;
+	good = memo_of(cpu, model, event, index);
 	if (good && vmcs_set_has(good, index)) {
 		verdict = VERDICT_AGREE;
 	} else {
@@ -300,12 +304,12 @@ static void judge_insn(struct judge *judge, struct judge_cpu *cpu, const struct 
 		if (good && verdict == VERDICT_AGREE)
 			vmcs_set_add(good, index);
 	}
-	if (verdict == VERDICT_DIVERGE && may_be_newer(event))
+	if (verdict == VERDICT_DIVERGE && may_be_newer(event, index))
 		verdict = VERDICT_UNKNOWN;
 	if (verdict == VERDICT_AGREE && !flags_agree(now, insn))
 		verdict = VERDICT_DIVERGE;
 	if (verdict == VERDICT_AGREE && event->kind == EV_VMREAD &&
-	    insn->outcome == OUTCOME_SUCCEED && !value_agrees(now, model, event))
+	    insn->outcome == OUTCOME_SUCCEED && !value_agrees(now, model, event, index))
 		verdict = VERDICT_DIVERGE;
 	if (verdict == VERDICT_DIVERGE && now->aspect == JUDGED_OUTCOME)
 		now->erratum = errata_explain_insn(errata_platforms_of(&model->real, &model->shown),
@@ -352,12 +356,13 @@ bool judge_follow(struct judge *judge, const struct trace_event *event, u64 n)
 }
 
 const struct judgement *judge_event(struct judge *judge, struct model *model,
-				    const struct trace_event *event, u64 n)
+				    const struct trace_event *event,
+				    const struct model_place *place)
 {
 	struct judge_cpu *cpu;
 
 	judge->now.verdict = VERDICT_NONE;
-	judge->now.kind = 0;
+	judge->now.insn.kind = 0;
 	judge->now.aspect = JUDGED_OUTCOME;
 	judge->now.of_l2 = false;
 	judge->now.checks = NULL;
@@ -371,9 +376,8 @@ const struct judgement *judge_event(struct judge *judge, struct model *model,
 	if (trace_event_is_insn(event)) {
 		model_meet_cpu(model, event->cpu);
 		give_up(judge, cpu);
-		cpu->insn = model_place_of(event, n);
 		judge->now.of_l2 = model->cpus[event->cpu].level == 2;
-		judge_insn(judge, cpu, model, event);
+		judge_insn(judge, cpu, model, event, place);
 	} else if (event->kind == EV_L2_ENTRY || event->kind == EV_L2_EXIT) {
 		const u64 vmcs = vmcs_of(event);
 

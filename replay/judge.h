@@ -32,8 +32,7 @@ enum judge_aspect {
 /* What was judged and how. Valid until the next event. */
 struct judgement {
 	u8 verdict;		 /* enum verdict */
-	u8 kind;		 /* of the instruction; 0 when VERDICT_NONE */
-	struct model_place insn; /* the instruction: of entries, before the event */
+	struct model_place insn; /* the instruction: of entries, before the event; or nowhere */
 	u8 aspect;		 /* enum judge_aspect, of what diverges */
 	bool of_l2;		 /* executed while L2 runs: L0 took for L1's what is L2's */
 	u64 wanted;		 /* the RFLAGS, or the value of the field */
@@ -71,11 +70,12 @@ struct judge *judge_new(void);
 void judge_free(struct judge *judge);
 
 /*
- * Event number @n, before @model takes it; every event of the tape in order. NULL when there is no
- * memory.
+ * The event at @place, before @model takes it; every event of the tape in order. NULL when there is
+ * no memory.
  */
 const struct judgement *judge_event(struct judge *judge, struct model *model,
-				    const struct trace_event *event, u64 n);
+				    const struct trace_event *event,
+				    const struct model_place *place);
 
 /* The same for an event that is not to be judged. False when there is no memory. */
 bool judge_follow(struct judge *judge, const struct trace_event *event, u64 n);

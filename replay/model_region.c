@@ -115,16 +115,19 @@ struct vmcs_set model_take_changes(struct model_region *region, u16 cpu)
 
 enum model_truth model_control(const struct model_region *region, enum vmx_word word, u64 mask)
 {
-	const struct vmx_control_word *const row = &vmx_control_words[word];
+	const struct vmx_control_word *row = &vmx_control_words[word];
+	enum model_truth truth = MODEL_YES;
 	u64 value;
 
-	if (row->by_mask) {
-		const enum model_truth active = model_control(region, row->by_word, row->by_mask);
-
-		if (active != MODEL_YES)
-			return active;
+	/* From the word to what activates it, which counts before the word itself. */
+	for (;;) {
+		if (!model_field(region, row->field, mask, &value))
+			truth = MODEL_UNKNOWN;
+		else if ((value & mask) != mask)
+			truth = MODEL_NO;
+		mask = row->by_mask;
+		if (!mask)
+			return truth;
+		row = &vmx_control_words[row->by_word];
 	}
-	if (!model_field(region, row->field, mask, &value))
-		return MODEL_UNKNOWN;
-	return (value & mask) == mask ? MODEL_YES : MODEL_NO;
 }

@@ -84,9 +84,9 @@ static void event(const struct rule_run *run, void *memory)
 		return;
 	for (size_t i = 0; i < dependent_count; i++)
 		if (!model_place_is(&region->writer[dependents[i].field]) &&
-		    vmx_caps_field_exists(&run->model->shown, dependents[i].field) &&
 		    model_control(region, (enum vmx_word)dependents[i].word, dependents[i].mask) ==
-			    MODEL_YES)
+			    MODEL_YES &&
+		    vmx_caps_field_exists(&run->model->shown, dependents[i].field))
 			report(run, region, &dependents[i], failed);
 }
 
