@@ -90,15 +90,15 @@ $(O)/host/replay/timeline_index.o: host-cflags += \
 	-DMODEL_SUM=$(firstword $(shell cat $(model-src) | cksum))u
 
 # What record loads into Bochs is a file of its own inside vmxtape.
-$(O)/bochs_seed.so: cli/bochs_seed.c Makefile | $(O)/.deps
-	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(common) -fPIC -shared -nostdlib -o $@ $<
+$(O)/bochs_preload.so: cli/bochs_preload.c Makefile | $(O)/.deps
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(common) -D_GNU_SOURCE -fPIC -shared -o $@ $<
 
-$(O)/host/cli/bochs_seed_so.o: $(O)/bochs_seed.so
+$(O)/host/cli/bochs_preload_so.o: $(O)/bochs_preload.so
 	$(call say,LD,$@)mkdir -p $(@D) && cd $(O) && \
-		$(LD) -r -b binary -z noexecstack -o host/cli/bochs_seed_so.o bochs_seed.so
+		$(LD) -r -b binary -z noexecstack -o host/cli/bochs_preload_so.o bochs_preload.so
 
 $(O)/libvmxtape.a: $(filter-out $(O)/host/cli/vmxtape.o,$(host-objs)) \
-		$(O)/host/cli/bochs_seed_so.o
+		$(O)/host/cli/bochs_preload_so.o
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
 $(O)/vmxtape: $(O)/host/cli/vmxtape.o $(O)/libvmxtape.a

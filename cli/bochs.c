@@ -67,15 +67,15 @@ static void write_config(const struct bochs_setup *setup, const char *path, cons
 		die_errno("cannot write '%s'", path);
 }
 
-/* cli/bochs_seed.c, built. */
-extern const char _binary_bochs_seed_so_start[], _binary_bochs_seed_so_end[];
+/* cli/bochs_preload.c, built. */
+extern const char _binary_bochs_preload_so_start[], _binary_bochs_preload_so_end[];
 
-static void write_seed(const char *path)
+static void write_preload(const char *path)
 {
-	const size_t size = (size_t)(_binary_bochs_seed_so_end - _binary_bochs_seed_so_start);
+	const size_t size = (size_t)(_binary_bochs_preload_so_end - _binary_bochs_preload_so_start);
 	FILE *const file = fopen(path, "we");
 
-	if (!file || fwrite(_binary_bochs_seed_so_start, 1, size, file) != size || fclose(file))
+	if (!file || fwrite(_binary_bochs_preload_so_start, 1, size, file) != size || fclose(file))
 		die_errno("cannot write '%s'", path);
 }
 
@@ -94,7 +94,8 @@ static void leave_network(void)
 		(void)!unshare(CLONE_NEWUSER | CLONE_NEWNET);
 }
 
-static _Noreturn void child(const char *const *argv, const char *seed, int in, int out, int errors)
+static _Noreturn void child(const char *const *argv, const char *preload, int in, int out,
+			    int errors)
 {
 	sigset_t none;
 
@@ -105,7 +106,7 @@ static _Noreturn void child(const char *const *argv, const char *seed, int in, i
 	leave_network();
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(errors, 2) < 0)
 		_exit(126);
-	setenv("LD_PRELOAD", seed, 1);
+	setenv("LD_PRELOAD", preload, 1);
 	execv(argv[0], (char *const *)argv);
 	_exit(127);
 }
@@ -116,7 +117,7 @@ void bochs_start(const struct bochs_setup *setup, struct bochs *bochs)
 	char *const config = path_in(setup->work, "bochsrc");
 	char *const commands = path_in(setup->work, "commands");
 	char *const errors_path = path_in(setup->work, "bochs.err");
-	char *const seed = path_in(setup->work, "bochs_seed.so");
+	char *const preload = path_in(setup->work, "bochs_preload.so");
 	int in[2], out[2], errors;
 
 	bochs->log = path_in(setup->work, "bochs.log");
@@ -126,7 +127,7 @@ void bochs_start(const struct bochs_setup *setup, struct bochs *bochs)
 	write_config(setup, config, bochs->pipe, bochs->log);
 	/* Debian's Bochs has the debugger built in, which waits for this command. */
 	write_text(commands, "c\n");
-	write_seed(seed);
+	write_preload(preload);
 	unlink(bochs->pipe);
 	if (mkfifo(bochs->pipe, 0600))
 		die_errno("cannot make '%s'", bochs->pipe);
@@ -143,7 +144,7 @@ void bochs_start(const struct bochs_setup *setup, struct bochs *bochs)
 	if (!bochs->pid)
 		child((const char *const[]){ program, "-q", "-f", config,
 					     setup->waits ? NULL : "-rc", commands, NULL },
-		      seed, in[0], out[1], errors);
+		      preload, in[0], out[1], errors);
 	close(in[0]);
 	close(out[1]);
 	close(errors);
@@ -153,7 +154,7 @@ void bochs_start(const struct bochs_setup *setup, struct bochs *bochs)
 	free(config);
 	free(commands);
 	free(errors_path);
-	free(seed);
+	free(preload);
 }
 
 /* The signal brings up the prompt of Bochs's debugger, which then reads @commands. */

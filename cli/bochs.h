@@ -16,6 +16,12 @@
 #define BOCHS_BIOS     "/usr/share/bochs/BIOS-bochs-latest"
 #define BOCHS_VGA_BIOS "/usr/share/vgabios/vgabios.bin"
 
+/*
+ * A line of the debugger's input that Bochs does not see: it is followed by "PATH PARENT"
+ * (bochs_preload.c).
+ */
+#define BOCHS_COPY     "vmxtape-copy "
+
 struct bochs_setup {
 	const char *image;     /* the CD */
 	const char *work;      /* folder for configuration, log and the serial pipe */

@@ -1,0 +1,426 @@
+#include "cli/bochs_debugger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/message.h"
+
+#define ANSWER	30.0 /* seconds that Bochs has for a command that is no run */
+#define LOOK_MS 100  /* between two looks at the watcher */
+#define PROMPT	"<bochs:"
+#define NEXT	"Next at t="
+
+/*
+ * A time that never comes. Bochs lets the timer of time breakpoints go on with its last period when
+ * it was the last one: with this one behind them, none is the last.
+ */
+#define NEVER	"sba 1000000000000000"
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* --- what Bochs says -------------------------------------------------------------------------- */
+
+/* Of much, the last part. */
+static void keep_text(struct debugger *debugger, const char *bytes, size_t size)
+{
+	const size_t part = MIN(size, (size_t)DEBUGGER_MAX_TEXT);
+
+	if (debugger->length + part > DEBUGGER_MAX_TEXT) {
+		const size_t left = MIN(debugger->length, DEBUGGER_MAX_TEXT - part);
+
+		memmove(debugger->text, debugger->text + debugger->length - left, left);
+		debugger->length = left;
+	}
+	memcpy(debugger->text + debugger->length, bytes + size - part, part);
+	debugger->length += part;
+	debugger->text[debugger->length] = 0;
+}
+
+static const char *find(const char *from, const char *end, const char *what)
+{
+	return memmem(from, (size_t)(end - from), what, strlen(what));
+}
+
+static void count_prompts(struct debugger *debugger)
+{
+	const char *at = debugger->text, *const end = debugger->text + debugger->length;
+
+	debugger->prompts = 0;
+	while ((at = find(at, end, PROMPT))) {
+		debugger->prompts++;
+		at++;
+	}
+}
+
+/* ST_IO when Bochs has ended. */
+static enum status listen(struct debugger *debugger)
+{
+	struct pollfd fds[] = { { .fd = debugger->bochs.output, .events = POLLIN },
+				{ .fd = debugger->bochs.serial, .events = POLLIN } };
+	static char part[1 << 16];
+	ssize_t got;
+
+	if (poll(fds, ARRAY_SIZE(fds), LOOK_MS) < 0)
+		return errno == EINTR ? ST_OK : ST_IO;
+	/* L1's console: it must flow, but is on the tape already. */
+	if (fds[1].revents)
+		(void)!read(debugger->bochs.serial, part, sizeof(part));
+	if (!fds[0].revents)
+		return ST_OK;
+	got = read(debugger->bochs.output, part, sizeof(part));
+	if (got <= 0)
+		return got < 0 && (errno == EAGAIN || errno == EINTR) ? ST_OK : ST_IO;
+	if (debugger->watcher->hear)
+		debugger->watcher->hear(debugger->watcher->owner, part, (size_t)got);
+	keep_text(debugger, part, (size_t)got);
+	count_prompts(debugger);
+	return ST_OK;
+}
+
+static enum status wait_for_prompt(struct debugger *debugger)
+{
+	const double deadline = now() + ANSWER;
+	enum status status = ST_OK;
+
+	while (status == ST_OK && !debugger->prompts) {
+		status = listen(debugger);
+		if (now() > deadline)
+			status = ST_IO;
+	}
+	return status;
+}
+
+static enum status say(struct debugger *debugger, const char *command)
+{
+	char line[4200];
+	const int length = snprintf(line, sizeof(line), "%s\n", command);
+
+	if (!debugger->text)
+		return ST_IO;
+	debugger->length = debugger->prompts = 0;
+	debugger->text[0] = 0;
+	return write(debugger->bochs.commands, line, (size_t)length) == length ? ST_OK : ST_IO;
+}
+
+enum status debugger_ask(struct debugger *debugger, const char *command)
+{
+	enum status status = say(debugger, command);
+	char *end;
+
+	if (status == ST_OK)
+		status = wait_for_prompt(debugger);
+	end = status == ST_OK ? strstr(debugger->text, PROMPT) : NULL;
+	if (end)
+		*end = 0;
+	return status;
+}
+
+enum status debugger_read_registers(struct debugger *debugger, char *to, size_t size)
+{
+	static const char *const commands[] = { "r", "sreg", "creg", "dreg" };
+	enum status status = ST_OK;
+	size_t length = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands) && status == ST_OK; i++) {
+		status = debugger_ask(debugger, commands[i]);
+		if (status == ST_OK)
+			length +=
+				(size_t)snprintf(to + length, size - length, "%s", debugger->text);
+		length = MIN(length, size - 1);
+	}
+	return status;
+}
+
+/* --- running ---------------------------------------------------------------------------------- */
+
+/*
+ * Where it stands: why in lines of their own, "Next at t=TICK", and "(0) [PHYSICAL] CS:RIP ...", or
+ * "(0).[TICK] ???" where nothing translates the address yet. The rest may be from the guest.
+ */
+static enum status parse_place(struct debugger *debugger)
+{
+	static const struct {
+		const char *line;
+		unsigned why;
+	} reasons[] = {
+		{ "Caught time breakpoint", DEBUGGER_AT_TIME },
+		{ "Breakpoint ", DEBUGGER_AT_BREAK },
+		{ "Caught VMEXIT breakpoint", DEBUGGER_AT_EXIT },
+	};
+	struct debugger_place *const place = &debugger->place;
+	const char *const end = debugger->text + debugger->length;
+	const char *at = debugger->text, *last = NULL, *line, *code, *begin;
+
+	while ((at = find(at, end, NEXT)))
+		last = at++;
+	line = last ? find(last, end, "\n(0)") : NULL;
+	if (!line)
+		return ST_IO;
+	code = strncmp(line, "\n(0) [0x", 8) ? NULL : strstr(line, "] ");
+	code = code ? strchr(code, ':') : NULL;
+	place->tick = strtoull(last + sizeof(NEXT) - 1, NULL, 10);
+	place->rip = code ? strtoull(code + 1, NULL, 16) : 0;
+	place->physical = code ? strtoull(line + 6, NULL, 16) : ~0ull;
+	place->why = 0;
+	begin = last - debugger->text > 256 ? last - 256 : debugger->text;
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (find(begin, last, reasons[i].line))
+			place->why |= reasons[i].why;
+	return ST_OK;
+}
+
+static enum status read_place(struct debugger *debugger)
+{
+	enum status status = parse_place(debugger);
+	const char *rip;
+	u64 high;
+	char *end;
+
+	if (status != ST_OK || debugger->place.physical != ~0ull)
+		return status;
+	status = debugger_ask(debugger, "r");
+	rip = status == ST_OK ? strstr(debugger->text, "rip: ") : NULL;
+	if (!rip)
+		return ST_IO;
+	/* Two halves, as in "ffffffff_801250cd". */
+	high = strtoull(rip + 5, &end, 16);
+	debugger->place.rip = high << 32 | (*end == '_' ? strtoull(end + 1, NULL, 16) : 0);
+	return ST_OK;
+}
+
+/* Times that it has reached, it has forgotten. */
+static void drop_times(struct debugger *debugger)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < debugger->time_count; i++)
+		if (debugger->times[i] > debugger->place.tick)
+			debugger->times[kept++] = debugger->times[i];
+	debugger->time_count = kept;
+}
+
+enum status debugger_run(struct debugger *debugger, const char *command)
+{
+	const struct debugger_watcher *const watcher = debugger->watcher;
+	enum status status = say(debugger, command);
+	bool interrupted = false;
+
+	while (status == ST_OK && !debugger->prompts && !interrupted) {
+		status = listen(debugger);
+		interrupted = watcher->poll && watcher->poll(watcher->owner);
+	}
+	if (status == ST_OK && !debugger->prompts) {
+		kill(debugger->bochs.pid, SIGINT);
+		status = wait_for_prompt(debugger);
+	}
+	if (status == ST_OK)
+		status = read_place(debugger);
+	drop_times(debugger);
+	return status == ST_OK && interrupted ? ST_INTERRUPTED : status;
+}
+
+enum status debugger_step(struct debugger *debugger)
+{
+	return debugger_run(debugger, "s");
+}
+
+static bool has_time(const struct debugger *debugger, u64 end)
+{
+	for (unsigned i = 0; i < debugger->time_count; i++)
+		if (debugger->times[i] <= end)
+			return true;
+	return false;
+}
+
+enum status debugger_run_to(struct debugger *debugger, u64 tick)
+{
+	enum status status = ST_OK;
+	char command[40];
+
+	while (status == ST_OK && debugger->place.tick < tick) {
+		if (!has_time(debugger, tick)) {
+			if (debugger->time_count == DEBUGGER_MAX_TIMES)
+				return ST_NO_SPACE;
+			debugger->times[debugger->time_count++] = tick;
+			snprintf(command, sizeof(command), "sba %llu", (unsigned long long)tick);
+			status = debugger_ask(debugger, command);
+		}
+		if (status == ST_OK)
+			status = debugger_run(debugger, "c");
+		if (debugger->place.why & (DEBUGGER_AT_BREAK | DEBUGGER_AT_EXIT))
+			break;
+	}
+	return status;
+}
+
+/* --- where it stops --------------------------------------------------------------------------- */
+
+static bool has(const u64 *addresses, unsigned count, u64 address)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (addresses[i] == address)
+			return true;
+	return false;
+}
+
+static bool has_break(const struct debugger *debugger, u64 address)
+{
+	for (unsigned i = 0; i < debugger->break_count; i++)
+		if (debugger->breaks[i].address == address)
+			return true;
+	return false;
+}
+
+enum status debugger_set_breaks(struct debugger *debugger, const u64 *addresses, unsigned count)
+{
+	enum status status = ST_OK;
+	unsigned kept = 0;
+	char command[40];
+
+	for (unsigned i = 0; i < debugger->break_count && status == ST_OK; i++) {
+		if (has(addresses, count, debugger->breaks[i].address)) {
+			debugger->breaks[kept++] = debugger->breaks[i];
+			continue;
+		}
+		snprintf(command, sizeof(command), "d %u", debugger->breaks[i].id);
+		status = debugger_ask(debugger, command);
+	}
+	debugger->break_count = kept;
+	for (unsigned i = 0; i < count && status == ST_OK; i++) {
+		if (has_break(debugger, addresses[i]))
+			continue;
+		if (debugger->break_count == DEBUGGER_MAX_BREAKS)
+			return ST_NO_SPACE;
+		debugger->breaks[debugger->break_count++] =
+			(struct debugger_break){ addresses[i], debugger->next_id++ };
+		snprintf(command, sizeof(command), "lb 0x%llx", (unsigned long long)addresses[i]);
+		status = debugger_ask(debugger, command);
+	}
+	return status;
+}
+
+enum status debugger_set_exits(struct debugger *debugger, bool stop)
+{
+	if (debugger->stops_at_exits == stop)
+		return ST_OK;
+	debugger->stops_at_exits = stop;
+	return debugger_ask(debugger, "vmexitbp");
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static char *new_text(void)
+{
+	char *const text = calloc(1, DEBUGGER_MAX_TEXT + 1);
+
+	if (!text)
+		die("out of memory");
+	return text;
+}
+
+void debugger_start(const struct bochs_setup *setup, const struct debugger_watcher *watcher,
+		    struct debugger *debugger)
+{
+	struct bochs_setup waiting = *setup;
+
+	waiting.waits = true;
+	*debugger = (struct debugger){ .watcher = watcher, .text = new_text(), .next_id = 1 };
+	/* Copies become children of this process. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	bochs_start(&waiting, &debugger->bochs);
+	if (wait_for_prompt(debugger) != ST_OK || read_place(debugger) != ST_OK ||
+	    debugger_ask(debugger, NEVER) != ST_OK) {
+		struct bochs_end end;
+
+		const struct bochs bochs = debugger->bochs;
+
+		debugger_stop(debugger);
+		bochs_read_end(&bochs, &end);
+		die("Bochs does not start%s%s", *end.message ? ": " : "", end.message);
+	}
+}
+
+void debugger_stop(struct debugger *debugger)
+{
+	if (!debugger->text)
+		return;
+	kill(debugger->bochs.pid, SIGKILL);
+	waitpid(debugger->bochs.pid, NULL, 0);
+	close(debugger->bochs.commands);
+	close(debugger->bochs.output);
+	if (!debugger->is_copy) {
+		close(debugger->bochs.serial);
+		unlink(debugger->bochs.pipe);
+	}
+	free(debugger->text);
+	*debugger = (struct debugger){ 0 };
+}
+
+static int make_pipe(const char *path, const char *end, char *name, size_t size)
+{
+	snprintf(name, size, "%s.%s", path, end);
+	unlink(name);
+	if (mkfifo(name, 0600))
+		return -1;
+	return open(name, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+}
+
+/* The first line of a copy is its process number. */
+static enum status greet(struct debugger *copy)
+{
+	const enum status status = wait_for_prompt(copy);
+
+	copy->bochs.pid = status == ST_OK ? (pid_t)atoi(copy->text) : 0;
+	return copy->bochs.pid > 0 ? ST_OK : ST_IO;
+}
+
+enum status debugger_copy(struct debugger *debugger, const char *work, struct debugger *copy)
+{
+	static unsigned count;
+	char path[3000], command[3100], in[3100], out[3100];
+	enum status status;
+	int reader;
+
+	snprintf(path, sizeof(path), "%s/copy%u", work, count++);
+	snprintf(command, sizeof(command), BOCHS_COPY "%s %d", path, (int)getpid());
+	*copy = *debugger;
+	copy->is_copy = true;
+	copy->bochs.pid = 0;
+	copy->text = new_text();
+	copy->length = copy->prompts = 0;
+	copy->bochs.commands = make_pipe(path, "in", in, sizeof(in));
+	reader = make_pipe(path, "out", out, sizeof(out));
+	/* With its write end open here too, it would have no end. */
+	copy->bochs.output = reader < 0 ? -1 : open(out, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	status = copy->bochs.commands < 0 || copy->bochs.output < 0
+			 ? ST_IO
+			 : debugger_ask(debugger, command);
+	if (status == ST_OK)
+		status = greet(copy);
+	close(reader);
+	unlink(in);
+	unlink(out);
+	if (status != ST_OK) {
+		close(copy->bochs.commands);
+		close(copy->bochs.output);
+		free(copy->text);
+		*copy = (struct debugger){ 0 };
+	}
+	return status;
+}

@@ -1,0 +1,101 @@
+/*
+ * cli/bochs_debugger.h - the dialogue with the debugger of a Bochs
+ *
+ * Bochs counts time in ticks, which are instructions but for processors that halt. It stops between
+ * two of them, reads commands, and can be copied there (bochs_preload.c): the copy is a machine of
+ * its own. Text comes mixed with what the guest writes to port E9.
+ */
+#ifndef CLI_BOCHS_DEBUGGER_H
+#define CLI_BOCHS_DEBUGGER_H
+
+#include "base/status.h"
+#include "cli/bochs.h"
+
+#define DEBUGGER_MAX_TEXT   131072 /* of what is said last */
+#define DEBUGGER_MAX_BREAKS 14	   /* Bochs has room for 16 */
+#define DEBUGGER_MAX_TIMES  3	   /* Bochs has room for 5 */
+
+/* Why a run stopped; several may hold. */
+enum {
+	DEBUGGER_AT_TIME = 1,
+	DEBUGGER_AT_BREAK = 2,
+	DEBUGGER_AT_EXIT = 4, /* a VM exit was just done */
+};
+
+struct debugger_place {
+	u64 tick; /* of the next instruction, since power-on */
+	u64 rip;
+	u64 physical; /* where that instruction is; all ones: nowhere */
+	unsigned why; /* DEBUGGER_AT_* of the run that led here */
+};
+
+struct debugger_watcher {
+	/* All that Bochs writes. May be NULL. */
+	void (*hear)(void *owner, const void *bytes, size_t size);
+	/* Asked several times a second while a machine runs; true: it must stop. May be NULL. */
+	bool (*poll)(void *owner);
+	void *owner;
+};
+
+struct debugger_break {
+	u64 address; /* linear */
+	unsigned id; /* as Bochs counts */
+};
+
+struct debugger {
+	struct bochs bochs; /* of a copy, log and serial pipe are the original's */
+	const struct debugger_watcher *watcher;
+	struct debugger_place place;
+	bool is_copy;
+	char *text; /* what was said since the last command, as far as it has room */
+	size_t length;
+	unsigned prompts;     /* among that */
+	unsigned next_id;     /* of a break */
+	unsigned break_count; /* that are set */
+	struct debugger_break breaks[DEBUGGER_MAX_BREAKS];
+	bool stops_at_exits;
+	unsigned time_count;
+	u64 times[DEBUGGER_MAX_TIMES]; /* ticks where it stops */
+};
+
+/*
+ * Start a Bochs that waits before its first instruction; @setup->waits is taken as set. Dies when
+ * that fails. @watcher outlives it.
+ */
+void debugger_start(const struct bochs_setup *setup, const struct debugger_watcher *watcher,
+		    struct debugger *debugger);
+
+/* Kill it, and wait until it is gone. Nothing happens to one that is all zeros. */
+void debugger_stop(struct debugger *debugger);
+
+/* Make *@copy another machine in the same state; its pipes go to folder @work. ST_IO. */
+enum status debugger_copy(struct debugger *debugger, const char *work, struct debugger *copy);
+
+/*
+ * A command that lets no instruction run: @debugger->text becomes the answer. ST_IO: Bochs has
+ * ended, or does not answer.
+ */
+enum status debugger_ask(struct debugger *debugger, const char *command);
+
+/* All registers, as registers_from_text() takes them, into @to. */
+enum status debugger_read_registers(struct debugger *debugger, char *to, size_t size);
+
+/* A command that lets instructions run. ST_INTERRUPTED: the watcher's poll stopped it somewhere. */
+enum status debugger_run(struct debugger *debugger, const char *command);
+
+/* One instruction, or the delivery of an event, or a wait. */
+enum status debugger_step(struct debugger *debugger);
+
+/*
+ * On to @tick, or where first a processor has it: a wait goes beyond. Ends earlier at a break or a
+ * VM exit, if those are set. ST_NO_SPACE: too many earlier runs ended early.
+ */
+enum status debugger_run_to(struct debugger *debugger, u64 tick);
+
+/* Stop before instructions at these linear addresses, and at no others. ST_NO_SPACE, ST_IO. */
+enum status debugger_set_breaks(struct debugger *debugger, const u64 *addresses, unsigned count);
+
+/* Whether to stop behind each VM exit. */
+enum status debugger_set_exits(struct debugger *debugger, bool stop);
+
+#endif
