@@ -45,7 +45,8 @@ static size_t read_page(struct timeline *timeline, u16 cpu, enum memory_space sp
 		size = MIN(size, walk.page_size - address % walk.page_size);
 		known = memory_state_read(timeline, walk.gpa1, to, size, &part_seen);
 	}
-	if (!known && space == MEMORY_L1_LINEAR)
+	/* A machine has all that there is. */
+	if (!known && space == MEMORY_L1_LINEAR && !memory_state_machine(timeline))
 		known = read_code(timeline, cpu, address, to, size, &part_seen);
 	*seen = MIN(*seen, part_seen);
 	return known;

@@ -9,6 +9,7 @@ struct memory_state {
 	struct memory_index *index;
 	u64 n; /* of the cursor that @nearby is of */
 	struct memory_core *core;
+	const struct memory_machine *machine;
 	bool nearby_there;
 	struct nearby nearby;
 };
@@ -46,12 +47,40 @@ const struct core_file *memory_state_core(struct timeline *timeline)
 	return state ? memory_core_at(timeline, &state->core) : NULL;
 }
 
+void memory_state_set_machine(struct timeline *timeline, const struct memory_machine *machine)
+{
+	struct memory_state *const state = state_of(timeline);
+
+	if (state)
+		state->machine = machine;
+}
+
+const struct memory_machine *memory_state_machine(struct timeline *timeline)
+{
+	const struct memory_state *const state = state_of(timeline);
+
+	return state ? state->machine : NULL;
+}
+
+static size_t read_machine(struct timeline *timeline, const struct memory_machine *machine,
+			   u64 address, void *to, size_t size, u64 *seen)
+{
+	if (seen)
+		*seen = timeline_tell(timeline);
+	return machine->read(machine->owner, address, to, size);
+}
+
 size_t memory_state_read(struct timeline *timeline, u64 address, void *to, size_t size, u64 *seen)
 {
-	const struct core_file *const core = memory_state_core(timeline);
-	const size_t known = core ? core_file_read(core, address, to, size) : 0;
+	const struct memory_machine *const machine = memory_state_machine(timeline);
+	const struct core_file *core;
 	struct memory_index *index;
+	size_t known;
 
+	if (machine)
+		return read_machine(timeline, machine, address, to, size, seen);
+	core = memory_state_core(timeline);
+	known = core ? core_file_read(core, address, to, size) : 0;
 	if (known) {
 		if (seen)
 			*seen = timeline_tell(timeline);

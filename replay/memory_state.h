@@ -20,8 +20,25 @@ struct core_file;
 const struct core_file *memory_state_core(struct timeline *timeline);
 
 /*
- * Physical memory of L1 at the cursor, from a core file or from the tape: memory_index_read(). What
- * a core file tells is of the moment itself.
+ * A machine that stands at the cursor, or between the event before it and the one at it: all of
+ * memory, and what runs, is known from there.
+ */
+struct memory_machine {
+	u16 cpu;
+	u8 level; /* that runs */
+	/* Physical memory of L1: how many bytes were copied, 0: there is none. */
+	size_t (*read)(void *owner, u64 address, void *to, size_t size);
+	const char *(*registers)(void *owner); /* registers_from_text() */
+	void *owner;
+};
+
+/* @machine outlives the timeline, or is taken off by NULL. */
+void memory_state_set_machine(struct timeline *timeline, const struct memory_machine *machine);
+const struct memory_machine *memory_state_machine(struct timeline *timeline);
+
+/*
+ * Physical memory of L1 at the cursor, from a machine, a core file or the tape:
+ * memory_index_read(). What a machine or a core file tells is of the moment itself.
  */
 size_t memory_state_read(struct timeline *timeline, u64 address, void *to, size_t size, u64 *seen);
 

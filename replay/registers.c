@@ -2,9 +2,12 @@
 
 #include <string.h>
 
+#include "replay/core_file.h"
 #include "replay/memory_state.h"
 #include "replay/registers_core.h"
 
+#define CR0_NE	 BIT(5)
+#define CR4_VMXE BIT(13)
 #define EFER_LMA BIT(10)
 #define RIGHTS_L BIT(13)
 #define RIGHTS_D BIT(14)
@@ -229,11 +232,52 @@ static void l2_registers(const struct nearby *nearby, const struct model *model,
 	}
 }
 
+/* No entry, and no VMX operation, is without these. SDM, "Restrictions on VMX Operation". */
+static void set_forced(struct timeline *timeline, u16 cpu, unsigned level,
+		       struct registers *registers)
+{
+	if (level != 2 && timeline_model(timeline)->cpus[cpu].in_vmx != MODEL_YES)
+		return;
+	set_bits(registers, REGISTER_CR0, CR0_NE, CR0_NE);
+	set_bits(registers, REGISTER_CR4, CR4_VMXE, CR4_VMXE);
+}
+
+/* The level that runs, from a machine: of the tape there only remains what hv keeps from L1. */
+static void machine_registers(struct timeline *timeline, const struct memory_machine *machine,
+			      struct registers *registers)
+{
+	const struct registers of_tape = *registers;
+
+	memset(registers, 0, sizeof(*registers));
+	registers->runs = true;
+	registers->seen = timeline_tell(timeline);
+	registers->stack = ~0ull;
+	for (unsigned i = 0; i < REGISTER_COUNT; i++) {
+		const u64 mask = registers_hidden_bits((enum register_name)i);
+
+		set_bits(registers, (enum register_name)i, of_tape.reg[i].known & mask,
+			 of_tape.reg[i].value);
+	}
+	registers_from_text(machine->registers(machine->owner), registers->seen, registers);
+	set_forced(timeline, machine->cpu, machine->level, registers);
+}
+
+static void core_registers(struct timeline *timeline, u16 cpu, unsigned level,
+			   struct registers *registers)
+{
+	const struct core_file *const core = memory_state_core(timeline);
+	const struct trace_event *const event = timeline_event(timeline);
+
+	if (!core || !event || event->cpu != cpu || event->level != level)
+		return;
+	registers_from_text(core_file_note(core), timeline_tell(timeline), registers);
+	set_forced(timeline, cpu, level, registers);
+}
+
 void registers_at(struct timeline *timeline, u16 cpu, unsigned level, struct registers *registers)
 {
+	const struct memory_machine *const machine = memory_state_machine(timeline);
 	const struct nearby *const nearby = memory_state_nearby(timeline, cpu);
-	const struct trace_event *event;
-	const struct core_file *core;
 
 	memset(registers, 0, sizeof(*registers));
 	registers->seen = MEMORY_NEVER;
@@ -243,10 +287,10 @@ void registers_at(struct timeline *timeline, u16 cpu, unsigned level, struct reg
 		l1_registers(nearby, registers);
 	else
 		l2_registers(nearby, timeline_model(timeline), registers);
-	core = memory_state_core(timeline);
-	event = timeline_event(timeline);
-	if (core && event && event->cpu == cpu && event->level == level)
-		registers_from_core(core, level, timeline_tell(timeline), registers);
+	if (machine && machine->cpu == cpu && machine->level == level)
+		machine_registers(timeline, machine, registers);
+	else
+		core_registers(timeline, cpu, level, registers);
 }
 
 /* SDM, "Logical and Linear Addresses". */

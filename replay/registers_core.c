@@ -5,12 +5,13 @@
 
 #define CR0_NE	 BIT(5)
 #define CR4_VMXE BIT(13)
+#define EFER_LMA BIT(10)
 
 /* How lines of the note begin; what follows is a hexadecimal number, with _ in it perhaps. */
 static const struct {
 	const char *begin;
 	enum register_name reg;
-	u64 hidden; /* bits that L1 sees otherwise */
+	u64 hidden; /* bits that the guests see otherwise */
 } rows[] = {
 	{ "rax:", REGISTER_RAX, 0 },	    { "rcx:", REGISTER_RCX, 0 },
 	{ "rdx:", REGISTER_RDX, 0 },	    { "rbx:", REGISTER_RBX, 0 },
@@ -23,15 +24,29 @@ static const struct {
 	{ "rip:", REGISTER_RIP, 0 },	    { "eflags ", REGISTER_RFLAGS, 0 },
 	{ "CR0=", REGISTER_CR0, CR0_NE },   { "CR3=", REGISTER_CR3, 0 },
 	{ "CR4=", REGISTER_CR4, CR4_VMXE }, { "EFER=", REGISTER_EFER, 0 },
+	{ "DR7=", REGISTER_DR7, 0 },
 };
 
 static const struct {
 	const char *begin;
-	enum register_name selector, rights;
+	enum register_name selector, rights, base, limit;
 } segments[] = {
-	{ "es:", REGISTER_ES, REGISTER_ES_RIGHTS }, { "cs:", REGISTER_CS, REGISTER_CS_RIGHTS },
-	{ "ss:", REGISTER_SS, REGISTER_SS_RIGHTS }, { "ds:", REGISTER_DS, REGISTER_DS_RIGHTS },
-	{ "fs:", REGISTER_FS, REGISTER_FS_RIGHTS }, { "gs:", REGISTER_GS, REGISTER_GS_RIGHTS },
+#define SEGMENT(begin, NAME)                                                              \
+	{                                                                                 \
+		begin, REGISTER_##NAME, REGISTER_##NAME##_RIGHTS, REGISTER_##NAME##_BASE, \
+			REGISTER_##NAME##_LIMIT                                           \
+	}
+	SEGMENT("es:", ES), SEGMENT("cs:", CS), SEGMENT("ss:", SS),	SEGMENT("ds:", DS),
+	SEGMENT("fs:", FS), SEGMENT("gs:", GS), SEGMENT("ldtr:", LDTR), SEGMENT("tr:", TR),
+#undef SEGMENT
+};
+
+static const struct {
+	const char *begin;
+	enum register_name base, limit;
+} tables[] = {
+	{ "gdtr:base=", REGISTER_GDTR_BASE, REGISTER_GDTR_LIMIT },
+	{ "idtr:base=", REGISTER_IDTR_BASE, REGISTER_IDTR_LIMIT },
 };
 
 static u64 number(const char *text)
@@ -55,43 +70,73 @@ static void set(struct registers *registers, enum register_name reg, u64 value, 
 	word->known |= ~hidden;
 }
 
-/* SDM, "Format of Access Rights": the descriptor's upper half, and whether it can be used. */
-static void take_segment(struct registers *registers, size_t i, const char *line)
+/*
+ * SDM, "Format of Access Rights": the descriptor's upper half, and whether it can be used. The two
+ * halves have 32 bits of the base.
+ */
+static void take_segment(struct registers *registers, size_t i, const char *line, bool is_long)
 {
-	const char *const high = strstr(line, "dh="), *const valid = strstr(line, "valid=");
-	const u64 bits = high ? number(high + 3) : 0;
+	const char *const high = strstr(line, "dh="), *const low = strstr(line, "dl=");
+	const char *const valid = strstr(line, "valid=");
+	u64 dh, dl, limit;
 
 	set(registers, segments[i].selector, number(line + strlen(segments[i].begin)), 0);
-	if (high && valid)
-		set(registers, segments[i].rights,
-		    (bits >> 8 & 0xf0ff) | (valid[6] == '0' ? BIT(16) : 0), 0);
+	if (!high || !low || !valid)
+		return;
+	dh = number(high + 3);
+	dl = number(low + 3);
+	limit = (dh & MASK(19, 16)) | (dl & MASK(15, 0));
+	set(registers, segments[i].rights, (dh >> 8 & 0xf0ff) | (valid[6] == '0' ? BIT(16) : 0), 0);
+	set(registers, segments[i].limit, dh & BIT(23) ? limit << 12 | 0xfff : limit, 0);
+	if (!is_long)
+		set(registers, segments[i].base,
+		    (dh & MASK(31, 24)) | (dh & MASK(7, 0)) << 16 | dl >> 16, 0);
 }
 
-static void take_line(struct registers *registers, unsigned level, const char *line)
+static void take_table(struct registers *registers, size_t i, const char *line)
+{
+	const char *const limit = strstr(line, "limit=");
+
+	set(registers, tables[i].base, number(line + strlen(tables[i].begin)), 0);
+	if (limit)
+		set(registers, tables[i].limit, number(limit + 6), 0);
+}
+
+static void take_line(struct registers *registers, const char *line, bool is_long)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const size_t length = strlen(rows[i].begin);
-		/* Of L2, a VMCS tells more of these. */
-		const bool is_shadowed = level == 2 && rows[i].hidden;
 
-		if (!strncmp(line, rows[i].begin, length) && !is_shadowed)
+		if (!strncmp(line, rows[i].begin, length))
 			set(registers, rows[i].reg, number(line + length), rows[i].hidden);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(segments); i++)
 		if (!strncmp(line, segments[i].begin, strlen(segments[i].begin)))
-			take_segment(registers, i, line);
+			take_segment(registers, i, line, is_long);
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+		if (!strncmp(line, tables[i].begin, strlen(tables[i].begin)))
+			take_table(registers, i, line);
 }
 
-void registers_from_core(const struct core_file *core, unsigned level, u64 n,
-			 struct registers *registers)
+void registers_from_text(const char *text, u64 n, struct registers *registers)
 {
-	char *const note = strdup(core_file_note(core));
-	char *rest = note, *line;
+	const char *const efer = strstr(text, "\nEFER=");
+	const bool is_long = efer && number(efer + 6) & EFER_LMA;
+	char *const copy = strdup(text);
+	char *rest = copy, *line;
 
-	while (note && (line = strsep(&rest, "\n")))
-		take_line(registers, level, line);
+	while (copy && (line = strsep(&rest, "\n")))
+		take_line(registers, line, is_long);
 	/* A file of an event without an instruction has none. */
-	if (note && strstr(core_file_note(core), "\nrip:"))
+	if (copy && strstr(text, "\nrip:"))
 		registers->seen = n;
-	free(note);
+	free(copy);
+}
+
+u64 registers_hidden_bits(enum register_name reg)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].reg == reg && rows[i].hidden)
+			return rows[i].hidden;
+	return 0;
 }

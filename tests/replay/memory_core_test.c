@@ -116,7 +116,7 @@ static void registers_are_those_of_the_note(void **state)
 	(void)state;
 	assert_int_equal(core_file_write(core, note, &range, 1), ST_OK);
 	assert_int_equal(core_file_open(core, &file), ST_OK);
-	registers_from_core(file, 1, N, &registers);
+	registers_from_text(core_file_note(file), N, &registers);
 	core_file_close(file);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct word *const word = &registers.reg[rows[i].reg];
