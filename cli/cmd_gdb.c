@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/gdb_rerun.h"
 #include "cli/gdb_verb.h"
 #include "cli/message.h"
 #include "cli/moment_arg.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "cli/stop_signals.h"
 #include "cli/tape_arg.h"
 #include "replay/timeline.h"
@@ -19,7 +21,8 @@
 
 static struct {
 	const char *listen;
-	bool stdio, anywhere, once;
+	const char *keep;
+	bool stdio, anywhere, once, rerun;
 } opt;
 
 static const struct option options[] = {
@@ -28,6 +31,11 @@ static const struct option options[] = {
 	{ "stdio", 0, OPTION_FLAG, NULL, &opt.stdio,
 	  "gdb is at stdin and stdout: (gdb) target remote | vmxtape gdb --stdio TAPE" },
 	{ "once", 0, OPTION_FLAG, NULL, &opt.once, "end when the first gdb leaves" },
+	{ "rerun", 0, OPTION_FLAG, NULL, &opt.rerun,
+	  "run the recorded machine again in Bochs, and debug that: a step is an instruction of L1 "
+	  "or L2, all memory is there" },
+	{ "keep", 0, OPTION_TEXT, "DIR", &opt.keep,
+	  "with --rerun: keep the boot image and Bochs's log there" },
 	TAPE_SYMBOLS_OPTION,
 	{ "anywhere", 0, OPTION_FLAG, NULL, &opt.anywhere,
 	  "allow an address that other machines can reach" },
@@ -96,13 +104,34 @@ static void serve(struct gdb_server *server, int stop_fd)
 		poll(fds, 1 + gdb_server_fds(server, fds + 1), -1);
 }
 
+static bool poll_rerun(void *owner)
+{
+	const struct gdb_verb_owner *const verb = owner;
+
+	return stop_signals_came() || (verb->server && gdb_server_interrupted(verb->server));
+}
+
+static struct gdb_rerun *start_rerun(struct timeline *timeline, struct gdb_verb_owner *owner)
+{
+	struct gdb_rerun *const rerun = calloc(1, sizeof(*rerun));
+
+	if (!rerun)
+		die("out of memory");
+	if (isatty(STDERR_FILENO))
+		message("the machine runs again");
+	gdb_rerun_start(rerun, timeline, output_work_folder(opt.keep), poll_rerun, owner,
+			gdb_verb_run, owner);
+	return rerun;
+}
+
 int cmd_gdb(int argc, char **argv)
 {
 	const int count = options_parse(&spec, argc, argv);
 	struct gdb_verb_owner owner = { 0 };
-	const struct gdb_server_options server_options = { .verb = gdb_verb_run,
-							   .owner = &owner,
-							   .once = opt.once };
+	struct gdb_server_options server_options = { .verb = gdb_verb_run,
+						     .owner = &owner,
+						     .once = opt.once };
+	struct gdb_rerun *rerun = NULL;
 	struct moment_args args;
 	struct timeline *timeline;
 	int stop_fd;
@@ -114,9 +143,17 @@ int cmd_gdb(int argc, char **argv)
 		die("give --stdio or --listen");
 	timeline = open_timeline(args.words[0], args.place);
 	stop_fd = stop_signals_catch(opt.stdio);
+	if (opt.rerun) {
+		rerun = start_rerun(timeline, &owner);
+		server_options.ops = &gdb_rerun_ops;
+		server_options.target = rerun;
+	}
 	owner.server = start(timeline, &server_options);
 	serve(owner.server, stop_fd);
 	gdb_server_close(owner.server);
+	if (rerun)
+		gdb_rerun_stop(rerun);
+	free(rerun);
 	timeline_close(timeline);
 	return EXIT_CLEAN;
 }

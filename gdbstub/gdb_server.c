@@ -181,9 +181,12 @@ static void connect_gdb(struct gdb_server *server, int in, int out)
 	server->input_length = server->input_done = 0;
 	server->output_length = server->output_done = 0;
 	timeline_on_poll(server->timeline, poll_timeline, server);
-	gdb_tape_start(&server->tape, server->timeline, server->options.verb,
-		       server->options.owner);
-	gdb_session_start(&server->session, &gdb_tape_ops, &server->tape, &server_link, server);
+	if (!server->options.ops)
+		gdb_tape_start(&server->tape, server->timeline, server->options.verb,
+			       server->options.owner);
+	gdb_session_start(
+		&server->session, server->options.ops ? server->options.ops : &gdb_tape_ops,
+		server->options.ops ? server->options.target : &server->tape, &server_link, server);
 }
 
 static void disconnect_gdb(struct gdb_server *server)
@@ -192,7 +195,8 @@ static void disconnect_gdb(struct gdb_server *server)
 		return;
 	write_out(server, 0);
 	gdb_session_stop(&server->session);
-	gdb_tape_stop(&server->tape);
+	if (!server->options.ops)
+		gdb_tape_stop(&server->tape);
 	timeline_on_poll(server->timeline, NULL, NULL);
 	if (server->listener >= 0)
 		close(server->in);

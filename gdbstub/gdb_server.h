@@ -25,6 +25,9 @@ struct gdb_server_options {
 	gdb_verb verb; /* runs verbs for `monitor`; NULL: there are none */
 	void *owner;   /* of verb */
 	bool once;     /* ends when its first gdb leaves */
+	/* What is debugged; NULL: the tape itself. It outlives the server. */
+	const struct gdb_target_ops *ops;
+	void *target;
 };
 
 /*

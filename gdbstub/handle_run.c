@@ -4,7 +4,8 @@
  * gdb believes that it runs a processor, and steps it to find out where a source line or a function
  * ends. On a tape the next event may be anywhere: so a step over a range (step, next, until) ends
  * after one event, with signal 0, which makes gdb stop whatever it was after; and while a
- * breakpoint is set that no event can meet (finish, without symbols), going on means one event.
+ * breakpoint is set that no event can meet (finish, without symbols), going on means one event. A
+ * target whose steps are instructions is a processor, and needs none of this.
  */
 #include <stdio.h>
 #include <string.h>
@@ -72,7 +73,7 @@ static unsigned signal_of(const struct gdb_session *session, const struct plan *
 
 	switch (stop->why) {
 	case GDB_STOP_STEP:
-		return plan->range || !plan->step ||
+		return (plan->range && !session->ops->by_instruction) || !plan->step ||
 				       (plan->thread.level && plan->thread.level != thread.level)
 			       ? SIGNAL_NONE
 			       : SIGNAL_TRAP;

@@ -35,7 +35,7 @@ static struct view view_of(struct gdb_tape *tape, struct gdb_thread thread)
 
 	return (struct view){
 		.region = model_current(model, thread.cpu),
-		.event = is_next && event->level == thread.level ? event : NULL,
+		.event = is_next && event->level == thread.level && !tape->between ? event : NULL,
 		.waits = level && level != thread.level,
 	};
 }

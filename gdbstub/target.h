@@ -2,7 +2,8 @@
  * gdbstub/target.h - what a gdb session debugs
  *
  * The protocol (session.h) reaches the debuggee through these functions only, so that it can be
- * tested with a made-up one. target_timeline.h is the real one: a tape.
+ * tested with a made-up one. target_timeline.h is a tape, cli/gdb_rerun.h a machine that runs
+ * again.
  *
  * A thread is a CPU at a level: process 1 is L1, process 2 is L2, thread n + 1 is CPU n.
  */
@@ -75,6 +76,9 @@ typedef void (*gdb_print)(void *to, const char *text, size_t size);
 typedef void (*gdb_verb)(void *owner, const char *const *argv, gdb_print print, void *to);
 
 struct gdb_target_ops {
+	/* A step is an instruction, so that gdb finds the ends of source lines by steps. */
+	bool by_instruction;
+
 	unsigned (*cpus)(void *target);
 
 	/* The thread whose event is next, or was last; its level is never 0. */

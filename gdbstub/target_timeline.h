@@ -59,6 +59,7 @@ struct gdb_tape {
 	void *owner;
 	enum gdb_phys phys;
 	bool old_stack;		/* also stack that may have changed since it was seen */
+	bool between;		/* the place may be anywhere before the event that is next */
 	struct gdb_thread last; /* the thread of the last event that was looked at */
 	u64 stopped_at;		/* @N of the last two stops */
 	u64 stopped_before;

@@ -313,13 +313,89 @@ def other_addresses_need_a_flag(server):
     return None if 'warning' in line else "no warning, but '%s'" % line
 
 
+def children(server):
+    with open('/proc/%d/task/%d/children' % (server.process.pid, server.process.pid),
+              encoding='utf-8') as file:
+        return [int(pid) for pid in file.read().split()]
+
+
+def runs(pid):
+    """Also what nobody waits for any more is gone."""
+    try:
+        with open('/proc/%d/stat' % pid, encoding='utf-8') as file:
+            return file.read().rsplit(')', 1)[1].split()[0] != 'Z'
+    except FileNotFoundError:
+        return False
+
+
+def gone(pids):
+    deadline = time.monotonic() + SECONDS
+    while any(map(runs, pids)):
+        if time.monotonic() > deadline:
+            return 'processes of Bochs are left behind'
+        time.sleep(0.05)
+    return None
+
+
+def no_machine_is_left_behind(server):
+    """However a gdb or the server ends, while the machine stands and while it runs."""
+    del server
+    wrong = None
+    for way in ('leaves', 'kills', 'terminated', 'killed', 'terminated while it runs'):
+        server = Server([BINARY, 'gdb', '--rerun', '--once', TAPE_PATH])
+        client = Client(server).begin()
+        for packet in ('vCont;s', 'bs', 'vCont;s'):
+            if 'thread:' not in client.ask(packet):
+                return 'no stop'
+        machines = children(server)
+        if len(machines) < 2:
+            return 'only %d machines' % len(machines)
+        if way == 'kills':
+            client.raw(frame(b'vKill;1'))
+        elif way == 'killed':
+            server.process.kill()
+        elif way == 'terminated while it runs':
+            client.raw(frame(b'vCont;c'))
+            server.process.terminate()
+        elif way == 'terminated':
+            server.process.terminate()
+        else:
+            client.close()
+        wrong = wrong or gone(machines)
+        server.process.wait(SECONDS)
+        client.close()
+        server.process.stderr.close()
+        if wrong:
+            return '%s: %s' % (way, wrong)
+    return None
+
+
+def a_machine_that_runs_stops_for_ctrl_c(server):
+    """The way back over all of L1's life, again and again."""
+    del server
+    server = Server([BINARY, 'gdb', '--rerun', '--once', TAPE_PATH])
+    client = Client(server).begin()
+    place = client.ask('vCont;c')
+    client.raw(frame(b'bc') + b'\x03')
+    answer = client.receive().decode()
+    client.raw(b'+')
+    wrong = server.stop()
+    server.process.stderr.close()
+    if 'replaylog:end' not in place:
+        return "at the end: '%s'" % place
+    if not answer.startswith('T02') and 'replaylog:begin' not in answer:
+        return "Ctrl-C: '%s'" % answer
+    return wrong
+
+
 TESTS = {test.__name__: test for test in (
     a_second_client_attaches, a_thousand_steps_take_no_second,
     the_tape_stays_where_a_client_left_it, a_second_gdb_is_turned_away,
     every_position_is_the_same_both_ways, random_packets_break_nothing, noise_breaks_nothing,
     wrong_checksums_are_asked_for_again, packets_of_ten_megabytes_take_no_memory,
     floods_take_no_memory, clients_that_leave_at_any_byte_break_nothing,
-    ctrl_c_while_standing_is_no_packet, other_addresses_need_a_flag)}
+    ctrl_c_while_standing_is_no_packet, other_addresses_need_a_flag,
+    no_machine_is_left_behind, a_machine_that_runs_stops_for_ctrl_c)}
 BINARY = TAPE_PATH = None
 
 

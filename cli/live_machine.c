@@ -1,0 +1,317 @@
+#include "cli/live_machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/machine_setup.h"
+#include "cli/message.h"
+#include "gdbstub/target_timeline.h"
+
+#define E820_RAM 1
+#define MAX_MIB	 2048 /* of a machine whose memory Bochs keeps in its own */
+
+/* --- levels ----------------------------------------------------------------------------------- */
+
+static void note_switch(void *owner, const struct trace_event *event)
+{
+	struct live_switches *const switches = owner;
+
+	if (switches->count == switches->room) {
+		switches->room = switches->room ? 2 * switches->room : 1024;
+		switches->ticks =
+			realloc(switches->ticks, switches->room * sizeof(*switches->ticks));
+		if (!switches->ticks)
+			die("out of memory");
+	}
+	switches->ticks[switches->count++] = event->tsc;
+}
+
+/* How many are at @tick or before. */
+static size_t switches_before(const struct live_switches *switches, u64 tick)
+{
+	size_t low = 0, high = switches->count;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (switches->ticks[middle] <= tick)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+u8 live_machine_level(const struct live_machine *live, u64 tick)
+{
+	const size_t entries = switches_before(&live->entries, tick);
+	const size_t exits = switches_before(&live->exits, tick);
+
+	/* One that fails has both, the exit last. */
+	return entries && (!exits ||
+			   live->entries.ticks[entries - 1] > live->exits.ticks[exits - 1])
+		       ? 2
+		       : 1;
+}
+
+u64 live_machine_switch(const struct live_machine *live, u64 tick, u8 level, enum guest_way way)
+{
+	const struct live_switches *const switches = level == 2 ? &live->entries : &live->exits;
+	const size_t before = switches_before(switches, tick);
+
+	if (way == WALK_BACKWARD)
+		return before ? switches->ticks[before - 1] : 0;
+	return before < switches->count ? switches->ticks[before] : 0;
+}
+
+/* --- registers and memory --------------------------------------------------------------------- */
+
+static const char *read_registers(void *owner)
+{
+	struct live_machine *const live = owner;
+
+	if (!live->has_registers &&
+	    debugger_read_registers(&live->walk.machine.now, live->registers,
+				    sizeof(live->registers)) != ST_OK)
+		return "";
+	live->has_registers = true;
+	return live->registers;
+}
+
+/* Only what L1 was told is RAM: the rest is hv's or of devices, and Bochs ends where nothing is. */
+static u64 ram_end(const struct live_machine *live, u64 address)
+{
+	const struct reader_boot *const boot = reader_boot(timeline_reader(live->timeline), 0);
+
+	for (unsigned i = 0; i < boot->memory_count; i++) {
+		const struct ev_memory *const range = &boot->memory[i];
+
+		if (range->type == E820_RAM && address - range->base < range->size)
+			return range->base + range->size;
+	}
+	return address;
+}
+
+/* Lines such as "0x0000000001004320 <bogus+       0>:	0x8440786789480476 0x84f8b48078b48f6". */
+static size_t parse_words(const char *text, u64 *words, size_t count)
+{
+	size_t found = 0;
+
+	while ((text = strstr(text, ">:"))) {
+		text += 2;
+		while (*text == '\t' && found < count)
+			words[found++] = strtoull(text, (char **)&text, 16);
+	}
+	return found;
+}
+
+static const struct live_page *read_page(struct live_machine *live, u64 address)
+{
+	struct live_page *const page = &live->pages[(address >> 12) % LIVE_PAGES];
+	struct debugger *const now = &live->walk.machine.now;
+	const u64 end = MIN(ram_end(live, address), address + sizeof(page->bytes));
+	char command[64];
+	u64 words[sizeof(page->bytes) / sizeof(u64)];
+	const size_t count = (end - address) / sizeof(u64);
+
+	if (page->address == address)
+		return page;
+	if (!count)
+		return NULL;
+	memset(words, 0, sizeof(words));
+	snprintf(command, sizeof(command), "xp /%zugx 0x%llx", count, (unsigned long long)address);
+	if (debugger_ask(now, command) != ST_OK || parse_words(now->text, words, count) != count)
+		return NULL;
+	memcpy(page->bytes, words, sizeof(words));
+	page->address = address;
+	return page;
+}
+
+static size_t read_memory(void *owner, u64 address, void *to, size_t size)
+{
+	struct live_machine *const live = owner;
+	size_t done = 0;
+
+	while (done < size) {
+		const u64 at = address + done, offset = at % sizeof(live->pages[0].bytes);
+		const size_t part = MIN(size - done, sizeof(live->pages[0].bytes) - offset);
+		const u64 end = ram_end(live, at);
+		const struct live_page *const page =
+			end - at >= part ? read_page(live, at - offset) : NULL;
+
+		if (!page)
+			break;
+		memcpy((u8 *)to + done, page->bytes + offset, part);
+		done += part;
+	}
+	return done;
+}
+
+/* --- the cursor ------------------------------------------------------------------------------- */
+
+static bool has_address(struct live_machine *live, const struct trace_event *event)
+{
+	const struct trace_schema *const schema = reader_schema(timeline_reader(live->timeline));
+
+	return event->level && schema->kinds[event->kind].flags & (KIND_CODE | KIND_RIP_FIELD);
+}
+
+/* On to an event that something executes. */
+static enum status settle(struct live_machine *live)
+{
+	const struct trace_event *event;
+	enum status status = ST_OK;
+
+	while (status == ST_OK && (event = timeline_event(live->timeline)) &&
+	       !has_address(live, event))
+		status = timeline_seek(live->timeline, timeline_tell(live->timeline) + 1);
+	return status;
+}
+
+/* The cursor goes before the first event behind the place of the machine. */
+static enum status seek_tape(struct live_machine *live, u64 tick)
+{
+	const struct trace_event *event;
+	char place[40], error[256];
+	enum status status;
+	u64 n;
+
+	snprintf(place, sizeof(place), "@tsc:%llu", (unsigned long long)tick + 1);
+	status = timeline_resolve(live->timeline, place, &n, error, sizeof(error));
+	if (status == ST_NOT_FOUND)
+		n = timeline_events(live->timeline);
+	else if (status != ST_OK)
+		return status;
+	status = timeline_seek(live->timeline, n);
+	event = status == ST_OK ? timeline_event(live->timeline) : NULL;
+	live->synced_from = tick;
+	live->synced_to = event ? event->tsc : ~0ull;
+	return status == ST_OK ? settle(live) : status;
+}
+
+/* After each move. */
+static enum status sync(struct live_machine *live, enum status status)
+{
+	const u64 tick = guest_walk_place(&live->walk)->tick;
+	enum status done = ST_OK;
+
+	live->has_registers = false;
+	for (unsigned i = 0; i < LIVE_PAGES; i++)
+		live->pages[i].address = ~0ull;
+	live->memory.level = live_machine_level(live, tick);
+	if (tick < live->synced_from || tick >= live->synced_to)
+		done = seek_tape(live, tick);
+	return done == ST_OK ? status : done;
+}
+
+enum status live_machine_step(struct live_machine *live, enum guest_way way)
+{
+	return sync(live, guest_walk_step(&live->walk, way));
+}
+
+enum status live_machine_run(struct live_machine *live, enum guest_way way,
+			     const struct guest_breaks *breaks, u64 limit)
+{
+	return sync(live, guest_walk_run(&live->walk, way, breaks, limit));
+}
+
+enum status live_machine_to(struct live_machine *live, u64 tick, enum guest_way way)
+{
+	return sync(live, guest_walk_to(&live->walk, tick, way));
+}
+
+enum status live_machine_follow(struct live_machine *live)
+{
+	const struct trace_event *event;
+	enum status status = settle(live);
+	u64 tick, rip;
+	u8 kind;
+
+	/* The cursor is not where the machine is. */
+	live->synced_from = live->synced_to = 0;
+	event = timeline_event(live->timeline);
+	if (status != ST_OK || !event)
+		return live_machine_to(live, live->walk.last + 1, WALK_BACKWARD);
+	tick = event->tsc;
+	rip = event->rip;
+	kind = event->kind;
+	status = live_machine_to(live, tick, kind == EV_L2_ENTRY ? WALK_FORWARD : WALK_BACKWARD);
+	/* An exit may be that of an entry that failed, whose address is L2's. */
+	if (status == ST_OK && kind != EV_L2_EXIT && guest_walk_place(&live->walk)->rip != rip)
+		return ST_NOT_FOUND;
+	return status;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+/* The last TSC of the tape: blocks are in its order, on one CPU. */
+static u64 last_tick(struct timeline *timeline)
+{
+	struct reader *const reader = timeline_reader(timeline);
+	const u64 events = timeline_events(timeline);
+	const struct trace_event *event;
+
+	if (!events || reader_seek(reader, events - 1) != ST_OK ||
+	    reader_next(reader, &event) != ST_OK)
+		return 0;
+	return event->tsc;
+}
+
+static void check_tape(struct timeline *timeline, const char *text, size_t size,
+		       struct machine *machine)
+{
+	struct reader *const reader = timeline_reader(timeline);
+	const char *const path = reader_info(reader)->path;
+
+	if (!text)
+		die("'%s' does not say which machine it was recorded from: only tapes of Bochs do",
+		    path);
+	if (reader_info(reader)->cpus != 1)
+		die("'%s' has several processors: their TSC does not tell the tick", path);
+	*machine = machine_read(text, size, path);
+	if (machine->mib > MAX_MIB)
+		die("'%s': a machine with %llu MiB cannot be copied on its way: Bochs keeps "
+		    "memory beyond %d MiB in a file",
+		    path, (unsigned long long)machine->mib, MAX_MIB);
+}
+
+void live_machine_start(struct live_machine *live, struct timeline *timeline, const char *work,
+			bool (*poll)(void *owner), void *owner)
+{
+	struct reader *const reader = timeline_reader(timeline);
+	const u64 n = timeline_tell(timeline);
+	struct bochs_setup setup;
+	struct machine machine;
+	size_t size;
+	const char *const text = reader_machine(reader, &size);
+
+	check_tape(timeline, text, size, &machine);
+	setup = machine_rebuild(text, size, work, reader_info(reader)->path);
+	*live = (struct live_machine){ .timeline = timeline };
+	live->watcher = (struct debugger_watcher){ .poll = poll, .owner = owner };
+	live->memory = (struct memory_machine){
+		.level = 1, .read = read_memory, .registers = read_registers, .owner = live
+	};
+	reader_visit(reader, EV_L2_ENTRY, note_switch, &live->entries);
+	reader_visit(reader, EV_L2_EXIT, note_switch, &live->exits);
+	if (guest_walk_start(&live->walk, &setup, &live->watcher, machine.hv_image,
+			     last_tick(timeline)) != ST_OK)
+		die("the machine does not come as far as L1 again");
+	memory_state_set_machine(timeline, &live->memory);
+	if (!n) {
+		if (sync(live, ST_OK) != ST_OK)
+			die("the tape cannot be read");
+	} else if (live_machine_follow(live) != ST_OK) {
+		live_machine_stop(live);
+		die("the machine cannot be run again to @%llu", (unsigned long long)n);
+	}
+}
+
+void live_machine_stop(struct live_machine *live)
+{
+	memory_state_set_machine(live->timeline, NULL);
+	guest_walk_stop(&live->walk);
+	free(live->entries.ticks);
+	free(live->exits.ticks);
+}

@@ -1,0 +1,178 @@
+#include "cli/machine_time.h"
+
+#include <string.h>
+
+#include "cli/message.h"
+
+#define FAR  100000000ull /* ticks: a second or two */
+#define NEAR 1000000ull	  /* ticks that cost no more than a copy does */
+#define KEPT 2		  /* saved copies that stay: of power-on, and machine_time_keep() */
+
+/* --- saved copies ----------------------------------------------------------------------------- */
+
+/* The last one at @tick or before, -1: none. */
+static int saved_before(const struct machine_time *machine, u64 tick)
+{
+	int found = -1;
+
+	for (unsigned i = 0; i < machine->saved_count; i++)
+		if (machine->saved[i].place.tick <= tick)
+			found = (int)i;
+	return found;
+}
+
+static void drop(struct machine_time *machine, unsigned i)
+{
+	debugger_stop(&machine->saved[i]);
+	machine->saved_count--;
+	memmove(&machine->saved[i], &machine->saved[i + 1],
+		(machine->saved_count - i) * sizeof(machine->saved[0]));
+}
+
+/*
+ * The one that is missed least: close to its neighbours, for how far it is from @tick. So they get
+ * sparser with the distance, and nothing near is far from all of them.
+ */
+static void drop_one(struct machine_time *machine, u64 tick)
+{
+	double least = 0;
+	unsigned which = 0;
+
+	for (unsigned i = KEPT; i < machine->saved_count; i++) {
+		const u64 at = machine->saved[i].place.tick;
+		const u64 before = machine->saved[i - 1].place.tick;
+		const u64 behind =
+			i + 1 < machine->saved_count ? machine->saved[i + 1].place.tick : at + FAR;
+		const u64 distance = at > tick ? at - tick : tick - at;
+		const double worth = (double)(behind - before) / (double)(distance + NEAR);
+
+		if (!which || worth < least) {
+			which = i;
+			least = worth;
+		}
+	}
+	drop(machine, which);
+}
+
+static enum status save(struct machine_time *machine, u64 goal)
+{
+	const int before = saved_before(machine, machine->now.place.tick);
+	unsigned to;
+	struct debugger copy;
+	enum status status;
+
+	if (before >= 0 && machine->saved[before].place.tick == machine->now.place.tick)
+		return ST_OK;
+	status = debugger_copy(&machine->now, machine->work, &copy);
+	if (status != ST_OK)
+		return status;
+	if (machine->saved_count == MACHINE_MAX_SAVED)
+		drop_one(machine, goal);
+	to = (unsigned)(saved_before(machine, copy.place.tick) + 1);
+	memmove(&machine->saved[to + 1], &machine->saved[to],
+		(machine->saved_count - to) * sizeof(machine->saved[0]));
+	machine->saved[to] = copy;
+	machine->saved_count++;
+	return ST_OK;
+}
+
+enum status machine_time_keep(struct machine_time *machine)
+{
+	return save(machine, machine->now.place.tick);
+}
+
+/* --- moving ----------------------------------------------------------------------------------- */
+
+/* What ended is no place to go on from. */
+static enum status ended(struct machine_time *machine, enum status status)
+{
+	if (status == ST_IO)
+		debugger_stop(&machine->now);
+	return status;
+}
+
+enum status machine_time_step(struct machine_time *machine)
+{
+	return ended(machine, debugger_step(&machine->now));
+}
+
+enum status machine_time_continue(struct machine_time *machine)
+{
+	return ended(machine, debugger_run(&machine->now, "c"));
+}
+
+enum status machine_time_run(struct machine_time *machine, u64 tick)
+{
+	const struct debugger_place *const place = &machine->now.place;
+	enum status status = ST_OK;
+
+	do {
+		const u64 distance = tick > place->tick ? tick - place->tick : 0;
+		u64 part = tick;
+
+		if (distance > 2 * FAR)
+			part = place->tick + MAX(FAR, distance / (MACHINE_MAX_SAVED / 2));
+		else if (distance > 2 * NEAR)
+			part = tick - NEAR;
+		status = debugger_run_to(&machine->now, part);
+		if (status != ST_OK || place->why & (DEBUGGER_AT_BREAK | DEBUGGER_AT_EXIT))
+			break;
+		if (part < tick)
+			status = save(machine, tick);
+	} while (status == ST_OK && place->tick < tick);
+	return ended(machine, status);
+}
+
+static enum status clear(struct debugger *debugger)
+{
+	const enum status status = debugger_set_breaks(debugger, NULL, 0);
+
+	return status == ST_OK ? debugger_set_exits(debugger, false) : status;
+}
+
+/* Whether to go on from here is as good as from a saved copy. */
+static bool is_on_the_way(const struct machine_time *machine, u64 tick)
+{
+	const int before = saved_before(machine, tick);
+	const u64 at = machine->now.place.tick;
+
+	return machine->now.text && at <= tick && machine->now.time_count < DEBUGGER_MAX_TIMES &&
+	       (before < 0 || machine->saved[before].place.tick <= at);
+}
+
+enum status machine_time_go(struct machine_time *machine, u64 tick)
+{
+	enum status status = ST_OK;
+
+	if (!is_on_the_way(machine, tick)) {
+		const int before = saved_before(machine, tick);
+
+		if (before < 0)
+			return ST_RANGE;
+		debugger_stop(&machine->now);
+		status = debugger_copy(&machine->saved[before], machine->work, &machine->now);
+	}
+	if (status == ST_OK)
+		status = ended(machine, clear(&machine->now));
+	return status == ST_OK ? machine_time_run(machine, tick) : status;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+void machine_time_start(struct machine_time *machine, const struct bochs_setup *setup,
+			const struct debugger_watcher *watcher)
+{
+	*machine = (struct machine_time){ .work = setup->work, .saved_count = 1 };
+	debugger_start(setup, watcher, &machine->saved[0]);
+	if (debugger_copy(&machine->saved[0], machine->work, &machine->now) == ST_OK)
+		return;
+	machine_time_stop(machine);
+	die("Bochs cannot be copied in '%s'", machine->work);
+}
+
+void machine_time_stop(struct machine_time *machine)
+{
+	debugger_stop(&machine->now);
+	while (machine->saved_count)
+		drop(machine, machine->saved_count - 1);
+}

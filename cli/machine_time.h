@@ -1,0 +1,45 @@
+/*
+ * cli/machine_time.h - a machine in Bochs that can be put to any tick
+ *
+ * On its way it is copied now and then. To go back is to go on with a copy of the last one before
+ * that tick: the same machine, since Bochs repeats itself.
+ */
+#ifndef CLI_MACHINE_TIME_H
+#define CLI_MACHINE_TIME_H
+
+#include "cli/bochs_debugger.h"
+
+#define MACHINE_MAX_SAVED 16
+
+struct machine_time {
+	const char *work;    /* folder of its files; the caller's */
+	struct debugger now; /* all zeros: it has ended */
+	unsigned saved_count;
+	struct debugger saved[MACHINE_MAX_SAVED]; /* by ticks; the first two stay */
+};
+
+/* Start the machine of @setup, before its first instruction. Dies when that fails. */
+void machine_time_start(struct machine_time *machine, const struct bochs_setup *setup,
+			const struct debugger_watcher *watcher);
+
+/* Kills all that was started. */
+void machine_time_stop(struct machine_time *machine);
+
+/* Keep a copy of this place, the first one that is worth to come back to, until the end. */
+enum status machine_time_keep(struct machine_time *machine);
+
+/*
+ * To @tick, or to where the processor first has it: behind a wait. No breaks are set then.
+ * ST_INTERRUPTED: it is somewhere else. ST_IO: Bochs has ended, which it does when the machine
+ * does; machine_time_go() can still go to an earlier tick.
+ */
+enum status machine_time_go(struct machine_time *machine, u64 tick);
+
+/* From here on to @tick, with the breaks that are set: debugger_run_to(). */
+enum status machine_time_run(struct machine_time *machine, u64 tick);
+
+/* Without an end, and by one instruction: debugger_run(), debugger_step(). */
+enum status machine_time_continue(struct machine_time *machine);
+enum status machine_time_step(struct machine_time *machine);
+
+#endif
