@@ -156,7 +156,7 @@ check: $(O)/.deps $(O)/.deps-run $(O)/.deps-test
 
 check-long: check guests-xen $(O)/.deps-long
 	$(step) O=$(O)/san CC=gcc SAN=address,undefined check-monkey
-	tests/tools/truth-check $(O) stride=1
+	tests/tools/truth-check $(O) --all
 	tests/e2e/run $(O) --long
 	tests/e2e/bare-debian $(O)/bare-debian
 	@echo 'make check-long: everything passed'

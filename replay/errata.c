@@ -147,7 +147,9 @@ const struct erratum *errata_explain_entry(struct errata_platforms platforms,
 			continue;
 		if (is_possible(input, changed, observed))
 			return &errata[n];
-		if (errata[n].kind == ERRATUM_KIND_LAX && apply(&errata[n], input, all) && !first)
+		if (apply(&errata[n], input, all) &&
+		    (!first ||
+		     (first->kind != ERRATUM_KIND_LAX && errata[n].kind == ERRATUM_KIND_LAX)))
 			first = &errata[n];
 	}
 	return first && is_possible(input, all, observed) ? first : NULL;

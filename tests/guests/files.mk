@@ -15,7 +15,7 @@ guest-parts-l1_insn  := l1_insn_execute l1_insn_groups
 guest-parts-l1_rules := $(patsubst tests/guests/%.c,%,$(wildcard tests/guests/l1_rules_*.c))
 guest-parts-l1_faults := l1_faults_insn l1_faults_entry l1_faults_exit l1_faults_memory
 
-guest-parts-l1_truth := l1_truth_bases l1_truth_directed
+guest-parts-l1_truth := l1_truth_run l1_truth_32 l1_truth_bases l1_truth_directed
 
 guest-lib-src := $(wildcard tests/guests/lib/*.c) base/fmt.c vmx/tables.c vmx/caps.c
 guest-lib-asm := $(wildcard tests/guests/lib/*.S)
@@ -39,6 +39,12 @@ check-guests: guests $(O)/tests/tools/truth
 	scripts/deps.sh run test
 	tests/tools/bochs-bare-check $(O)/guests
 	tests/tools/truth-check $(O)
+
+truth-src := tests/tools/truth.c tests/tools/truth_log.c
+
+$(O)/tests/tools/truth: $(truth-src) $(wildcard tests/tools/truth*.h tests/tools/truth*.def) \
+		tests/guests/l1_truth_text.h $(O)/libvmxtape.a Makefile | $(O)/.deps
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $(truth-src) $(O)/libvmxtape.a
 
 $(O)/guest/%.o: %.c Makefile tests/guests/files.mk | $(O)/.deps
 	$(call say,CC,$< (guest))mkdir -p $(@D) && $(CC) $(guest-cflags) -c -o $@ $<

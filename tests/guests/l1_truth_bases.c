@@ -23,6 +23,7 @@
 #define PAT_RESET	0x0007040600070406ull
 
 u64 truth_places[PLACE_COUNT];
+struct truth_leg truth_leg;
 
 static u64 *msr_list, *pdptes;
 
@@ -61,6 +62,11 @@ u64 truth_movable(unsigned field)
 	default:
 		return ~0ull;
 	}
+}
+
+u64 truth_long_list(void)
+{
+	return 512 * (CAP_GET(guest_caps.msr[VMX_CAP_MISC], MSR_LIST_SIZE) + 1) + 1;
 }
 
 static void print_memory(u64 address, unsigned size, u64 value)
@@ -133,7 +139,7 @@ static void with_ept(struct truth_vmcs *v, u64 eptp)
 
 static void make_full(struct truth_vmcs *v, u64 eptp)
 {
-	const u64 page = physical(guest_pages(6));
+	const u64 page = physical(guest_pages(7));
 
 	with_ept(v, eptp);
 	optional(v, VMX_WORD_PIN,
@@ -145,13 +151,15 @@ static void make_full(struct truth_vmcs *v, u64 eptp)
 		 SECONDARY_VPID | SECONDARY_UNRESTRICTED_GUEST |
 			 SECONDARY_VIRTUALIZE_APIC_ACCESSES | SECONDARY_PML |
 			 SECONDARY_TSC_SCALING | SECONDARY_VMCS_SHADOWING |
-			 SECONDARY_EPT_VIOLATION_VE | SECONDARY_VM_FUNCTIONS);
+			 SECONDARY_EPT_VIOLATION_VE | SECONDARY_VM_FUNCTIONS |
+			 SECONDARY_SUB_PAGE_WRITE);
 	optional(v, VMX_WORD_EXIT,
 		 EXIT_LOAD_PAT | EXIT_SAVE_PAT | EXIT_LOAD_EFER | EXIT_SAVE_EFER |
-			 EXIT_SAVE_PREEMPTION_TIMER | EXIT_LOAD_PERF_GLOBAL_CTRL);
+			 EXIT_SAVE_PREEMPTION_TIMER | EXIT_LOAD_PERF_GLOBAL_CTRL | EXIT_LOAD_CET |
+			 EXIT_LOAD_PKRS);
 	optional(v, VMX_WORD_ENTRY,
 		 ENTRY_LOAD_PAT | ENTRY_LOAD_EFER | ENTRY_LOAD_DEBUG_CONTROLS |
-			 ENTRY_LOAD_PERF_GLOBAL_CTRL);
+			 ENTRY_LOAD_PERF_GLOBAL_CTRL | ENTRY_LOAD_CET | ENTRY_LOAD_PKRS);
 	SET(v, VPID, 1);
 	SET(v, IO_BITMAP_A, page);
 	SET(v, IO_BITMAP_B, page);
@@ -162,6 +170,7 @@ static void make_full(struct truth_vmcs *v, u64 eptp)
 	SET(v, VMREAD_BITMAP_ADDRESS, page + 4 * PAGE_SIZE);
 	SET(v, VMWRITE_BITMAP_ADDRESS, page + 4 * PAGE_SIZE);
 	SET(v, VE_INFORMATION_ADDRESS, page + 5 * PAGE_SIZE);
+	SET(v, SPP_TABLE_POINTER, page + 6 * PAGE_SIZE);
 	SET(v, TSC_MULTIPLIER, BIT(48));
 	SET(v, EPTP_LIST_ADDRESS, page);
 	SET(v, VM_ENTRY_MSR_LOAD_COUNT, 2);
@@ -235,6 +244,33 @@ static void make_real(struct truth_vmcs *v, u64 eptp)
 	SET(v, GUEST_RIP, 0x100);
 }
 
+/* Only bases point to L1's own page tables, since an entry that L1 survives needs them. */
+static void make_32(struct truth_vmcs *v)
+{
+	u64 *const tables = guest_pages(2), *const host = tables + PAGE_SIZE / sizeof(u64);
+	const u64 *const pdpt = (const u64 *)(uintptr_t)(guest_pml4[0] & ~MASK(11, 0));
+	const u64 directories = pdpt[0] & ~MASK(11, 0);
+
+	for (unsigned i = 0; i < 4; i++)
+		tables[i] = host[i] = (directories + i * PAGE_SIZE) | 1;
+	truth_leg = (struct truth_leg){
+		.vmxon = physical(guest_region()),
+		.vmcs = truth_places[PLACE_CURRENT],
+		.cr3 = (u32)physical(tables),
+		.poke_address = (u32)physical(&tables[2]),
+		.poke_value = (u32)(tables[2] | PDPTE_RESERVED),
+	};
+	truth_places[PLACE_KEPT_PDPTES] = truth_leg.cr3;
+	guest_print("l1_32 %x\n", truth_leg.cr3);
+	for (unsigned i = 0; i < 4; i++)
+		print_memory(physical(&tables[i]), 8, tables[i] | (i == 2 ? PDPTE_RESERVED : 0));
+	make_pae_plain(v);
+	OFF(v, VM_EXIT_CONTROLS, EXIT_HOST_ADDRESS_SPACE_SIZE);
+	SET(v, HOST_CS_SELECTOR, GUEST_CS32);
+	SET(v, HOST_CR3, physical(host));
+	SET(v, HOST_RIP, (uintptr_t)truth_exit_32);
+}
+
 static void make_interrupt(struct truth_vmcs *v)
 {
 	ON(v, GUEST_RFLAGS, RFLAGS_IF);
@@ -261,12 +297,26 @@ static void make_list(enum truth_place place, u64 index, u64 value)
 	print_memory(physical(&list[1]), 8, value);
 }
 
+static void make_long_list(void)
+{
+	const u64 count = truth_long_list();
+	u64 *const list = guest_pages((count * 16 + PAGE_SIZE - 1) / PAGE_SIZE);
+
+	for (u64 i = 0; i < count; i++)
+		list[2 * i] = MSR_SYSENTER_CS;
+	truth_places[PLACE_LIST_LONG] = physical(list);
+	guest_print("list %lx %lx %x 0\n", physical(list), count, MSR_SYSENTER_CS);
+}
+
 static void make_places(u64 current)
 {
 	u64 *const bad = guest_pages(1);
 
 	truth_places[PLACE_CURRENT] = current;
 	print_memory(current, 4, *(u32 *)(uintptr_t)current);
+	/* What an entry into PAE paging takes for PDPTEs. */
+	for (unsigned i = 0; i < 4; i++)
+		print_memory(physical(&guest_pml4[i]), 8, guest_pml4[i]);
 	make_region(PLACE_REGION, 0);
 	make_region(PLACE_OTHER_REVISION, 1);
 	make_region(PLACE_SHADOW, (u32)BIT(31));
@@ -278,6 +328,10 @@ static void make_places(u64 current)
 	make_list(PLACE_LIST_FS_BASE, MSR_FS_BASE, 0);
 	make_list(PLACE_LIST_X2APIC, 0x808, 0);
 	make_list(PLACE_LIST_EFER, MSR_EFER, 0);
+	make_list(PLACE_LIST_EFER_SAME, MSR_EFER, rdmsr(MSR_EFER));
+	make_list(PLACE_LIST_SMM, MSR_SMM_MONITOR_CTL, 0);
+	make_list(PLACE_LIST_MICROCODE, MSR_BIOS_UPDT_TRIG, 0);
+	make_long_list();
 	make_list(PLACE_LIST_VALUE, MSR_SYSENTER_EIP, BIT(60));
 }
 
@@ -291,6 +345,8 @@ void truth_make_bases(u64 current)
 	pdptes[1] = MASK(8, 5); /* not present: anything goes */
 	msr_list[0] = MSR_SYSENTER_CS;
 	msr_list[2] = MSR_SYSENTER_ESP;
+	msr_list[4] = MSR_SYSENTER_EIP;
+	msr_list[6] = MSR_SYSENTER_CS;
 	msr_list[1024 / 8] = MSR_SYSENTER_CS; /* for exits to store */
 	make_places(current);
 	for (unsigned i = 0; i < 8; i++)
@@ -304,4 +360,5 @@ void truth_make_bases(u64 current)
 	make_real(&truth_bases[BASE_REAL], eptp);
 	make_pae_plain(&truth_bases[BASE_PAE_PLAIN]);
 	make_interrupt(&truth_bases[BASE_INTERRUPT]);
+	make_32(&truth_bases[BASE_32]);
 }

@@ -19,6 +19,10 @@
 	{                                      \
 		F(NAME), HOW_AT, PLACE_##place \
 	}
+#define LONG_LIST                                            \
+	{                                                    \
+		F(VM_ENTRY_MSR_LOAD_COUNT), HOW_LONG_LIST, 0 \
+	}
 #define EVENT(type, more)  (VMX_EVENT_VALID | (u64)VMX_EVENT_##type << 8 | (more))
 #define INJECT(type, more) BE(VM_ENTRY_INTERRUPTION_INFO, EVENT(type, more))
 #define IN(base, ...)               \
@@ -38,7 +42,10 @@
 #define SHUTDOWN    2
 #define UNUSABLE    0x10000
 
-enum { HOW_NONE, HOW_BE, HOW_FLIP, HOW_AT };
+#define CR0_WP	    BIT(16)
+#define CR4_CET	    BIT(23)
+
+enum { HOW_NONE, HOW_BE, HOW_FLIP, HOW_AT, HOW_LONG_LIST };
 
 static const struct directed {
 	u8 base;
@@ -247,7 +254,11 @@ static const struct directed {
 	IN(64, BE(VM_ENTRY_MSR_LOAD_COUNT, 1), AT(VM_ENTRY_MSR_LOAD_ADDRESS, LIST_FS_BASE)),
 	IN(64, BE(VM_ENTRY_MSR_LOAD_COUNT, 1), AT(VM_ENTRY_MSR_LOAD_ADDRESS, LIST_X2APIC)),
 	IN(64, BE(VM_ENTRY_MSR_LOAD_COUNT, 1), AT(VM_ENTRY_MSR_LOAD_ADDRESS, LIST_EFER)),
+	IN(64, BE(VM_ENTRY_MSR_LOAD_COUNT, 1), AT(VM_ENTRY_MSR_LOAD_ADDRESS, LIST_EFER_SAME)),
+	IN(64, BE(VM_ENTRY_MSR_LOAD_COUNT, 1), AT(VM_ENTRY_MSR_LOAD_ADDRESS, LIST_SMM)),
+	IN(64, BE(VM_ENTRY_MSR_LOAD_COUNT, 1), AT(VM_ENTRY_MSR_LOAD_ADDRESS, LIST_MICROCODE)),
 	IN(64, BE(VM_ENTRY_MSR_LOAD_COUNT, 1), AT(VM_ENTRY_MSR_LOAD_ADDRESS, LIST_VALUE)),
+	IN(64, LONG_LIST, AT(VM_ENTRY_MSR_LOAD_ADDRESS, LIST_LONG)),
 	IN(64, BE(VM_EXIT_MSR_STORE_COUNT, 1)),
 	IN(64, BE(VM_EXIT_MSR_LOAD_COUNT, 1)),
 	/* rules that other rules stand before */
@@ -261,6 +272,46 @@ static const struct directed {
 	IN(V86, BE(GUEST_ACTIVITY_STATE, HLT)),
 	IN(FULL, INJECT(NMI, 2)),
 	IN(64, FLIP(PIN_BASED_CONTROLS, PIN_PREEMPTION_TIMER)),
+	IN(PAE_PLAIN, FLIP(VM_EXIT_CONTROLS, EXIT_HOST_ADDRESS_SPACE_SIZE)),
+	/* an L1 in protected mode */
+	IN(32, FLIP(GUEST_RSP, 8)),
+	IN(32, BE(HOST_SS_SELECTOR, 0)),
+	IN(32, FLIP(VM_EXIT_CONTROLS, EXIT_HOST_ADDRESS_SPACE_SIZE)),
+	IN(32, FLIP(VM_ENTRY_CONTROLS, ENTRY_IA32E_MODE_GUEST)),
+	IN(32, FLIP(HOST_CR4, BIT(17))),
+	IN(32, FLIP(HOST_RIP, BIT(32))),
+	IN(32, AT(GUEST_CR3, BAD_PDPTES)),
+	IN(32, AT(GUEST_CR3, KEPT_PDPTES)),
+	/* sub-page permissions, CET */
+	IN(64, FLIP(PRIMARY_PROC_BASED_CONTROLS, PRIMARY_SECONDARY_CONTROLS),
+	   BE(SECONDARY_PROC_BASED_CONTROLS, SECONDARY_SUB_PAGE_WRITE)),
+	IN(FULL, FLIP(SPP_TABLE_POINTER, 8)),
+	IN(FULL, FLIP(HOST_IA32_S_CET, BIT(6))),
+	IN(FULL, FLIP(HOST_IA32_S_CET, BIT(50))),
+	IN(FULL, FLIP(HOST_SSP, 2)),
+	IN(FULL, FLIP(HOST_SSP, BIT(50))),
+	IN(FULL, FLIP(HOST_IA32_INTERRUPT_SSP_TABLE_ADDR, BIT(50))),
+	IN(FULL, FLIP(GUEST_IA32_S_CET, BIT(7))),
+	IN(FULL, FLIP(GUEST_IA32_S_CET, BIT(50))),
+	IN(FULL, FLIP(GUEST_IA32_INTERRUPT_SSP_TABLE_ADDR, BIT(60))),
+	IN(FULL, FLIP(GUEST_SSP, 1)),
+	IN(FULL, FLIP(GUEST_SSP, BIT(50))),
+	IN(PAE, FLIP(VM_ENTRY_CONTROLS, ENTRY_LOAD_CET), FLIP(GUEST_SSP, BIT(33))),
+	IN(PAE, FLIP(VM_ENTRY_CONTROLS, ENTRY_LOAD_CET), FLIP(GUEST_SSP, BIT(30))),
+	IN(FULL, FLIP(GUEST_CR4, CR4_CET), FLIP(GUEST_CR0, CR0_WP)),
+	IN(FULL, FLIP(GUEST_CR4, CR4_CET)),
+	IN(FULL, FLIP(HOST_CR4, CR4_CET), FLIP(HOST_CR0, CR0_WP)),
+	IN(FULL, FLIP(HOST_CR4, CR4_CET)),
+};
+
+static const u8 ways[] = {
+	TRUTH_WAY_OTHER_INSN,
+	TRUTH_WAY_CLEAR,
+	TRUTH_WAY_CLEAR | TRUTH_WAY_OTHER_INSN,
+	TRUTH_WAY_NO_VMCS,
+	TRUTH_WAY_SHADOW,
+	TRUTH_WAY_MOV_SS,
+	TRUTH_WAY_CLEAR | TRUTH_WAY_MOV_SS,
 };
 
 /* Fields that no rule looks at. */
@@ -280,6 +331,8 @@ static void run_row(const struct directed *row, unsigned turn)
 			value ^= truth_bases[row->base].value[field];
 		if (row->moves[i].how == HOW_AT)
 			value = truth_places[value];
+		if (row->moves[i].how == HOW_LONG_LIST)
+			value = truth_long_list();
 		c.moves[c.count++] = (struct truth_move){ .field = field, .value = value };
 	}
 	if (turn) {
@@ -297,10 +350,9 @@ static void run_row(const struct directed *row, unsigned turn)
 void truth_directed(unsigned times)
 {
 	for (unsigned turn = 0; turn < times; turn++) {
-		struct truth_case other = { .base = BASE_64, .other_insn = true };
-
 		for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
 			run_row(&all[i], turn);
-		truth_run(&other);
+		for (unsigned i = 0; i < ARRAY_SIZE(ways); i++)
+			truth_run(&(struct truth_case){ .base = BASE_64, .way = ways[i] });
 	}
 }

@@ -17,7 +17,7 @@ struct __attribute__((packed)) table_pointer {
 	u64 base;
 };
 
-int guest_switch(struct l2_regs *regs, bool launched);
+int guest_switch(struct l2_regs *regs, unsigned how);
 void guest_switch_exit(void);
 
 static void write_controls(const struct l2_options *options)
@@ -171,7 +171,8 @@ void l2_create(struct l2 *l2, void (*code)(void), const struct l2_options *optio
 
 enum vmx_outcome l2_enter(struct l2 *l2)
 {
-	const int result = guest_switch(&l2->regs, l2->launched);
+	const unsigned how = (l2->launched ? 1 : 0) | (l2->behind_mov_ss ? 2 : 0);
+	const int result = guest_switch(&l2->regs, how);
 
 	if (result)
 		return result == 1 ? VMX_FAIL_INVALID : VMX_FAIL_VALID;

@@ -21,6 +21,7 @@ struct l2 {
 	struct l2_regs regs; /* loaded at the entry, stored at the exit */
 	void *region;
 	bool launched;
+	bool behind_mov_ss; /* enter while MOV SS blocks events */
 };
 
 /* What an L2 has beyond the least: control bits that must be allowed, EPT when eptp is not 0. */

@@ -1,8 +1,8 @@
 /*
  * tests/guests/lib/guest_switch.S - in and out of L2
  *
- * int guest_switch(struct l2_regs *regs, bool launched): 0 after a VM exit, 1 VMfailInvalid,
- * 2 VMfailValid.
+ * int guest_switch(struct l2_regs *regs, unsigned how): 0 after a VM exit, 1 VMfailInvalid,
+ * 2 VMfailValid. Bit 0 of how: VMRESUME; bit 1: right behind a MOV SS.
  */
 #define VMCS_HOST_RSP 0x6c14
 
@@ -56,7 +56,8 @@ guest_switch:
 	vmwrite %rsp, %rax
 	jbe 1f /* no current VMCS: the entry will say so */
 	movq %rsp, HOST_RSP(%rdi)
-1:	testb %sil, %sil
+	/* CF and ZF stay as they are until the entry. */
+1:	shrl $1, %esi
 	movq RAX(%rdi), %rax
 	movq RCX(%rdi), %rcx
 	movq RDX(%rdi), %rdx
@@ -72,7 +73,16 @@ guest_switch:
 	movq R14(%rdi), %r14
 	movq R15(%rdi), %r15
 	movq RDI(%rdi), %rdi
-	jnz 2f
+	jz 1f
+	movw %ss, selector
+	jc 2f
+	movw selector, %ss
+	vmlaunch
+	jmp 3f
+2:	movw selector, %ss
+	vmresume
+	jmp 3f
+1:	jc 2f
 	vmlaunch
 	jmp 3f
 2:	vmresume
@@ -117,3 +127,7 @@ guest_switch_exit:
 	restore rbp
 	ret
 	.cfi_endproc
+
+	.bss
+selector:
+	.skip 2
