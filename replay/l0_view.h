@@ -45,6 +45,7 @@ static inline bool l0_vmcs12_after(const struct trace_event *event,
 /* An l0_exit that is kept until it is known what becomes of it. */
 struct l0_raw {
 	struct model_place place; /* nowhere: none */
+	u64 rip;
 	struct ev_l0_exit exit;
 	u16 regs; /* bit n: @reg[n] is known */
 	u64 reg[REG_COUNT];
@@ -53,6 +54,7 @@ struct l0_raw {
 static inline void l0_raw_keep(struct l0_raw *raw, const struct rule_run *run)
 {
 	raw->place = run->place;
+	raw->rip = run->event->rip;
 	memcpy(&raw->exit, run->event->col, sizeof(raw->exit));
 	raw->regs = 0;
 	for (unsigned reg = 0; reg < REG_COUNT; reg++)

@@ -69,6 +69,9 @@ static void on_handled(const struct rule_run *run, const struct model_region *re
 	if ((raw->exit.reason != EXIT_WRMSR && raw->exit.reason != EXIT_RDMSR) ||
 	    !(raw->regs >> REG_RCX & 1))
 		return;
+	/* L2 is to try again, with an MSR bitmap that lets it. */
+	if (run->event->rip == raw->rip)
+		return;
 	field = field_of(raw->reg[REG_RCX]);
 	/* L0 may have refused the value by a fault. */
 	if (field < 0 || !moved_value(run, raw, &value) ||

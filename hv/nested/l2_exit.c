@@ -11,6 +11,7 @@
 #include "hv/guestmem.h"
 #include "hv/insn.h"
 #include "hv/kick.h"
+#include "hv/nested/bitmaps02.h"
 #include "hv/nested/ept02.h"
 #include "hv/nested/l0_record.h"
 #include "hv/nested/msrlist.h"
@@ -35,6 +36,10 @@
 #define VIOLATION_KEPT                                                                 \
 	(VIOLATION_ACCESS | VMX_EPT_VIOLATION_LINEAR_VALID | VMX_EPT_VIOLATION_FINAL | \
 	 VMX_EPT_VIOLATION_NMI_UNBLOCKING)
+
+/* Exit qualification of an I/O instruction. */
+#define IO_PORT(qualification) ((unsigned)BITS(qualification, 31, 16))
+#define IO_SIZE(qualification) ((unsigned)BITS(qualification, 2, 0) + 1)
 
 /* Who handles an exit. */
 enum owner {
@@ -76,8 +81,8 @@ static bool l1_wants_port(struct percpu *cpu, const struct nested_exit *exit)
 	const struct nested_vmcs *vmcs = nested->current;
 	const u64 primary = F12(vmcs, PRIMARY_PROC_BASED_CONTROLS);
 	const u64 qualification = exit->qualification;
-	const unsigned port = (unsigned)BITS(qualification, 31, 16);
-	const unsigned size = (unsigned)BITS(qualification, 2, 0) + 1;
+	const unsigned port = IO_PORT(qualification);
+	const unsigned size = IO_SIZE(qualification);
 	u32 bits = 0;
 
 	if (!(primary & PRIMARY_IO_BITMAPS))
@@ -99,6 +104,24 @@ static bool l1_wants_port(struct percpu *cpu, const struct nested_exit *exit)
 	if (hv_fault(IO_BITMAP_IGNORED))
 		return false;
 	return bits >> port % 8 & (BIT(size) - 1);
+}
+
+static enum owner msr_access(struct percpu *cpu, bool write)
+{
+	if (l1_wants_msr(cpu, write))
+		return OWNER_L1;
+	return bitmaps02_msr_is_hvs(&cpu->nested, (u32)cpu->regs[REG_RCX], write) ? OWNER_L1_HANDLER
+										  : OWNER_HV;
+}
+
+static enum owner io(struct percpu *cpu, const struct nested_exit *exit)
+{
+	if (l1_wants_port(cpu, exit))
+		return OWNER_L1;
+	return bitmaps02_port_is_hvs(&cpu->nested, IO_PORT(exit->qualification),
+				     IO_SIZE(exit->qualification))
+		       ? OWNER_L1_HANDLER
+		       : OWNER_HV;
 }
 
 /* @code matters to page faults only. */
@@ -360,11 +383,11 @@ static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
 	case EXIT_CPUID:
 		return (u32)cpu->regs[REG_RAX] == HV_LEAF ? OWNER_L1_HANDLER : OWNER_L1;
 	case EXIT_IO:
-		return l1_wants_port(cpu, exit) ? OWNER_L1 : OWNER_L1_HANDLER;
+		return io(cpu, exit);
 	case EXIT_RDMSR:
-		return l1_wants_msr(cpu, false) ? OWNER_L1 : OWNER_L1_HANDLER;
+		return msr_access(cpu, false);
 	case EXIT_WRMSR:
-		return l1_wants_msr(cpu, true) ? OWNER_L1 : OWNER_L1_HANDLER;
+		return msr_access(cpu, true);
 	case EXIT_EPT_VIOLATION:
 	case EXIT_EPT_MISCONFIGURATION:
 		return ept_exit(cpu, exit);

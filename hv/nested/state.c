@@ -5,6 +5,7 @@
 #include "hv/guestmem.h"
 #include "hv/insn.h"
 #include "hv/mem.h"
+#include "hv/nested/bitmaps02.h"
 #include "hv/nested/ept02.h"
 #include "hv/nested/l0_record.h"
 #include "hv/nested/msrlist.h"
@@ -203,8 +204,7 @@ void nested_init(struct percpu *cpu)
 	nested->items = mem_alloc_pages(pages_for(items));
 	nested->image_items = mem_alloc_pages(pages_for(items));
 	nested->entry.items = mem_alloc_pages(pages_for(items));
-	nested->msr_bitmap = mem_alloc_pages(1);
-	nested->io_bitmap = mem_alloc_pages(2);
+	bitmaps02_init(nested);
 	nested->dummy = mem_alloc_pages(1);
 	memset(nested->dummy, 0xff, PAGE_SIZE);
 	nested->msr_undo = mem_alloc_pages(pages_for(sizeof(*nested->msr_undo)));

@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "hv/hwvmcs.h"
+#include "hv/nested/bitmaps02.h"
 #include "trace/event.h"
 #include "vmx/caps.h"
 #include "vmx/tables.h"
@@ -53,6 +54,7 @@ struct nested_vmcs {
 	u64 written_tsc;      /* when the region and @written were the same for sure */
 	struct hwvmcs vmcs02; /* pa 0: none yet */
 	u64 ept02;	      /* EPT pointer in VMCS02 */
+	struct bitmaps02_use msrs02, ports02;
 	struct vmcs_set dirty; /* fields that VMCS02 does not have yet */
 	u64 field[VMCS_FIELD_COUNT];
 	struct vmcs12 written; /* the region as hv last read or wrote it */
@@ -122,7 +124,8 @@ struct nested {
 	u32 exit01, exceptions01;
 	u64 last_vpid12; /* whose translations are tagged with VPID_L2; 0: nobody's */
 
-	u64 *msr_bitmap, *io_bitmap; /* merged, 1 and 2 pages */
+	u64 *msr_bitmap, *io_bitmap; /* merged, 1 and 2 pages; bitmaps02.h */
+	u64 *ones_bitmap;	     /* a page on which everything exits */
 	struct word_list own_msrs, own_ports;
 	u8 *dummy; /* a page of ones, for addresses that nothing answers */
 	struct ept02 ept02;

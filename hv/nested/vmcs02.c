@@ -5,13 +5,13 @@
 #include "hv/guestmem.h"
 #include "hv/insn.h"
 #include "hv/mem.h"
+#include "hv/nested/bitmaps02.h"
 #include "hv/nested/ept02.h"
 #include "hv/panic.h"
 #include "hv/processor.h"
 #include "hv/record.h"
 #include "hv/vmcs01.h"
 
-#define BITMAP_WORDS	(PAGE_SIZE / sizeof(u64))
 #define PDPTE_PRESENT	BIT(0)
 #define PDPTE_RESERVED	(MASK(2, 1) | MASK(8, 5))
 #define CR3_PDPT	MASK(31, 5)
@@ -129,7 +129,7 @@ static void provide_vmcs02(struct percpu *cpu, struct nested_vmcs *vmcs)
 	vmwrite(VMCS_VM_EXIT_MSR_LOAD_COUNT, 0);
 	vmwrite(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 0);
 	vmwrite(VMCS_TSC_OFFSET, 0);
-	vmwrite(VMCS_MSR_BITMAP, virt_to_phys(nested->msr_bitmap));
+	bitmaps02_begin(nested, vmcs);
 	vmcs->prepared = true;
 }
 
@@ -184,7 +184,7 @@ static u64 l1_page(const struct nested *nested, u64 address)
 	return ept01_lookup(address, &page) ? address : virt_to_phys(nested->dummy);
 }
 
-static void write_controls(const struct nested *nested, const struct nested_vmcs *vmcs)
+static void write_controls(struct nested *nested, struct nested_vmcs *vmcs)
 {
 	const u32 primary = primary_controls(vmcs);
 
@@ -200,47 +200,7 @@ static void write_controls(const struct nested *nested, const struct nested_vmcs
 			l1_page(nested, F12(vmcs, VIRTUAL_APIC_ADDRESS)));
 	if (nested_secondary(vmcs) & SECONDARY_VIRTUALIZE_APIC_ACCESSES)
 		vmwrite(VMCS_APIC_ACCESS_ADDRESS, l1_page(nested, F12(vmcs, APIC_ACCESS_ADDRESS)));
-	if (F12(vmcs, PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_IO_BITMAPS) {
-		vmwrite(VMCS_IO_BITMAP_A, virt_to_phys(nested->io_bitmap));
-		vmwrite(VMCS_IO_BITMAP_B, virt_to_phys(nested->io_bitmap) + PAGE_SIZE);
-	} else {
-		vmwrite(VMCS_IO_BITMAP_A, virt_to_phys(vmcs01_io_bitmap()));
-		vmwrite(VMCS_IO_BITMAP_B, virt_to_phys(vmcs01_io_bitmap()) + PAGE_SIZE);
-	}
-}
-
-/* Remember which words of hv's own bitmap are not 0: few of many. */
-static void list_words(struct word_list *list, const u64 *own, unsigned words)
-{
-	list->count = 0;
-	for (unsigned i = 0; i < words; i++) {
-		if (!own[i])
-			continue;
-		hv_assert(list->count < ARRAY_SIZE(list->index));
-		list->index[list->count++] = (u16)i;
-	}
-}
-
-static void add_words(u64 *to, const struct word_list *list, const u64 *own)
-{
-	for (unsigned i = 0; i < list->count; i++)
-		to[list->index[i]] |= own[list->index[i]];
-}
-
-/* L1's pages and hv's own wishes. L1 may change its pages at any time without telling. */
-static void merge_bitmaps(struct nested *nested, const struct nested_vmcs *vmcs)
-{
-	const u64 primary = F12(vmcs, PRIMARY_PROC_BASED_CONTROLS);
-
-	if (primary & PRIMARY_MSR_BITMAPS) {
-		guest_read_gpa(F12(vmcs, MSR_BITMAP), nested->msr_bitmap, PAGE_SIZE);
-		add_words(nested->msr_bitmap, &nested->own_msrs, (const u64 *)vmcs01_msr_bitmap());
-	}
-	if (primary & PRIMARY_IO_BITMAPS) {
-		guest_read_gpa(F12(vmcs, IO_BITMAP_A), nested->io_bitmap, PAGE_SIZE);
-		guest_read_gpa(F12(vmcs, IO_BITMAP_B), nested->io_bitmap + BITMAP_WORDS, PAGE_SIZE);
-		add_words(nested->io_bitmap, &nested->own_ports, (const u64 *)vmcs01_io_bitmap());
-	}
+	bitmaps02_write_ports(nested, vmcs);
 }
 
 /* --- State ------------------------------------------------------------------------------------ */
@@ -361,8 +321,6 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	if (!nested->vmcs01_known) {
 		nested->exit01 = (u32)vmread(VMCS_VM_EXIT_CONTROLS);
 		nested->exceptions01 = (u32)vmread(VMCS_EXCEPTION_BITMAP);
-		list_words(&nested->own_msrs, (const u64 *)vmcs01_msr_bitmap(), BITMAP_WORDS);
-		list_words(&nested->own_ports, (const u64 *)vmcs01_io_bitmap(), 2 * BITMAP_WORDS);
 		nested->vmcs01_known = true;
 	}
 	read_kept_state(vmcs, &kept);
@@ -379,7 +337,7 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 		vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, F12(vmcs, VMX_PREEMPTION_TIMER_VALUE));
 	else
 		vmwrite_try(VMCS_VMX_PREEMPTION_TIMER_VALUE, record_heartbeat_timer());
-	merge_bitmaps(nested, vmcs);
+	bitmaps02_prepare(nested, vmcs);
 	write_ept_pointer(nested, vmcs);
 	drop_translations(nested, vmcs);
 	memset(&vmcs->dirty, 0, sizeof(vmcs->dirty));

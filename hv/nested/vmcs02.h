@@ -2,8 +2,8 @@
  * hv/nested/vmcs02.h - from VMCS12 and VMCS01 to the VMCS that runs L2
  *
  * Guest state goes over as L1 wrote it, for the processor to judge. Controls are L1's with what hv
- * needs: NMI exiting, EPT, VPID, bitmaps that hv merged into pages of its own. Only fields that
- * changed since the last entry are written.
+ * needs: NMI exiting, EPT, VPID, bitmaps of hv's (bitmaps02.h). Only fields that changed since the
+ * last entry are written.
  */
 #ifndef HV_NESTED_VMCS02_H
 #define HV_NESTED_VMCS02_H

@@ -3,6 +3,7 @@
 #include "hv/fault.h"
 #include "hv/insn.h"
 #include "hv/mem.h"
+#include "hv/nested/bitmaps02.h"
 #include "hv/nested/vmcs02.h"
 
 /* Bytes of an MSR bitmap: reads and writes of MSRs 800H-8FFH; writes of C0000101H, IA32_GS_BASE. */
@@ -41,9 +42,16 @@ static void spoil_controls(const struct nested_vmcs *vmcs)
 			F12(vmcs, VMX_PREEMPTION_TIMER_VALUE) >> 6);
 }
 
-/* The page that L1's MSR bitmap was merged into. */
-static void spoil_msr_bitmap(u8 *bitmap)
+/* The page that L1's MSR bitmap is merged into. */
+static void spoil_msr_bitmap(struct nested *nested, struct nested_vmcs *vmcs)
 {
+	u8 *const bitmap = (u8 *)nested->msr_bitmap;
+
+	if (!hv_fault(MSR_BITMAP_LOST) && !hv_fault(X2APIC_BITS_LOST) &&
+	    !hv_fault(GS_BASE_OF_VMCS01))
+		return;
+	vmcs->msrs02.beforehand = 1;
+	bitmaps02_prepare(nested, vmcs);
 	if (hv_fault(MSR_BITMAP_LOST))
 		memset(bitmap, 0, PAGE_SIZE);
 	if (hv_fault(X2APIC_BITS_LOST)) {
@@ -63,10 +71,10 @@ static void spoil_msr_list(void)
 	vmwrite(VMCS_VM_ENTRY_MSR_LOAD_COUNT, hv_fault(MSR_LIST_OWN_ENTRY) ? 1 : 0);
 }
 
-void vmcs02_spoil(struct nested *nested, const struct nested_vmcs *vmcs)
+void vmcs02_spoil(struct nested *nested, struct nested_vmcs *vmcs)
 {
 	spoil_controls(vmcs);
-	spoil_msr_bitmap((u8 *)nested->msr_bitmap);
+	spoil_msr_bitmap(nested, vmcs);
 	spoil_msr_list();
 	if (hv_fault(PDPTES_NOT_LOADED) && vmcs02_needs_pdptes(vmcs))
 		for (u32 i = 0; i < 4; i++)

@@ -8,9 +8,9 @@
 
 /* VMCS02 is ready to be entered, and current: make it wrong, as far as that is asked for. */
 #ifdef HV_FAULTS
-void vmcs02_spoil(struct nested *nested, const struct nested_vmcs *vmcs);
+void vmcs02_spoil(struct nested *nested, struct nested_vmcs *vmcs);
 #else
-static inline void vmcs02_spoil(struct nested *nested, const struct nested_vmcs *vmcs)
+static inline void vmcs02_spoil(struct nested *nested, struct nested_vmcs *vmcs)
 {
 	(void)nested, (void)vmcs;
 }

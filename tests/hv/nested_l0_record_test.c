@@ -168,7 +168,7 @@ static void bits_that_a_bitmap_lacks_are_told_by_word(void **state)
 	stub_exit(cpu, EXIT_CPUID, 0);
 	assert_false(event_item(event_of(EV_L0_ENTRY), ITEM_MSR_BITMAP_LACKS + 3, &value));
 	play_enter(EXIT_VMRESUME);
-	cpu->nested.msr_bitmap[3] = 0;
+	cpu->nested.ones_bitmap[3] &= ~0x10ull;
 	l0_record_turn(cpu);
 	stub_exit(cpu, EXIT_CPUID, 0);
 	assert_true(event_item(event_of(EV_L0_ENTRY), ITEM_MSR_BITMAP_LACKS + 3, &value));

@@ -81,6 +81,14 @@ static void state_that_l1_does_not_load_is_l1s_own(void **state)
 	assert_true(vmread(VMCS_VM_ENTRY_CONTROLS) & ENTRY_LOAD_EFER);
 }
 
+/* By the bitmap of VMCS02, for an MSR below 2000H. */
+static bool msr_exits(u32 index, bool write)
+{
+	const u8 *bitmap = (const u8 *)stub_at(vmread(VMCS_MSR_BITMAP)) + (write ? 2048 : 0);
+
+	return bitmap[index / 8] >> index % 8 & 1;
+}
+
 static void l2_never_gets_pages_of_hvs(void **state)
 {
 	const u64 hv = PLAY_MEMORY - MIB(1);
@@ -98,31 +106,75 @@ static void l2_never_gets_pages_of_hvs(void **state)
 	assert_int_equal(cpu->nested.mode, NESTED_L2);
 	assert_u64(vmread(VMCS_VIRTUAL_APIC_ADDRESS), virt_to_phys(cpu->nested.dummy));
 	assert_u64(vmread(VMCS_APIC_ACCESS_ADDRESS), virt_to_phys(cpu->nested.dummy));
-	/* What nothing answers reads as ones: everything exits. */
-	assert_u64(vmread(VMCS_MSR_BITMAP), virt_to_phys(cpu->nested.msr_bitmap));
-	assert_u64(cpu->nested.msr_bitmap[511], ~0ull);
-	assert_u64(cpu->nested.io_bitmap[1023], ~0ull);
+	/* What nothing answers reads as ones: everything exits to L1. */
+	assert_true(msr_exits(MSR_PAT, false));
+	cpu->regs[REG_RCX] = MSR_PAT;
+	stub_exit(cpu, EXIT_RDMSR, 0);
+	assert_int_equal(cpu->nested.mode, NESTED_ROOT);
 }
 
-static void bitmaps_are_merged_with_what_hv_wants(void **state)
+static void l2_gets_l1s_bitmap_with_what_hv_wants_when_it_uses_it(void **state)
 {
 	u8 *l1 = stub_at(PLAY_PAGE);
 
 	(void)state;
-	l1[0] = 0x55;
+	l1[MSR_SYSENTER_CS / 8] = 1 << MSR_SYSENTER_CS % 8;
 	set12(VMCS_MSR_BITMAP, PLAY_PAGE);
 	add_controls(VMCS_PRIMARY_PROC_BASED_CONTROLS, PRIMARY_MSR_BITMAPS);
 	play_enter(EXIT_VMLAUNCH);
-	assert_int_equal(((u8 *)cpu->nested.msr_bitmap)[0], 0x55 | vmcs01_msr_bitmap()[0]);
-	/* IA32_FEATURE_CONTROL is hv's. */
-	assert_true(((u8 *)cpu->nested.msr_bitmap)[MSR_FEATURE_CONTROL / 8] &
-		    1 << MSR_FEATURE_CONTROL % 8);
-	assert_int_equal(((u8 *)stub_at(PLAY_PAGE))[MSR_FEATURE_CONTROL / 8], 0);
-	/* L1 may change its page without telling. */
+	assert_true(msr_exits(MSR_PAT, false));
+	vmwrite(VMCS_GUEST_RIP, 0x5000);
+	cpu->regs[REG_RCX] = MSR_PAT;
+	stub_exit(cpu, EXIT_RDMSR, 0);
+	/* L2 tries again. */
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	assert_u64(vmread(VMCS_GUEST_RIP), 0x5000);
+	assert_false(msr_exits(MSR_PAT, false));
+	assert_false(msr_exits(MSR_PAT, true));
+	assert_true(msr_exits(MSR_SYSENTER_CS, false));
+	assert_true(msr_exits(MSR_FEATURE_CONTROL, true));
+	assert_int_equal(l1[MSR_FEATURE_CONTROL / 8], 0);
+}
+
+static void bitmaps_are_those_of_the_moment_of_each_entry(void **state)
+{
+	u8 *l1 = stub_at(PLAY_PAGE);
+
+	(void)state;
+	set12(VMCS_MSR_BITMAP, PLAY_PAGE);
+	add_controls(VMCS_PRIMARY_PROC_BASED_CONTROLS, PRIMARY_MSR_BITMAPS);
+	play_enter(EXIT_VMLAUNCH);
+	cpu->regs[REG_RCX] = MSR_PAT;
+	stub_exit(cpu, EXIT_WRMSR, 0);
+	for (unsigned i = 0; i < BITMAPS02_BEFOREHAND; i++) {
+		stub_exit(cpu, EXIT_HLT, 0);
+		/* L1 may change its page without telling. */
+		l1[MSR_SYSENTER_CS / 8] ^= 1 << MSR_SYSENTER_CS % 8;
+		play_enter(EXIT_VMRESUME);
+		assert_int_equal(msr_exits(MSR_SYSENTER_CS, false), i % 2 == 0);
+		assert_false(msr_exits(MSR_PAT, true));
+	}
+	/* L2 has made no use of it that hv knows of. */
 	stub_exit(cpu, EXIT_HLT, 0);
-	l1[0] = 0xaa;
 	play_enter(EXIT_VMRESUME);
-	assert_int_equal(((u8 *)cpu->nested.msr_bitmap)[0], 0xaa | vmcs01_msr_bitmap()[0]);
+	assert_true(msr_exits(MSR_PAT, true));
+}
+
+static void a_vmcs12_never_has_the_bitmap_of_another(void **state)
+{
+	(void)state;
+	set12(VMCS_MSR_BITMAP, PLAY_PAGE);
+	add_controls(VMCS_PRIMARY_PROC_BASED_CONTROLS, PRIMARY_MSR_BITMAPS);
+	play_enter(EXIT_VMLAUNCH);
+	cpu->regs[REG_RCX] = MSR_PAT;
+	stub_exit(cpu, EXIT_RDMSR, 0);
+	assert_false(msr_exits(MSR_PAT, false));
+	stub_exit(cpu, EXIT_HLT, 0);
+	/* As if many entries had been made since. */
+	cpu->nested.current->msrs02.beforehand = 0;
+	play_enter(EXIT_VMRESUME);
+	assert_true(msr_exits(MSR_PAT, false));
+	assert_u64(vmread(VMCS_MSR_BITMAP), virt_to_phys(cpu->nested.ones_bitmap));
 }
 
 static void ports_exit_as_l1_and_hv_want(void **state)
@@ -141,6 +193,11 @@ static void ports_exit_as_l1_and_hv_want(void **state)
 	add_controls(VMCS_PRIMARY_PROC_BASED_CONTROLS, PRIMARY_IO_BITMAPS);
 	*(u8 *)stub_at(PLAY_PAGE + 0x1000) = 0x81;
 	play_enter(EXIT_VMRESUME);
+	assert_u64(vmread(VMCS_IO_BITMAP_A), virt_to_phys(cpu->nested.ones_bitmap));
+	assert_u64(vmread(VMCS_IO_BITMAP_B), virt_to_phys(cpu->nested.ones_bitmap));
+	/* IN of port 8002H, which nobody wants to see. */
+	stub_exit(cpu, EXIT_IO, 0x80020008);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
 	assert_u64(vmread(VMCS_IO_BITMAP_A), virt_to_phys(cpu->nested.io_bitmap));
 	assert_u64(vmread(VMCS_IO_BITMAP_B), virt_to_phys(cpu->nested.io_bitmap) + PAGE_SIZE);
 	assert_int_equal(((u8 *)cpu->nested.io_bitmap)[4096], 0x81);
@@ -358,7 +415,9 @@ int main(void)
 		IN(play_l2, only_changed_fields_are_written_to_vmcs02_again),
 		IN(play_l2, state_that_l1_does_not_load_is_l1s_own),
 		IN(play_good_vmcs, l2_never_gets_pages_of_hvs),
-		IN(play_good_vmcs, bitmaps_are_merged_with_what_hv_wants),
+		IN(play_good_vmcs, l2_gets_l1s_bitmap_with_what_hv_wants_when_it_uses_it),
+		IN(play_good_vmcs, bitmaps_are_those_of_the_moment_of_each_entry),
+		IN(play_good_vmcs, a_vmcs12_never_has_the_bitmap_of_another),
 		IN(play_good_vmcs, ports_exit_as_l1_and_hv_want),
 		IN(play_good_vmcs, nmis_always_come_to_hv),
 		IN(play_good_ept_vmcs, translations_of_l2_survive_as_long_as_its_vpid),

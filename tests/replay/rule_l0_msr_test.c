@@ -68,6 +68,18 @@ static void other_msrs_and_faults_are_no_matter_of_vmcs02(void **state)
 	script_free(&script);
 }
 
+static void an_access_that_l2_tries_again_was_not_handled(void **state)
+{
+	struct script script = running();
+
+	(void)state;
+	WRITE_GS(&script, 0x3333, 0);
+	script.rip -= 16;
+	RESUME02(&script, { ITEM_MSR_BITMAP, 0 });
+	assert_found(&script, L0_WRONG_VMCS, 0);
+	script_free(&script);
+}
+
 /* --- IA32_TSC --------------------------------------------------------------------------------- */
 
 static const struct stored {
@@ -109,6 +121,7 @@ int main(void)
 		cmocka_unit_test(a_write_goes_to_vmcs02),
 		cmocka_unit_test(a_read_comes_from_vmcs02),
 		cmocka_unit_test(other_msrs_and_faults_are_no_matter_of_vmcs02),
+		cmocka_unit_test(an_access_that_l2_tries_again_was_not_handled),
 		cmocka_unit_test(exits_store_the_tsc_of_l1),
 	};
 
