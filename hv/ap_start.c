@@ -1,6 +1,7 @@
 #include "hv/ap_start.h"
 
 #include "hv/acpi.h"
+#include "hv/ap_restart.h"
 #include "hv/apic.h"
 #include "hv/insn.h"
 #include "hv/log.h"
@@ -16,6 +17,8 @@
 #define SIPI_WAIT	200
 #define START_POLLS	100 /* of SIPI_WAIT each */
 #define CLOCK_RUNS	32
+#define RESTART_TRIES	1000
+#define RESTART_POLLS	1000
 #define PML4_DIRECT_MAP BITS(DIRECT_MAP, 47, 39)
 
 /* The end of the trampoline, ap_entry.S. */
@@ -41,6 +44,13 @@ static struct {
 	u32 ping; /* odd: a question for the TSC; even: answered */
 	u64 tsc;
 } shared;
+
+/* What they begin with. */
+static struct {
+	u64 page; /* L1 does not get it */
+	u64 *pml4;
+	u64 cr3; /* of hv, for afterwards */
+} start;
 
 unsigned ap_processors(void)
 {
@@ -80,16 +90,17 @@ static void write_trampoline(u64 page)
 	memcpy(phys_to_virt(page), ap_trampoline, (size_t)(ap_trampoline_end - ap_trampoline));
 	words->gdt_base += (u32)page;
 	words->long_mode += (u32)page;
-	words->cr3 = (u32)read_cr3();
+	words->cr3 = (u32)virt_to_phys(start.pml4);
 }
 
-/* The lower half of the address space is hv's direct map, or nothing. */
-static void map_low(bool mapped)
+/* As hv's, but the lower half of the address space is its direct map too. */
+static u64 *make_tables(void)
 {
-	u64 *pml4 = phys_to_virt(read_cr3() & MASK(51, 12));
+	u64 *pml4 = mem_alloc_pages(1);
 
-	pml4[0] = mapped ? pml4[PML4_DIRECT_MAP] : 0;
-	write_cr3(read_cr3());
+	memcpy(pml4, phys_to_virt(read_cr3() & MASK(51, 12)), PAGE_SIZE);
+	pml4[0] = pml4[PML4_DIRECT_MAP];
+	return pml4;
 }
 
 /* --- starting --------------------------------------------------------------------------------- */
@@ -99,19 +110,28 @@ static bool has_joined(u32 count)
 	return __atomic_load_n(&shared.joined, __ATOMIC_ACQUIRE) == count;
 }
 
-static bool start(struct percpu *cpu, u64 page)
+/* The page is ready for @cpu; returns the SIPI that leads there. */
+static u32 prepare(const struct percpu *cpu)
 {
-	struct ap_words *words = phys_to_virt(page + (u64)(ap_words - ap_trampoline));
-	const u32 joined = shared.joined + 1;
+	struct ap_words *words = phys_to_virt(start.page + (u64)(ap_words - ap_trampoline));
 
+	write_trampoline(start.page);
 	words->stack = (u64)cpu->stack_top;
 	words->cpu = (u64)cpu;
+	return APIC_STARTUP | (u32)(start.page / PAGE_SIZE);
+}
+
+static bool start_one(struct percpu *cpu)
+{
+	const u32 joined = shared.joined + 1;
+	const u32 sipi = prepare(cpu);
+
 	apic_send(cpu->apic_id, APIC_INIT);
 	tsc_clock_wait(INIT_WAIT);
-	apic_send(cpu->apic_id, APIC_STARTUP | (u32)(page / PAGE_SIZE));
+	apic_send(cpu->apic_id, sipi);
 	tsc_clock_wait(SIPI_WAIT);
 	if (!has_joined(joined))
-		apic_send(cpu->apic_id, APIC_STARTUP | (u32)(page / PAGE_SIZE));
+		apic_send(cpu->apic_id, sipi);
 	for (unsigned i = 0; i < START_POLLS && !has_joined(joined); i++)
 		tsc_clock_wait(SIPI_WAIT);
 	if (!has_joined(joined))
@@ -143,28 +163,22 @@ static bool create_all(void)
 
 enum status ap_start_all(void)
 {
-	u8 *kept = mem_alloc_pages(1);
-	bool started = true;
-	u64 page;
-
 	percpu_this()->apic_id = apic_id();
 	if (!create_all())
 		return ST_UNSUPPORTED;
 	if (percpu_count() == 1)
 		return ST_OK;
-	page = find_page();
-	if (!page) {
+	start.page = find_page();
+	if (!start.page || memmap_cut(start.page, PAGE_SIZE, E820_RESERVED) != ST_OK) {
 		log_print("no page below 640 KiB is free to start other processors in");
 		return ST_UNSUPPORTED;
 	}
-	memcpy(kept, phys_to_virt(page), PAGE_SIZE);
-	write_trampoline(page);
-	map_low(true);
-	for (unsigned id = 1; started && id < percpu_count(); id++)
-		started = start(percpu_of(id), page);
-	map_low(false);
-	memcpy(phys_to_virt(page), kept, PAGE_SIZE);
-	return started ? ST_OK : ST_UNSUPPORTED;
+	start.pml4 = make_tables();
+	start.cr3 = read_cr3();
+	for (unsigned id = 1; id < percpu_count(); id++)
+		if (!start_one(percpu_of(id)))
+			return ST_UNSUPPORTED;
+	return ST_OK;
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -210,14 +224,15 @@ static void compare_clocks(struct percpu *cpu)
 
 _Noreturn void ap_begin(struct percpu *cpu)
 {
+	write_cr3(start.cr3);
+	if (__atomic_load_n(&cpu->restarting, __ATOMIC_ACQUIRE))
+		ap_resume(cpu);
 	cpu->feature_control = rdmsr(MSR_FEATURE_CONTROL);
 	traps_init(cpu);
 	if (processor_join() != ST_OK)
 		shared.failed = true;
 	__atomic_add_fetch(&shared.joined, 1, __ATOMIC_RELEASE);
 	wait_for(&shared.turn, cpu->id);
-	/* Nothing is mapped low any more. */
-	write_cr3(read_cr3());
 	answer_clock();
 	shared.run(cpu);
 	halt_forever();
@@ -237,4 +252,30 @@ void ap_run_all(void (*run)(struct percpu *cpu))
 void ap_is_ready(void)
 {
 	__atomic_store_n(&shared.turn, 0, __ATOMIC_RELEASE);
+}
+
+/* --- restarting ------------------------------------------------------------------------------- */
+
+static bool restarts(const struct percpu *cpu)
+{
+	return __atomic_load_n(&cpu->restarting, __ATOMIC_ACQUIRE);
+}
+
+/* It may not have come to its reset yet, so that a SIPI does nothing. */
+static void start_again(const struct percpu *cpu)
+{
+	const u32 sipi = prepare(cpu);
+
+	for (unsigned tries = 0; tries < RESTART_TRIES && restarts(cpu); tries++) {
+		apic_send(cpu->apic_id, sipi);
+		for (unsigned polls = 0; polls < RESTART_POLLS && restarts(cpu); polls++)
+			__builtin_ia32_pause();
+	}
+}
+
+void ap_start_again(void)
+{
+	for (unsigned id = 1; id < percpu_count(); id++)
+		if (restarts(percpu_of(id)))
+			start_again(percpu_of(id));
 }

@@ -1,8 +1,8 @@
 /*
  * hv/ap_start.h - the processors besides the one that booted
  *
- * SDM, "Multiple-Processor Management: MP Initialization Protocol". The page below 1 MiB that they
- * begin in gets back what it held.
+ * SDM, "Multiple-Processor Management: MP Initialization Protocol". They begin in a page below 640
+ * KiB that L1 does not get.
  */
 #ifndef HV_AP_START_H
 #define HV_AP_START_H
@@ -27,5 +27,8 @@ void ap_run_all(void (*run)(struct percpu *cpu));
 
 /* By a processor that runs: it needs nothing more of the others. */
 void ap_is_ready(void);
+
+/* Start those again that have reset themselves, hv/ap_restart.h. Waits for them. */
+void ap_start_again(void);
 
 #endif

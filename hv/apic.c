@@ -4,21 +4,28 @@
 #include "hv/mem.h"
 #include "vmx/tables.h"
 
-#define BASE_X2APIC	  BIT(10)
-#define BASE_ENABLED	  BIT(11)
+#define BASE_X2APIC	     BIT(10)
+#define BASE_ENABLED	     BIT(11)
 
 /* Registers, as offsets; their MSRs are MSR_X2APIC and the offset / 16. */
-#define MSR_X2APIC	  0x800u
-#define APIC_REG_TPR	  0x80
-#define APIC_REG_LDR	  0xd0
-#define APIC_REG_DFR	  0xe0
-#define APIC_REG_SVR	  0xf0
-#define APIC_REG_ICR_LOW  0x300
-#define APIC_REG_ICR_HIGH 0x310
-#define APIC_REG_TIMER	  0x380
-#define SVR_AT_RESET	  0xff
-#define ICR_PENDING	  BIT(12)
-#define MAX_POLLS	  100000
+#define MSR_X2APIC	     0x800u
+#define APIC_REG_TPR	     0x80
+#define APIC_REG_LDR	     0xd0
+#define APIC_REG_DFR	     0xe0
+#define APIC_REG_SVR	     0xf0
+#define APIC_REG_ICR_LOW     0x300
+#define APIC_REG_ICR_HIGH    0x310
+#define APIC_REG_LVT_TIMER   0x320
+#define APIC_REG_LVT_THERMAL 0x330
+#define APIC_REG_LVT_PERF    0x340
+#define APIC_REG_LVT_LINT0   0x350
+#define APIC_REG_LVT_LINT1   0x360
+#define APIC_REG_LVT_ERROR   0x370
+#define APIC_REG_TIMER_COUNT 0x380
+#define APIC_REG_DIVIDE	     0x3e0
+#define SVR_AT_RESET	     0xff
+#define ICR_PENDING	     BIT(12)
+#define MAX_POLLS	     100000
 
 static bool is_x2apic(void)
 {
@@ -73,22 +80,60 @@ bool apic_send(u32 id, u32 command)
 	return sent;
 }
 
-void apic_reset(void)
+static void write_register(u32 offset, u32 value)
 {
 	volatile u32 *registers;
 
 	if (is_x2apic()) {
-		wrmsr(MSR_X2APIC_TPR, 0);
-		wrmsr(MSR_X2APIC + APIC_REG_TIMER / 16, 0);
-		wrmsr(MSR_X2APIC + APIC_REG_SVR / 16, SVR_AT_RESET);
+		wrmsr(MSR_X2APIC + offset / 16, value);
 		return;
 	}
 	registers = xapic();
-	if (!registers)
+	if (registers)
+		registers[offset / 4] = value;
+}
+
+static u32 read_register(u32 offset)
+{
+	const volatile u32 *registers;
+
+	if (is_x2apic())
+		return (u32)rdmsr(MSR_X2APIC + offset / 16);
+	registers = xapic();
+	return registers ? registers[offset / 4] : 0;
+}
+
+/* While SVR has the APIC switched off, LVT entries can't be unmasked. */
+static const u32 saved[APIC_SAVED] = { APIC_REG_SVR,	   APIC_REG_TPR,	 APIC_REG_DIVIDE,
+				       APIC_REG_LVT_TIMER, APIC_REG_LVT_THERMAL, APIC_REG_LVT_PERF,
+				       APIC_REG_LVT_LINT0, APIC_REG_LVT_LINT1,	 APIC_REG_LVT_ERROR,
+				       APIC_REG_LDR,	   APIC_REG_DFR };
+
+/* In x2APIC mode LDR can't be written and there is no DFR. */
+static unsigned saved_count(void)
+{
+	return is_x2apic() ? APIC_SAVED - 2 : APIC_SAVED;
+}
+
+void apic_save(u32 *registers)
+{
+	for (unsigned i = 0; i < saved_count(); i++)
+		registers[i] = read_register(saved[i]);
+}
+
+void apic_restore(const u32 *registers)
+{
+	for (unsigned i = 0; i < saved_count(); i++)
+		write_register(saved[i], registers[i]);
+}
+
+void apic_reset(void)
+{
+	write_register(APIC_REG_TPR, 0);
+	write_register(APIC_REG_TIMER_COUNT, 0);
+	write_register(APIC_REG_SVR, SVR_AT_RESET);
+	if (is_x2apic())
 		return;
-	registers[APIC_REG_TPR / 4] = 0;
-	registers[APIC_REG_LDR / 4] = 0;
-	registers[APIC_REG_DFR / 4] = ~0u;
-	registers[APIC_REG_TIMER / 4] = 0;
-	registers[APIC_REG_SVR / 4] = SVR_AT_RESET;
+	write_register(APIC_REG_LDR, 0);
+	write_register(APIC_REG_DFR, ~0u);
 }

@@ -22,6 +22,11 @@ u32 apic_id(void);
  */
 bool apic_send(u32 id, u32 command);
 
+/* What of a local APIC is lost when its processor is reset. */
+#define APIC_SAVED 11
+void apic_save(u32 *registers);
+void apic_restore(const u32 *registers);
+
 /*
  * What INIT does to a local APIC, as far as software can: SDM, "Local APIC State After It Has Been
  * Software Disabled". What waits in IRR stays.

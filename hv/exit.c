@@ -93,7 +93,8 @@ static bool attend(struct percpu *cpu)
 		nested_deliver_init(cpu);
 	else if (cpu->init_pending)
 		l1_take_pending_init(cpu);
-	if (cpu->nmi_pending)
+	/* In wait-for-SIPI NMIs are blocked. */
+	if (cpu->nmi_pending && !cpu->parked)
 		inject_nmi_when_possible(cpu);
 	return cpu->parked;
 }
@@ -110,6 +111,8 @@ bool exit_dispatch(struct percpu *cpu)
 	if (!(cpu->exit.reason & EXIT_REASON_ENTRY_FAILURE))
 		cpu->hw->launched = true;
 	cpu->pending.event.kind = 0;
+	if (unlikely(cpu->smi_stays))
+		exit_unblock_smi(cpu);
 	if (unlikely(cpu->snapshot))
 		snapshot_keep(cpu);
 	if (cpu->nested.mode == NESTED_L2) {

@@ -4,6 +4,7 @@
  * The local APIC is L1's, so the signals arrive as they were sent; what they do to a processor, hv
  * does to L1's. A processor that the firmware did not boot is given to L1 in wait-for-SIPI.
  */
+#include "hv/ap_restart.h"
 #include "hv/apic.h"
 #include "hv/ept.h"
 #include "hv/exit_l1.h"
@@ -14,15 +15,14 @@
 #include "recorder/emit.h"
 #include "vmx/tables.h"
 
-#define ACTIVITY_ACTIVE	   0
-#define ACTIVITY_WAIT_SIPI 3
-#define CR0_ET		   BIT(4)
-#define DR6_RESET	   0xffff0ff0
-#define DR7_RESET	   0x400
-#define RIGHTS_CODE	   0x9b
-#define RIGHTS_DATA	   0x93
-#define RIGHTS_LDT	   0x82
-#define RIGHTS_TSS	   0x8b
+#define BLOCKING_SMI BIT(2)
+#define CR0_ET	     BIT(4)
+#define DR6_RESET    0xffff0ff0
+#define DR7_RESET    0x400
+#define RIGHTS_CODE  0x9b
+#define RIGHTS_DATA  0x93
+#define RIGHTS_LDT   0x82
+#define RIGHTS_TSS   0x8b
 
 static void reset_segment(u32 selector_field, u16 selector, u64 base, u32 rights)
 {
@@ -98,6 +98,16 @@ void l1_wait_for_sipi(struct percpu *cpu)
 	__atomic_store_n(&cpu->parked, true, __ATOMIC_SEQ_CST);
 }
 
+void exit_unblock_smi(struct percpu *cpu)
+{
+	const u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+	if (!(blocking & BLOCKING_SMI))
+		return;
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~BLOCKING_SMI);
+	cpu->smi_stays = true;
+}
+
 /* Fill cpu->pending with the INIT or SIPI. */
 static void describe_signal(struct percpu *cpu)
 {
@@ -140,11 +150,29 @@ static void take_init(struct percpu *cpu)
 }
 
 /*
+ * An INIT that comes again before L1 has executed anything, or behind the SIPI that followed it, is
+ * the one that L1 has had. Bochs lets it come for ever, until the processor is reset.
+ */
+static bool came_before(struct percpu *cpu)
+{
+	if (cpu->exit.rip != cpu->seen_init_rip) {
+		cpu->init_again = 0;
+		return false;
+	}
+	if (cpu->init_again++)
+		ap_restart(cpu);
+	return true;
+}
+
+/*
  * SDM, "Restrictions on VMX Operation": INIT is blocked in VMX root operation, and stays. Otherwise
  * L1 is about to send a SIPI: sealing a block would take too long now.
  */
 enum exit_action l1_handle_init(struct percpu *cpu)
 {
+	if (came_before(cpu))
+		return EXIT_RESUME;
+	cpu->seen_init_rip = cpu->exit.rip;
 	cpu->init_pending = true;
 	describe_signal(cpu);
 	if (cpu->nested.mode != NESTED_OFF || !cpu->id)
@@ -168,11 +196,14 @@ enum exit_action l1_handle_sipi(struct percpu *cpu)
 {
 	const u64 vector = vmread(VMCS_EXIT_QUALIFICATION) & 0xff;
 
+	exit_unblock_smi(cpu);
 	__atomic_store_n(&cpu->parked, false, __ATOMIC_SEQ_CST);
 	/* What was asked of others while this one could not be reached. */
 	if (record_is_ending())
 		record_join_end(cpu);
 	ept01_flush();
+	cpu->seen_init_rip = 0;
+	cpu->init_again = 0;
 	l1_tell_init(cpu);
 	describe_signal(cpu);
 	vmwrite(VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_ACTIVE);

@@ -27,6 +27,12 @@ void l1_wait_for_sipi(struct percpu *cpu);
 /* cpu->init_pending, and L1 runs: INIT takes effect unless L1 is in VMX operation. */
 void l1_take_pending_init(struct percpu *cpu);
 
+/*
+ * Bochs saves at a SIPI, and at each exit from then on, that SMIs are blocked, which no entry may
+ * say outside of SMM. Take that back, and let each exit do so where it is needed.
+ */
+void exit_unblock_smi(struct percpu *cpu);
+
 /* Record the INIT or SIPI that the exit tells of, as it arrives. */
 void exit_record_signal(struct percpu *cpu);
 

@@ -202,6 +202,16 @@ DEBUG_REGISTER(6)
 DEBUG_REGISTER(7)
 #undef DEBUG_REGISTER
 
+/* XCR0; CR4.OSXSAVE is set where it exists. */
+static inline u64 read_xcr0(void)
+{
+	u32 low = 1, high = 0;
+
+	if (read_cr4() & 1ull << 18)
+		__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	return low | (u64)high << 32;
+}
+
 static inline void invlpg(u64 address)
 {
 	__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");

@@ -1,19 +1,20 @@
 #include "hv/kick.h"
 
+#include "hv/ap_start.h"
 #include "hv/apic.h"
 #include "hv/ept.h"
 #include "hv/record.h"
 
 /* One NMI for each time that @kicks of another processor becomes other than 0. */
-static void send(struct percpu *to, enum kick kick)
+void kick_one(struct percpu *cpu, enum kick kick)
 {
 	/* A SIPI is what makes the guest exit there, and is ignored everywhere else. */
 	if (kick == KICK_END)
-		apic_send(to->apic_id, APIC_STARTUP);
-	if (__atomic_load_n(&to->parked, __ATOMIC_SEQ_CST))
+		apic_send(cpu->apic_id, APIC_STARTUP);
+	if (__atomic_load_n(&cpu->parked, __ATOMIC_SEQ_CST))
 		return;
-	if (!__atomic_fetch_or(&to->kicks, kick, __ATOMIC_SEQ_CST) || kick == KICK_END)
-		apic_send(to->apic_id, APIC_NMI);
+	if (!__atomic_fetch_or(&cpu->kicks, kick, __ATOMIC_SEQ_CST) || kick == KICK_END)
+		apic_send(cpu->apic_id, APIC_NMI);
 }
 
 void kick_others(enum kick kick)
@@ -21,7 +22,7 @@ void kick_others(enum kick kick)
 	for (unsigned id = 0; id < percpu_count(); id++)
 		if (percpu_of(id) != percpu_this() &&
 		    !__atomic_load_n(&percpu_of(id)->finished, __ATOMIC_ACQUIRE))
-			send(percpu_of(id), kick);
+			kick_one(percpu_of(id), kick);
 }
 
 bool kick_is_own_nmi(struct percpu *cpu)
@@ -44,4 +45,5 @@ void kick_answer(struct percpu *cpu)
 	if (record_is_ending())
 		record_join_end(cpu);
 	ept01_flush();
+	ap_start_again();
 }

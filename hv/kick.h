@@ -10,8 +10,9 @@
 #include "hv/percpu.h"
 
 enum kick {
-	KICK_EPT01 = 1, /* drop translations by EPT01, which has changed */
-	KICK_END = 2,	/* the tape ends */
+	KICK_EPT01 = 1,	  /* drop translations by EPT01, which has changed */
+	KICK_END = 2,	  /* the tape ends */
+	KICK_RESTART = 4, /* start those that reset themselves */
 };
 
 /*
@@ -19,6 +20,9 @@ enum kick {
  * those that are parked as well.
  */
 void kick_others(enum kick kick);
+
+/* The same for one. */
+void kick_one(struct percpu *cpu, enum kick kick);
 
 /* An NMI arrived in root mode: hv's or L1's. */
 void kick_take_nmi(struct percpu *cpu);

@@ -42,6 +42,7 @@ struct percpu *percpu_create(void)
 	struct percpu *cpu = mem_alloc_pages(ALIGN_UP(sizeof(*cpu), PAGE_SIZE) / PAGE_SIZE);
 
 	cpu->self = cpu;
+	cpu->seen_init_rip = ~0ull;
 	cpu->stack_top = (u8 *)mem_alloc_pages(STACK_PAGES) + STACK_PAGES * PAGE_SIZE;
 	return cpu;
 }

@@ -42,6 +42,8 @@ struct pending_event {
 	bool snapshot_taken; /* registers and memory of it are on the tape */
 };
 
+#define KEPT_STATE_SIZE 160
+
 struct percpu {
 	u64 regs[REG_COUNT]; /* of the guest; RSP is not kept here but in the VMCS */
 	struct percpu *self; /* for vmexit.S, at PERCPU_SELF */
@@ -68,9 +70,13 @@ struct percpu {
 		};
 	};
 	u64 l1_xcr0;
-	u64 feature_control;	      /* IA32_FEATURE_CONTROL as L1 sees it */
+	u64 feature_control; /* IA32_FEATURE_CONTROL as L1 sees it */
+	bool smi_stays;	     /* exit_unblock_smi() has to be called at each exit */
+	u64 seen_init_rip;   /* an INIT that arrives there is one that L1 has had; ~0: none is */
+	unsigned init_again; /* how often it did, without an instruction in between */
 	struct trace_event parked_by; /* INIT that is not on the tape yet; kind 0: there is none */
 	u64 parked_by_columns[TRACE_MAX_COLUMNS];
+	u64 kept_state[KEPT_STATE_SIZE / 8]; /* across a reset, ap_restart.c */
 	u8 *fxsave;	    /* 512 bytes for L1's vector registers while blocks are packed */
 	u8 *drain_payload;  /* DRAIN_MAX_PAYLOAD bytes */
 	u32 drain_sequence; /* number of the next frame */
@@ -82,9 +88,10 @@ struct percpu {
 	struct descriptor_tables *tables; /* GDT and TSS, traps.c */
 
 	/* Read and written by others as well, with atomic accesses. */
-	u32 kicks;     /* enum kick: an NMI comes for these */
-	bool parked;   /* in wait-for-SIPI, where no NMI gets through */
-	bool finished; /* its part of the tape is whole; it will not run again */
+	u32 kicks;	 /* enum kick: an NMI comes for these */
+	bool parked;	 /* in wait-for-SIPI, where no NMI gets through */
+	bool restarting; /* it resets itself, processor 0 is to start it: ap_restart() */
+	bool finished;	 /* its part of the tape is whole; it will not run again */
 };
 
 _Static_assert(offsetof(struct percpu, regs) == 0, "vmexit.S");

@@ -41,6 +41,7 @@ struct extable_entry {
 };
 
 #define TRAP_ENTRY_SIZE 16
+#define TSS_BUSY	BIT(41)
 #define VECTOR_NMI	2
 #define VECTOR_MC	18
 
@@ -90,22 +91,15 @@ static void idt_init(void)
 	}
 }
 
-void traps_init(struct percpu *cpu)
+void traps_load(struct percpu *cpu)
 {
-	struct descriptor_tables *tables = mem_alloc_pages(1);
-	const u64 tss = (u64)&tables->tss;
+	struct descriptor_tables *tables = cpu->tables;
 	struct table_pointer pointer = { sizeof(tables->gdt) - 1, (u64)tables->gdt };
 
 	wrmsr(MSR_GS_BASE, (u64)cpu);
 	wrmsr(MSR_FS_BASE, (u64)cpu);
-	tables->gdt[SELECTOR_CODE / 8] = 0x00af9b000000ffff;
-	tables->gdt[SELECTOR_DATA / 8] = 0x00cf93000000ffff;
-	tables->gdt[SELECTOR_TSS / 8] = (sizeof(struct tss) - 1) | (tss & 0xffffff) << 16 |
-					0x89ull << 40 | BITS(tss, 31, 24) << 56;
-	tables->gdt[SELECTOR_TSS / 8 + 1] = tss >> 32;
-	for (unsigned i = 0; i < 3; i++)
-		tables->tss.ist[i] = (u64)mem_alloc_pages(2) + 2 * PAGE_SIZE;
-	tables->tss.io_bitmap = sizeof(struct tss);
+	/* Not busy: LTR makes it that. */
+	tables->gdt[SELECTOR_TSS / 8] &= ~TSS_BUSY;
 	__asm__ volatile("lgdt %0; ltr %w1; mov %2, %%ds; mov %2, %%es; mov %2, %%ss"
 			 :
 			 : "m"(pointer), "r"(SELECTOR_TSS), "r"(SELECTOR_DATA)
@@ -115,11 +109,27 @@ void traps_init(struct percpu *cpu)
 			 :
 			 : "i"(SELECTOR_CODE)
 			 : "rax", "memory");
-	if (!idt[0].type)
-		idt_init();
 	pointer = (struct table_pointer){ sizeof(idt) - 1, (u64)idt };
 	__asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+void traps_init(struct percpu *cpu)
+{
+	struct descriptor_tables *tables = mem_alloc_pages(1);
+	const u64 tss = (u64)&tables->tss;
+
+	tables->gdt[SELECTOR_CODE / 8] = 0x00af9b000000ffff;
+	tables->gdt[SELECTOR_DATA / 8] = 0x00cf93000000ffff;
+	tables->gdt[SELECTOR_TSS / 8] = (sizeof(struct tss) - 1) | (tss & 0xffffff) << 16 |
+					0x89ull << 40 | BITS(tss, 31, 24) << 56;
+	tables->gdt[SELECTOR_TSS / 8 + 1] = tss >> 32;
+	for (unsigned i = 0; i < 3; i++)
+		tables->tss.ist[i] = (u64)mem_alloc_pages(2) + 2 * PAGE_SIZE;
+	tables->tss.io_bitmap = sizeof(struct tss);
+	if (!idt[0].type)
+		idt_init();
 	cpu->tables = tables;
+	traps_load(cpu);
 }
 
 u64 traps_gdt_base(const struct percpu *cpu)

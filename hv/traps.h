@@ -15,8 +15,11 @@ struct percpu;
 #define SELECTOR_DATA 0x10
 #define SELECTOR_TSS  0x18
 
-/* Load this processor's GDT, TSS, IDT and GS base; @cpu stays in place from then on. */
+/* Make this processor's GDT, TSS and IDT, and load them; @cpu stays in place from then on. */
 void traps_init(struct percpu *cpu);
+
+/* Load them and GS base, again. */
+void traps_load(struct percpu *cpu);
 
 /* Linear addresses for the host-state area. */
 u64 traps_gdt_base(const struct percpu *cpu);

@@ -18,15 +18,18 @@ static u8 io_bitmap[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 
 enum status vmcs01_enter_vmx(struct percpu *cpu)
 {
-	u32 *region = mem_alloc_pages(1);
 	u64 cr4 = read_cr4() | CR4_VMXE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
 	if (cpuid(1, 0).ecx & CPUID_XSAVE)
 		cr4 |= CR4_OSXSAVE;
 	write_cr4((cr4 | rdmsr(MSR_VMX_CR4_FIXED0)) & rdmsr(MSR_VMX_CR4_FIXED1));
 	write_cr0((read_cr0() | rdmsr(MSR_VMX_CR0_FIXED0)) & rdmsr(MSR_VMX_CR0_FIXED1));
-	*region = (u32)CAP_GET(rdmsr(MSR_VMX_BASIC), REVISION);
-	cpu->vmxon_pa = virt_to_phys(region);
+	if (!cpu->vmxon_pa) {
+		u32 *region = mem_alloc_pages(1);
+
+		*region = (u32)CAP_GET(rdmsr(MSR_VMX_BASIC), REVISION);
+		cpu->vmxon_pa = virt_to_phys(region);
+	}
 	if (!vmxon(cpu->vmxon_pa)) {
 		log_print("VMXON failed");
 		return ST_UNSUPPORTED;

@@ -9,32 +9,38 @@
 #include "hv/percpu.h"
 
 /* Bits of CR0 and CR4 that hv owns: VMX operation needs them, L1 may see them otherwise. */
-#define OWNED_CR0      CR0_NE
-#define OWNED_CR4      CR4_VMXE
+#define OWNED_CR0	   CR0_NE
+#define OWNED_CR4	   CR4_VMXE
 
-#define CR0_PE	       BIT(0)
-#define CR0_NE	       BIT(5)
-#define CR0_NW	       BIT(29)
-#define CR0_CD	       BIT(30)
-#define CR0_PG	       BIT(31)
+#define CR0_PE		   BIT(0)
+#define CR0_NE		   BIT(5)
+#define CR0_NW		   BIT(29)
+#define CR0_CD		   BIT(30)
+#define CR0_PG		   BIT(31)
 
-#define CR4_PAE	       BIT(5)
-#define CR4_PGE	       BIT(7)
-#define CR4_OSFXSR     BIT(9)
-#define CR4_OSXMMEXCPT BIT(10)
-#define CR4_VMXE       BIT(13)
-#define CR4_PCIDE      BIT(17)
-#define CR4_OSXSAVE    BIT(18)
-#define CR4_SMEP       BIT(20)
-#define CR4_PKE	       BIT(22)
+#define CR4_PAE		   BIT(5)
+#define CR4_PGE		   BIT(7)
+#define CR4_OSFXSR	   BIT(9)
+#define CR4_OSXMMEXCPT	   BIT(10)
+#define CR4_VMXE	   BIT(13)
+#define CR4_PCIDE	   BIT(17)
+#define CR4_OSXSAVE	   BIT(18)
+#define CR4_SMEP	   BIT(20)
+#define CR4_PKE		   BIT(22)
 
-#define EFER_LME       BIT(8)
-#define EFER_LMA       BIT(10)
+#define EFER_LME	   BIT(8)
+#define EFER_LMA	   BIT(10)
+
+/* SDM, "Guest Non-Register State". */
+#define ACTIVITY_ACTIVE	   0
+#define ACTIVITY_SHUTDOWN  2
+#define ACTIVITY_WAIT_SIPI 3
 
 /* The VPID of L1; L2 runs under another one. */
-#define VPID_L1	       1
+#define VPID_L1		   1
 
-/* Enter VMX root operation. ST_UNSUPPORTED after a log line when the processor refuses. */
+/* Enter VMX root operation, for the first time or again. ST_UNSUPPORTED after a log line when the
+ * processor refuses. */
 enum status vmcs01_enter_vmx(struct percpu *cpu);
 
 /*

@@ -107,7 +107,24 @@ static void step_vmxon(struct step *step)
 		learn_current(step);
 }
 
-/* SDM, "Software Use of Virtual-Machine Control Structures": what is active then may be lost. */
+static u64 holder(const struct step *step)
+{
+	return BIT(step->event->cpu % 64);
+}
+
+/*
+ * SDM, "Software Use of Virtual-Machine Control Structures": while a VMCS is active on several
+ * processors, what each of them has may be lost or not.
+ */
+static void forget_if_torn(struct model_region *region)
+{
+	if (!(region->holders & (region->holders - 1)))
+		return;
+	region->launch = LAUNCH_UNKNOWN;
+	memset(region->known, 0, sizeof(region->known));
+}
+
+/* The same for what is active when VMX operation ends. */
 static void leave_vmx(struct step *step)
 {
 	struct model *const model = step->model;
@@ -115,7 +132,10 @@ static void leave_vmx(struct step *step)
 	for (size_t i = 0; i < ARRAY_SIZE(model->regions); i++) {
 		struct model_region *const region = model_region_at(model, i);
 
-		if (!region || region->active == MODEL_NO || region->active_cpu != step->event->cpu)
+		if (!region)
+			continue;
+		region->holders &= ~holder(step);
+		if (region->active == MODEL_NO || region->active_cpu != step->event->cpu)
 			continue;
 		region->used = step->place.n;
 		if (region->active == MODEL_YES)
@@ -153,6 +173,7 @@ static void step_vmclear(struct step *step)
 	region->launch = LAUNCH_CLEAR;
 	region->launch_place = region->clear_place = step->place;
 	region->active = MODEL_NO;
+	region->holders &= ~holder(step);
 	region->cleared = MODEL_YES;
 	if (step->cpu->current == pointer)
 		set_current(step, MODEL_NO_POINTER);
@@ -171,6 +192,7 @@ static void step_vmptrld(struct step *step)
 		return;
 	step->cpu->region->active = MODEL_YES;
 	step->cpu->region->active_cpu = step->event->cpu;
+	step->cpu->region->holders |= holder(step);
 	step->cpu->region->active_place = step->place;
 	step->cpu->region->dword0 = (u32)((const struct ev_vmptrld *)step->event->col)->dword0;
 	step->cpu->region->dword0_known = true;
@@ -346,6 +368,7 @@ static void step_vmcs_image(struct step *step)
 		return;
 	region->active = MODEL_YES;
 	region->active_cpu = step->event->cpu;
+	region->holders |= holder(step);
 	if (region->launch != (image->launched ? LAUNCH_LAUNCHED : LAUNCH_CLEAR))
 		set_launch(region, image->launched, &step->place);
 	for (u32 i = 0; i < step->event->item_count; i++) {
@@ -395,6 +418,7 @@ static void step_gap(struct step *step)
 		region->used = step->place.n;
 		region->launch = LAUNCH_UNKNOWN;
 		region->active = MODEL_UNKNOWN;
+		region->holders = 0;
 		region->cleared = MODEL_UNKNOWN;
 		region->whole = false;
 		region->dword0_known = false;
@@ -496,7 +520,9 @@ enum status model_step(struct model *model, const struct trace_event *event, u64
 	if (trace_event_fails_valid(event) && step.cpu->region)
 		set_field(step.cpu->region, VMCS_IX_VM_INSTRUCTION_ERROR, step.insn->error,
 			  &step.place);
-	if (step.cpu->region)
+	if (step.cpu->region) {
 		step.cpu->region->used = n;
+		forget_if_torn(step.cpu->region);
+	}
 	return step.status;
 }

@@ -38,6 +38,7 @@ static u64 hash_region(const struct model_region *region)
 	hash = mix(hash, region->launch | (u64)region->active << 8 | (u64)region->cleared << 16 |
 				 (u64)region->active_cpu << 24 | (u64)region->whole << 40 |
 				 (u64)region->dword0_known << 41);
+	hash = mix(hash, region->holders);
 	hash = mix(hash, region->dword0_known ? region->dword0 : 0);
 	hash = mix_place(hash, &region->launch_place);
 	hash = mix_place(hash, &region->active_place);

@@ -20,6 +20,7 @@
 #include "hv/nested/reflect.h"
 #include "hv/nested/vmentry.h"
 #include "hv/record.h"
+#include "hv/vmcs01.h"
 #include "vmx/qual.h"
 
 #define INFO_NMI	(VMX_EVENT_VALID | VMX_EVENT_NMI << 8 | VECTOR_NMI)
@@ -174,6 +175,9 @@ static void give_nmi_to_l2(struct percpu *cpu)
 {
 	const u64 blocked = BLOCKING_STI | BLOCKING_MOV_SS | BLOCKING_NMI;
 
+	/* There it is blocked as well, and nothing says when it no longer is. */
+	if (vmread(VMCS_GUEST_ACTIVITY_STATE) == ACTIVITY_WAIT_SIPI)
+		return;
 	if (vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO) & VMX_EVENT_VALID ||
 	    vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & blocked) {
 		if (!cpu->nested.nmi_window)
@@ -246,7 +250,9 @@ static enum owner start_up_signal(struct percpu *cpu)
 {
 	if (record_is_ending())
 		record_join_end(cpu);
+	exit_unblock_smi(cpu);
 	exit_record_signal(cpu);
+	cpu->seen_init_rip = F12(cpu->nested.current, HOST_RIP);
 	return OWNER_L1;
 }
 

@@ -9,10 +9,9 @@
 #include "hv/vmcs01.h"
 #include "vmx/qual.h"
 
-#define BLOCKING_NMI	  BIT(3)
-#define ACTIVITY_SHUTDOWN 2
-#define RFLAGS_RF	  BIT(16)
-#define ABORT_INDICATOR	  4 /* offset in the region */
+#define BLOCKING_NMI	BIT(3)
+#define RFLAGS_RF	BIT(16)
+#define ABORT_INDICATOR 4 /* offset in the region */
 
 void nested_items_reset(struct nested *nested)
 {

@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "hv/ap_restart.h"
+#include "hv/ap_start.h"
 #include "hv/ept.h"
+#include "hv/insn.h"
 #include "hv/mem.h"
 #include "hv/multiboot.h"
 #include "hv/percpu.h"
@@ -94,4 +97,15 @@ u64 traps_tss_base(const struct percpu *cpu)
 u64 traps_idt_base(void)
 {
 	return (u64)vmexit_entry;
+}
+
+/* Nor can it reset a processor, or start one. */
+_Noreturn void ap_restart(struct percpu *cpu)
+{
+	(void)cpu;
+	halt_forever();
+}
+
+void ap_start_again(void)
+{
 }

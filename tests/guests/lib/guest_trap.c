@@ -74,10 +74,15 @@ static void apic_write(u32 offset, u32 value)
 	*(volatile u32 *)(uintptr_t)(APIC_BASE + offset) = value;
 }
 
-void guest_trap_init(void)
+void guest_trap_load(void)
 {
 	const struct table_pointer pointer = { sizeof(idt) - 1, (uintptr_t)idt };
 
+	__asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+void guest_trap_init(void)
+{
 	for (unsigned i = 0; i < VECTORS; i++) {
 		const u64 entry = (uintptr_t)guest_trap_entries + i * 16;
 
@@ -89,7 +94,7 @@ void guest_trap_init(void)
 			.offset_32 = (u32)(entry >> 32),
 		};
 	}
-	__asm__ volatile("lidt %0" : : "m"(pointer));
+	guest_trap_load();
 	*(u16 *)(guest_tss + TSS_IOBASE) = GUEST_TSS_SIZE;
 }
 

@@ -9,4 +9,7 @@
 /* Loads the IDT and lets the TSS permit no port. */
 void guest_trap_init(void);
 
+/* Loads the same IDT on another processor. */
+void guest_trap_load(void);
+
 #endif
