@@ -3,7 +3,7 @@
  *
  * SDM, "VMX Non-Root Operation: Other Causes of VM Exits" and "Restrictions on VMX Operation".
  * Processor 1 is what they are sent to. Bochs itself forgets an INIT that comes in VMX root
- * operation, so that what becomes of it later is asked where hv runs below.
+ * operation or in a guest that never exits, so that what becomes of it is asked where hv runs below.
  */
 #include "tests/guests/l1_smp.h"
 
@@ -110,6 +110,7 @@ static void run_l2(const struct l2_options *options, u64 activity)
 	smp_vmx_on();
 	l2_create(&target->l2, code_count, options);
 	guest_vmcs_write(VMCS_GUEST_ACTIVITY_STATE, activity);
+	guest_store(&target->counter, 1);
 	target->outcome = l2_enter(&target->l2);
 	target->reason = guest_vmcs_read(VMCS_EXIT_REASON);
 	target->qualification = guest_vmcs_read(VMCS_EXIT_QUALIFICATION);
@@ -134,7 +135,6 @@ static void run_waiting_l2(void *arg)
 	const struct l2_options options = { 0 };
 
 	(void)arg;
-	guest_store(&target->counter, 1);
 	run_l2(&options, WAIT_SIPI);
 }
 
@@ -142,6 +142,8 @@ static void signal_makes_l2_exit(const char *name, void (*send)(unsigned id), u6
 {
 	begin(name, run_counting_l2);
 	guest_check(target_runs(), "%s: L2 does not run", name);
+	/* Bochs drops an INIT that comes while a hypervisor below handles the entry. */
+	guest_wait(SETTLE_TICKS);
 	send(TARGET);
 	guest_check(guest_cpu_done(TARGET), "%s: L2 does not exit", name);
 	guest_check(target->reason == reason, "%s: exit reason %lx", name, target->reason);
@@ -234,7 +236,8 @@ void smp_signals(void)
 	sipi_does_not_matter_to_one_that_runs();
 	init_is_followed_by_sipi_soon();
 	nmi_reaches_l1();
-	signal_makes_l2_exit("case l2_init", guest_send_init, EXIT_INIT, 0);
+	if (guest_is_recorded())
+		signal_makes_l2_exit("case l2_init", guest_send_init, EXIT_INIT, 0);
 	signal_makes_l2_exit("case l2_nmi", guest_send_nmi, EXIT_EXCEPTION_NMI, EVENT_NMI);
 	sipi_makes_a_waiting_l2_exit();
 	init_waits_for_vmxoff();
