@@ -42,7 +42,7 @@ struct model_region {
 	u8 cleared; /* enum model_truth: VMCLEARed, and not lost by a VMXOFF since */
 	u16 active_cpu;
 	u64 holders; /* bit n: CPU n, modulo 64, made it current and has not given it up */
-	bool whole; /* every write since the tape began is known */
+	bool whole;  /* every write since the tape began is known */
 	bool dword0_known;
 	bool pending; /* all but @pointer is still to be loaded; seen by replay/model_region.c alone
 		       */

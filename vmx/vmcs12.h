@@ -23,7 +23,7 @@ struct vmcs12 {
 	u32 revision; /* bits 30:0; bit 31 is VMCS12_SHADOW; written by L1 only */
 	u32 abort;    /* VMX-abort indicator */
 	u32 launched; /* launch state: 0 clear, 1 launched */
-	u32 unused;
+	u32 stamp;    /* of what hv wrote last: which processor, and a count; 0: never */
 	u64 value[VMCS_FIELD_COUNT]; /* by enum vmcs_index; bits above a field's width are 0 */
 };
 

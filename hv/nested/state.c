@@ -12,9 +12,20 @@
 #include "hv/nested/nested.h"
 #include "recorder/emit.h"
 
+#define STAMP_COUNT_BITS 24
+
 bool nested_address_ok(const struct nested *nested, u64 address, u64 align)
 {
 	return !(address & (align - 1)) && !(address >> nested->shown.maxphyaddr);
+}
+
+/* The slot that last had the VMCS12 at @pointer, active or not; or NULL. */
+static struct nested_vmcs *slot_of(struct nested *nested, u64 pointer)
+{
+	for (unsigned i = 0; i < NESTED_SLOTS; i++)
+		if (nested->slots[i].pointer == pointer)
+			return &nested->slots[i];
+	return NULL;
 }
 
 /* --- Regions ---------------------------------------------------------------------------------- */
@@ -41,31 +52,84 @@ bool nested_region_launched(u64 pointer)
 	return launched;
 }
 
+/* A region as hv left it, or read it. */
+struct left_region {
+	const struct vmcs12 *content;
+	u64 tsc; /* when that was so */
+};
+
+/* Which processor wrote a region, by its stamp; there may be no such processor. */
+static unsigned writer_of(const struct vmcs12 *region)
+{
+	return region->stamp >> STAMP_COUNT_BITS;
+}
+
 /*
- * Tell the fields in which @now differs from what hv left there, before the instruction that is at
- * hand.
+ * Copy what another processor left in the region at @pointer. That one may use the slot for another
+ * VMCS meanwhile, but says so in it before anything else.
  */
-static void tell_memory_writes(struct percpu *cpu, struct nested_vmcs *vmcs,
+static bool copy_from(struct percpu *other, u64 pointer, u32 stamp, struct vmcs12 *copy, u64 *tsc)
+{
+	const struct nested_vmcs *vmcs = slot_of(&other->nested, pointer);
+
+	if (!vmcs)
+		return false;
+	memcpy(copy, &vmcs->written, sizeof(*copy));
+	*tsc = vmcs->written_tsc;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return copy->stamp == stamp &&
+	       __atomic_load_n(&vmcs->pointer, __ATOMIC_RELAXED) == pointer &&
+	       !__atomic_load_n(&vmcs->active, __ATOMIC_RELAXED);
+}
+
+/*
+ * What the region at @pointer, which holds @now, was when hv last knew: as this processor left it
+ * in
+ * @vmcs (NULL: it has no slot), or another one since. False: nothing is known of that.
+ */
+static bool find_left(struct percpu *cpu, const struct nested_vmcs *vmcs, u64 pointer,
+		      const struct vmcs12 *now, struct left_region *left)
+{
+	struct percpu *writer = percpu_of(writer_of(now));
+
+	if (writer && writer != cpu && now->stamp && (!vmcs || now->stamp != vmcs->written.stamp)) {
+		left->content = cpu->nested.left;
+		return copy_from(writer, pointer, now->stamp, cpu->nested.left, &left->tsc);
+	}
+	if (!vmcs)
+		return false;
+	left->content = &vmcs->written;
+	left->tsc = vmcs->written_tsc;
+	return true;
+}
+
+/*
+ * Tell the fields in which @now differs from what hv left at @pointer, before the instruction that
+ * is at hand.
+ */
+static void tell_memory_writes(struct percpu *cpu, const struct nested_vmcs *vmcs, u64 pointer,
 			       const struct vmcs12 *now)
 {
+	struct left_region left;
 	struct pending_event insn;
 
-	if (!memcmp(now->value, vmcs->written.value, sizeof(now->value)))
+	if (!find_left(cpu, vmcs, pointer, now, &left) ||
+	    !memcmp(now->value, left.content->value, sizeof(now->value)))
 		return;
 	insn = cpu->pending;
 	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
 		struct ev_vmcs12_write *event;
 
 		if (!vmcs_set_has(&cpu->nested.exists, (int)ix) ||
-		    now->value[ix] == vmcs->written.value[ix])
+		    now->value[ix] == left.content->value[ix])
 			continue;
 		event = (void *)exit_event(cpu, EV_VMCS12_WRITE, 1);
 		event->origin = ORIGIN_MEMORY;
-		event->vmcs = vmcs->pointer;
+		event->vmcs = pointer;
 		event->field = vmcs_fields[ix].encoding;
-		event->old = vmcs->written.value[ix];
+		event->old = left.content->value[ix];
 		event->value = now->value[ix];
-		event->since_tsc = vmcs->written_tsc;
+		event->since_tsc = left.tsc;
 		exit_emit(cpu);
 	}
 	cpu->pending = insn;
@@ -73,19 +137,20 @@ static void tell_memory_writes(struct percpu *cpu, struct nested_vmcs *vmcs,
 
 /* --- Slots ------------------------------------------------------------------------------------ */
 
-static struct nested_vmcs *slot_of(struct nested *nested, u64 pointer)
-{
-	for (unsigned i = 0; i < NESTED_SLOTS; i++)
-		if (nested->slots[i].pointer == pointer)
-			return &nested->slots[i];
-	return NULL;
-}
-
 struct nested_vmcs *nested_vmcs_find(struct nested *nested, u64 pointer)
 {
 	struct nested_vmcs *vmcs = slot_of(nested, pointer);
 
 	return vmcs && vmcs->active ? vmcs : NULL;
+}
+
+/* Never 0. */
+static u32 next_stamp(struct percpu *cpu)
+{
+	struct nested *nested = &cpu->nested;
+
+	nested->stamps = nested->stamps % MASK(STAMP_COUNT_BITS - 1, 0) + 1;
+	return cpu->id << STAMP_COUNT_BITS | nested->stamps;
 }
 
 /*
@@ -97,14 +162,15 @@ static void write_back(struct percpu *cpu, struct nested_vmcs *vmcs)
 	struct vmcs12 *now = cpu->nested.region;
 
 	read_region(vmcs->pointer, now);
-	tell_memory_writes(cpu, vmcs, now);
+	tell_memory_writes(cpu, vmcs, vmcs->pointer, now);
 	vmcs->written.launched = vmcs->launched;
+	vmcs->written.stamp = next_stamp(cpu);
 	if (!hv_fault(VMCLEAR_LOSES_WRITES))
 		memcpy(vmcs->written.value, vmcs->field, sizeof(vmcs->field));
 	guest_write_gpa(vmcs->pointer + offsetof(struct vmcs12, launched), &vmcs->written.launched,
 			sizeof(vmcs->written) - offsetof(struct vmcs12, launched));
 	vmcs->written_tsc = rdtsc();
-	vmcs->active = false;
+	__atomic_store_n(&vmcs->active, false, __ATOMIC_RELEASE);
 }
 
 /* A free slot, else the one unused for longest, an inactive one before an active one. */
@@ -142,12 +208,14 @@ struct nested_vmcs *nested_vmcs_load(struct percpu *cpu, u64 pointer)
 	if (!vmcs) {
 		vmcs = take_slot(cpu);
 		read_region(pointer, now);
+		tell_memory_writes(cpu, NULL, pointer, now);
 	} else {
 		read_region(pointer, now);
-		tell_memory_writes(cpu, vmcs, now);
+		tell_memory_writes(cpu, vmcs, pointer, now);
 	}
-	vmcs->pointer = pointer;
-	vmcs->active = true;
+	__atomic_store_n(&vmcs->active, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&vmcs->pointer, pointer, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	vmcs->launched = now->launched;
 	vmcs->told = false;
 	vmcs->imaged = false;
@@ -201,6 +269,7 @@ void nested_init(struct percpu *cpu)
 	for (unsigned i = 0; i < NESTED_SLOTS; i++)
 		nested->slots[i].pointer = NESTED_NONE;
 	nested->region = mem_alloc_pages(pages_for(sizeof(*nested->region)));
+	nested->left = mem_alloc_pages(pages_for(sizeof(*nested->left)));
 	nested->items = mem_alloc_pages(pages_for(items));
 	nested->image_items = mem_alloc_pages(pages_for(items));
 	nested->entry.items = mem_alloc_pages(pages_for(items));

@@ -111,7 +111,9 @@ struct nested {
 	struct nested_vmcs *current; /* the slot of current_pointer, NULL when there is none */
 	struct nested_vmcs *slots;   /* NESTED_SLOTS */
 	struct vmcs12 *region;	     /* a copy of a region, while it is looked at */
+	struct vmcs12 *left;	     /* what another processor left in one, likewise */
 	u64 clock;
+	u32 stamps; /* of struct vmcs12, by this processor so far */
 
 	struct vmx_caps shown;
 	struct vmcs_set exists;				/* fields that L1 can name */

@@ -3,7 +3,8 @@
  *
  * SDM, "VMX Non-Root Operation: Other Causes of VM Exits" and "Restrictions on VMX Operation".
  * Processor 1 is what they are sent to. Bochs itself forgets an INIT that comes in VMX root
- * operation or in a guest that never exits, so that what becomes of it is asked where hv runs below.
+ * operation or in a guest that never exits, so that what becomes of it is asked where hv runs
+ * below.
  */
 #include "tests/guests/l1_smp.h"
 
