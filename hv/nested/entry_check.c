@@ -2,6 +2,7 @@
 
 #include "hv/fault.h"
 #include "hv/guestmem.h"
+#include "hv/nested/msrlist.h"
 #include "hv/nested/state.h"
 #include "hv/vmcs01.h"
 #include "vmx/qual.h"
@@ -266,6 +267,30 @@ bool entry_check_host_state(const struct nested *nested, const struct nested_vmc
 {
 	return host_control_registers_ok(nested, vmcs) && host_msrs_ok(vmcs) &&
 	       host_segments_ok(nested, vmcs);
+}
+
+static bool guest_efer_ok(const struct nested_vmcs *vmcs)
+{
+	const u64 efer = F12(vmcs, GUEST_IA32_EFER);
+	const bool ia32e = F12(vmcs, VM_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST;
+
+	return !(efer & ~(u64)EFER_DEFINED) && !(efer & EFER_LMA) == !ia32e &&
+	       (!(F12(vmcs, GUEST_CR0) & CR0_PG) || !(efer & EFER_LME) == !ia32e);
+}
+
+bool entry_check_before_list(const struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	const u64 entry = F12(vmcs, VM_ENTRY_CONTROLS);
+
+	if (entry & ENTRY_LOAD_PAT && !entry_check_pat(F12(vmcs, GUEST_IA32_PAT)))
+		return false;
+	if (entry & ENTRY_LOAD_EFER && !guest_efer_ok(vmcs))
+		return false;
+	if (entry & ENTRY_LOAD_DEBUG_CONTROLS &&
+	    !msr_debugctl_is_legal(F12(vmcs, GUEST_IA32_DEBUGCTL)))
+		return false;
+	return nested_is_canonical(nested, F12(vmcs, GUEST_IA32_SYSENTER_ESP)) &&
+	       nested_is_canonical(nested, F12(vmcs, GUEST_IA32_SYSENTER_EIP));
 }
 
 bool entry_check_link_pointer(const struct nested *nested, const struct nested_vmcs *vmcs)

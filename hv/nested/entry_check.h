@@ -27,6 +27,12 @@ bool entry_check_address_space(const struct nested *nested, const struct nested_
 /* The VMCS link pointer, for which VMCS02 holds all ones. */
 bool entry_check_link_pointer(const struct nested *nested, const struct nested_vmcs *vmcs);
 
+/*
+ * Guest state that MSRs of the VM-entry MSR-load list take the place of in VMCS02, where the
+ * processor does not see it any more. EFER, PAT and IA32_DEBUGCTL count if they are loaded.
+ */
+bool entry_check_before_list(const struct nested *nested, const struct nested_vmcs *vmcs);
+
 /* An EPT pointer that a VM entry would accept. */
 bool entry_check_eptp(const struct nested *nested, u64 eptp);
 

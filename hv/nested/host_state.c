@@ -90,10 +90,6 @@ static void load_msrs(const struct nested_vmcs *vmcs, const struct state_before 
 	vmwrite(VMCS_GUEST_IA32_SYSENTER_CS, F12(vmcs, HOST_IA32_SYSENTER_CS));
 	vmwrite(VMCS_GUEST_IA32_SYSENTER_ESP, F12(vmcs, HOST_IA32_SYSENTER_ESP));
 	vmwrite(VMCS_GUEST_IA32_SYSENTER_EIP, F12(vmcs, HOST_IA32_SYSENTER_EIP));
-	/* hv has no use of the counters and leaves L1's running. The value was not checked before.
-	 */
-	if (exit & EXIT_LOAD_PERF_GLOBAL_CTRL)
-		(void)wrmsr_safe(MSR_PERF_GLOBAL_CTRL, F12(vmcs, HOST_IA32_PERF_GLOBAL_CTRL));
 }
 
 /* SDM, "Checking and Loading Host Page-Directory-Pointer-Table Entries". */

@@ -64,12 +64,19 @@ static bool load_efer(u64 value)
 	return true;
 }
 
-/* The processor says whether a value is legal; hv itself runs with IA32_DEBUGCTL 0. */
-static bool load_debugctl(u64 value)
+/* The processor says; hv itself runs with IA32_DEBUGCTL 0. */
+bool msr_debugctl_is_legal(u64 value)
 {
 	if (wrmsr_safe(MSR_DEBUGCTL, value) != ST_OK)
 		return false;
 	wrmsr(MSR_DEBUGCTL, 0);
+	return true;
+}
+
+static bool load_debugctl(u64 value)
+{
+	if (!msr_debugctl_is_legal(value))
+		return false;
 	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, value);
 	return true;
 }

@@ -23,6 +23,9 @@ struct msr_undo {
 	} entry[MSR_LIST_MAX];
 };
 
+/* Whether WRMSR of IA32_DEBUGCTL takes @value, as the processor has it. */
+bool msr_debugctl_is_legal(u64 value);
+
 /* Put back what @undo says, last one first, and empty it. */
 void msr_list_undo(struct msr_undo *undo);
 

@@ -12,7 +12,10 @@
 
 #define REGION_SIZE 4096ull
 
-/* Controls that hv emulates, by word; those that must be 1 are added. */
+/*
+ * Controls that hv emulates, by word; those that must be 1 are added. Without those that load
+ * IA32_PERF_GLOBAL_CTRL, whose counters CPUID does not show either.
+ */
 static const u32 emulated[VMX_WORD_COUNT] = {
 	[VMX_WORD_PIN] = PIN_EXTERNAL_INTERRUPT_EXITING | PIN_NMI_EXITING | PIN_VIRTUAL_NMIS |
 			 PIN_PREEMPTION_TIMER,
@@ -32,11 +35,10 @@ static const u32 emulated[VMX_WORD_COUNT] = {
 			       SECONDARY_INVPCID | SECONDARY_RDSEED_EXITING | SECONDARY_XSAVES |
 			       SECONDARY_TSC_SCALING,
 	[VMX_WORD_EXIT] = EXIT_SAVE_DEBUG_CONTROLS | EXIT_HOST_ADDRESS_SPACE_SIZE |
-			  EXIT_LOAD_PERF_GLOBAL_CTRL | EXIT_ACKNOWLEDGE_INTERRUPT | EXIT_SAVE_PAT |
-			  EXIT_LOAD_PAT | EXIT_SAVE_EFER | EXIT_LOAD_EFER |
-			  EXIT_SAVE_PREEMPTION_TIMER,
-	[VMX_WORD_ENTRY] = ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_IA32E_MODE_GUEST |
-			   ENTRY_LOAD_PERF_GLOBAL_CTRL | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,
+			  EXIT_ACKNOWLEDGE_INTERRUPT | EXIT_SAVE_PAT | EXIT_LOAD_PAT |
+			  EXIT_SAVE_EFER | EXIT_LOAD_EFER | EXIT_SAVE_PREEMPTION_TIMER,
+	[VMX_WORD_ENTRY] = ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_IA32E_MODE_GUEST | ENTRY_LOAD_PAT |
+			   ENTRY_LOAD_EFER,
 };
 
 static const u64 emulated_misc = CAP_PREEMPTION_TIMER_RATE | CAP_EXIT_STORES_LMA |
@@ -63,15 +65,6 @@ static void show_word(const struct vmx_caps *real, struct vmx_caps *shown, unsig
 	shown->msr[row->true_cap] = real->msr[row->true_cap] & keep;
 }
 
-/* Some processors report the controls of this MSR without having it. */
-static bool perf_global_ctrl_works(void)
-{
-	u64 value;
-
-	return rdmsr_safe(MSR_PERF_GLOBAL_CTRL, &value) == ST_OK &&
-	       wrmsr_safe(MSR_PERF_GLOBAL_CTRL, value) == ST_OK;
-}
-
 static void show(const struct vmx_caps *real, struct vmx_caps *shown)
 {
 	*shown = *real;
@@ -87,8 +80,6 @@ static void show(const struct vmx_caps *real, struct vmx_caps *shown)
 	shown->msr[VMX_CAP_MISC] &= emulated_misc;
 	shown->msr[VMX_CAP_EPT_VPID_CAP] &= emulated_ept_vpid;
 	shown->msr[VMX_CAP_VMFUNC] = 0;
-	if (!perf_global_ctrl_works())
-		(void)vmx_caps_mask(shown, "load_perf_global_ctrl");
 	vmx_caps_settle(shown);
 }
 

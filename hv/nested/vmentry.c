@@ -125,7 +125,8 @@ static void load_msrs(struct percpu *cpu, struct nested_vmcs *vmcs)
 
 	cpu->nested.msr_undo->count = 0;
 	entry->bad_msr = 0;
-	if (!count)
+	/* What is wrong with VMCS12 the processor must see. */
+	if (!count || !entry_check_before_list(&cpu->nested, vmcs))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(list_fields); i++)
 		state[i] = vmread(list_fields[i]);

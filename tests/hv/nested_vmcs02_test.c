@@ -392,6 +392,41 @@ static void a_bad_guest_state_comes_before_a_bad_list(void **state)
 	assert_u64(stub_msr(MSR_LSTAR), 5);
 }
 
+static void a_list_does_not_put_a_bad_guest_state_right(void **state)
+{
+	static const struct {
+		const char *name;
+		u64 bad;
+		u32 field, msr;
+		u64 good;
+	} rows[] = {
+		{ "SYSENTER_ESP", BIT(50), VMCS_GUEST_IA32_SYSENTER_ESP, MSR_SYSENTER_ESP, 0x10 },
+		{ "SYSENTER_EIP", BIT(50), VMCS_GUEST_IA32_SYSENTER_EIP, MSR_SYSENTER_EIP, 0x10 },
+		{ "PAT", 2, VMCS_GUEST_IA32_PAT, MSR_PAT, 0 },
+		{ "EFER.LMA", 0x100, VMCS_GUEST_IA32_EFER, MSR_EFER, 0x500 },
+		{ "EFER.LME", 0x400, VMCS_GUEST_IA32_EFER, MSR_EFER, 0x500 },
+		{ "EFER, reserved", 0x502, VMCS_GUEST_IA32_EFER, MSR_EFER, 0x500 },
+	};
+	struct msr_entry *const list = stub_at(PLAY_PAGE);
+
+	(void)state;
+	set12(VMCS_VM_ENTRY_CONTROLS,
+	      get12(VMCS_VM_ENTRY_CONTROLS) | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER);
+	set12(VMCS_GUEST_IA32_EFER, 0x500);
+	set12(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, PLAY_PAGE);
+	set12(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const u64 old = get12(rows[i].field);
+
+		list[0] = (struct msr_entry){ rows[i].msr, 0, rows[i].good };
+		set12(rows[i].field, rows[i].bad);
+		play_enter(EXIT_VMLAUNCH);
+		assert_row(rows[i].name, vmread(rows[i].field), rows[i].bad);
+		stub_exit(cpu, EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE, 0);
+		set12(rows[i].field, old);
+	}
+}
+
 static void lists_longer_than_shown_fail_behind_the_maximum(void **state)
 {
 	struct msr_entry *list = stub_at(PLAY_PAGE);
@@ -424,6 +459,7 @@ int main(void)
 		IN(play_good_vmcs, without_vpid_entries_and_exits_drop_translations),
 		IN(play_good_vmcs, pae_l2_without_ept_gets_its_pdptes_from_memory),
 		IN(play_good_vmcs, a_bad_guest_state_comes_before_a_bad_list),
+		IN(play_good_vmcs, a_list_does_not_put_a_bad_guest_state_right),
 		IN(play_good_vmcs, msr_lists_load_in_order_and_stop_at_the_first_bad_one),
 		IN(play_good_vmcs, msrs_of_the_guest_state_are_loaded_into_vmcs02),
 		IN(play_good_vmcs, lists_longer_than_shown_fail_behind_the_maximum),
