@@ -32,8 +32,9 @@ static const struct option options[] = {
 	  "gdb is at stdin and stdout: (gdb) target remote | vmxtape gdb --stdio TAPE" },
 	{ "once", 0, OPTION_FLAG, NULL, &opt.once, "end when the first gdb leaves" },
 	{ "rerun", 0, OPTION_FLAG, NULL, &opt.rerun,
-	  "run the recorded machine again in Bochs, and debug that: a step is an instruction of L1 "
-	  "or L2, all memory is there" },
+	  "run the recorded machine again in Bochs, and debug that:\na step is an instruction of "
+	  "L1 or "
+	  "L2, all memory is there" },
 	{ "keep", 0, OPTION_TEXT, "DIR", &opt.keep,
 	  "with --rerun: keep the boot image and Bochs's log there" },
 	TAPE_SYMBOLS_OPTION,
