@@ -6,11 +6,12 @@
 
 #include "cli/commands.h"
 #include "cli/message.h"
-#include "cli/moment_arg.h"
 #include "cli/options.h"
 #include "cli/out.h"
 #include "cli/out_json.h"
+#include "cli/place_arg.h"
 #include "cli/tape_arg.h"
+#include "replay/field_use.h"
 #include "replay/history.h"
 #include "replay/symbols.h"
 
@@ -61,7 +62,7 @@ static void print_text(const struct symbols *symbols, const struct model_region 
 			   moment_place(&write->place));
 		return;
 	}
-	moment_decode(region, index, write->value, decoded, sizeof(decoded));
+	field_decode(region, index, write->value, decoded, sizeof(decoded));
 	out_format("%-14s  %-10s%s  ", moment_place(&write->place),
 		   history_origin_name(write->origin),
 		   symbols_rip(symbols, model_place_level(&write->place), write->place.rip, rip));
@@ -114,17 +115,18 @@ static bool matters(const struct change *change, u64 bits)
 }
 
 /* The value before a write is what older writes made of it; those are not taken away. */
-static void print_all(struct reader *reader, const struct model_region *region, int index, u64 n,
+static void print_all(const struct place *place, const struct model_region *region, int index,
 		      u64 bits)
 {
-	struct history *const history = history_new(reader, region->pointer, index, n);
+	const struct symbols *const symbols = reader_names(place->reader)->symbols;
+	struct history *history;
 	struct history_write next;
 	enum status status;
 	u64 shown = 0;
 
-	if (!history)
-		die("out of memory");
-	status = history_next(history, &next);
+	status = timeline_history(place->timeline, region->pointer, index, place->n, &history);
+	if (status == ST_OK)
+		status = history_next(history, &next);
 	while (status == ST_OK && shown < opt.count) {
 		struct change change = { .write = next };
 
@@ -137,24 +139,24 @@ static void print_all(struct reader *reader, const struct model_region *region, 
 			continue;
 		shown++;
 		if (opt.json)
-			print_json(reader_names(reader)->symbols, region, index, &change);
+			print_json(symbols, region, index, &change);
 		else
-			print_text(reader_names(reader)->symbols, region, index, &change);
+			print_text(symbols, region, index, &change);
 	}
 	if (status == ST_NO_MEMORY)
 		die("out of memory");
 	history_free(history);
 	if (!shown && !opt.json)
-		out_format("no event before %llu wrote %s of VMCS 0x%llx\n", (unsigned long long)n,
-			   vmcs_fields[index].name, (unsigned long long)region->pointer);
+		out_format("no event before %llu wrote %s of VMCS 0x%llx\n",
+			   (unsigned long long)place->n, vmcs_fields[index].name,
+			   (unsigned long long)region->pointer);
 }
 
 int cmd_blame(int argc, char **argv)
 {
 	const int count = options_parse(&spec, argc, argv);
 	struct moment_args args;
-	struct moment moment;
-	struct reader *reader;
+	struct place place;
 	u64 bits = ~0ull;
 	int index;
 
@@ -168,9 +170,7 @@ int cmd_blame(int argc, char **argv)
 	if (opt.bits && (!options_number(opt.bits, &bits) || !bits))
 		die("'%s' is no mask of bits", opt.bits);
 	index = moment_field(args.words[0]);
-	reader = moment_open_tape(args.words[1]);
-	moment_at(reader, moment_position(reader, args.place), false, &moment);
-	print_all(reader, moment_vmcs(&moment, opt.vmcs), index, moment.n, bits);
-	moment_close(&moment);
-	return tape_arg_close(reader, EXIT_CLEAN);
+	place_open(args.words[1], args.place, &place);
+	print_all(&place, place_vmcs(&place, opt.vmcs), index, bits);
+	return place_close(&place, EXIT_CLEAN);
 }

@@ -8,11 +8,12 @@
 
 #include "cli/commands.h"
 #include "cli/message.h"
-#include "cli/moment_arg.h"
 #include "cli/options.h"
 #include "cli/out.h"
 #include "cli/out_json.h"
+#include "cli/place_arg.h"
 #include "cli/tape_arg.h"
+#include "replay/field_use.h"
 #include "vmx/bits.h"
 #include "vmx/vmcs_area.h"
 
@@ -82,12 +83,12 @@ static bool colours(void)
 
 static void field_text(const struct model_region *region, int index)
 {
-	const struct vmx_control *const unused_by = moment_field_unused_by(region, index);
+	const struct vmx_control *const unused_by = field_unused_by(region, index);
 	const bool grey = unused_by && colours();
 	char decoded[DECODED] = "";
 
 	if (is_known(region, index))
-		moment_decode(region, index, region->value[index], decoded, sizeof(decoded));
+		field_decode(region, index, region->value[index], decoded, sizeof(decoded));
 	out_format("%s  %-*s", grey ? GREY : "", NAME_WIDTH, vmcs_fields[index].name);
 	if (opt.writers)
 		out_format("%-14s", moment_place(&region->writer[index]));
@@ -124,9 +125,9 @@ static void field_json(const struct model_region *region, int index)
 		json_hex("known", region->known[index]);
 	}
 	if (is_known(region, index))
-		moment_decode(region, index, region->value[index], decoded, sizeof(decoded));
+		field_decode(region, index, region->value[index], decoded, sizeof(decoded));
 	json_text("text", *decoded ? decoded : NULL);
-	json_text("used", used[moment_field_used(region, index)]);
+	json_text("used", used[field_used(region, index)]);
 	if (opt.writers)
 		json_place("writer", &region->writer[index]);
 	json_close('}');
@@ -141,37 +142,37 @@ static const char *launch_name(const struct model_region *region)
 						   : "unknown";
 }
 
-static bool is_shown(const struct moment *moment, int index)
+static bool is_shown(const struct place *place, int index)
 {
-	return opt.all || !vmx_caps_field_known(&moment->model->shown, index) ||
-	       vmx_caps_field_exists(&moment->model->shown, index);
+	return opt.all || !vmx_caps_field_known(&timeline_model(place->timeline)->shown, index) ||
+	       vmx_caps_field_exists(&timeline_model(place->timeline)->shown, index);
 }
 
-static void vmcs_text(const struct moment *moment, const struct model_region *region)
+static void vmcs_text(const struct place *place, const struct model_region *region)
 {
 	out_format("VMCS 0x%llx before %s, launch state %s", (unsigned long long)region->pointer,
-		   moment_place(&moment->place), launch_name(region));
+		   place->name, launch_name(region));
 	if (region->active == MODEL_YES)
 		out_format(", active on CPU %u", region->active_cpu);
 	out_text("\n");
 	for (unsigned area = 0; area < VMCS_AREA_COUNT; area++) {
 		out_format("\n%s\n", vmcs_area_title((enum vmcs_area)area));
 		for (int i = 0; i < VMCS_FIELD_COUNT; i++)
-			if (vmcs_area(i) == area && is_shown(moment, i))
+			if (vmcs_area(i) == area && is_shown(place, i))
 				field_text(region, i);
 	}
 }
 
-static void vmcs_json(const struct moment *moment, const struct model_region *region)
+static void vmcs_json(const struct place *place, const struct model_region *region)
 {
 	json_open(NULL, '{');
 	json_number("schema", 1);
-	json_place("at", &moment->place);
+	json_place("at", &place->at);
 	json_hex("vmcs", region->pointer);
 	json_text("launch_state", launch_name(region));
 	json_open("fields", '[');
 	for (int i = 0; i < VMCS_FIELD_COUNT; i++)
-		if (is_shown(moment, i))
+		if (is_shown(place, i))
 			field_json(region, i);
 	json_close(']');
 	json_close('}');
@@ -208,8 +209,8 @@ static void diff_text(const struct model_region *from, const struct model_region
 		   value_text(from, index), value_text(to, index), flags);
 	if (opt.writers)
 		out_format("  %s", moment_place(&to->writer[index]));
-	if (moment_field_unused_by(from, index) && moment_field_unused_by(to, index))
-		out_format("  (unused: %s is 0)", moment_field_unused_by(to, index)->name);
+	if (field_unused_by(from, index) && field_unused_by(to, index))
+		out_format("  (unused: %s is 0)", field_unused_by(to, index)->name);
 	out_text("\n");
 }
 
@@ -229,23 +230,23 @@ static void diff_json(const struct model_region *from, const struct model_region
 	json_close('}');
 }
 
-static void print_diff(const struct moment *a, const struct model_region *from,
-		       const struct moment *b, const struct model_region *to)
+static void print_diff(const struct model_place *a, const struct model_region *from,
+		       const struct model_place *b, const struct model_region *to)
 {
 	unsigned count = 0;
 
 	if (opt.json) {
 		json_open(NULL, '{');
 		json_number("schema", 1);
-		json_place("from", &a->place);
+		json_place("from", a);
 		json_hex("from_vmcs", from->pointer);
-		json_place("to", &b->place);
+		json_place("to", b);
 		json_hex("to_vmcs", to->pointer);
 		json_open("fields", '[');
 	} else {
 		out_format("VMCS 0x%llx before %s -> 0x%llx before %s\n",
-			   (unsigned long long)from->pointer, moment_place(&a->place),
-			   (unsigned long long)to->pointer, moment_place(&b->place));
+			   (unsigned long long)from->pointer, moment_place(a),
+			   (unsigned long long)to->pointer, moment_place(b));
 	}
 	for (int i = 0; i < VMCS_FIELD_COUNT; i++) {
 		if (from->known[i] == to->known[i] &&
@@ -269,11 +270,12 @@ static void print_diff(const struct moment *a, const struct model_region *from,
 int cmd_vmcs(int argc, char **argv)
 {
 	const int count = options_parse(&spec, argc, argv);
-	const struct model_region *region, *other;
+	static struct model_region first;
+	const struct model_region *second;
+	const char *names[2] = { NULL };
+	struct model_place before;
 	struct moment_args args;
-	struct moment moment, later = { 0 };
-	struct reader *reader;
-	const char *first, *second;
+	struct place place;
 
 	moment_args_sort(count, argv + 1, &args);
 	if (!args.place)
@@ -282,23 +284,20 @@ int cmd_vmcs(int argc, char **argv)
 		die("'%s' is too much", args.words[1]);
 	if (opt.vmcs.count > 2)
 		die("--vmcs can be given twice");
-	first = opt.vmcs.count ? opt.vmcs.values[0] : NULL;
-	second = opt.vmcs.count > 1 ? opt.vmcs.values[1] : first;
-	reader = moment_open_tape(args.words[0]);
-	moment_at(reader, moment_position(reader, args.place), opt.writers, &moment);
-	region = moment_vmcs(&moment, first);
-	if (opt.diff) {
-		moment_at(reader, moment_position(reader, opt.diff), opt.writers, &later);
-		other = moment_vmcs(&later, second);
-		print_diff(&moment, region, &later, other);
-	} else if (opt.vmcs.count > 1) {
-		print_diff(&moment, region, &moment, moment_vmcs(&moment, second));
+	names[0] = opt.vmcs.count ? opt.vmcs.values[0] : NULL;
+	names[1] = opt.vmcs.count > 1 ? opt.vmcs.values[1] : names[0];
+	place_open(args.words[0], args.place, &place);
+	first = *place_vmcs(&place, names[0]);
+	before = place.at;
+	if (opt.diff)
+		place_go(&place, opt.diff);
+	if (opt.diff || opt.vmcs.count > 1) {
+		second = place_vmcs(&place, names[1]);
+		print_diff(&before, &first, &place.at, second);
 	} else if (opt.json) {
-		vmcs_json(&moment, region);
+		vmcs_json(&place, &first);
 	} else {
-		vmcs_text(&moment, region);
+		vmcs_text(&place, &first);
 	}
-	moment_close(&later);
-	moment_close(&moment);
-	return tape_arg_close(reader, EXIT_CLEAN);
+	return place_close(&place, EXIT_CLEAN);
 }

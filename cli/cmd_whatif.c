@@ -6,10 +6,10 @@
 
 #include "cli/commands.h"
 #include "cli/message.h"
-#include "cli/moment_arg.h"
 #include "cli/options.h"
 #include "cli/out.h"
 #include "cli/out_json.h"
+#include "cli/place_arg.h"
 #include "cli/tape_arg.h"
 #include "cli/why_check.h"
 
@@ -165,6 +165,7 @@ int cmd_whatif(int argc, char **argv)
 	static struct why_print print;
 	struct legal_set was, is;
 	struct moment_args args;
+	struct place place;
 	unsigned count, fails;
 	enum status status;
 
@@ -174,8 +175,10 @@ int cmd_whatif(int argc, char **argv)
 		die("what if what? give a position such as @c0:123 and an edit such as vpid=1");
 	print.why = &why;
 	print.json = opt.json;
-	print.reader = moment_open_tape(path);
-	status = why_open(print.reader, moment_position(print.reader, args.place), &why);
+	place_open(path, args.place, &place);
+	print.timeline = place.timeline;
+	print.reader = place.reader;
+	status = why_find(place.timeline, place.n, &why);
 	if (status != ST_OK || !why.entry)
 		die("'%s' is no VM entry", args.place);
 	why_judge(&why, &was);
@@ -189,9 +192,9 @@ int cmd_whatif(int argc, char **argv)
 	if (opt.json) {
 		json_open(NULL, '{');
 		json_number("schema", 1);
-		json_place("at", &why.moment.place);
+		json_place("at", &why.place);
 	} else {
-		out_format("%s\n", moment_event_line(print.reader, why.moment.n));
+		out_format("%s\n", moment_event_line(print.reader, why.n));
 	}
 	print_legal("before", &was);
 	print_legal("then", &is);
@@ -200,6 +203,5 @@ int cmd_whatif(int argc, char **argv)
 		json_close('}');
 		json_end();
 	}
-	why_close(&why);
-	return tape_arg_close(print.reader, fails ? EXIT_FINDINGS : EXIT_CLEAN);
+	return place_close(&place, fails ? EXIT_FINDINGS : EXIT_CLEAN);
 }

@@ -5,10 +5,10 @@
 
 #include "cli/commands.h"
 #include "cli/message.h"
-#include "cli/moment_arg.h"
 #include "cli/options.h"
 #include "cli/out.h"
 #include "cli/out_json.h"
+#include "cli/place_arg.h"
 #include "cli/tape_arg.h"
 #include "cli/why_check.h"
 #include "cli/why_insn.h"
@@ -49,14 +49,14 @@ static void print_head(struct reader *reader, const struct why *why, const struc
 	if (opt.json) {
 		json_open(NULL, '{');
 		json_number("schema", 1);
-		json_place("at", &why->moment.place);
+		json_place("at", &why->place);
 		json_text("observed", observed);
-		json_place("seen_at", why->has_end ? &why->end : &why->moment.place);
+		json_place("seen_at", why->has_end ? &why->end : &why->place);
 		json_text("legal", legal);
 		json_text("verdict", why_verdict_name(verdict));
 		return;
 	}
-	out_format("%s\n", moment_event_line(reader, why->moment.n));
+	out_format("%s\n", moment_event_line(reader, why->n));
 	if (why->has_end)
 		out_format("%s\n", moment_event_line(reader, why->end.n));
 	out_format("  ended with     %s\n  SDM allows     %s\n", observed, legal);
@@ -92,7 +92,7 @@ static void print_remedy(const struct why *why, unsigned count, const struct why
 	if (opt.json) {
 		json_close(']');
 	} else if (count) {
-		out_format("  vmxtape whatif %s", moment_place(&why->moment.place));
+		out_format("  vmxtape whatif %s", moment_place(&why->place));
 		for (unsigned i = 0; i < count; i++)
 			out_format(" %s=0x%llx", vmcs_fields[changes[i].index].name,
 				   (unsigned long long)changes[i].value);
@@ -129,14 +129,15 @@ static void print_undecided(const struct why_print *print, const u8 *verdicts)
 		json_close(']');
 }
 
-static void explain_entry(struct reader *reader, struct why *why)
+static void explain_entry(const struct place *place, struct why *why)
 {
 	static struct why_print print;
 	struct why_change changes[WHY_MAX_CHANGES];
 	u8 verdicts[CHECK_COUNT];
 	const unsigned fails = why_check(why, verdicts);
 
-	print.reader = reader;
+	print.timeline = place->timeline;
+	print.reader = place->reader;
 	print.why = why;
 	print.json = opt.json;
 	if (why_find_evidence(&print, verdicts) == ST_NO_MEMORY)
@@ -159,7 +160,7 @@ int cmd_why(int argc, char **argv)
 	static struct why why;
 	struct legal_set set;
 	struct moment_args args;
-	struct reader *reader;
+	struct place place;
 	enum status status;
 
 	moment_args_sort(count, argv + 1, &args);
@@ -167,23 +168,22 @@ int cmd_why(int argc, char **argv)
 		die("why what? give a position such as @c0:123");
 	if (args.count > 1)
 		die("'%s' is too much", args.words[1]);
-	reader = moment_open_tape(args.words[0]);
-	status = why_open(reader, moment_position(reader, args.place), &why);
+	place_open(args.words[0], args.place, &place);
+	status = why_find(place.timeline, place.n, &why);
 	if (status == ST_NOT_FOUND)
 		die("'%s' is no VMX instruction, and no entry or exit of L2 that one led to",
 		    args.place);
 	if (status != ST_OK)
 		die("'%s': %s", args.place, status_text(status));
 	why_judge(&why, &set);
-	print_head(reader, &why, &set, legal_judge(&set, &why.observed, NULL));
+	print_head(place.reader, &why, &set, legal_judge(&set, &why.observed, NULL));
 	if (why.entry && why.insn->vmcs != MODEL_NO_POINTER)
-		explain_entry(reader, &why);
+		explain_entry(&place, &why);
 	else
 		why_print_insn(&why, opt.json);
 	if (opt.json) {
 		json_close('}');
 		json_end();
 	}
-	why_close(&why);
-	return tape_arg_close(reader, EXIT_CLEAN);
+	return place_close(&place, EXIT_CLEAN);
 }

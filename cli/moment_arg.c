@@ -41,34 +41,6 @@ u64 moment_position(struct reader *reader, const char *text)
 	return n;
 }
 
-void moment_at(struct reader *reader, u64 n, bool whole, struct moment *moment)
-{
-	const enum status status = moment_open(reader, n, whole, moment);
-
-	if (status != ST_OK)
-		die("the state at event %llu: %s", (unsigned long long)n, status_text(status));
-}
-
-const struct model_region *moment_vmcs(const struct moment *moment, const char *text)
-{
-	const struct model_region *region;
-	u64 pointer;
-
-	if (!text) {
-		region = model_current(moment->model, moment->place.cpu);
-		if (!region)
-			die("%s: the CPU has no current VMCS, or it is unknown; name one by --vmcs",
-			    moment_place(&moment->place));
-		return region;
-	}
-	if (!options_number(text, &pointer))
-		die("'%s' is no address of a VMCS", text);
-	region = model_region(moment->model, pointer);
-	if (!region)
-		die("the tape has shown no VMCS at '%s' by %s", text, moment_place(&moment->place));
-	return region;
-}
-
 int moment_field(const char *name)
 {
 	const int index = vmcs_field_find(name);

@@ -4,7 +4,8 @@
 #ifndef CLI_MOMENT_ARG_H
 #define CLI_MOMENT_ARG_H
 
-#include "replay/moment.h"
+#include "replay/model.h"
+#include "replay/reader.h"
 
 #define MOMENT_MAX_WORDS 64
 
@@ -22,12 +23,6 @@ struct reader *moment_open_tape(const char *path);
 
 /* The number of the event that @text names. Dies when there is none. */
 u64 moment_position(struct reader *reader, const char *text);
-
-/* The moment before event @n, as moment_open(). Dies when it cannot be had. */
-void moment_at(struct reader *reader, u64 n, bool whole, struct moment *moment);
-
-/* The VMCS that @text (an address) names, or without it the current one. Dies without any. */
-const struct model_region *moment_vmcs(const struct moment *moment, const char *text);
 
 /* enum vmcs_index of the field that @name names. Dies when there is none. */
 int moment_field(const char *name);

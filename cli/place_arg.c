@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "cli/message.h"
 #include "cli/options.h"
@@ -10,25 +12,54 @@
 #include "replay/memory_text.h"
 #include "replay/symbols.h"
 
+static bool show_progress(void *owner, u64 done, u64 total)
+{
+	static time_t start, shown;
+	const time_t now = time(NULL);
+
+	(void)owner;
+	start = start ? start : now;
+	if (now - start > 1 && now != shown && isatty(STDERR_FILENO)) {
+		shown = now;
+		fprintf(stderr, "\r\033[Kvmxtape: reading the tape, %llu %%",
+			(unsigned long long)(100 * done / MAX(total, 1ull)));
+		if (done == total)
+			fputs("\r\033[K", stderr);
+	}
+	return false;
+}
+
 void place_open(const char *path, const char *position, struct place *place)
+{
+	enum status status;
+	char error[512];
+
+	*place = (struct place){ 0 };
+	status = timeline_open(path ? path : TAPE_DEFAULT, &place->timeline, error, sizeof(error));
+	if (status != ST_OK)
+		tape_arg_fail(status, error);
+	timeline_on_poll(place->timeline, show_progress, NULL);
+	place->reader = timeline_reader(place->timeline);
+	tape_arg_symbols(place->reader);
+	place_go(place, position);
+}
+
+void place_go(struct place *place, const char *position)
 {
 	const struct trace_event *event;
 	const struct model *model;
 	enum status status;
 	char error[512];
 
-	*place = (struct place){ .reader = moment_open_tape(path) };
-	place->n = moment_position(place->reader, position);
-	status = timeline_open(reader_info(place->reader)->path, &place->timeline, error,
-			       sizeof(error));
-	if (status != ST_OK)
+	if (timeline_resolve(place->timeline, position, &place->n, error, sizeof(error)) != ST_OK)
 		die("%s", error);
 	status = timeline_seek(place->timeline, place->n);
 	if (status != ST_OK)
 		die("the state at '%s': %s", position, status_text(status));
 	event = timeline_event(place->timeline);
 	model = timeline_model(place->timeline);
-	place->cpu = event ? event->cpu : 0;
+	place->at = event ? model_place_of(event, place->n) : (struct model_place){ 0 };
+	place->cpu = place->at.cpu;
 	snprintf(place->name, sizeof(place->name), "%s", place_name(place, place->n));
 	if (event && event->level)
 		place->level = event->level;
@@ -40,8 +71,30 @@ void place_open(const char *path, const char *position, struct place *place)
 
 int place_close(struct place *place, int status)
 {
+	status = tape_arg_status(place->reader, status);
 	timeline_close(place->timeline);
-	return tape_arg_close(place->reader, status);
+	return status;
+}
+
+const struct model_region *place_vmcs(const struct place *place, const char *text)
+{
+	const struct model *const model = timeline_model(place->timeline);
+	const struct model_region *region;
+	u64 pointer;
+
+	if (!text) {
+		region = model_current(model, place->cpu);
+		if (!region)
+			die("%s: the CPU has no current VMCS, or it is unknown; name one by --vmcs",
+			    place->name);
+		return region;
+	}
+	if (!options_number(text, &pointer))
+		die("'%s' is no address of a VMCS", text);
+	region = model_region(model, pointer);
+	if (!region)
+		die("the tape has shown no VMCS at '%s' by %s", text, place->name);
+	return region;
 }
 
 const char *place_name(struct place *place, u64 n)

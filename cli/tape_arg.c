@@ -40,6 +40,12 @@ void tape_arg_symbols(struct reader *reader)
 		reader_set_symbols(reader, symbols);
 }
 
+void tape_arg_fail(enum status status, const char *error)
+{
+	message("%s", error);
+	exit(status == ST_CORRUPT || status == ST_TRUNCATED ? EXIT_DAMAGED : EXIT_USAGE);
+}
+
 struct reader *tape_arg_open(int count, char **args, struct position_range *range)
 {
 	const char *path = NULL, *place = NULL;
@@ -56,10 +62,8 @@ struct reader *tape_arg_open(int count, char **args, struct position_range *rang
 		*to = args[i];
 	}
 	status = reader_open(path ? path : TAPE_DEFAULT, &reader, error, sizeof(error));
-	if (status != ST_OK) {
-		message("%s", error);
-		exit(status == ST_CORRUPT || status == ST_TRUNCATED ? EXIT_DAMAGED : EXIT_USAGE);
-	}
+	if (status != ST_OK)
+		tape_arg_fail(status, error);
 	tape_arg_symbols(reader);
 	if (!range)
 		return reader;
@@ -70,7 +74,7 @@ struct reader *tape_arg_open(int count, char **args, struct position_range *rang
 	return reader;
 }
 
-int tape_arg_close(struct reader *reader, int status)
+int tape_arg_status(const struct reader *reader, int status)
 {
 	const char *const damage = reader_damage(reader);
 
@@ -79,6 +83,12 @@ int tape_arg_close(struct reader *reader, int status)
 		message("%s", damage);
 		status = EXIT_DAMAGED;
 	}
+	return status;
+}
+
+int tape_arg_close(struct reader *reader, int status)
+{
+	status = tape_arg_status(reader, status);
 	reader_close(reader);
 	symbols_free(symbols);
 	return status;

@@ -40,10 +40,14 @@ void tape_arg_symbols(struct reader *reader);
 /* Verbs that run as programs of their own know the same symbols from then on. */
 void tape_arg_pass_symbols(void);
 
+/* Ends with the exit status and the message of a tape that cannot be opened. */
+void __attribute__((noreturn)) tape_arg_fail(enum status status, const char *error);
+
 /*
  * The exit status after a tape was read: @status, but EXIT_DAMAGED after a message when damage was
- * met. Closes the reader.
+ * met. tape_arg_close() closes the reader as well.
  */
+int tape_arg_status(const struct reader *reader, int status);
 int tape_arg_close(struct reader *reader, int status);
 
 #endif

@@ -8,6 +8,7 @@
 #include "cli/moment_arg.h"
 #include "cli/out.h"
 #include "cli/out_json.h"
+#include "replay/field_use.h"
 #include "replay/symbols.h"
 #include "vmx/bits.h"
 
@@ -142,7 +143,7 @@ static void print_demand(const struct why_print *print, const struct check_item 
 {
 	const u32 msr = MSR_VMX_BASIC + item->cap;
 	const u64 value = print->why->situation.insn.caps->msr[item->cap];
-	const struct model_place place = print->reads[item->cap];
+	const struct model_place place = print->why->model->cap_read[item->cap];
 	u64 seen = 0;
 	const bool read = read_value(print, &place, &seen);
 
@@ -179,59 +180,50 @@ static u64 wrong_bits(const struct why *why, const struct check_item *item)
 	return (value ^ item->want) & item->mask;
 }
 
-/* Where the model did not take all events, the others are looked at for what L1 read. */
-static void find_reads(struct why_print *print)
-{
-	const struct moment *const moment = &print->why->moment;
-	const struct trace_event *event;
-	u64 n;
-
-	memcpy(print->reads, moment->model->cap_read, sizeof(print->reads));
-	if (moment->whole || reader_seek(print->reader, 0) != ST_OK)
-		return;
-	while ((n = reader_tell(print->reader)) < moment->n &&
-	       reader_next(print->reader, &event) == ST_OK) {
-		const u64 msr = ((const struct ev_msr_read *)event->col)->msr;
-
-		if (event->kind == EV_MSR_READ && MSR_IS_VMX_CAP(msr))
-			print->reads[msr - MSR_VMX_BASIC] = model_place_of(event, n);
-	}
-}
-
 /* Whether @what is a field that no edit changed. */
 static bool is_of_tape(const struct why *why, unsigned what)
 {
-	const struct model_region *const region = model_region(why->moment.model, why->insn->vmcs);
+	const struct model_region *const region = model_region(why->model, why->insn->vmcs);
 
 	return what < VMCS_FIELD_COUNT && region &&
 	       why->value[what] == (region->value[what] & region->known[what]);
 }
 
+/* Who made the bad bits of @item so. */
+static enum status find_writer(struct why_print *print, const struct check_item *item)
+{
+	struct history_question question = {
+		.index = item->what,
+		.mask = wrong_bits(print->why, item),
+	};
+	struct history *history;
+	enum status status;
+
+	if (item->role != CHECK_BAD || !is_of_tape(print->why, item->what) ||
+	    print->writer_count == WHY_MAX_WRITERS)
+		return ST_OK;
+	status = timeline_history(print->timeline, print->why->insn->vmcs, question.index,
+				  print->why->n, &history);
+	if (status == ST_OK)
+		status = history_answer(history, &question);
+	history_free(history);
+	print->writers[print->writer_count++] = question;
+	return status;
+}
+
 enum status why_find_evidence(struct why_print *print, const u8 verdicts[CHECK_COUNT])
 {
 	struct check_result result;
-	bool demanded = false;
+	enum status status = ST_OK;
 
 	for (unsigned id = 0; id < CHECK_COUNT; id++) {
 		if (verdicts[id] != CHECK_FAIL)
 			continue;
 		check_run(&print->why->situation.entry, (enum check_id)id, &result);
-		for (unsigned i = 0; i < result.count; i++) {
-			const struct check_item *const item = &result.item[i];
-
-			demanded |= item->role == CHECK_BAD && item->cap != CHECK_NO_CAP;
-			if (item->role == CHECK_BAD && is_of_tape(print->why, item->what) &&
-			    print->writer_count < WHY_MAX_WRITERS)
-				print->writers[print->writer_count++] = (struct history_question){
-					.index = item->what,
-					.mask = wrong_bits(print->why, item),
-				};
-		}
+		for (unsigned i = 0; i < result.count && status == ST_OK; i++)
+			status = find_writer(print, &result.item[i]);
 	}
-	if (demanded)
-		find_reads(print);
-	return history_answer(print->reader, print->why->insn->vmcs, print->why->moment.n,
-			      print->writers, print->writer_count);
+	return status;
 }
 
 static void writer_json(const struct why_print *print, const struct history_question *question)
@@ -287,7 +279,7 @@ static void print_writer(const struct why_print *print, unsigned index, u64 mask
 static void print_launch(const struct why_print *print)
 {
 	const struct model_region *const region =
-		model_region(print->why->moment.model, print->why->insn->vmcs);
+		model_region(print->why->model, print->why->insn->vmcs);
 	const bool launched =
 		print->why->situation.entry.state[CHECK_STATE_LAUNCH].value & CHECK_LAUNCHED;
 
@@ -301,7 +293,7 @@ static void print_bad(const struct why_print *print, const struct check_item *it
 	const u64 wrong = wrong_bits(print->why, item);
 	u64 value = 0;
 	const struct model_region *const region =
-		model_region(print->why->moment.model, print->why->insn->vmcs);
+		model_region(print->why->model, print->why->insn->vmcs);
 	char decoded[DECODED] = "";
 
 	value_of(print->why, item->what, &value);
@@ -324,7 +316,7 @@ static void print_bad(const struct why_print *print, const struct check_item *it
 	}
 	if (item->what < VMCS_FIELD_COUNT) {
 		if (region)
-			moment_decode(region, item->what, value, decoded, sizeof(decoded));
+			field_decode(region, item->what, value, decoded, sizeof(decoded));
 	}
 	out_format("    %s = 0x%llx%s%s\n", what_name(item->what), (unsigned long long)value,
 		   *decoded ? "  " : "", decoded);

@@ -11,19 +11,16 @@
 
 /* Where these come from. */
 struct why_print {
-	struct reader *reader;
+	struct timeline *timeline;
+	struct reader *reader; /* of the timeline */
 	const struct why *why;
 	bool json;
 	/* The bad bits and who made them so, by why_find_evidence(); none: not asked for. */
 	struct history_question writers[WHY_MAX_WRITERS];
 	unsigned writer_count;
-	/* The last RDMSR of each capability MSR before the instruction, by the same function. */
-	struct model_place reads[VMX_CAP_COUNT];
 };
 
-/* Finds who made so the bad bits of the rows that fail by @verdicts, and what L1 read.
- * ST_NO_MEMORY.
- */
+/* Finds who made so the bad bits of the rows that fail by @verdicts. ST_NO_MEMORY. */
 enum status why_find_evidence(struct why_print *print, const u8 verdicts[CHECK_COUNT]);
 
 /* A failing row: what it demands, the bad bits, who demands it, who wrote them. */

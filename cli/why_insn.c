@@ -29,7 +29,7 @@ static void printf_like(3, 4)
 
 static const struct model_cpu *cpu_of(const struct why *why)
 {
-	return &why->moment.model->cpus[why->moment.place.cpu];
+	return &why->model->cpus[why->place.cpu];
 }
 
 /* --- mode and pointers ------------------------------------------------------------------------ */
@@ -91,8 +91,7 @@ static void tell_region(const struct facts *facts)
 {
 	const struct ev_vmxon *const insn = (const struct ev_vmxon *)facts->why->col;
 	const struct vmx_caps *const caps = facts->why->situation.insn.caps;
-	const struct model_region *const region =
-		model_region(facts->why->moment.model, insn->pointer);
+	const struct model_region *const region = model_region(facts->why->model, insn->pointer);
 
 	fact(facts, "operand", "0x%llx%s%s", (unsigned long long)insn->pointer,
 	     insn->pointer & MASK(11, 0) ? ", not aligned to 4 KiB" : "",
@@ -105,7 +104,7 @@ static void tell_region(const struct facts *facts)
 		     (unsigned long long)CAP_GET(caps->msr[VMX_CAP_BASIC], REVISION));
 	if (region && model_place_is(&region->clear_place))
 		fact(facts, "VMCLEARed", "last at %s", moment_place(&region->clear_place));
-	else if (region && facts->why->moment.whole && region->cleared == MODEL_NO)
+	else if (region && region->cleared == MODEL_NO)
 		fact(facts, "VMCLEARed", "never");
 }
 

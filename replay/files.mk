@@ -23,7 +23,7 @@ host-src += replay/exit_check.c replay/exit_memo.c replay/exit_entry.c replay/ex
 host-src += replay/symbols.c replay/symbols_load.c replay/symbols_elf.c replay/symbols_lines.c \
 	    replay/code_lines.c
 host-src += replay/stat.c
-host-src += replay/moment.c replay/history.c
+host-src += replay/field_use.c replay/history.c
 host-src += replay/why.c
 host-src += replay/memory_event.c replay/memory_index.c replay/memory_state.c replay/memory_walk.c \
 	    replay/memory.c replay/memory_text.c replay/event_text_memory.c replay/nearby.c replay/registers.c replay/scrub.c

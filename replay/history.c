@@ -13,7 +13,7 @@ struct history {
 	size_t count;		    /* those that were not given yet */
 	size_t room;
 	bool (*before)(void *owner, u64 *first, u64 *end); /* NULL: the next CHUNK */
-	void *owner;
+	void *owner;					   /* from malloc() */
 };
 
 struct history *history_new(struct reader *reader, u64 vmcs, int index, u64 n)
@@ -40,6 +40,7 @@ void history_free(struct history *history)
 {
 	if (!history)
 		return;
+	free(history->owner);
 	free(history->list);
 	free(history);
 }
@@ -237,94 +238,51 @@ enum status history_next(struct history *history, struct history_write *write)
 
 /* --- which write ------------------------------------------------------------------------------ */
 
-#define NEAR 300000 /* events before the moment that are looked at first */
-
-/* What is known of the bits of a question while events go by. */
-struct track {
-	u64 value;
-	u64 known;
-	bool changed; /* the write of the question changed a known value */
+/* Writes take a whole field, or half of one. */
+struct half {
+	u64 mask; /* the bits that are asked for */
+	bool found;
+	bool settled;		    /* an older write, or a gap, says that @write is the one */
+	struct history_write write; /* the oldest so far after which they stayed as they are */
 };
 
-static void track_write(struct history_question *question, struct track *track,
-			const struct history_write *write)
+static void take_older(struct half *half, const struct history_write *older)
 {
-	const u64 bits = write->mask & question->mask;
-	const u64 differs = (write->value ^ track->value) & bits & track->known;
+	const bool gap = older->origin == HISTORY_GAP;
 
-	if (write->origin == HISTORY_GAP) {
-		*track = (struct track){ 0 };
-	} else if (!bits || (!differs && (question->mask & ~track->known) == 0)) {
+	if (!half->mask || (!gap && !(older->mask & half->mask)))
 		return;
-	} else {
-		track->changed = differs;
-		track->value = (track->value & ~bits) | (write->value & bits);
-		track->known |= bits;
-	}
-	question->found = true;
-	question->write = *write;
+	half->settled = gap || (half->found && (older->value ^ half->write.value) & half->mask);
+	if (half->found && half->settled)
+		return;
+	half->found = true;
+	half->write = *older;
 }
 
-/* Follows the questions that are not settled through events @first to @n. */
-static enum status track_all(struct reader *reader, u64 vmcs, u64 first, u64 n,
-			     struct history_question *questions, struct track *tracks,
-			     unsigned count)
+enum status history_answer(struct history *history, struct history_question *question)
 {
-	const struct trace_event *event;
-	u64 at;
-
-	if (reader_seek(reader, first) != ST_OK)
-		return ST_RANGE;
-	while ((at = reader_tell(reader)) < n && reader_next(reader, &event) == ST_OK) {
-		/* The most frequent kinds first: they write nothing but an error. */
-		if ((event->kind == EV_VMREAD || event->kind == EV_VMRESUME) &&
-		    !trace_event_fails_valid(event))
-			continue;
-		for (unsigned i = 0; i < count; i++) {
-			struct history_write write;
-
-			if (history_take(event, at, vmcs, questions[i].index, &write))
-				track_write(&questions[i], &tracks[i], &write);
-		}
-	}
-	return ST_OK;
-}
-
-enum status history_answer(struct reader *reader, u64 vmcs, u64 n,
-			   struct history_question *questions, unsigned count)
-{
-	struct track *const tracks = calloc(MAX(count, 1u), sizeof(*tracks));
+	struct half halves[] = {
+		{ .mask = question->mask & MASK(31, 0) },
+		{ .mask = question->mask & MASK(63, 32) },
+	};
 	enum status status = ST_OK;
-	unsigned left = 0;
+	struct history_write older;
+	bool settled = false;
 
-	if (!tracks)
-		return ST_NO_MEMORY;
-	for (unsigned i = 0; i < count; i++)
-		questions[i].found = false;
-	if (n > NEAR)
-		status = track_all(reader, vmcs, n - NEAR, n, questions, tracks, count);
-	/* What was seen to change has its answer. */
-	for (unsigned i = 0; i < count; i++) {
-		questions[i].found = tracks[i].changed;
-		left += !tracks[i].changed;
+	while (!settled && (status = history_next(history, &older)) == ST_OK)
+		for (size_t i = 0; i < ARRAY_SIZE(halves); i++) {
+			take_older(&halves[i], &older);
+			settled |= halves[i].settled;
+		}
+	question->found = false;
+	for (size_t i = 0; i < ARRAY_SIZE(halves); i++) {
+		if (!halves[i].found || halves[i].settled != settled ||
+		    (question->found && halves[i].write.place.n < question->write.place.n))
+			continue;
+		question->found = true;
+		question->write = halves[i].write;
 	}
-	if (status == ST_OK && left) {
-		struct history_question *const rest = calloc(left, sizeof(*rest));
-		unsigned at = 0;
-
-		for (unsigned i = 0; rest && i < count; i++)
-			if (!questions[i].found)
-				rest[at++] = questions[i];
-		memset(tracks, 0, count * sizeof(*tracks));
-		status = rest ? track_all(reader, vmcs, 0, n, rest, tracks, left) : ST_NO_MEMORY;
-		at = 0;
-		for (unsigned i = 0; rest && i < count; i++)
-			if (!questions[i].found)
-				questions[i] = rest[at++];
-		free(rest);
-	}
-	free(tracks);
-	return status;
+	return status == ST_END ? ST_OK : status;
 }
 
 const char *history_origin_name(unsigned origin)

@@ -47,7 +47,7 @@ void history_free(struct history *history);
 /*
  * Let @before say where to read next: it moves *@first and *@end, which is where reading began
  * last, back to a part of the tape, all of what is between having nothing that matters to this
- * history; false when there is no more.
+ * history; false when there is no more. @owner, from malloc(), is the history's from then on.
  */
 void history_skip(struct history *history, bool (*before)(void *owner, u64 *first, u64 *end),
 		  void *owner);
@@ -64,12 +64,10 @@ struct history_question {
 };
 
 /*
- * Answers @count questions about the VMCS at @vmcs before event @n: the last write that changed one
- * of the bits, or, without a change, the first that wrote them. The events just before @n are
- * looked at first, then all of the tape up to there, once for all questions. ST_NO_MEMORY.
+ * Answers a question about the field of @history: the last write that changed one of the bits, or,
+ * without a change, the first that wrote them. ST_NO_MEMORY.
  */
-enum status history_answer(struct reader *reader, u64 vmcs, u64 n,
-			   struct history_question *questions, unsigned count);
+enum status history_answer(struct history *history, struct history_question *question);
 
 /* "vmwrite", "exit" ... */
 const char *history_origin_name(unsigned origin);

@@ -331,24 +331,45 @@ static bool interval_before(void *owner, u64 *first, u64 *end)
 	return false;
 }
 
+enum status timeline_history(struct timeline *timeline, u64 vmcs, int index, u64 n,
+			     struct history **history)
+{
+	struct writer_search *search;
+	const struct timeline_index *known;
+	enum status status = timeline_get_index(timeline, &known);
+
+	*history = NULL;
+	if (status != ST_OK)
+		return status;
+	*history = history_new(timeline->look, vmcs, index, n);
+	if (!*history)
+		return ST_NO_MEMORY;
+	if (!known)
+		return ST_OK;
+	search = malloc(sizeof(*search));
+	if (!search) {
+		history_free(*history);
+		*history = NULL;
+		return ST_NO_MEMORY;
+	}
+	*search = (struct writer_search){
+		.index = known,
+		.interval = index_find(known, n) + 1,
+		.field = index,
+	};
+	search->known = index_region(known, vmcs, &search->region);
+	history_skip(*history, interval_before, search);
+	return ST_OK;
+}
+
 enum status timeline_last_writer(struct timeline *timeline, u64 vmcs, int index, u64 n,
 				 struct history_write *write)
 {
-	struct writer_search search = { .field = index };
 	struct history *history;
-	enum status status = timeline_get_index(timeline, &search.index);
+	enum status status = timeline_history(timeline, vmcs, index, n, &history);
 
-	if (status != ST_OK)
-		return status;
-	history = history_new(timeline->look, vmcs, index, n);
-	if (!history)
-		return ST_NO_MEMORY;
-	if (search.index) {
-		search.known = index_region(search.index, vmcs, &search.region);
-		search.interval = index_find(search.index, n) + 1;
-		history_skip(history, interval_before, &search);
-	}
-	status = history_next(history, write);
+	if (status == ST_OK)
+		status = history_next(history, write);
 	history_free(history);
 	return status == ST_END ? ST_NOT_FOUND : status;
 }

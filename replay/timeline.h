@@ -149,6 +149,14 @@ enum status timeline_findings(struct timeline *timeline, const struct findings *
 bool timeline_finding_place(const struct finding *finding, u64 *n);
 
 /*
+ * What wrote field @index (enum vmcs_index) of @vmcs before event @n, back through time; parts of
+ * the tape that wrote nothing there are passed over. The history is the caller's, and uses
+ * timeline_reader(). ST_NO_MEMORY, ST_INTERRUPTED.
+ */
+enum status timeline_history(struct timeline *timeline, u64 vmcs, int index, u64 n,
+			     struct history **history);
+
+/*
  * The last event before @n that wrote any bit of field @index (enum vmcs_index) of @vmcs, as
  * struct history gives it: a gap, or a key frame that shows another value, may be the answer too.
  * ST_NOT_FOUND.

@@ -91,9 +91,13 @@ enum status timeline_resolve(struct timeline *timeline, const char *text, u64 *n
 	if (position_counts(text, "finding", &value)) {
 		status = find_finding(timeline, value, n);
 	} else {
-		if (position_counts(text, "entry", &value) || position_counts(text, "tsc", &value))
+		const bool counts = position_counts(text, "entry", &value) ||
+				    position_counts(text, "tsc", &value);
+
+		/* The reader finds events of one CPU among those of others by it, too. */
+		if (counts || reader_info(timeline->look)->cpus > 1)
 			status = timeline_get_index(timeline, &index);
-		if (status == ST_OK && !index)
+		if (status == ST_OK && (!index || !counts))
 			return position_resolve(timeline->look, text, n, error, size);
 		if (status == ST_OK)
 			status = position_counts(text, "entry", &value)

@@ -6,11 +6,6 @@
 
 /* --- the event -------------------------------------------------------------------------------- */
 
-static bool is_insn(u8 kind)
-{
-	return kind >= EV_VMXON && kind <= EV_VMFUNC;
-}
-
 /* The event that event @n is about: itself, or the entry instruction before it. */
 static enum status find_insn(struct reader *reader, u64 *n)
 {
@@ -22,7 +17,7 @@ static enum status find_insn(struct reader *reader, u64 *n)
 
 	if (reader_seek(reader, last) != ST_OK || reader_next(reader, &event) != ST_OK)
 		return ST_NOT_FOUND;
-	if (is_insn(event->kind))
+	if (trace_event_is_insn(event))
 		return ST_OK;
 	if (event->kind != EV_L2_ENTRY && event->kind != EV_L2_EXIT)
 		return ST_NOT_FOUND;
@@ -42,13 +37,13 @@ static enum status find_insn(struct reader *reader, u64 *n)
 static void observe_end(struct reader *reader, struct why *why)
 {
 	const struct trace_event *event;
-	u64 n = why->moment.n + 1;
+	u64 n = why->n + 1;
 
 	if (why->insn->outcome != OUTCOME_SUCCEED || reader_seek(reader, n) != ST_OK)
 		return;
-	for (; n < why->moment.n + SEARCH && reader_next(reader, &event) == ST_OK;
+	for (; n < why->n + SEARCH && reader_next(reader, &event) == ST_OK;
 	     n = reader_tell(reader)) {
-		if (event->cpu != why->moment.place.cpu)
+		if (event->cpu != why->place.cpu)
 			continue;
 		if (event->kind != EV_L2_ENTRY && event->kind != EV_L2_EXIT)
 			return;
@@ -56,7 +51,7 @@ static void observe_end(struct reader *reader, struct why *why)
 		why->end = model_place_of(event, n);
 		for (u32 i = 0; i < event->item_count && why->item_count < WHY_MAX_ITEMS; i++)
 			why->items[why->item_count++] = event->items[i];
-		situation_observed_end(event, model_region(why->moment.model, why->insn->vmcs),
+		situation_observed_end(event, model_region(why->model, why->insn->vmcs),
 				       &why->observed);
 		return;
 	}
@@ -66,7 +61,7 @@ static void observe_end(struct reader *reader, struct why *why)
 
 static void set_situation(struct why *why)
 {
-	const struct model *const model = why->moment.model;
+	const struct model *const model = why->model;
 	const struct model_region *const region = model_region(model, why->insn->vmcs);
 
 	if (region && why->insn->vmcs != MODEL_NO_POINTER) {
@@ -75,29 +70,35 @@ static void set_situation(struct why *why)
 	}
 	for (unsigned i = 0; i < VMCS_FIELD_COUNT; i++)
 		why->value[i] &= why->known[i];
-	situation_make(&why->situation, model, &why->moment.cpu, why->moment.place.cpu, why->kind,
-		       why->col);
+	situation_make(&why->situation, model, &why->cpu, why->place.cpu, why->kind, why->col);
 	situation_consulted(&why->situation, why->items, why->item_count);
 	why->situation.entry.value = why->value;
 	why->situation.entry.known = why->known;
 }
 
-enum status why_open(struct reader *reader, u64 n, struct why *why)
+enum status why_find(struct timeline *timeline, u64 n, struct why *why)
 {
+	struct reader *const reader = timeline_reader(timeline);
 	const struct trace_event *event;
 	const struct trace_kind_info *kind;
 	enum status status;
 
 	*why = (struct why){ 0 };
-	status = find_insn(reader, &n);
+	/* So that the reader, too, comes there by the index. */
+	status = timeline_seek(timeline, n);
 	if (status == ST_OK)
-		status = moment_open(reader, n, false, &why->moment);
+		status = find_insn(reader, &n);
+	if (status == ST_OK)
+		status = timeline_seek(timeline, n);
 	if (status != ST_OK)
 		return status;
-	if (reader_seek(reader, n) != ST_OK || reader_next(reader, &event) != ST_OK) {
-		why_close(why);
+	event = timeline_event(timeline);
+	if (!event || event->cpu >= MODEL_MAX_CPUS)
 		return ST_NOT_FOUND;
-	}
+	why->n = n;
+	why->place = model_place_of(event, n);
+	why->model = timeline_model(timeline);
+	why->cpu = *timeline_cpu_facts(timeline);
 	kind = trace_schema_kind(reader_schema(reader), event->kind);
 	memcpy(why->col, event->col,
 	       MIN(kind ? kind->column_count : 0u, TRACE_MAX_COLUMNS) * sizeof(u64));
@@ -109,11 +110,6 @@ enum status why_open(struct reader *reader, u64 n, struct why *why)
 		observe_end(reader, why);
 	set_situation(why);
 	return ST_OK;
-}
-
-void why_close(struct why *why)
-{
-	moment_close(&why->moment);
 }
 
 /* --- judging ---------------------------------------------------------------------------------- */

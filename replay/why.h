@@ -8,15 +8,20 @@
 #ifndef REPLAY_WHY_H
 #define REPLAY_WHY_H
 
-#include "replay/moment.h"
 #include "replay/situation.h"
+#include "replay/timeline.h"
 
 #define WHY_MAX_ITEMS 256
 
 struct why {
-	struct moment moment; /* before the instruction; owned */
-	bool entry;	      /* the instruction is VMLAUNCH or VMRESUME */
-	u8 kind;	      /* enum trace_kind of the instruction */
+	/* The instruction, and what is known right before it; the model is the timeline's. */
+	u64 n;
+	struct model_place place;
+	const struct model *model;
+	struct cpu_facts cpu;
+
+	bool entry; /* the instruction is VMLAUNCH or VMRESUME */
+	u8 kind;    /* enum trace_kind of the instruction */
 	u64 col[TRACE_MAX_COLUMNS];
 	const struct ev_insn *insn; /* lies over col */
 	struct legal observed;	    /* what happened */
@@ -34,10 +39,10 @@ struct why {
 /*
  * The situation of event @n: a VMX instruction; or an entry or exit of L2, which stand for the
  * VMLAUNCH or VMRESUME before them on their CPU. ST_NOT_FOUND when it is none of these, or the
- * tape does not have that instruction; ST_NO_MEMORY. @why must stay where it is while it is used.
+ * tape does not have that instruction; or as timeline_seek(). The cursor moves to that instruction.
+ * @why must stay where it is, and so must the cursor, while it is used.
  */
-enum status why_open(struct reader *reader, u64 n, struct why *why);
-void why_close(struct why *why);
+enum status why_find(struct timeline *timeline, u64 n, struct why *why);
 
 /* What the SDM lets the instruction end with, with the edits made so far. */
 void why_judge(const struct why *why, struct legal_set *set);

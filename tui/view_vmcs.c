@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 
-#include "replay/moment.h"
+#include "replay/field_use.h"
 #include "tui/app_parts.h"
 #include "tui/value_lines.h"
 #include "vmx/vmcs_area.h"
@@ -80,7 +80,7 @@ static void put_name(struct lines *lines, enum style style, const struct model_r
 
 static void put_unused(struct lines *lines, const struct model_region *region, int index)
 {
-	const struct vmx_control *const by = moment_field_unused_by(region, index);
+	const struct vmx_control *const by = field_unused_by(region, index);
 
 	if (by)
 		lines_put(lines, STYLE_FAINT, "  (unused: %s is 0)", by->name);
@@ -93,16 +93,16 @@ static void put_field(struct lines *lines, const struct comparison *comparison, 
 	const struct model_region *const region = comparison->now;
 	const u64 whole = vmcs_width_mask(vmcs_fields[index].width);
 	const bool changed = differs(comparison, index);
-	const enum style style = moment_field_unused_by(region, index) ? STYLE_FAINT
-				 : changed			       ? STYLE_CHANGED
-								       : STYLE_PLAIN;
+	const enum style style = field_unused_by(region, index) ? STYLE_FAINT
+				 : changed			? STYLE_CHANGED
+								: STYLE_PLAIN;
 	char decoded[MAX_DECODED] = "";
 
 	put_name(lines, style, region, index);
 	value_put(lines, style, value_of_field(region, index), whole);
 	lines_pad(lines, NAME_WIDTH + VALUE_WIDTH);
 	if ((region->known[index] & whole) == whole)
-		moment_decode(region, index, region->value[index], decoded, sizeof(decoded));
+		field_decode(region, index, region->value[index], decoded, sizeof(decoded));
 	lines_put(lines, style, "%s", decoded);
 	if (changed) {
 		lines_put(lines, STYLE_CHANGED, "%swas ", *decoded ? "  " : "");
@@ -160,7 +160,7 @@ static void put_difference(struct lines *lines, const struct comparison *compari
 {
 	const struct model_region *const now = comparison->now, *const then = comparison->then;
 	const u64 whole = vmcs_width_mask(vmcs_fields[index].width);
-	const bool unused = moment_field_unused_by(now, index);
+	const bool unused = field_unused_by(now, index);
 
 	put_name(lines, unused ? STYLE_FAINT : STYLE_PLAIN, now, index);
 	value_put(lines, STYLE_LABEL, value_of_field(then, index), whole);

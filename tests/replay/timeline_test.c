@@ -199,6 +199,77 @@ static void last_writers_are_those_of_the_history(void **state)
 	}
 }
 
+/* The answer by following the tape from its start: the last write that changes known bits. */
+static bool answer_of(struct reader *reader, u64 vmcs, int field, u64 mask, u64 n, u64 *answer)
+{
+	const struct trace_event *event;
+	u64 value = 0, known = 0, at;
+	bool found = false;
+
+	assert_int_equal(reader_seek(reader, 0), ST_OK);
+	while ((at = reader_tell(reader)) < n && reader_next(reader, &event) == ST_OK) {
+		struct history_write write;
+		u64 bits;
+
+		if (!history_take(event, at, vmcs, field, &write))
+			continue;
+		bits = write.mask & mask;
+		if (write.origin == HISTORY_GAP)
+			known = 0;
+		else if (!(bits & ~known) && !((write.value ^ value) & bits))
+			continue;
+		value = (value & ~bits) | (write.value & bits);
+		known |= bits;
+		found = true;
+		*answer = at;
+	}
+	return found;
+}
+
+static void who_made_bits_what_they_are_is_found_back_through_time(void **state)
+{
+	u64 random = 11;
+	unsigned found = 0;
+
+	(void)state;
+	for (unsigned tape = 0; tape < TIMELINE_TAPES; tape++) {
+		struct timeline *const timeline = timeline_of(tape);
+		const u64 events = timeline_events(timeline);
+
+		for (unsigned i = 0; i < 40; i++) {
+			const u64 n = test_random(&random) % (events + 1);
+			const u64 vmcs =
+				dialogue_pointer((int)(test_random(&random) % DIALOGUE_REGIONS));
+			struct history_question question = {
+				.index = (int)(test_random(&random) % VMCS_FIELD_COUNT),
+				.mask = BIT(test_random(&random) % 64) |
+					BIT(test_random(&random) % 64),
+			};
+			struct history *history;
+			u64 expected = 0;
+			bool any;
+
+			question.mask &= vmcs_width_mask(vmcs_fields[question.index].width);
+			if (!question.mask)
+				continue;
+			any = answer_of(timeline_reader(timeline), vmcs, question.index,
+					question.mask, n, &expected);
+			assert_int_equal(
+				timeline_history(timeline, vmcs, question.index, n, &history),
+				ST_OK);
+			assert_int_equal(history_answer(history, &question), ST_OK);
+			assert_row(timeline_tapes[tape].name, question.found, any);
+			if (any)
+				assert_row(timeline_tapes[tape].name, question.write.place.n,
+					   expected);
+			found += any;
+			history_free(history);
+		}
+		timeline_close(timeline);
+	}
+	assert_true(found > 50);
+}
+
 /* Of each CPU's tapes: by a look at every event. */
 static u64 first_of(struct timeline *timeline, const char *mark, u64 tsc, u64 entry)
 {
@@ -278,6 +349,7 @@ int main(void)
 		cmocka_unit_test(many_steps_at_once_are_as_many_steps),
 		cmocka_unit_test(the_second_reader_moves_no_cursor),
 		cmocka_unit_test(last_writers_are_those_of_the_history),
+		cmocka_unit_test(who_made_bits_what_they_are_is_found_back_through_time),
 		cmocka_unit_test(positions_are_found_by_the_index_as_without_it),
 		cmocka_unit_test(what_is_no_tape_is_refused),
 	};
