@@ -65,17 +65,23 @@ static void print_text(const struct symbols *symbols, const struct model_region 
 	field_decode(region, index, write->value, decoded, sizeof(decoded));
 	out_format("%-14s  %-10s%s  ", moment_place(&write->place),
 		   history_origin_name(write->origin),
-		   symbols_rip(symbols, model_place_level(&write->place), write->place.rip, rip));
+		   write->place.rip ? symbols_rip(symbols, model_place_level(&write->place),
+						  write->place.rip, rip)
+				    : "?               ");
 	if ((change->old_known & mask) == mask)
 		out_format("0x%llx -> ", (unsigned long long)(change->old & mask));
 	else
 		out_text("? -> ");
-	out_format("0x%llx%s%s%s%s\n", (unsigned long long)write->value, *decoded ? "  " : "",
+	out_format("0x%llx%s%s%s%s", (unsigned long long)write->value, *decoded ? "  " : "",
 		   decoded,
 		   mask == vmcs_width_mask(vmcs_fields[index].width) ? "" : "  (bits 63:32)",
 		   (change->old_known & mask) == mask && !((change->old ^ write->value) & mask)
 			   ? "  (no change)"
 			   : "");
+	if (write->since_tsc)
+		out_format("  (between @tsc:0x%llx and %s)", (unsigned long long)write->since_tsc,
+			   moment_place(&write->place));
+	out_text("\n");
 }
 
 static void print_json(const struct symbols *symbols, const struct model_region *region, int index,
@@ -92,6 +98,8 @@ static void print_json(const struct symbols *symbols, const struct model_region 
 	json_text("field", vmcs_fields[index].name);
 	if (write->place.rip)
 		json_rip(symbols, model_place_level(&write->place), write->place.rip);
+	if (write->since_tsc)
+		json_hex("since_tsc", write->since_tsc);
 	if (write->origin != HISTORY_GAP) {
 		if ((change->old_known & write->mask) == write->mask)
 			json_hex("old", change->old & write->mask);

@@ -164,7 +164,9 @@ static void print_all(const struct facts *facts)
 	print_text("command line", boot->texts[TEXT_L1_COMMAND_LINE]);
 	print_text("hv", boot->hv_version);
 	print_text("hv options", boot->texts[TEXT_HV_OPTIONS]);
-	print_text("captured", trace_text_capture(boot->processor.capture));
+	if (trace_text_capture(boot->processor.capture))
+		out_format("%-13s%s: %s\n", "captured", trace_text_capture(boot->processor.capture),
+			   trace_text_capture_title(boot->processor.capture));
 	print_hidden(facts);
 	if (facts->check)
 		out_format("%-13s%llu judged events, %llu do not, of %llu the tape does not tell\n",

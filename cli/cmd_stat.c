@@ -19,6 +19,9 @@ static struct {
 	bool json;
 } opt = { .top = 10 };
 
+/* Not every VMREAD and VMWRITE is on the tape. */
+static bool thin;
+
 static const struct option options[] = {
 	{ "top", 'n', OPTION_NUMBER, "N", &opt.top, "how many fields and call sites; 10" },
 	{ "json", 'j', OPTION_FLAG, NULL, &opt.json, "one JSON object" },
@@ -87,6 +90,7 @@ static void print_totals(const struct stat *stat)
 		json_number("l2_ticks", stat->l2_ticks);
 		json_number("hv_ticks", stat->hv_ticks);
 		json_number("packing_ticks", stat->packing_ticks);
+		json_bool("thin", thin);
 		return;
 	}
 	out_format("%llu events, %llu VMX instructions, %llu exits of L2: %.2f VMX instructions an "
@@ -96,6 +100,10 @@ static void print_totals(const struct stat *stat)
 	out_format("%llu ticks: %.1f %% in L2, %.1f %% in L0 up to the last exit\n",
 		   (unsigned long long)ticks, 100 * ratio(stat->l2_ticks, ticks),
 		   100 * ratio(stat->hv_ticks, ticks));
+	if (thin)
+		out_text("VMREADs, and VMWRITEs to launched VMCSs, are not on the tape: it was "
+			 "recorded with\n"
+			 "capture=thin, and few of them made L1 exit\n");
 	if (stat->hidden_exits)
 		out_format("%llu more exits of L2 were handled by L0 alone\n",
 			   (unsigned long long)stat->hidden_exits);
@@ -392,6 +400,7 @@ int cmd_stat(int argc, char **argv)
 		       reader_next(reader, &event) == ST_OK)
 			if (stat_event(stat, event, n) != ST_OK)
 				die("out of memory");
+	thin = reader_boot(reader, 0)->processor.capture == CAPTURE_THIN;
 	print_all(reader_names(reader)->symbols, stat);
 	stat_free(stat);
 	return tape_arg_close(reader, EXIT_CLEAN);

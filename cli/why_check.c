@@ -251,6 +251,10 @@ static void writer_text(const struct why_print *print, const struct history_ques
 	else if (write->origin == HISTORY_GAP)
 		out_format("      who wrote it is lost: events are missing at %s\n",
 			   moment_place(&write->place));
+	else if (write->since_tsc)
+		out_format("      made so by L1 (%s) between @tsc:0x%llx and %s, to 0x%llx\n",
+			   history_origin_name(write->origin), (unsigned long long)write->since_tsc,
+			   moment_place(&write->place), (unsigned long long)write->value);
 	else
 		out_format("      made so by %s (%s), rip %s, which wrote 0x%llx\n",
 			   moment_place(&write->place), history_origin_name(write->origin),

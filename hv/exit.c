@@ -7,6 +7,7 @@
 #include "hv/kick.h"
 #include "hv/nested/l0_record.h"
 #include "hv/nested/nested.h"
+#include "hv/nested/vmcs_shadow.h"
 #include "hv/panic.h"
 #include "hv/record.h"
 #include "hv/snapshot.h"
@@ -132,6 +133,8 @@ bool exit_dispatch(struct percpu *cpu)
 	}
 	l0_record_turn(cpu);
 	record_idle(cpu);
+	if (vmcs_shadow_is_on(&cpu->nested) && cpu->nested.mode != NESTED_L2)
+		vmcs_shadow_give(cpu);
 	hv_time_exit(cpu, level);
 	return cpu->hw->launched;
 }

@@ -310,7 +310,7 @@ static char *put_vmcs12_write(const struct line *line, char *to)
 	to = put_char(put_field_name(to, write->field), ' ');
 	to = put_hex(put_text(put_hex(to, write->old), " -> "), write->value);
 	to = put_known(put_text(to, " ("), trace_text_origin(write->origin));
-	return put_text(to, write->origin == ORIGIN_MEMORY ? ", by then)" : ")");
+	return put_text(to, write->origin == ORIGIN_ERROR ? ")" : ", by then)");
 }
 
 static char *put_bytes_line(const struct line *line, char *to)

@@ -107,8 +107,12 @@ static bool take_vmcs12_write(const struct target *target, const struct trace_ev
 
 	if (!is_of(target, change->vmcs) || vmcs_field_index(change->field) != target->index)
 		return false;
-	write->origin = change->origin == ORIGIN_MEMORY ? HISTORY_MEMORY : HISTORY_ERROR;
+	write->origin = change->origin == ORIGIN_MEMORY	  ? HISTORY_MEMORY
+			: change->origin == ORIGIN_SHADOW ? HISTORY_SHADOW
+							  : HISTORY_ERROR;
 	write->value = change->value;
+	if (write->origin != HISTORY_ERROR)
+		write->since_tsc = change->since_tsc;
 	return true;
 }
 
@@ -291,7 +295,7 @@ const char *history_origin_name(unsigned origin)
 		[HISTORY_VMWRITE] = "vmwrite", [HISTORY_ENTRY] = "entry",
 		[HISTORY_EXIT] = "exit",       [HISTORY_MEMORY] = "memory",
 		[HISTORY_ERROR] = "error",     [HISTORY_FRAME] = "key_frame",
-		[HISTORY_GAP] = "gap",
+		[HISTORY_GAP] = "gap",	       [HISTORY_SHADOW] = "shadow",
 	};
 
 	return origin < ARRAY_SIZE(names) ? names[origin] : "unknown";

@@ -18,15 +18,17 @@ enum history_origin {
 	HISTORY_EXIT,
 	HISTORY_MEMORY, /* L1 wrote to the region itself; the event is when that was noticed */
 	HISTORY_ERROR,	/* VM-instruction error */
+	HISTORY_SHADOW, /* a VMWRITE that did not exit; the event is when hv looked */
 	HISTORY_FRAME,	/* a key frame has another value than the last write */
 	HISTORY_GAP,	/* events are missing: nothing is written, older values mean nothing */
 };
 
 struct history_write {
 	struct model_place place;
-	u8 origin; /* enum history_origin */
-	u64 mask;  /* the bits that were written; a whole field, or a part of it */
-	u64 value; /* of these bits */
+	u8 origin;     /* enum history_origin */
+	u64 since_tsc; /* MEMORY, SHADOW: it was written behind this, and before @place; else 0 */
+	u64 mask;      /* the bits that were written; a whole field, or a part of it */
+	u64 value;     /* of these bits */
 };
 
 #define HISTORY_ANY_VMCS (~0ull)

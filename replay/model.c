@@ -438,6 +438,7 @@ static void step_boot(struct step *step)
 
 	if (!step->event->seq && !model_place_is(&step->model->gap_place))
 		step->model->from_start = true;
+	step->model->capture = boot->capture;
 	/* A tape may say anything; such widths are none. */
 	if (is_width(boot->physical_width))
 		step->model->shown.maxphyaddr = step->model->real.maxphyaddr =

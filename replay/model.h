@@ -76,6 +76,7 @@ struct model_cpu {
 struct model {
 	struct vmx_caps shown;			    /* what L1 sees */
 	u64 shown_changes;			    /* how often that changed */
+	u64 capture;				    /* enum trace_capture of the boot record */
 	struct vmx_caps real;			    /* what the processor has */
 	struct model_place cap_read[VMX_CAP_COUNT]; /* last RDMSR of L1 */
 	bool from_start; /* the tape begins with its boot record, and nothing was lost since */

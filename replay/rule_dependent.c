@@ -3,6 +3,8 @@
  *
  * VMCLEAR does not give fields a value: what was never written is undefined. Only regions whose
  * whole life is on the tape are judged, whenever their control words are not those judged last.
+ * Where L1 writes to a launched VMCS without a VM exit, a VMWRITE of what the field had before
+ * leaves no trace.
  */
 #include "replay/dependents.h"
 #include "replay/rule.h"
@@ -81,6 +83,8 @@ static void event(const struct rule_run *run, void *memory)
 
 	if (!region || !region->whole || (insn->outcome != OUTCOME_SUCCEED && !failed) ||
 	    judged(memory, region))
+		return;
+	if (run->model->capture == CAPTURE_THIN && run->event->kind == EV_VMRESUME)
 		return;
 	for (size_t i = 0; i < dependent_count; i++)
 		if (!model_place_is(&region->writer[dependents[i].field]) &&

@@ -132,7 +132,9 @@ static const char *text_of(const char *const *texts, size_t count, u64 value)
 
 const char *trace_text_origin(u64 origin)
 {
-	static const char *const texts[] = { [ORIGIN_MEMORY] = "memory", [ORIGIN_ERROR] = "error" };
+	static const char *const texts[] = {
+		[ORIGIN_MEMORY] = "memory", [ORIGIN_ERROR] = "error", [ORIGIN_SHADOW] = "shadow"
+	};
 
 	return text_of(texts, ARRAY_SIZE(texts), origin);
 }
@@ -156,6 +158,17 @@ const char *trace_text_capture(u64 capture)
 {
 	static const char *const texts[] = {
 #define CAPTURE(NAME, name, number, title) [CAPTURE_##NAME] = #name,
+#include "trace/captures.def"
+#undef CAPTURE
+	};
+
+	return text_of(texts, ARRAY_SIZE(texts), capture);
+}
+
+const char *trace_text_capture_title(u64 capture)
+{
+	static const char *const texts[] = {
+#define CAPTURE(NAME, name, number, title) [CAPTURE_##NAME] = (title),
 #include "trace/captures.def"
 #undef CAPTURE
 	};

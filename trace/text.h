@@ -30,6 +30,7 @@ const char *trace_text_end(u64 why);
 const char *trace_text_gap(u64 why);
 const char *trace_text_option(u64 what);
 const char *trace_text_capture(u64 capture);
+const char *trace_text_capture_title(u64 capture);
 
 /* Title of a kind of trace/events.def; NULL for another. */
 const char *trace_text_title(unsigned kind);

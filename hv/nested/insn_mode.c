@@ -6,6 +6,7 @@
 #include "hv/nested/nested.h"
 #include "hv/nested/operand.h"
 #include "hv/nested/outcome.h"
+#include "hv/nested/vmcs_shadow.h"
 #include "hv/record.h"
 #include "hv/vmcs01.h"
 
@@ -72,6 +73,9 @@ enum exit_action nested_handle_vmxoff(struct percpu *cpu)
 
 	if (!nested_insn_begin(cpu, EV_VMXOFF, sizeof(struct ev_vmxoff)))
 		return EXIT_RESUME;
+	if (vmcs_shadow_is_on(nested))
+		vmcs_shadow_take(cpu);
+	vmcs_shadow_forget(nested);
 	nested_vmcs_release_all(cpu);
 	((struct ev_vmxoff *)cpu->pending.columns)->order = record_take_order();
 	nested->mode = NESTED_OFF;

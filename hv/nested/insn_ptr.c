@@ -8,6 +8,7 @@
 #include "hv/nested/nested.h"
 #include "hv/nested/operand.h"
 #include "hv/nested/outcome.h"
+#include "hv/nested/vmcs_shadow.h"
 #include "hv/record.h"
 
 enum exit_action nested_handle_vmclear(struct percpu *cpu)
@@ -29,6 +30,8 @@ enum exit_action nested_handle_vmclear(struct percpu *cpu)
 	if (event->pointer == nested->vmxon_pointer && !hv_fault(VMCLEAR_OF_VMXON))
 		return nested_vmfail(cpu, VMERR_VMCLEAR_VMXON_POINTER);
 
+	if (vmcs_shadow_is_on(nested) && event->pointer == nested->current_pointer)
+		vmcs_shadow_take(cpu);
 	vmcs = nested_vmcs_find(nested, event->pointer);
 	event->dword0 = nested_region_revision(event->pointer);
 	event->launched = vmcs ? vmcs->launched : nested_region_launched(event->pointer);
@@ -40,6 +43,7 @@ enum exit_action nested_handle_vmclear(struct percpu *cpu)
 	if (event->pointer == nested->current_pointer) {
 		nested->current_pointer = NESTED_NONE;
 		nested->current = NULL;
+		vmcs_shadow_forget(nested);
 	}
 	return nested_vmsucceed(cpu);
 }
@@ -67,6 +71,9 @@ enum exit_action nested_handle_vmptrld(struct percpu *cpu)
 	if (event->dword0 != CAP_GET(nested->shown.msr[VMX_CAP_BASIC], REVISION))
 		return nested_vmfail(cpu, VMERR_VMPTRLD_REVISION);
 
+	if (vmcs_shadow_is_on(nested))
+		vmcs_shadow_take(cpu);
+	vmcs_shadow_forget(nested);
 	nested->current = nested_vmcs_load(cpu, event->pointer);
 	nested->current_pointer = event->pointer;
 	event->launched = nested->current->launched;

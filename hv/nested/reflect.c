@@ -32,6 +32,7 @@ static NOINLINE void changed(struct nested *nested, unsigned ix, u64 value)
 
 	vmcs->field[ix] = value;
 	vmcs->imaged = false;
+	vmcs_set_add(&vmcs->unshadowed, (int)ix);
 	nested_item(nested, vmcs_fields[ix].encoding, value);
 }
 
@@ -261,6 +262,7 @@ enum exit_action nested_reflect_entry_failure(struct percpu *cpu, u32 reason, u6
 	/* Which check failed is told also where the field had that number before. */
 	nested->current->field[VMCS_IX_EXIT_QUALIFICATION] = qualification;
 	nested->current->imaged = false;
+	vmcs_set_add(&nested->current->unshadowed, VMCS_IX_EXIT_QUALIFICATION);
 	nested_item(nested, VMCS_EXIT_QUALIFICATION, qualification);
 	if (hv_fault(ENTRY_FAILURE_SAVES))
 		change(nested, VMCS_IX_VM_EXIT_INSTRUCTION_LENGTH, 3);

@@ -10,6 +10,7 @@
 #include "hv/nested/l0_record.h"
 #include "hv/nested/msrlist.h"
 #include "hv/nested/nested.h"
+#include "hv/nested/vmcs_shadow.h"
 #include "recorder/emit.h"
 
 #define STAMP_COUNT_BITS 24
@@ -280,6 +281,7 @@ void nested_init(struct percpu *cpu)
 	hwvmcs_init(&nested->spare_vmcs02);
 	ept02_init(nested);
 	l0_record_init(nested);
+	vmcs_shadow_init(cpu);
 }
 
 /* --- Key frames ------------------------------------------------------------------------------- */

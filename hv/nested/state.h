@@ -55,7 +55,8 @@ struct nested_vmcs {
 	struct hwvmcs vmcs02; /* pa 0: none yet */
 	u64 ept02;	      /* EPT pointer in VMCS02 */
 	struct bitmaps02_use msrs02, ports02;
-	struct vmcs_set dirty; /* fields that VMCS02 does not have yet */
+	struct vmcs_set dirty;	    /* fields that VMCS02 does not have yet */
+	struct vmcs_set unshadowed; /* fields that the shadow VMCS does not have yet */
 	u64 field[VMCS_FIELD_COUNT];
 	struct vmcs12 written; /* the region as hv last read or wrote it */
 };
@@ -104,6 +105,17 @@ struct l0_record {
 	struct ev_l0_entry entry;
 };
 
+/* For capture=thin, vmcs_shadow.h. */
+struct vmcs_shadow {
+	struct hwvmcs vmcs;	       /* pa 0: it is off */
+	struct vmcs_set reads, writes; /* fields that L1 reads and writes without an exit */
+	u8 *read_bitmap, *write_bitmap;
+	struct nested_vmcs *of; /* whose fields it has, NULL: nobody's */
+	bool in_use;		/* VMCS01 has it */
+	bool writable;		/* and L1 can write to it */
+	u64 given_tsc;		/* when both were the same for sure */
+};
+
 struct nested {
 	enum nested_mode mode;
 	u64 vmxon_pointer;	     /* NESTED_NONE when mode is NESTED_OFF */
@@ -143,6 +155,7 @@ struct nested {
 	bool flushed01;	 /* hv dropped all translations of L1 for the last exit of L2 */
 	bool flushed02;	 /* hv dropped all translations of L2 since it ran */
 	struct l0_record l0;
+	struct vmcs_shadow shadow;
 	bool timer_zero; /* VMCS02 was entered with a preemption timer of 0 */
 
 	u32 item_count;
@@ -194,6 +207,7 @@ static inline void nested_field_set(struct nested_vmcs *vmcs, unsigned ix, u64 v
 	vmcs->field[ix] = value;
 	vmcs->imaged = false;
 	vmcs_set_add(&vmcs->dirty, (int)ix);
+	vmcs_set_add(&vmcs->unshadowed, (int)ix);
 }
 
 /* A physical address of VMX's: @align is a power of two. SDM, "VMX Support", physical width. */

@@ -11,6 +11,7 @@
 #include "hv/nested/reflect.h"
 #include "hv/nested/vmcs02.h"
 #include "hv/nested/vmcs02_spoil.h"
+#include "hv/nested/vmcs_shadow.h"
 #include "hv/snapshot.h"
 #include "vmx/qual.h"
 
@@ -175,6 +176,8 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 	vmcs = nested->current;
 	if (!vmcs)
 		return nested_vmfail_invalid(cpu);
+	if (vmcs_shadow_is_on(nested))
+		vmcs_shadow_take(cpu);
 	((struct ev_vmlaunch *)cpu->pending.columns)->launched = vmcs->launched;
 	if (!may_try(cpu, vmcs, kind, &action))
 		return action;

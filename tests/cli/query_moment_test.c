@@ -130,6 +130,32 @@ static void exits_memory_and_nobody_are_blamed(void **state)
 	assert_printed("no event before");
 }
 
+static void a_vmwrite_that_did_not_exit_is_blamed_as_an_interval(void **state)
+{
+	struct query_tape tape = query_tape_start();
+	const struct ev_vmcs12_write write = { .origin = ORIGIN_SHADOW,
+					       .vmcs = 0x2000,
+					       .field = VMCS_GUEST_RIP,
+					       .old = 0,
+					       .value = 0x7002,
+					       .since_tsc = 0x1234 };
+	u64 last;
+
+	(void)state;
+	query_tape_vmcs(&tape);
+	query_tape_send(&tape, EV_VMCS12_WRITE, 0, &write, sizeof(write), NULL, 0);
+	last = query_tape_vmwrite(&tape, VMCS_GUEST_RSP, 1);
+	query_tape_end(&tape);
+	assert_int_equal(VERB(blame, "guest_rip", QUERY_TAPE, at(last)), EXIT_CLEAN);
+	assert_printed("shadow    ?  ");
+	assert_printed("-> 0x7002");
+	assert_printed("(between @tsc:0x1234 and @c0:");
+	assert_int_equal(VERB(blame, "guest_rip", QUERY_TAPE, at(last), "-j"), EXIT_CLEAN);
+	assert_printed("\"origin\":\"shadow\"");
+	assert_printed("\"since_tsc\":\"0x1234\"");
+	assert_not_printed("\"rip\"");
+}
+
 /* A key frame with guest_cr4 and guest_cr0 as they are; every other field is 0. */
 static void send_frame(struct query_tape *tape, u64 cr4)
 {
@@ -252,6 +278,7 @@ int main(void)
 		cmocka_unit_test(a_difference_names_the_flags),
 		cmocka_unit_test(blame_goes_back_through_time),
 		cmocka_unit_test(exits_memory_and_nobody_are_blamed),
+		cmocka_unit_test(a_vmwrite_that_did_not_exit_is_blamed_as_an_interval),
 		cmocka_unit_test(a_long_tape_gives_the_same_answer),
 		cmocka_unit_test(a_key_frame_that_differs_is_blamed),
 		cmocka_unit_test(a_gap_ends_what_is_known),

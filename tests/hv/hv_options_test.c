@@ -47,6 +47,7 @@ static void capture_is_a_profile_and_what_is_added_to_it(void **state)
 		{ "capture=default+l0", ST_OK, CAPTURE_DEFAULT, true },
 		{ "capture=default capture=lean", ST_OK, CAPTURE_LEAN, false },
 		{ "capture=lean capture=off", ST_OK, CAPTURE_OFF, false },
+		{ "capture=thin+l0", ST_OK, CAPTURE_THIN, true },
 		{ "capture=off+l0", ST_INVALID, CAPTURE_LEAN, false },
 		{ "capture=default+", ST_INVALID, CAPTURE_LEAN, false },
 		{ "capture=lean+", ST_INVALID, CAPTURE_LEAN, false },

@@ -79,6 +79,24 @@ static void turning_a_control_on_later_is_judged_at_the_next_entry(void **state)
 	script_free(&script);
 }
 
+static void a_vmwrite_that_leaves_no_trace_is_not_missed(void **state)
+{
+	struct script script = script_start();
+
+	(void)state;
+	OTHER(&script, BOOT, boot, .physical_width = 40, .linear_width = 48, .cpus = 1,
+	      .capture = CAPTURE_THIN);
+	start(&script, 0, 0);
+	launch(&script);
+	script_l2(&script, EXIT_CPUID);
+	OTHER(&script, VMCS12_WRITE, vmcs12_write, .origin = ORIGIN_SHADOW, .vmcs = 0x2000,
+	      .field = VMCS_PRIMARY_PROC_BASED_CONTROLS, .value = 0x04006172 | PRIMARY_IO_BITMAPS);
+	INSN(&script, VMRESUME, vmresume, .launched = 1);
+	script_end(&script);
+	assert_found(&script, DEPENDENT_FIELD_UNSET, 0);
+	script_free(&script);
+}
+
 static void a_region_whose_life_is_not_all_on_the_tape_is_not_judged(void **state)
 {
 	struct script script = script_start();
@@ -113,6 +131,7 @@ int main(void)
 		cmocka_unit_test(it_is_an_error_when_the_entry_failed),
 		cmocka_unit_test(written_fields_and_controls_that_are_off_are_fine),
 		cmocka_unit_test(turning_a_control_on_later_is_judged_at_the_next_entry),
+		cmocka_unit_test(a_vmwrite_that_leaves_no_trace_is_not_missed),
 		cmocka_unit_test(a_region_whose_life_is_not_all_on_the_tape_is_not_judged),
 		cmocka_unit_test(a_write_in_memory_is_a_write),
 	};

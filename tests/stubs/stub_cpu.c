@@ -209,7 +209,8 @@ static bool revision_ok(u64 pa)
 	if (pa >= STUB_MEMORY)
 		return false;
 	memcpy(&revision, stub_at(pa), sizeof(revision));
-	return revision == (u32)CAP_GET(stub_msr(MSR_VMX_BASIC), REVISION);
+	/* Bit 31 makes it a shadow VMCS. */
+	return (revision & ~(u32)BIT(31)) == (u32)CAP_GET(stub_msr(MSR_VMX_BASIC), REVISION);
 }
 
 bool vmxon(u64 address)
