@@ -108,7 +108,8 @@ static void copy(char *arguments)
 		return;
 	*number = 0;
 	fflush(NULL);
-	between = fork();
+	/* Shares the memory, so that it is copied only once. */
+	between = vfork();
 	if (between > 0)
 		waitpid(between, NULL, 0);
 	if (between)

@@ -16,9 +16,9 @@
 #include "cli/moment_arg.h"
 #include "cli/output.h"
 #include "cli/rerun.h"
+#include "cli/sent_blocks.h"
 #include "cli/tape_arg.h"
 #include "replay/memory_core.h"
-#include "trace/file.h"
 
 #define MAX_RANGES 64
 #define MAX_NOTE   (RERUN_MAX_REGISTERS + 1024)
@@ -54,29 +54,14 @@ static const struct option_spec spec = {
 /* The number of blocks that @sent has; dies where they are not those of @tape. */
 static unsigned compare_tapes(const char *tape, const char *sent)
 {
-	struct tape a, b;
-	char error[512];
-	unsigned same = 0;
+	struct sent_blocks blocks;
 
-	if (tape_open(tape, &a, error, sizeof(error)) != ST_OK ||
-	    tape_open(sent, &b, error, sizeof(error)) != ST_OK)
-		die("%s", error);
-	for (size_t i = 0; i < b.chunk_count; i++) {
-		const struct chunk *const chunk = &b.chunks[i].chunk;
-		const size_t size = chunk_header_size(chunk) + chunk->size;
-
-		if (chunk->type != CHUNK_BLOCK)
-			continue;
-		if (i >= a.chunk_count || a.chunks[i].offset + size > a.size ||
-		    memcmp(a.bytes + a.chunks[i].offset, b.bytes + b.chunks[i].offset, size))
-			die("the machine went another way than when '%s' was recorded: its block "
-			    "at offset %llu is different now",
-			    tape, (unsigned long long)(i < a.chunk_count ? a.chunks[i].offset : 0));
-		same++;
-	}
-	tape_unmap(&a);
-	tape_unmap(&b);
-	return same;
+	sent_blocks_compare(tape, sent, &blocks);
+	if (blocks.differ)
+		die("the machine went another way than when '%s' was recorded: its block at offset "
+		    "%llu is different now",
+		    tape, (unsigned long long)blocks.offset);
+	return blocks.same;
 }
 
 static const u8 *map(const char *path, u64 *size)

@@ -142,6 +142,12 @@ static void explain(struct gdb_rerun *rerun, enum gdb_way way, enum status statu
 	forget(rerun);
 	rerun->tape.stopped_before = rerun->tape.stopped_at;
 	rerun->tape.stopped_at = timeline_tell(rerun->tape.timeline);
+	if (rerun->live.differs && !rerun->told) {
+		snprintf(stop->text, sizeof(stop->text),
+			 "vmxtape: the machine went another way than when it was recorded: what it "
+			 "sends is not what is on the tape");
+		rerun->told = true;
+	}
 	switch (status) {
 	case ST_OK:
 	case ST_NOT_FOUND:

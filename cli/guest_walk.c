@@ -182,10 +182,31 @@ static enum status to_first_begin(struct guest_walk *walk)
 	return place_of(walk)->tick == tick ? ST_OK : go(walk, tick);
 }
 
+/* What is usual: two instructions of a guest are before @tick, and nobody waits. */
+static enum status try_step_back(struct guest_walk *walk, u64 tick, bool *done)
+{
+	enum status status = ST_OK;
+
+	*done = false;
+	if (tick < walk->first + 2)
+		return ST_OK;
+	status = go(walk, tick - 2);
+	if (status != ST_OK || place_of(walk)->tick != tick - 2 || is_hv(walk))
+		return status;
+	status = machine_time_step(&walk->machine);
+	*done = status == ST_OK && place_of(walk)->tick == tick - 1 && !is_hv(walk);
+	return status;
+}
+
+/* To the last place before @tick. */
 static enum status step_back_from(struct guest_walk *walk, u64 tick)
 {
-	const enum status status = last_before(walk, tick);
+	bool done;
+	enum status status = try_step_back(walk, tick, &done);
 
+	if (status != ST_OK || done)
+		return status;
+	status = last_before(walk, tick);
 	return status == ST_OK ? to_first_begin(walk) : status;
 }
 

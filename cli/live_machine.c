@@ -6,6 +6,7 @@
 
 #include "cli/machine_setup.h"
 #include "cli/message.h"
+#include "cli/sent_blocks.h"
 #include "gdbstub/target_timeline.h"
 
 #define E820_RAM 1
@@ -190,12 +191,40 @@ static enum status seek_tape(struct live_machine *live, u64 tick)
 	return status == ST_OK ? settle(live) : status;
 }
 
+/* Blocks come now and then. A tape that cannot be written compares nothing more. */
+static void hear(void *owner, const void *bytes, size_t size)
+{
+	struct live_machine *const live = owner;
+
+	(void)capture_feed(live->sent, bytes, size);
+}
+
+static bool poll_given(void *owner)
+{
+	const struct live_machine *const live = owner;
+
+	return live->poll && live->poll(live->owner);
+}
+
+static void compare(struct live_machine *live)
+{
+	const char *const path = reader_info(timeline_reader(live->timeline))->path;
+	struct sent_blocks blocks;
+
+	if (live->differs || capture_stats(live->sent)->blocks == live->compared)
+		return;
+	live->compared = capture_stats(live->sent)->blocks;
+	sent_blocks_compare(path, live->sent_path, &blocks);
+	live->differs = blocks.differ;
+}
+
 /* After each move. */
 static enum status sync(struct live_machine *live, enum status status)
 {
 	const u64 tick = guest_walk_place(&live->walk)->tick;
 	enum status done = ST_OK;
 
+	compare(live);
 	live->has_registers = false;
 	for (unsigned i = 0; i < LIVE_PAGES; i++)
 		live->pages[i].address = ~0ull;
@@ -258,6 +287,16 @@ static u64 last_tick(struct timeline *timeline)
 	return event->tsc;
 }
 
+static void open_sent(struct live_machine *live, const char *work)
+{
+	char error[512];
+
+	if (asprintf(&live->sent_path, "%s/sent.vxt", work) < 0)
+		die("out of memory");
+	if (capture_open(live->sent_path, NULL, NULL, &live->sent, error, sizeof(error)) != ST_OK)
+		die("%s", error);
+}
+
 static void check_tape(struct timeline *timeline, const char *text, size_t size,
 		       struct machine *machine)
 {
@@ -289,7 +328,10 @@ void live_machine_start(struct live_machine *live, struct timeline *timeline, co
 	check_tape(timeline, text, size, &machine);
 	setup = machine_rebuild(text, size, work, reader_info(reader)->path);
 	*live = (struct live_machine){ .timeline = timeline };
-	live->watcher = (struct debugger_watcher){ .poll = poll, .owner = owner };
+	live->poll = poll;
+	live->owner = owner;
+	live->watcher = (struct debugger_watcher){ hear, poll_given, live };
+	open_sent(live, work);
 	live->memory = (struct memory_machine){
 		.level = 1, .read = read_memory, .registers = read_registers, .owner = live
 	};
@@ -312,6 +354,9 @@ void live_machine_stop(struct live_machine *live)
 {
 	memory_state_set_machine(live->timeline, NULL);
 	guest_walk_stop(&live->walk);
+	(void)capture_close(live->sent);
+	capture_free(live->sent);
+	free(live->sent_path);
 	free(live->entries.ticks);
 	free(live->exits.ticks);
 }

@@ -4,13 +4,15 @@
  * Ticks tie them: the TSC counts them, and each event says its TSC. The machine is at a place
  * between two instructions of L1 or L2 (guest_walk.h), and the timeline's cursor is before the
  * first event that is still to come there; so the state of the tape is that of the machine.
- * Registers and memory at the cursor come from the machine.
+ * Registers and memory at the cursor come from the machine. Blocks that it sends are compared with
+ * the tape's.
  */
 #ifndef CLI_LIVE_MACHINE_H
 #define CLI_LIVE_MACHINE_H
 
 #include "cli/guest_walk.h"
 #include "replay/memory_state.h"
+#include "recorder/capture.h"
 #include "replay/timeline.h"
 
 #define LIVE_PAGES    64
@@ -31,8 +33,14 @@ struct live_machine {
 	struct timeline *timeline;
 	struct guest_walk walk;
 	struct debugger_watcher watcher;
+	bool (*poll)(void *owner);
+	void *owner;
 	struct memory_machine memory;
 	struct live_switches entries, exits;
+	struct capture *sent; /* what it sends, again */
+	char *sent_path;
+	u64 compared;		    /* blocks of that */
+	bool differs;		    /* from the tape: it goes another way */
 	u64 synced_from, synced_to; /* ticks for which the cursor is right */
 	bool has_registers;
 	char registers[LIVE_MAX_TEXT];

@@ -5,7 +5,7 @@
 #include "cli/message.h"
 
 #define FAR  100000000ull /* ticks: a second or two */
-#define NEAR 1000000ull	  /* ticks that cost no more than a copy does */
+#define NEAR 200000ull	  /* ticks that cost less than a copy does */
 #define KEPT 2		  /* saved copies that stay: of power-on, and machine_time_keep() */
 
 /* --- saved copies ----------------------------------------------------------------------------- */
@@ -83,22 +83,62 @@ enum status machine_time_keep(struct machine_time *machine)
 
 /* --- moving ----------------------------------------------------------------------------------- */
 
-/* What ended is no place to go on from. */
-static enum status ended(struct machine_time *machine, enum status status)
+/* Before anything that makes it run. */
+static void begin(struct machine_time *machine)
+{
+	machine->is_heard = machine->now.place.tick >= machine->heard_to;
+}
+
+/* What ended is no place to go on from, and has been heard to its end. */
+static enum status end(struct machine_time *machine, enum status status)
 {
 	if (status == ST_IO)
 		debugger_stop(&machine->now);
+	if (machine->is_heard)
+		machine->heard_to = status == ST_IO ? ~0ull : machine->now.place.tick;
+	machine->is_heard = false;
 	return status;
 }
 
 enum status machine_time_step(struct machine_time *machine)
 {
-	return ended(machine, debugger_step(&machine->now));
+	begin(machine);
+	return end(machine, debugger_step(&machine->now));
+}
+
+/* The same place with the same breaks, but without times at which earlier runs had to stop. */
+static enum status renew(struct machine_time *machine)
+{
+	const struct debugger old = machine->now;
+	u64 addresses[DEBUGGER_MAX_BREAKS];
+	enum status status = machine_time_go(machine, old.place.tick);
+
+	for (unsigned i = 0; i < old.break_count; i++)
+		addresses[i] = old.breaks[i].address;
+	if (status == ST_OK)
+		status = debugger_set_breaks(&machine->now, addresses, old.break_count);
+	return status == ST_OK ? debugger_set_exits(&machine->now, old.stops_at_exits) : status;
+}
+
+static enum status run_to(struct machine_time *machine, u64 tick)
+{
+	enum status status = ST_OK;
+
+	if (machine->now.time_count == DEBUGGER_MAX_TIMES)
+		status = renew(machine);
+	if (status != ST_OK)
+		return status;
+	begin(machine);
+	return end(machine, debugger_run_to(&machine->now, tick));
 }
 
 enum status machine_time_continue(struct machine_time *machine)
 {
-	return ended(machine, debugger_run(&machine->now, "c"));
+	/* Not past where it must be heard again. */
+	if (machine->now.place.tick < machine->heard_to && machine->heard_to != ~0ull)
+		return run_to(machine, machine->heard_to);
+	begin(machine);
+	return end(machine, debugger_run(&machine->now, "c"));
 }
 
 enum status machine_time_run(struct machine_time *machine, u64 tick)
@@ -108,19 +148,24 @@ enum status machine_time_run(struct machine_time *machine, u64 tick)
 
 	do {
 		const u64 distance = tick > place->tick ? tick - place->tick : 0;
+		bool is_worth = true;
 		u64 part = tick;
 
 		if (distance > 2 * FAR)
 			part = place->tick + MAX(FAR, distance / (MACHINE_MAX_SAVED / 2));
 		else if (distance > 2 * NEAR)
 			part = tick - NEAR;
-		status = debugger_run_to(&machine->now, part);
+		if (place->tick < machine->heard_to && machine->heard_to < part) {
+			part = machine->heard_to;
+			is_worth = false;
+		}
+		status = run_to(machine, part);
 		if (status != ST_OK || place->why & (DEBUGGER_AT_BREAK | DEBUGGER_AT_EXIT))
 			break;
-		if (part < tick)
+		if (part < tick && is_worth)
 			status = save(machine, tick);
 	} while (status == ST_OK && place->tick < tick);
-	return ended(machine, status);
+	return status;
 }
 
 static enum status clear(struct debugger *debugger)
@@ -153,17 +198,35 @@ enum status machine_time_go(struct machine_time *machine, u64 tick)
 		status = debugger_copy(&machine->saved[before], machine->work, &machine->now);
 	}
 	if (status == ST_OK)
-		status = ended(machine, clear(&machine->now));
+		status = clear(&machine->now);
 	return status == ST_OK ? machine_time_run(machine, tick) : status;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static void hear(void *owner, const void *bytes, size_t size)
+{
+	const struct machine_time *const machine = owner;
+
+	if (machine->is_heard && machine->given->hear)
+		machine->given->hear(machine->given->owner, bytes, size);
+}
+
+static bool poll_given(void *owner)
+{
+	const struct machine_time *const machine = owner;
+
+	return machine->given->poll && machine->given->poll(machine->given->owner);
+}
+
 void machine_time_start(struct machine_time *machine, const struct bochs_setup *setup,
 			const struct debugger_watcher *watcher)
 {
-	*machine = (struct machine_time){ .work = setup->work, .saved_count = 1 };
-	debugger_start(setup, watcher, &machine->saved[0]);
+	*machine = (struct machine_time){
+		.work = setup->work, .given = watcher, .is_heard = true, .saved_count = 1
+	};
+	machine->watcher = (struct debugger_watcher){ hear, poll_given, machine };
+	debugger_start(setup, &machine->watcher, &machine->saved[0]);
 	if (debugger_copy(&machine->saved[0], machine->work, &machine->now) == ST_OK)
 		return;
 	machine_time_stop(machine);

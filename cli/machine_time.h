@@ -2,7 +2,8 @@
  * cli/machine_time.h - a machine in Bochs that can be put to any tick
  *
  * On its way it is copied now and then. To go back is to go on with a copy of the last one before
- * that tick: the same machine, since Bochs repeats itself.
+ * that tick: the same machine, since Bochs repeats itself. What it writes is heard once only, where
+ * it is at a tick for the first time.
  */
 #ifndef CLI_MACHINE_TIME_H
 #define CLI_MACHINE_TIME_H
@@ -12,7 +13,11 @@
 #define MACHINE_MAX_SAVED 16
 
 struct machine_time {
-	const char *work;    /* folder of its files; the caller's */
+	const char *work; /* folder of its files; the caller's */
+	struct debugger_watcher watcher;
+	const struct debugger_watcher *given;
+	u64 heard_to; /* the tick up to which it was heard */
+	bool is_heard;
 	struct debugger now; /* all zeros: it has ended */
 	unsigned saved_count;
 	struct debugger saved[MACHINE_MAX_SAVED]; /* by ticks; the first two stay */

@@ -1,0 +1,38 @@
+#include "cli/sent_blocks.h"
+
+#include <string.h>
+
+#include "cli/message.h"
+#include "trace/file.h"
+
+static bool is_same(const struct tape *tape, const struct tape *sent, size_t i)
+{
+	const struct tape_chunk *const chunk = &sent->chunks[i];
+	const size_t size = chunk_header_size(&chunk->chunk) + chunk->chunk.size;
+
+	return i < tape->chunk_count && tape->chunks[i].offset + size <= tape->size &&
+	       !memcmp(tape->bytes + tape->chunks[i].offset, sent->bytes + chunk->offset, size);
+}
+
+void sent_blocks_compare(const char *tape, const char *sent, struct sent_blocks *blocks)
+{
+	struct tape a, b;
+	char error[512];
+
+	*blocks = (struct sent_blocks){ 0 };
+	if (tape_open(tape, &a, error, sizeof(error)) != ST_OK ||
+	    tape_open(sent, &b, error, sizeof(error)) != ST_OK)
+		die("%s", error);
+	for (size_t i = 0; i < b.chunk_count && !blocks->differ; i++) {
+		if (b.chunks[i].chunk.type != CHUNK_BLOCK)
+			continue;
+		if (is_same(&a, &b, i)) {
+			blocks->same++;
+			continue;
+		}
+		blocks->differ = true;
+		blocks->offset = i < a.chunk_count ? a.chunks[i].offset : 0;
+	}
+	tape_unmap(&a);
+	tape_unmap(&b);
+}
