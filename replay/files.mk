@@ -1,7 +1,7 @@
 host-src += replay/reader.c replay/reader_open.c replay/lane.c replay/track.c replay/boot_record.c
 host-src += replay/names.c replay/position.c replay/query_parse.c replay/query.c \
 	    replay/event_text.c replay/event_json.c
-host-src += replay/model.c replay/model_region.c replay/situation.c replay/judge.c replay/caps_hidden.c
+host-src += replay/model.c replay/model_region.c replay/model_digest.c replay/situation.c replay/judge.c replay/caps_hidden.c
 host-src += replay/finding.c replay/check.c replay/report.c replay/rule_vmptrld.c \
 	    replay/rule_vmxoff.c replay/rule_launch_state.c replay/rule_fail_ignored.c \
 	    replay/rule_vmxon.c replay/rule_control.c replay/rule_dependent.c \
@@ -27,7 +27,7 @@ host-src += replay/field_use.c replay/history.c
 host-src += replay/why.c
 host-src += replay/memory_event.c replay/memory_index.c replay/memory_state.c replay/memory_walk.c \
 	    replay/memory.c replay/memory_text.c replay/event_text_memory.c replay/nearby.c replay/registers.c replay/scrub.c
-host-src += replay/timeline.c replay/timeline_run.c replay/timeline_cache.c replay/timeline_resolve.c replay/timeline_index.c \
+host-src += replay/timeline.c replay/timeline_run.c replay/timeline_cache.c replay/timeline_resolve.c replay/timeline_index.c replay/timeline_index_pass.c replay/slice.c \
 	    replay/timeline_index_build.c replay/timeline_index_state.c \
 	    replay/model_hash.c replay/core_file.c replay/memory_core.c replay/registers_core.c replay/model_record.c replay/event_writes.c
 host-src += replay/l0_insn.c replay/l0_exit.c replay/l0_walk.c replay/rule_l0_operand.c replay/rule_l0_region.c replay/rule_l0_caps.c

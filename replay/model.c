@@ -40,16 +40,6 @@ static struct model_region *take_region(struct step *step, u64 pointer)
 	return region;
 }
 
-/* Bits @known of the field are known; every change of a field goes through here. */
-static void put_field(struct model_region *region, int index, u64 value, u64 known)
-{
-	if (region->value[index] == value && region->known[index] == known)
-		return;
-	region->value[index] = value;
-	region->known[index] = known;
-	vmcs_set_remove(&region->unchanged, index);
-}
-
 static void forget_fields(struct model_region *region)
 {
 	memset(region->known, 0, sizeof(region->known));
@@ -61,17 +51,22 @@ static void set_field(struct model_region *region, int index, u64 value,
 {
 	const u64 mask = vmcs_width_mask(vmcs_fields[index].width);
 
-	put_field(region, index, value & mask, mask);
+	model_put_field(region, index, value & mask, mask);
 	region->writer[index] = *place;
+}
+
+enum status model_set_current(struct model *model, struct model_cpu *cpu, u64 pointer, u64 n)
+{
+	cpu->current = pointer;
+	cpu->current_known = true;
+	cpu->region = pointer == MODEL_NO_POINTER ? NULL : model_take_region(model, pointer, n);
+	return cpu->region || pointer == MODEL_NO_POINTER ? ST_OK : ST_NO_MEMORY;
 }
 
 static void set_current(struct step *step, u64 pointer)
 {
-	struct model_cpu *const cpu = step->cpu;
-
-	cpu->current = pointer;
-	cpu->current_known = true;
-	cpu->region = pointer == MODEL_NO_POINTER ? NULL : take_region(step, pointer);
+	if (model_set_current(step->model, step->cpu, pointer, step->place.n) != ST_OK)
+		step->status = ST_NO_MEMORY;
 }
 
 /*
@@ -213,14 +208,15 @@ static void learn_field(struct model_region *region, const struct ev_vmread *rea
 		return;
 	mask = vmcs_width_mask(vmcs_fields[index].width);
 	if (vmcs_encoding_is_high(read->field)) {
-		put_field(region, index, (region->value[index] & MASK(31, 0)) | read->value << 32,
-			  region->known[index] | MASK(63, 32));
+		model_put_field(region, index,
+				(region->value[index] & MASK(31, 0)) | read->value << 32,
+				region->known[index] | MASK(63, 32));
 		return;
 	}
 	if (!in_64bit_mode((const struct ev_insn *)read))
 		mask &= MASK(31, 0);
-	put_field(region, index, (region->value[index] & ~mask) | (read->value & mask),
-		  region->known[index] | mask);
+	model_put_field(region, index, (region->value[index] & ~mask) | (read->value & mask),
+			region->known[index] | mask);
 }
 
 static void step_vmread(struct step *step)
@@ -258,9 +254,10 @@ static void step_vmwrite(struct step *step)
 		return;
 	mask = vmcs_encoding_is_high(write->field) ? MASK(63, 32)
 						   : vmcs_width_mask(vmcs_fields[index].width);
-	put_field(region, index,
-		  vmcs_write_result(index, region->value[index], write->field, wide, write->value),
-		  region->known[index] | mask);
+	model_put_field(
+		region, index,
+		vmcs_write_result(index, region->value[index], write->field, wide, write->value),
+		region->known[index] | mask);
 	region->writer[index] = step->place;
 }
 
@@ -384,7 +381,7 @@ static void step_vmcs_image(struct step *step)
 		/* Something changed it without an event. */
 		if (region->known[index] == mask)
 			region->whole = false;
-		put_field(region, index, item->value & mask, mask);
+		model_put_field(region, index, item->value & mask, mask);
 		region->writer[index] = (struct model_place){ 0 };
 	}
 }
@@ -502,11 +499,16 @@ static void (*const steps[])(struct step *step) = {
 	[EV_CAPABILITY] = step_capability,
 };
 
+bool model_takes(u8 kind)
+{
+	return kind < ARRAY_SIZE(steps) && steps[kind];
+}
+
 enum status model_step(struct model *model, const struct trace_event *event, u64 n)
 {
 	struct step step;
 
-	if (event->kind >= ARRAY_SIZE(steps) || !steps[event->kind] || event->cpu >= MODEL_MAX_CPUS)
+	if (!model_takes(event->kind) || event->cpu >= MODEL_MAX_CPUS)
 		return ST_OK;
 	if (step_plain_vmread(model, event, n))
 		return ST_OK;

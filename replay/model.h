@@ -120,6 +120,9 @@ static inline struct model_cpu *model_meet_cpu(struct model *model, u16 number)
  */
 enum status model_step(struct model *model, const struct trace_event *event, u64 n);
 
+/* Whether model_step() does anything with events of @kind. */
+bool model_takes(u8 kind);
+
 /* Place of @event. */
 static inline struct model_place model_place_of(const struct trace_event *event, u64 n)
 {

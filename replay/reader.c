@@ -37,7 +37,7 @@ static void checkpoint(struct reader *reader)
 	}
 	fill_checkpoint(reader, made);
 	reader->checkpoints[reader->checkpoint_count++] = made;
-	reader->next_checkpoint += READER_CHECKPOINT_EVERY;
+	reader->next_checkpoint = reader->n + READER_CHECKPOINT_EVERY;
 }
 
 /* Damage inside blocks shows when they are read. */
@@ -211,11 +211,15 @@ void reader_mark(struct reader *reader, u64 *words)
 
 void reader_use_marks(struct reader *reader, const u64 *marks, size_t count, size_t stride)
 {
+	const size_t own = reader->checkpoint_count;
+
 	reader->marks = marks;
 	reader->mark_count = count;
 	reader->mark_stride = stride;
-	reader->next_checkpoint =
-		count ? ~0ull : (reader->checkpoint_count + 1) * READER_CHECKPOINT_EVERY;
+	reader->next_checkpoint = ~0ull;
+	if (!count)
+		reader->next_checkpoint =
+			(own ? reader->checkpoints[own - 1]->n : 0) + READER_CHECKPOINT_EVERY;
 }
 
 static const struct checkpoint *checkpoint_at(const struct reader *reader, size_t i)
@@ -251,6 +255,27 @@ static void restart(struct reader *reader, const struct checkpoint *from)
 	reader->given = READER_NONE_GIVEN;
 	reader->placed = true;
 	reader->n = from ? from->n : 0;
+}
+
+void reader_place(struct reader *reader, u64 n)
+{
+	for (unsigned i = 0; reader->track_count > 1 && i < reader->track_count; i++)
+		note_time(reader, &reader->tracks[i]);
+	reader->given = READER_NONE_GIVEN;
+	reader->n = n;
+}
+
+void reader_return(struct reader *reader, const u64 *mark)
+{
+	const struct checkpoint *const to = (const struct checkpoint *)mark;
+
+	if (reader->track_count > 1) {
+		restart(reader, to);
+		return;
+	}
+	reader->tracks[0].event = NULL;
+	lane_seek(reader->tracks[0].lane, to->tracks[0].lane_n);
+	reader->n = to->n;
 }
 
 _Static_assert(READER_STEP > READER_CHECKPOINT_EVERY, "a step leaves a checkpoint behind");

@@ -44,6 +44,12 @@ struct reader {
 	size_t mark_stride;
 };
 
+/* The tracks are where number @n comes next; they were moved by somebody who knows. */
+void reader_place(struct reader *reader, u64 n);
+
+/* Go back to where reader_mark() made @mark. */
+void reader_return(struct reader *reader, const u64 *mark);
+
 /* The track of @cpu; NULL when the tape has none. */
 struct track *reader_track(struct reader *reader, u16 cpu);
 

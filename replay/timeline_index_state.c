@@ -139,6 +139,7 @@ static void load_pending(void *owner, struct model_region *region)
 	}
 	region->pointer = pointer;
 	region->pending = false;
+	memset(&region->unchanged, 0, sizeof(region->unchanged));
 }
 
 /* For each region the last row of touched before interval @i that has a state. */

@@ -44,6 +44,9 @@ struct site {
 	u8 value; /* of a kind without more: the column with the value of a field ... */
 	u8 value_stream;
 	u32 value_bit; /* ... and its bit, 0: none */
+	u32 stamp;     /* of the digest that met it last ... */
+	u32 fixed;     /* ... and what that found, trace/digest.h */
+	u8 effect;
 };
 
 struct shape {

@@ -36,6 +36,7 @@ struct dialogue {
 	unsigned cpus;
 	u64 random;
 	u64 tsc;
+	bool apart;	       /* CPUs have VMCSs of their own, and nothing is about all of them */
 	unsigned block_events; /* a block is sealed after about as many */
 	struct dialogue_cpu cpu[DIALOGUE_CPUS];
 	struct dialogue_region region[DIALOGUE_REGIONS];
@@ -159,7 +160,8 @@ static inline void dialogue_l2(struct dialogue_cpu *cpu)
 static inline void dialogue_switch(struct dialogue_cpu *cpu)
 {
 	struct dialogue *const all = cpu->owner;
-	const int i = (int)(test_random(&all->random) % DIALOGUE_REGIONS);
+	const int any = (int)(test_random(&all->random) % DIALOGUE_REGIONS);
+	const int i = all->apart ? any / (int)all->cpus * (int)all->cpus + cpu->number : any;
 	struct dialogue_region *const region = &all->region[i];
 
 	if (region->cpu != cpu->number && region->cpu >= 0) {
@@ -204,6 +206,8 @@ static inline void dialogue_other(struct dialogue_cpu *cpu)
 
 	switch (test_random(&all->random) % 4) {
 	case 0:
+		if (all->apart)
+			break;
 		DIALOGUE_INSN(cpu, MSR_READ, msr_read, 0,
 			      .msr = MSR_VMX_BASIC + test_random(&all->random) % 4, .value = 77);
 		break;
@@ -230,7 +234,7 @@ static inline void dialogue_in_vmx(struct dialogue_cpu *cpu)
 	const int field = dialogue_field(all);
 	const u64 value = dialogue_value(all, field);
 
-	if (choice == 0) {
+	if (choice == 0 && !all->apart) {
 		DIALOGUE_INSN(cpu, VMXOFF, vmxoff, 0);
 		for (int i = 0; i < DIALOGUE_REGIONS; i++)
 			if (all->region[i].cpu == cpu->number)
@@ -303,14 +307,15 @@ static inline void dialogue_start(struct dialogue *all, unsigned cpus, unsigned 
 }
 
 /* A tape of @steps steps at @path. */
-static inline void dialogue_record(const char *path, unsigned cpus, unsigned steps,
-				   unsigned block_events, u64 seed)
+static inline void dialogue_record_cpus(const char *path, unsigned cpus, bool apart, unsigned steps,
+					unsigned block_events, u64 seed)
 {
 	struct dialogue *const all = malloc(sizeof(*all));
 	struct capture *capture;
 	char error[256];
 
 	dialogue_start(all, cpus, block_events, seed);
+	all->apart = apart;
 	for (unsigned i = 0; i < steps; i++)
 		dialogue_step(&all->cpu[test_random(&all->random) % cpus]);
 	assert_int_equal(capture_open(path, NULL, NULL, &capture, error, sizeof(error)), ST_OK);
@@ -325,6 +330,12 @@ static inline void dialogue_record(const char *path, unsigned cpus, unsigned ste
 	assert_int_equal(capture_close(capture), ST_OK);
 	capture_free(capture);
 	free(all);
+}
+
+static inline void dialogue_record(const char *path, unsigned cpus, unsigned steps,
+				   unsigned block_events, u64 seed)
+{
+	dialogue_record_cpus(path, cpus, false, steps, block_events, seed);
 }
 
 #endif

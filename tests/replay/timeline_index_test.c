@@ -214,6 +214,52 @@ static void filters_have_what_is_there(void **state)
 	}
 }
 
+/* Whatever way the index was made, its states are those of one event after the other. */
+static void states_are_those_of_a_linear_run(void **state)
+{
+	unsigned sliced = 0;
+
+	(void)state;
+	for (unsigned tape = 0; tape < TIMELINE_TAPES; tape++) {
+		struct timeline *const timeline = timeline_of(tape);
+		const int fd = make_index(tape);
+		struct reader *const reader = timeline_reader(timeline);
+		struct model *const linear = model_new(), *const model = model_new();
+		const struct trace_event *event;
+		struct timeline_index index;
+		struct index_state *kept;
+		u64 n, i = 0, entries = 0;
+		unsigned others = 0;
+
+		assert_int_equal(index_load(&index, reader, fd), ST_OK);
+		kept = index_state_new(&index);
+		assert_int_equal(reader_seek(reader, 0), ST_OK);
+		while ((n = reader_tell(reader)) < timeline_events(timeline) && i < index.count) {
+			assert_true(n <= index_at(&index, i)->mark[0]);
+			if (n == index_at(&index, i)->mark[0]) {
+				assert_int_equal(index_restore(kept, model, i), ST_OK);
+				assert_u64(model_hash(model), model_hash(linear));
+				assert_u64(index_at(&index, i)->entries, entries);
+				others += i && n - index_at(&index, i - 1)->mark[0] != INTERVAL;
+				i++;
+			}
+			if (reader_next(reader, &event) != ST_OK)
+				break;
+			entries += event->kind == EV_L2_ENTRY;
+			assert_int_equal(model_step(linear, event, n), ST_OK);
+		}
+		sliced += others;
+		model_free(linear);
+		model_free(model);
+		index_state_free(kept);
+		index_unload(&index);
+		timeline_close(timeline);
+		close(fd);
+	}
+	/* Those of slices are as long as they happen to be. */
+	assert_true(sliced > 20);
+}
+
 static u64 hash_at(const char *path, u64 n)
 {
 	struct timeline *timeline;
@@ -311,6 +357,7 @@ int main(void)
 		cmocka_unit_test(any_cut_makes_it_invalid),
 		cmocka_unit_test(an_index_that_lies_does_no_harm),
 		cmocka_unit_test(writes_are_those_of_the_history),
+		cmocka_unit_test(states_are_those_of_a_linear_run),
 		cmocka_unit_test(filters_have_what_is_there),
 		cmocka_unit_test(it_is_kept_beside_the_tape_until_something_is_damaged),
 	};

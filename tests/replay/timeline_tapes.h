@@ -17,7 +17,7 @@ struct timeline_tape {
 	size_t size;
 };
 
-#define TIMELINE_TAPES 8
+#define TIMELINE_TAPES 10
 
 static struct timeline_tape timeline_tapes[TIMELINE_TAPES];
 static char timeline_path[] = "/tmp/vmxtape-timeline-XXXXXX";
@@ -109,6 +109,9 @@ static inline int timeline_make_tapes(void **state)
 	recording_free(&recording);
 	timeline_load(6, "arbitrary events", timeline_path);
 	timeline_load(7, "golden", "tests/golden/1/future.vxt");
+	timeline_load(8, "golden, KVM", "tests/golden/1/kvm.vxt");
+	dialogue_record_cpus(timeline_path, DIALOGUE_CPUS, true, 4000, 300, 4);
+	timeline_load(9, "four CPUs, each by itself", timeline_path);
 	unlink(timeline_path);
 	return 0;
 }
