@@ -109,7 +109,8 @@ static bool take_vmcs12_write(const struct target *target, const struct trace_ev
 		return false;
 	write->origin = change->origin == ORIGIN_MEMORY	  ? HISTORY_MEMORY
 			: change->origin == ORIGIN_SHADOW ? HISTORY_SHADOW
-							  : HISTORY_ERROR;
+			: change->origin == ORIGIN_ERROR  ? HISTORY_ERROR
+							  : HISTORY_MEMORY;
 	write->value = change->value;
 	if (write->origin != HISTORY_ERROR)
 		write->since_tsc = change->since_tsc;

@@ -44,7 +44,7 @@ struct ev_insn {
 #define EV_COLUMN(kind, name) (offsetof(struct ev_##kind, name) / sizeof(u64))
 
 enum trace_outcome { OUTCOME_SUCCEED, OUTCOME_FAIL_INVALID, OUTCOME_FAIL_VALID, OUTCOME_FAULT };
-enum trace_origin { ORIGIN_MEMORY, ORIGIN_ERROR, ORIGIN_SHADOW };
+enum trace_origin { ORIGIN_MEMORY, ORIGIN_ERROR, ORIGIN_SHADOW, ORIGIN_WRITE_BACK };
 enum trace_end {
 	END_POWER_OFF,
 	END_RESET,

@@ -133,7 +133,10 @@ static const char *text_of(const char *const *texts, size_t count, u64 value)
 const char *trace_text_origin(u64 origin)
 {
 	static const char *const texts[] = {
-		[ORIGIN_MEMORY] = "memory", [ORIGIN_ERROR] = "error", [ORIGIN_SHADOW] = "shadow"
+		[ORIGIN_MEMORY] = "memory",
+		[ORIGIN_ERROR] = "error",
+		[ORIGIN_SHADOW] = "shadow",
+		[ORIGIN_WRITE_BACK] = "write_back",
 	};
 
 	return text_of(texts, ARRAY_SIZE(texts), origin);

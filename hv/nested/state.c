@@ -104,9 +104,15 @@ static bool find_left(struct percpu *cpu, const struct nested_vmcs *vmcs, u64 po
 	return true;
 }
 
+static void tell_memory_write(struct percpu *cpu, struct ev_vmcs12_write columns)
+{
+	*(struct ev_vmcs12_write *)exit_event(cpu, EV_VMCS12_WRITE, 1) = columns;
+	exit_emit(cpu);
+}
+
 /*
  * Tell the fields in which @now differs from what hv left at @pointer, before the instruction that
- * is at hand.
+ * is at hand. Of an active VMCS, what L1 wrote there is lost.
  */
 static void tell_memory_writes(struct percpu *cpu, const struct nested_vmcs *vmcs, u64 pointer,
 			       const struct vmcs12 *now)
@@ -119,19 +125,24 @@ static void tell_memory_writes(struct percpu *cpu, const struct nested_vmcs *vmc
 		return;
 	insn = cpu->pending;
 	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
-		struct ev_vmcs12_write *event;
+		struct ev_vmcs12_write write = {
+			.origin = ORIGIN_MEMORY,
+			.vmcs = pointer,
+			.field = vmcs_fields[ix].encoding,
+			.old = left.content->value[ix],
+			.value = now->value[ix],
+			.since_tsc = left.tsc,
+		};
 
-		if (!vmcs_set_has(&cpu->nested.exists, (int)ix) ||
-		    now->value[ix] == left.content->value[ix])
+		if (!vmcs_set_has(&cpu->nested.exists, (int)ix) || write.value == write.old)
 			continue;
-		event = (void *)exit_event(cpu, EV_VMCS12_WRITE, 1);
-		event->origin = ORIGIN_MEMORY;
-		event->vmcs = pointer;
-		event->field = vmcs_fields[ix].encoding;
-		event->old = left.content->value[ix];
-		event->value = now->value[ix];
-		event->since_tsc = left.tsc;
-		exit_emit(cpu);
+		tell_memory_write(cpu, write);
+		if (!vmcs || !vmcs->active || write.value == vmcs->field[ix])
+			continue;
+		write.origin = ORIGIN_WRITE_BACK;
+		write.old = write.value;
+		write.value = vmcs->field[ix];
+		tell_memory_write(cpu, write);
 	}
 	cpu->pending = insn;
 }
