@@ -236,7 +236,8 @@ u16 encoder_find_shape(struct trace_encoder *encoder, const struct trace_item *i
 
 bool trace_encoder_has_room(const struct trace_encoder *encoder, u32 bytes)
 {
-	return encoder->streams.used + bytes + 128 * ITEM_BOUND <= encoder->streams.limit;
+	return encoder->streams.used + bytes + TRACE_MAX_ITEMS * ITEM_BOUND <=
+	       encoder->streams.limit;
 }
 
 struct trace_encoder_state trace_encoder_state(const struct trace_encoder *encoder)

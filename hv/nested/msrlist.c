@@ -11,10 +11,13 @@
 #include "hv/vmcs01.h"
 #include "vmx/tables.h"
 
-#define X2APIC_FIRST 0x800
-#define X2APIC_LAST  0x8ff
-#define EFER_SCE     BIT(0)
-#define EFER_NXE     BIT(11)
+#define X2APIC_FIRST	 0x800
+#define X2APIC_LAST	 0x8ff
+#define ITEMS_LEFT	 32 /* that long lists leave for what is told behind them */
+/* Some emulators take the others. */
+#define DEBUGCTL_DEFINED (MASK(15, 6) | MASK(2, 0))
+#define EFER_SCE	 BIT(0)
+#define EFER_NXE	 BIT(11)
 
 struct list_entry {
 	u32 index, reserved;
@@ -45,7 +48,7 @@ static u32 field_of(u32 msr)
 
 static void note(struct trace_item *items, u32 *count, u32 id, const struct list_entry *entry)
 {
-	if (*count + 2 > TRACE_MAX_ITEMS)
+	if (*count + 2 > TRACE_MAX_ITEMS - ITEMS_LEFT)
 		return;
 	items[(*count)++] = (struct trace_item){ .id = id, .value = entry->index };
 	items[(*count)++] = (struct trace_item){ .id = id + 1, .value = entry->value };
@@ -67,7 +70,7 @@ static bool load_efer(u64 value)
 /* The processor says; hv itself runs with IA32_DEBUGCTL 0. */
 bool msr_debugctl_is_legal(u64 value)
 {
-	if (wrmsr_safe(MSR_DEBUGCTL, value) != ST_OK)
+	if (value & ~(u64)DEBUGCTL_DEFINED || wrmsr_safe(MSR_DEBUGCTL, value) != ST_OK)
 		return false;
 	wrmsr(MSR_DEBUGCTL, 0);
 	return true;

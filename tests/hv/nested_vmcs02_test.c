@@ -430,6 +430,7 @@ static void a_list_does_not_put_a_bad_guest_state_right(void **state)
 static void lists_longer_than_shown_fail_behind_the_maximum(void **state)
 {
 	struct msr_entry *list = stub_at(PLAY_PAGE);
+	u64 value;
 
 	(void)state;
 	for (unsigned i = 0; i < 600; i++)
@@ -439,9 +440,44 @@ static void lists_longer_than_shown_fail_behind_the_maximum(void **state)
 	play_enter(EXIT_VMLAUNCH);
 	fail_by_list();
 	assert_u64(get12(VMCS_EXIT_QUALIFICATION), 513);
+	/* A part of the list is on the tape, and what became of it. */
+	assert_true(event_item(last_event(), ITEM_MSR_LOAD + 99, &value));
+	assert_true(event_item(last_event(), VMCS_EXIT_QUALIFICATION, &value));
+	assert_u64(value, 513);
 }
 
 #define IN(state, test) cmocka_unit_test_setup(test, state)
+
+/* SDM, "VM Entries": MSRs are loaded only after guest state was found to be good. */
+static void bad_state_is_not_hidden_by_a_list_that_replaces_it(void **state)
+{
+	static const struct {
+		const char *name;
+		u32 field, msr;
+		u64 bad;
+	} rows[] = {
+		{ "SYSENTER_ESP", VMCS_GUEST_IA32_SYSENTER_ESP, MSR_SYSENTER_ESP, BIT(59) },
+		{ "SYSENTER_EIP", VMCS_GUEST_IA32_SYSENTER_EIP, MSR_SYSENTER_EIP, BIT(59) },
+		{ "PAT", VMCS_GUEST_IA32_PAT, MSR_PAT, 2 },
+		{ "EFER", VMCS_GUEST_IA32_EFER, MSR_EFER, 0x502 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		u64 *list;
+
+		play_good_vmcs(state);
+		list = stub_at(PLAY_PAGE);
+		list[0] = rows[i].msr;
+		list[1] = rows[i].msr == MSR_EFER ? 0x500 : 0;
+		set12(VMCS_VM_ENTRY_CONTROLS,
+		      get12(VMCS_VM_ENTRY_CONTROLS) | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER);
+		set12(rows[i].field, rows[i].bad);
+		set12(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, PLAY_PAGE);
+		set12(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 1);
+		play_enter(EXIT_VMLAUNCH);
+		assert_row(rows[i].name, vmread(rows[i].field), rows[i].bad);
+	}
+}
 
 int main(void)
 {
@@ -463,6 +499,7 @@ int main(void)
 		IN(play_good_vmcs, msr_lists_load_in_order_and_stop_at_the_first_bad_one),
 		IN(play_good_vmcs, msrs_of_the_guest_state_are_loaded_into_vmcs02),
 		IN(play_good_vmcs, lists_longer_than_shown_fail_behind_the_maximum),
+		IN(play_good_vmcs, bad_state_is_not_hidden_by_a_list_that_replaces_it),
 	};
 
 	return cmocka_run_group_tests_name("hv/nested/vmcs02", tests, NULL, NULL);
