@@ -16,7 +16,8 @@ struct cpu_state {
 	struct l0_raw raw;
 	struct model_place entry; /* the last l2_entry; nowhere: unknown */
 	u64 injected;
-	struct model_place last_exit; /* the last l2_exit */
+	struct model_place last_exit; /* the last that was no failed entry ... */
+	u64 last_exit_vmcs;	      /* ... and of which VMCS */
 	const char *window;	      /* that was due right behind the entry */
 };
 
@@ -56,7 +57,8 @@ static void on_entry(const struct rule_run *run, struct cpu_state *cpu,
 	if (!region || !model_place_is(&cpu->last_exit) || !(entry->injected & VMX_EVENT_VALID))
 		return;
 	writer = &region->writer[VMCS_IX_VM_ENTRY_INTERRUPTION_INFO];
-	if (model_place_is(writer) && writer->n < cpu->last_exit.n)
+	if (entry->vmcs == cpu->last_exit_vmcs && model_place_is(writer) &&
+	    writer->n < cpu->last_exit.n)
 		injected_again(run, cpu, entry->injected, writer);
 }
 
@@ -93,7 +95,7 @@ static void on_first_entry(const struct rule_run *run, const struct cpu_state *c
 		return;
 	}
 	if (info & VMX_EVENT_VALID && vmx_event_type(info) != VMX_EVENT_NMI &&
-	    model_place_is(&cpu->last_exit))
+	    model_place_is(&cpu->last_exit) && cpu->last_exit_vmcs == region->pointer)
 		injected_again(run, cpu, info, &region->writer[VMCS_IX_VM_ENTRY_INTERRUPTION_INFO]);
 }
 
@@ -267,7 +269,12 @@ static void event(const struct rule_run *run, void *memory)
 		if (region)
 			on_reflected(run, cpu, region);
 		cpu->raw.place.kind = cpu->entry.kind = 0;
+		/* SDM, "VM-Entry Failures During or After Loading Guest State": the event stays. */
+		if (((const struct ev_l2_exit *)run->event->col)->reason &
+		    EXIT_REASON_ENTRY_FAILURE)
+			return;
 		cpu->last_exit = run->place;
+		cpu->last_exit_vmcs = ((const struct ev_l2_exit *)run->event->col)->vmcs;
 		return;
 	default:
 		memset(cpu, 0, sizeof(*cpu));

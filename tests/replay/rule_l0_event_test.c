@@ -72,6 +72,22 @@ static void l1_may_inject_the_same_again(void **state)
 	script_free(&script);
 }
 
+static void an_entry_that_fails_leaves_the_event(void **state)
+{
+	struct script script = with_event(EVENT);
+
+	(void)state;
+	enter(&script, EVENT, EVENT, false);
+	EXIT12(&script, EXIT_VMCALL, { INFO, EVENT & ~BIT(31) });
+	script_vmwrite(&script, INFO, EVENT);
+	INSN(&script, VMRESUME, vmresume, .launched = 1);
+	EXIT12(&script, EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE,
+	       { VMCS_EXIT_QUALIFICATION, 0 });
+	enter(&script, EVENT, EVENT, true);
+	assert_found(&script, L0_INJECT_REPEAT, 0);
+	script_free(&script);
+}
+
 static void a_copy_of_l0_s_is_a_repeat_but_nmis_may_be_l0_s(void **state)
 {
 	struct script script = with_event(EVENT);
@@ -222,6 +238,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_exit_takes_the_event_away),
 		cmocka_unit_test(l1_may_inject_the_same_again),
+		cmocka_unit_test(an_entry_that_fails_leaves_the_event),
 		cmocka_unit_test(a_copy_of_l0_s_is_a_repeat_but_nmis_may_be_l0_s),
 		cmocka_unit_test(what_l1_injects_is_in_vmcs02),
 		cmocka_unit_test(a_window_comes_before_the_first_instruction),
