@@ -57,8 +57,8 @@ enum status guest_write_gpa(u64 gpa1, const void *from, size_t size)
 
 /* One walk of the guest's page tables: what it needs of the processor's state. */
 struct walk {
-	u64 cr0, cr3, cr4, efer;
-	bool user, smap_applies, set_flags;
+	struct guest_paging paging;
+	bool set_flags;
 	const struct nested *nested; /* NULL: addresses that come out are gpa1, else gpa2 ... */
 	u64 eptp;		     /* ... and this leads on */
 };
@@ -98,14 +98,16 @@ static bool entry_forbids(const struct walk *walk, u64 rights, enum guest_access
 {
 	const bool user_page = rights & PTE_U;
 
-	if (walk->user && !user_page)
+	if (walk->paging.user && !user_page)
 		return true;
-	if (access == GUEST_WRITE && !(rights & PTE_W) && (walk->user || walk->cr0 & CR0_WP))
+	if (access == GUEST_WRITE && !(rights & PTE_W) &&
+	    (walk->paging.user || walk->paging.cr0 & CR0_WP))
 		return true;
 	if (access == GUEST_FETCH)
-		return (rights & PTE_NX && walk->efer & EFER_NXE) ||
-		       (!walk->user && user_page && walk->cr4 & CR4_SMEP);
-	return !walk->user && user_page && walk->cr4 & CR4_SMAP && walk->smap_applies;
+		return (rights & PTE_NX && walk->paging.efer & EFER_NXE) ||
+		       (!walk->paging.user && user_page && walk->paging.cr4 & CR4_SMEP);
+	return !walk->paging.user && user_page && walk->paging.cr4 & CR4_SMAP &&
+	       walk->paging.smap_applies;
 }
 
 static enum status page_fault(const struct walk *walk, u64 linear, enum guest_access access,
@@ -113,9 +115,9 @@ static enum status page_fault(const struct walk *walk, u64 linear, enum guest_ac
 {
 	if (access == GUEST_WRITE)
 		code |= PFEC_W;
-	if (walk->user)
+	if (walk->paging.user)
 		code |= PFEC_U;
-	if (access == GUEST_FETCH && (walk->efer & EFER_NXE || walk->cr4 & CR4_SMEP))
+	if (access == GUEST_FETCH && (walk->paging.efer & EFER_NXE || walk->paging.cr4 & CR4_SMEP))
 		code |= PFEC_I;
 	*fault = (struct guest_fault){ .vector = VECTOR_PF, .code = code, .address = linear };
 	return ST_FAULT;
@@ -175,52 +177,71 @@ static struct walk_memory *memory_of(struct percpu *cpu, u64 linear)
 	return &cpu->walks[linear / PAGE_SIZE % ARRAY_SIZE(cpu->walks)];
 }
 
+/* The low bits of a key. */
+#define KEY_VALID  BIT(0)
+#define KEY_ACCESS 1 /* shift */
+#define KEY_USER   3
+#define KEY_SMAP   4
+
+static u64 key_of(const struct guest_paging *paging, u64 linear, enum guest_access access)
+{
+	return (linear & ~(PAGE_SIZE - 1)) | KEY_VALID | (u64)access << KEY_ACCESS |
+	       (u64)paging->user << KEY_USER | (u64)paging->smap_applies << KEY_SMAP;
+}
+
 /*
  * L1 changes its tables without telling hv, so what a walk read is read again: it comes to the same
  * end when everything that it depended on is the same.
  */
-static bool recall(const struct walk_memory *memory, const struct walk *walk, u64 linear,
-		   enum guest_access access, u64 *gpa)
+static bool recall(const struct walk_memory *memory, const struct guest_paging *paging, u64 linear,
+		   enum guest_access access)
 {
-	u64 changed = (memory->page ^ linear) & ~(PAGE_SIZE - 1);
+	u64 changed = memory->key ^ key_of(paging, linear, access);
 
-	if (!memory->count || memory->access != access)
-		return false;
-	changed |= (memory->cr0 ^ walk->cr0) | (memory->cr3 ^ walk->cr3) |
-		   (memory->cr4 ^ walk->cr4) | (memory->efer ^ walk->efer);
-	changed |= (u64)(memory->user ^ walk->user) | (u64)(memory->smap ^ walk->smap_applies);
+	changed |= (memory->cr0 ^ paging->cr0) | (memory->cr3 ^ paging->cr3) |
+		   (memory->cr4 ^ paging->cr4) | (memory->efer ^ paging->efer);
 	if (changed)
 		return false;
-	for (unsigned i = 0; i < memory->count; i++)
+	for (unsigned i = 0; i < GUEST_WALK_LEVELS; i++)
 		changed |= *memory->entry[i] ^ memory->value[i];
-	*gpa = memory->gpa_page | (linear & (PAGE_SIZE - 1));
 	return !changed;
 }
 
+void *guest_recall(struct percpu *cpu, const struct guest_paging *paging, u64 linear,
+		   enum guest_access access, u64 *gpa1)
+{
+	const struct walk_memory *const memory = memory_of(cpu, linear);
+
+	if (unlikely(!recall(memory, paging, linear, access)) || unlikely(!memory->ram))
+		return NULL;
+	*gpa1 = memory->gpa_page | (linear & (PAGE_SIZE - 1));
+	return memory->ram + (linear & (PAGE_SIZE - 1));
+}
+
 /* Keep a walk of tables in RAM whose entries have eight bytes; it ended at @gpa. */
-static void remember(struct walk_memory *memory, const struct walk *walk,
+static void remember(struct walk_memory *memory, const struct guest_paging *paging,
 		     const struct walk_entry *entries, unsigned leaf, unsigned levels, u64 linear,
 		     enum guest_access access, u64 gpa)
 {
-	memory->count = 0;
-	for (unsigned level = leaf; level <= levels; level++) {
-		const volatile u64 *const entry = guest_ram(entries[level].at, sizeof(u64));
+	memory->key = 0;
+	for (unsigned i = 0; i < GUEST_WALK_LEVELS; i++) {
+		const unsigned level = leaf + i;
 
-		if (!entry)
+		memory->entry[i] = &memory->value[i];
+		if (level > levels)
+			continue;
+		memory->value[i] = entries[level].value;
+		memory->entry[i] = guest_ram(entries[level].at, sizeof(u64));
+		if (!memory->entry[i])
 			return;
-		memory->entry[level - leaf] = entry;
-		memory->value[level - leaf] = entries[level].value;
 	}
-	memory->page = linear & ~(PAGE_SIZE - 1);
 	memory->gpa_page = gpa & ~(PAGE_SIZE - 1);
-	memory->cr0 = walk->cr0;
-	memory->cr3 = walk->cr3;
-	memory->cr4 = walk->cr4;
-	memory->efer = walk->efer;
-	memory->user = walk->user;
-	memory->smap = walk->smap_applies;
-	memory->access = (u8)access;
-	memory->count = (u8)(levels - leaf + 1);
+	memory->ram = guest_ram(memory->gpa_page, PAGE_SIZE);
+	memory->cr0 = paging->cr0;
+	memory->cr3 = paging->cr3;
+	memory->cr4 = paging->cr4;
+	memory->efer = paging->efer;
+	memory->key = key_of(paging, linear, access);
 }
 
 /*
@@ -230,8 +251,8 @@ static void remember(struct walk_memory *memory, const struct walk *walk,
 static enum status walk_tables(const struct walk *walk, struct walk_memory *memory, u64 linear,
 			       enum guest_access access, u64 *gpa, struct guest_fault *fault)
 {
-	const struct paging_mode mode = paging_mode(walk->cr4, walk->efer);
-	u64 table = paging_root(&mode, walk->cr3);
+	const struct paging_mode mode = paging_mode(walk->paging.cr4, walk->paging.efer);
+	u64 table = paging_root(&mode, walk->paging.cr3);
 	u64 rights = PTE_W | PTE_U, entry;
 	struct walk_entry entries[PAGING_MAX_LEVELS + 1] = { 0 };
 	unsigned level = mode.levels;
@@ -244,7 +265,8 @@ static enum status walk_tables(const struct walk *walk, struct walk_memory *memo
 			return page_fault(walk, linear, access, 0, fault);
 		if (!paging_is_register(&mode, level))
 			rights = (rights & entry & (PTE_W | PTE_U)) | ((rights | entry) & PTE_NX);
-		if (level == 1 || (entry & PTE_PS && paging_may_be_large(&mode, walk->cr4, level)))
+		if (level == 1 ||
+		    (entry & PTE_PS && paging_may_be_large(&mode, walk->paging.cr4, level)))
 			break;
 		table = paging_table(&mode, entry);
 	}
@@ -254,8 +276,8 @@ static enum status walk_tables(const struct walk *walk, struct walk_memory *memo
 	    set_flags(walk, &mode, entries, level, linear, access, fault) != ST_OK)
 		return ST_FAULT;
 	*gpa = paging_address(&mode, level, entry, linear);
-	if (memory && walk->efer & EFER_LMA)
-		remember(memory, walk, entries, level, mode.levels, linear, access, *gpa);
+	if (memory && walk->paging.efer & EFER_LMA)
+		remember(memory, &walk->paging, entries, level, mode.levels, linear, access, *gpa);
 	return ST_OK;
 }
 
@@ -266,12 +288,14 @@ static struct walk walk_of(const struct percpu *cpu)
 	const bool user = BITS(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), 6, 5) == 3;
 
 	return (struct walk){
-		.cr0 = vmread(VMCS_GUEST_CR0),
-		.cr3 = vmread(VMCS_GUEST_CR3),
-		.cr4 = vmread(VMCS_GUEST_CR4),
-		.efer = vmread(VMCS_GUEST_IA32_EFER),
-		.user = user,
-		.smap_applies = !(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_AC),
+		.paging = {
+			.cr0 = vmread(VMCS_GUEST_CR0),
+			.cr3 = vmread(VMCS_GUEST_CR3),
+			.cr4 = vmread(VMCS_GUEST_CR4),
+			.efer = vmread(VMCS_GUEST_IA32_EFER),
+			.user = user,
+			.smap_applies = !(vmread(VMCS_GUEST_RFLAGS) & RFLAGS_AC),
+		},
 		.set_flags = true,
 		.nested = two ? nested : NULL,
 		.eptp = two ? F12(nested->current, EPT_POINTER) : 0,
@@ -281,7 +305,7 @@ static struct walk walk_of(const struct percpu *cpu)
 /* Canonical: the bits above the translated ones are all like the highest of those. */
 static bool is_canonical(const struct walk *walk, u64 linear)
 {
-	const unsigned unused = walk->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
+	const unsigned unused = walk->paging.cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
 
 	return (u64)((s64)(linear << unused) >> unused) == linear;
 }
@@ -290,16 +314,18 @@ static bool is_canonical(const struct walk *walk, u64 linear)
 static enum status translate(const struct walk *walk, struct walk_memory *memory, u64 linear,
 			     enum guest_access access, u64 *gpa, struct guest_fault *fault)
 {
-	if (!(walk->cr0 & CR0_PG)) {
+	if (!(walk->paging.cr0 & CR0_PG)) {
 		*gpa = (u32)linear;
 		return ST_OK;
 	}
-	if (walk->efer & EFER_LMA && !is_canonical(walk, linear)) {
+	if (walk->paging.efer & EFER_LMA && !is_canonical(walk, linear)) {
 		*fault = (struct guest_fault){ .vector = VECTOR_GP };
 		return ST_FAULT;
 	}
-	if (memory && recall(memory, walk, linear, access, gpa))
+	if (memory && recall(memory, &walk->paging, linear, access)) {
+		*gpa = memory->gpa_page | (linear & (PAGE_SIZE - 1));
 		return ST_OK;
+	}
 	return walk_tables(walk, memory, linear, access, gpa, fault);
 }
 
@@ -361,7 +387,8 @@ enum status guest_write(struct percpu *cpu, u64 linear, const void *from, size_t
 unsigned guest_peek_code(struct percpu *cpu, unsigned level, u64 rip, u8 *to, unsigned size)
 {
 	struct walk walk = walk_of(cpu);
-	const bool code64 = vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & BIT(13) && walk.efer & EFER_LMA;
+	const bool code64 =
+		vmread(VMCS_GUEST_CS_ACCESS_RIGHTS) & BIT(13) && walk.paging.efer & EFER_LMA;
 	unsigned done = 0;
 
 	/* Only L1's code for now: kinds with code are instructions of L1. */

@@ -26,15 +26,22 @@ struct guest_fault {
 
 #define GUEST_WALK_LEVELS 5
 
+/* The state of the guest that its paging depends on. */
+struct guest_paging {
+	u64 cr0, cr3, cr4, efer;
+	bool user;	   /* CPL 3 */
+	bool smap_applies; /* RFLAGS.AC is clear */
+};
+
 /* A walk of L1's page tables that succeeded: what it read and where, and what it came to. */
 struct walk_memory {
-	u64 page, gpa_page; /* linear and physical address of the page */
+	u64 key; /* linear address of the page, and what its low bits are in guestmem.c; 0: no walk
+		  */
+	u64 gpa_page;
+	u8 *ram; /* where hv sees the page; NULL: it is not RAM of L1's */
 	u64 cr0, cr3, cr4, efer;
-	bool user, smap;
-	u8 access; /* enum guest_access */
-	u8 count;  /* of entries; 0: nothing is kept */
-	const volatile u64 *entry[GUEST_WALK_LEVELS];
-	u64 value[GUEST_WALK_LEVELS]; /* with the flags that the walk set */
+	const volatile u64 *entry[GUEST_WALK_LEVELS]; /* of fewer levels: @value itself */
+	u64 value[GUEST_WALK_LEVELS];		      /* with the flags that the walk set */
 };
 
 /* hv's own address for @size bytes at @gpa1; NULL unless all of them are RAM of L1's. */
@@ -54,6 +61,14 @@ enum status guest_write_gpa(u64 gpa1, const void *from, size_t size);
  */
 enum status guest_translate(struct percpu *cpu, u64 linear, enum guest_access access, u64 *gpa1,
 			    struct guest_fault *fault);
+
+/*
+ * The same for L1 in the state @paging, where such an access was made before and comes to the same
+ * end: the tables are what they were. Returns where hv sees that byte; the rest of its page is
+ * behind it. NULL: ask guest_translate().
+ */
+void *guest_recall(struct percpu *cpu, const struct guest_paging *paging, u64 linear,
+		   enum guest_access access, u64 *gpa1);
 
 /* Copies of at most 4 KiB by such linear addresses, all or nothing; ST_FAULT fills @fault. */
 enum status guest_read(struct percpu *cpu, u64 linear, void *to, size_t size,

@@ -129,6 +129,30 @@ static NOINLINE enum status encode_flags(struct trace_encoder *encoder,
 	return end_as_expected(encoder, site, op);
 }
 
+/* An instruction that hands a VMCS over or drops translations, the same as last time. */
+static NOINLINE enum status encode_ordered(struct trace_encoder *encoder,
+					   const struct trace_event *event, struct site *site,
+					   u8 op)
+{
+	const struct plan *const plan = site->plan;
+	const u64 *const columns = event->col, *const values = site->values;
+	const unsigned last = plan->order_column;
+	struct stream *const tsc = &encoder->streams.stream[STREAM_TSC];
+	const u64 order = encoder->order + 1;
+	u64 differ = columns[last] ^ order;
+	unsigned i = 0;
+
+	for (; i + 4 <= last; i += 4)
+		differ |= differ4(columns + i, values + i);
+	for (; i < last; i++)
+		differ |= columns[i] ^ values[i];
+	if (unlikely(differ))
+		return encoder_put_other(encoder, event, site, op);
+	encoder->order = encoder->state.last_order = order;
+	tsc->at = varint_put(tsc->at, encoder_take_delta(encoder, event, site));
+	return end_as_expected(encoder, site, op);
+}
+
 /* Any event but one of those of trace_encode_event(): of another kind, at another site, refused. */
 static NOINLINE enum status encode_moved(struct trace_encoder *encoder,
 					 const struct trace_event *event)
@@ -158,6 +182,8 @@ static NOINLINE enum status encode_moved(struct trace_encoder *encoder,
 		return encoder_put_other(encoder, event, site, op);
 	if (site->path == PATH_ITEMS)
 		return encode_l2(encoder, event, site, op);
+	if (site->path == PATH_ORDERED)
+		return encode_ordered(encoder, event, site, op);
 	if (site->path == PATH_MASKED)
 		return encode_masked(encoder, event, site, op);
 	return encode_flags(encoder, event, site, op);
@@ -201,9 +227,10 @@ enum status trace_encode_event(struct trace_encoder *encoder, const struct trace
 		return encode_moved(encoder, event);
 	}
 	if (unlikely(site->path > PATH_CHANGES))
-		return site->path == PATH_FLAGS	   ? encode_flags(encoder, event, site, 0)
-		       : site->path == PATH_MASKED ? encode_masked(encoder, event, site, 0)
-						   : encode_moved(encoder, event);
+		return site->path == PATH_FLAGS	    ? encode_flags(encoder, event, site, 0)
+		       : site->path == PATH_MASKED  ? encode_masked(encoder, event, site, 0)
+		       : site->path == PATH_ORDERED ? encode_ordered(encoder, event, site, 0)
+						    : encode_moved(encoder, event);
 	differ = differ_steady(columns, values) | differ_flags(columns, values, 0) |
 		 differ_flags(columns, values, 1) | any_rare(columns);
 	if (likely(site->path != PATH_PLAIN)) {

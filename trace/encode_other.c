@@ -164,6 +164,8 @@ static enum path next_path(const struct plan *plan, const struct site *site)
 		return PATH_OTHER;
 	if (plan->path == PATH_ITEMS)
 		return PATH_ITEMS;
+	if (plan->path == PATH_ORDERED)
+		return mask ? PATH_OTHER : PATH_ORDERED;
 	if (mask & ~(plan->value_bit | FLAGS_BIT(0) | FLAGS_BIT(1)))
 		return PATH_MASKED;
 	if (mask & ~plan->value_bit || any_rare(site->values) ||

@@ -10,9 +10,13 @@ static enum path path_of_kind(const struct trace_kind_info *kind, const struct p
 {
 	const unsigned extra = kind->flags & (KIND_ITEMS | KIND_BYTES | KIND_RIP_FIELD);
 
-	if (plan->vmcs_column == SCHEMA_NONE || kind->order_column != SCHEMA_NONE ||
-	    kind->key_cell != SCHEMA_NONE || !plan->counted)
+	if (plan->vmcs_column == SCHEMA_NONE || kind->key_cell != SCHEMA_NONE || !plan->counted)
 		return PATH_OTHER;
+	if (kind->order_column != SCHEMA_NONE)
+		return kind->key != KEY_COL0 && !extra && kind->value_column == SCHEMA_NONE &&
+				       kind->order_column == kind->column_count - 1
+			       ? PATH_ORDERED
+			       : PATH_OTHER;
 	if (kind->key == KEY_COL0)
 		return extra == (KIND_ITEMS | KIND_RIP_FIELD) && plan->vmcs_column == 1 &&
 				       kind->value_column == SCHEMA_NONE
@@ -61,7 +65,7 @@ static struct plan make_plan(const struct trace_encoder *encoder,
 	plan.odd_mask = plan.last_mask;
 	if (plan.path == PATH_ITEMS)
 		plan.odd_mask |= 1; /* RIP */
-	if (plan.path != PATH_PLAIN && plan.path != PATH_SAME)
+	if (plan.path != PATH_PLAIN && plan.path != PATH_SAME && plan.path != PATH_ORDERED)
 		plan.other = OTHER;
 	return plan;
 }

@@ -58,6 +58,8 @@ enum path {
 	PATH_CHANGES, /* the same, the value may miss */
 	PATH_FLAGS,   /* one of these, RFLAGS may miss too */
 	PATH_MASKED,  /* one of these, other columns may miss */
+	PATH_ORDERED, /* INSN_COLUMNS, more, and a number of the hand-over counter: nothing misses
+		       */
 	PATH_ITEMS,   /* an L2 entry or exit: a key, a few columns, and items */
 	PATH_OTHER,   /* encode_other() */
 };

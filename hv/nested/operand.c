@@ -30,6 +30,7 @@ enum { ADDRESS_16, ADDRESS_32, ADDRESS_64 };
 #define AR_UNUSABLE		BIT(16)
 
 #define PFEC_WRITE		2u
+#define RFLAGS_AC		BIT(18)
 
 static bool segment_fault(struct percpu *cpu, unsigned segment)
 {
@@ -122,6 +123,26 @@ static bool inject_fault(struct percpu *cpu, const struct guest_fault *fault)
 	return false;
 }
 
+static bool crosses_page(u64 address, size_t size)
+{
+	return (address & (PAGE_SIZE - 1)) + size > PAGE_SIZE;
+}
+
+/* What the event and the exit do not tell already is read. */
+static void *recall(struct percpu *cpu, u64 linear, enum guest_access access, u64 *gpa)
+{
+	const struct guest_paging paging = {
+		.cr0 = vmread(VMCS_GUEST_CR0),
+		.cr3 = nested_insn(cpu)->cr3,
+		.cr4 = vmread(VMCS_GUEST_CR4),
+		.efer = cpu->exit.efer,
+		.user = nested_cpl(cpu) == 3,
+		.smap_applies = !(cpu->exit.rflags & RFLAGS_AC),
+	};
+
+	return guest_recall(cpu, &paging, linear, access, gpa);
+}
+
 bool operand_locate(struct percpu *cpu, size_t size, enum guest_access access,
 		    struct operand *operand)
 {
@@ -133,6 +154,10 @@ bool operand_locate(struct percpu *cpu, size_t size, enum guest_access access,
 		return true;
 	if (!linear_address(cpu, size, access, &operand->linear))
 		return false;
+	if (likely(!crosses_page(operand->linear, size)))
+		operand->ram = recall(cpu, operand->linear, access, &operand->gpa);
+	if (likely(operand->ram))
+		return true;
 	if (guest_translate(cpu, operand->linear, access, &operand->gpa, &fault) != ST_OK)
 		return inject_fault(cpu, &fault);
 	return true;
@@ -145,15 +170,23 @@ u64 operand_second_register(struct percpu *cpu)
 	return nested_is_64bit(cpu) ? value : (u32)value;
 }
 
-static bool crosses_page(u64 address, size_t size)
+/* Most have eight bytes. */
+static void copy_bytes(void *to, const void *from, size_t size)
 {
-	return (address & (PAGE_SIZE - 1)) + size > PAGE_SIZE;
+	if (likely(size == sizeof(u64)))
+		__builtin_memcpy(to, from, sizeof(u64));
+	else
+		memcpy(to, from, size);
 }
 
 bool operand_read(struct percpu *cpu, const struct operand *operand, void *to, size_t size)
 {
 	struct guest_fault fault;
 
+	if (likely(operand->ram)) {
+		copy_bytes(to, operand->ram, size);
+		return true;
+	}
 	if (!crosses_page(operand->linear, size)) {
 		/* What is not RAM reads as ones, which is what the processor would see. */
 		guest_read_gpa(operand->gpa, to, size);
@@ -168,6 +201,10 @@ bool operand_write(struct percpu *cpu, const struct operand *operand, const void
 {
 	struct guest_fault fault;
 
+	if (likely(operand->ram)) {
+		copy_bytes(operand->ram, from, size);
+		return true;
+	}
 	if (!crosses_page(operand->linear, size)) {
 		guest_write_gpa(operand->gpa, from, size);
 		return true;

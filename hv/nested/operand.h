@@ -16,6 +16,7 @@ struct operand {
 	u8 reg;	    /* of vmx/regs.h, unless in_memory */
 	u64 linear; /* 0 unless in_memory */
 	u64 gpa;    /* gpa1 of its first byte, 0 unless in_memory */
+	void *ram;  /* where hv sees all of it, where that was found on the way; else NULL */
 };
 
 /*

@@ -479,6 +479,45 @@ static void a_walk_that_was_made_before_sees_every_change(void **state)
 			 ST_FAULT);
 }
 
+/* What guest_recall() says of @linear while L1 is as the VMCS has it. */
+static void *recalled(u64 linear, enum guest_access access, u64 *gpa1)
+{
+	const struct guest_paging paging = {
+		.cr0 = vmread(VMCS_GUEST_CR0),
+		.cr3 = vmread(VMCS_GUEST_CR3),
+		.cr4 = vmread(VMCS_GUEST_CR4),
+		.efer = vmread(VMCS_GUEST_IA32_EFER),
+		.smap_applies = true,
+	};
+
+	return guest_recall(cpu, &paging, linear, access, gpa1);
+}
+
+static void a_byte_of_ram_is_recalled_while_its_walk_holds(void **state)
+{
+	const u64 linear = 0x7000345678, hole = STUB_MEMORY - 4096;
+	struct guest_fault fault;
+	u64 at, gpa1 = 0;
+
+	(void)state;
+	at = map(LEVEL_4, linear, 0x400000 | RW, 1, RW);
+	assert_null(recalled(linear, GUEST_READ, &gpa1));
+	assert_int_equal(guest_translate(cpu, linear, GUEST_READ, &gpa1, &fault), ST_OK);
+	assert_ptr_equal(recalled(linear + 8, GUEST_READ, &gpa1), stub_at(0x400680));
+	assert_u64(gpa1, 0x400680);
+	assert_null(recalled(linear, GUEST_WRITE, &gpa1));
+	assert_null(recalled(linear + 4096, GUEST_READ, &gpa1));
+	vmwrite(VMCS_GUEST_CR3, TABLES + 4096);
+	assert_null(recalled(linear, GUEST_READ, &gpa1));
+	vmwrite(VMCS_GUEST_CR3, TABLES);
+	put(LEVEL_4, 1, at, 0x500000 | RW);
+	assert_null(recalled(linear, GUEST_READ, &gpa1));
+	/* What is not RAM has no place where hv could see it. */
+	put(LEVEL_4, 1, at, hole | RW);
+	assert_int_equal(guest_translate(cpu, linear, GUEST_READ, &gpa1, &fault), ST_OK);
+	assert_null(recalled(linear, GUEST_READ, &gpa1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -496,6 +535,7 @@ int main(void)
 		cmocka_unit_test_setup(peeking_at_code_stops_where_it_can_not_be_read, boot),
 		cmocka_unit_test_setup(peeking_outside_64_bit_code_adds_the_base_of_cs, boot),
 		cmocka_unit_test_setup(a_walk_that_was_made_before_sees_every_change, boot),
+		cmocka_unit_test_setup(a_byte_of_ram_is_recalled_while_its_walk_holds, boot),
 	};
 
 	return cmocka_run_group_tests_name("hv/guestmem", tests, NULL, NULL);
