@@ -19,6 +19,7 @@
 #define LOOK_MS 100  /* between two looks at the watcher */
 #define PROMPT	"<bochs:"
 #define NEXT	"Next at t="
+#define WATCHED " watch point at "
 
 /*
  * A time that never comes. Bochs lets the timer of time breakpoints go on with its last period when
@@ -162,6 +163,7 @@ static enum status parse_place(struct debugger *debugger)
 		{ "Caught time breakpoint", DEBUGGER_AT_TIME },
 		{ "Breakpoint ", DEBUGGER_AT_BREAK },
 		{ "Caught VMEXIT breakpoint", DEBUGGER_AT_EXIT },
+		{ WATCHED, DEBUGGER_AT_WATCH },
 	};
 	struct debugger_place *const place = &debugger->place;
 	const char *const end = debugger->text + debugger->length;
@@ -182,6 +184,9 @@ static enum status parse_place(struct debugger *debugger)
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
 		if (find(begin, last, reasons[i].line))
 			place->why |= reasons[i].why;
+	if (place->why & DEBUGGER_AT_WATCH)
+		place->watched =
+			strtoull(find(begin, last, WATCHED) + sizeof(WATCHED) - 1, NULL, 16);
 	return ST_OK;
 }
 
@@ -263,7 +268,9 @@ enum status debugger_run_to(struct debugger *debugger, u64 tick)
 		}
 		if (status == ST_OK)
 			status = debugger_run(debugger, "c");
-		if (debugger->place.why & (DEBUGGER_AT_BREAK | DEBUGGER_AT_EXIT))
+		/* Where both are, Bochs tells of the time only. */
+		if (debugger->place.why & DEBUGGER_EARLY ||
+		    (debugger->watch_count && debugger->place.why & DEBUGGER_AT_TIME))
 			break;
 	}
 	return status;
@@ -311,6 +318,53 @@ enum status debugger_set_breaks(struct debugger *debugger, const u64 *addresses,
 			(struct debugger_break){ addresses[i], debugger->next_id++ };
 		snprintf(command, sizeof(command), "lb 0x%llx", (unsigned long long)addresses[i]);
 		status = debugger_ask(debugger, command);
+	}
+	return status;
+}
+
+static bool has_watches(const struct debugger *debugger, const struct debugger_watch *watches,
+			unsigned count)
+{
+	bool same = debugger->watch_count == count;
+
+	for (unsigned i = 0; same && i < count; i++) {
+		const struct debugger_watch *const a = &debugger->watches[i], *const b =
+										      &watches[i];
+
+		same = a->address == b->address && a->size == b->size && a->read == b->read &&
+		       a->write == b->write;
+	}
+	return same;
+}
+
+static enum status add_watch(struct debugger *debugger, const struct debugger_watch *watch,
+			     const char *kind)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "watch %s 0x%llx %llu", kind,
+		 (unsigned long long)watch->address, (unsigned long long)watch->size);
+	return debugger_ask(debugger, command);
+}
+
+enum status debugger_set_watches(struct debugger *debugger, const struct debugger_watch *watches,
+				 unsigned count)
+{
+	enum status status = ST_OK;
+
+	if (has_watches(debugger, watches, count))
+		return ST_OK;
+	if (count > DEBUGGER_MAX_WATCHES)
+		return ST_NO_SPACE;
+	if (debugger->watch_count)
+		status = debugger_ask(debugger, "unwatch");
+	debugger->watch_count = count;
+	for (unsigned i = 0; i < count && status == ST_OK; i++) {
+		debugger->watches[i] = watches[i];
+		if (watches[i].write)
+			status = add_watch(debugger, &watches[i], "w");
+		if (status == ST_OK && watches[i].read)
+			status = add_watch(debugger, &watches[i], "r");
 	}
 	return status;
 }

@@ -11,15 +11,18 @@
 #include "base/status.h"
 #include "cli/bochs.h"
 
-#define DEBUGGER_MAX_TEXT   131072 /* of what is said last */
-#define DEBUGGER_MAX_BREAKS 14	   /* Bochs has room for 16 */
-#define DEBUGGER_MAX_TIMES  3	   /* Bochs has room for 5 */
+#define DEBUGGER_MAX_TEXT    131072 /* of what is said last */
+#define DEBUGGER_MAX_BREAKS  14	    /* Bochs has room for 16 */
+#define DEBUGGER_MAX_WATCHES 8	    /* Bochs has room for 16 of each kind */
+#define DEBUGGER_MAX_TIMES   3	    /* Bochs has room for 5 */
 
 /* Why a run stopped; several may hold. */
 enum {
 	DEBUGGER_AT_TIME = 1,
 	DEBUGGER_AT_BREAK = 2,
-	DEBUGGER_AT_EXIT = 4, /* a VM exit was just done */
+	DEBUGGER_AT_EXIT = 4,  /* a VM exit was just done */
+	DEBUGGER_AT_WATCH = 8, /* the last instruction did what is watched */
+	DEBUGGER_EARLY = DEBUGGER_AT_BREAK | DEBUGGER_AT_EXIT | DEBUGGER_AT_WATCH,
 };
 
 struct debugger_place {
@@ -27,6 +30,7 @@ struct debugger_place {
 	u64 rip;
 	u64 physical; /* where that instruction is; all ones: nowhere */
 	unsigned why; /* DEBUGGER_AT_* of the run that led here */
+	u64 watched;  /* address of the watch, for DEBUGGER_AT_WATCH */
 };
 
 struct debugger_watcher {
@@ -42,6 +46,12 @@ struct debugger_break {
 	unsigned id; /* as Bochs counts */
 };
 
+struct debugger_watch {
+	u64 address; /* physical */
+	u64 size;
+	bool read, write;
+};
+
 struct debugger {
 	struct bochs bochs; /* of a copy, log and serial pipe are the original's */
 	const struct debugger_watcher *watcher;
@@ -53,6 +63,8 @@ struct debugger {
 	unsigned next_id;     /* of a break */
 	unsigned break_count; /* that are set */
 	struct debugger_break breaks[DEBUGGER_MAX_BREAKS];
+	unsigned watch_count;
+	struct debugger_watch watches[DEBUGGER_MAX_WATCHES];
 	bool stops_at_exits;
 	unsigned time_count;
 	u64 times[DEBUGGER_MAX_TIMES]; /* ticks where it stops */
@@ -87,13 +99,18 @@ enum status debugger_run(struct debugger *debugger, const char *command);
 enum status debugger_step(struct debugger *debugger);
 
 /*
- * On to @tick, or where first a processor has it: a wait goes beyond. Ends earlier at a break or a
- * VM exit, if those are set. ST_NO_SPACE: too many earlier runs ended early.
+ * On to @tick, or where first a processor has it: a wait goes beyond. Ends earlier at a break, a
+ * watch or a VM exit, if those are set; with a watch also at times of earlier runs, where Bochs
+ * does not tell whether the watch was met too. ST_NO_SPACE: too many earlier runs ended early.
  */
 enum status debugger_run_to(struct debugger *debugger, u64 tick);
 
 /* Stop before instructions at these linear addresses, and at no others. ST_NO_SPACE, ST_IO. */
 enum status debugger_set_breaks(struct debugger *debugger, const u64 *addresses, unsigned count);
+
+/* Stop behind instructions that write or read there, and behind no others. The same. */
+enum status debugger_set_watches(struct debugger *debugger, const struct debugger_watch *watches,
+				 unsigned count);
 
 /* Whether to stop behind each VM exit. */
 enum status debugger_set_exits(struct debugger *debugger, bool stop);

@@ -57,22 +57,62 @@ static size_t read_memory(void *target, struct gdb_thread thread, u64 address, u
 
 /* --- points ----------------------------------------------------------------------------------- */
 
-/* The addresses of all points, each once. False: Bochs has no room for them. */
+static bool is_watch(const struct gdb_point *point)
+{
+	return point->type >= GDB_WATCH_WRITE;
+}
+
+/* Each address once. */
+static bool add_break(struct guest_breaks *breaks, u64 address)
+{
+	for (unsigned i = 0; i < breaks->count; i++)
+		if (breaks->addresses[i] == address)
+			return true;
+	if (breaks->count == DEBUGGER_MAX_BREAKS)
+		return false;
+	breaks->addresses[breaks->count++] = address;
+	return true;
+}
+
+static bool add_watch(struct guest_breaks *breaks, const struct gdb_point *point, u64 gpa1)
+{
+	if (breaks->watch_count == DEBUGGER_MAX_WATCHES)
+		return false;
+	breaks->watches[breaks->watch_count++] = (struct debugger_watch){
+		.address = gpa1,
+		.size = point->size,
+		.read = point->type != GDB_WATCH_WRITE,
+		.write = point->type != GDB_WATCH_READ,
+	};
+	return true;
+}
+
+/* All points. False: Bochs has no room for them. */
 static bool collect(const struct gdb_rerun *rerun, struct guest_breaks *breaks)
 {
-	breaks->count = 0;
-	for (unsigned i = 0; i < GDB_MAX_POINTS; i++) {
-		unsigned at = 0;
+	bool fits = true;
 
-		if (!rerun->is_used[i])
-			continue;
-		while (at < breaks->count && breaks->addresses[at] != rerun->points[i].address)
-			at++;
-		if (at == DEBUGGER_MAX_BREAKS)
-			return false;
-		breaks->addresses[at] = rerun->points[i].address;
-		breaks->count = MAX(breaks->count, at + 1);
-	}
+	breaks->count = breaks->watch_count = 0;
+	for (unsigned i = 0; i < GDB_MAX_POINTS && fits; i++)
+		if (rerun->is_used[i] && is_watch(&rerun->points[i]))
+			fits = add_watch(breaks, &rerun->points[i], rerun->gpa1[i]);
+		else if (rerun->is_used[i])
+			fits = add_break(breaks, rerun->points[i].address);
+	return fits;
+}
+
+/* Where Bochs can watch it: in one page that is there. */
+static bool find_watched(struct gdb_rerun *rerun, const struct gdb_point *point, u64 *gpa1)
+{
+	const struct gdb_thread thread = { .level = point->level };
+	struct memory_walk walk;
+
+	if (memory_walk(rerun->tape.timeline, 0, gdb_tape_space(&rerun->tape, thread),
+			point->address, &walk) != ST_OK ||
+	    walk.end != WALK_MAPPED || !point->size || point->size > walk.page_size ||
+	    point->address % walk.page_size > walk.page_size - point->size)
+		return false;
+	*gpa1 = walk.gpa1;
 	return true;
 }
 
@@ -87,7 +127,8 @@ static int insert(void *target, const struct gdb_point *point, enum gdb_point_ki
 	*text = 0;
 	while (number < GDB_MAX_POINTS && rerun->is_used[number])
 		number++;
-	if (number == GDB_MAX_POINTS || point->type >= GDB_WATCH_WRITE)
+	if (number == GDB_MAX_POINTS ||
+	    (is_watch(point) && !find_watched(rerun, point, &rerun->gpa1[number])))
 		return -1;
 	rerun->points[number] = *point;
 	rerun->is_used[number] = true;
@@ -118,7 +159,8 @@ static int point_at(const struct gdb_rerun *rerun, const struct debugger_place *
 	int found = -1;
 
 	for (int i = 0; i < GDB_MAX_POINTS; i++) {
-		if (!rerun->is_used[i] || rerun->points[i].level != level)
+		if (!rerun->is_used[i] || is_watch(&rerun->points[i]) ||
+		    rerun->points[i].level != level)
 			continue;
 		if (rerun->points[i].address == place->rip)
 			return i;
@@ -127,6 +169,14 @@ static int point_at(const struct gdb_rerun *rerun, const struct debugger_place *
 			found = i;
 	}
 	return found;
+}
+
+static int point_watching(const struct gdb_rerun *rerun, u64 gpa1)
+{
+	for (int i = 0; i < GDB_MAX_POINTS; i++)
+		if (rerun->is_used[i] && is_watch(&rerun->points[i]) && rerun->gpa1[i] == gpa1)
+			return i;
+	return -1;
 }
 
 static bool stops(void *owner, const struct debugger_place *place)
@@ -175,12 +225,14 @@ static enum status run_to_point(struct gdb_rerun *rerun, enum gdb_way way, u64 l
 {
 	struct guest_breaks breaks = { .stops = stops, .owner = rerun };
 	enum status status;
+	u64 watched;
 
 	collect(rerun, &breaks);
-	status = live_machine_run(&rerun->live, way_of(way), &breaks, limit);
+	status = live_machine_run(&rerun->live, way_of(way), &breaks, limit, &watched);
 	if (status == ST_OK) {
 		stop->why = GDB_STOP_POINT;
-		stop->point = point_at(rerun, guest_walk_place(&rerun->live.walk));
+		stop->point = watched ? point_watching(rerun, watched)
+				      : point_at(rerun, guest_walk_place(&rerun->live.walk));
 	}
 	return status;
 }
@@ -264,8 +316,8 @@ static bool is_command(const char *command, const char *word, size_t least)
 static bool monitor(void *target, const char *command, gdb_print print, void *to)
 {
 	static const char refused[] =
-		"no watches here: a machine does not stop where VMCS fields are written; 'monitor "
-		"blame FIELD' says where, and 'monitor goto @N' goes there\n";
+		"no watches of VMCS fields here: a machine does not stop where they are written; "
+		"'monitor blame FIELD' says where, and 'monitor goto @N' goes there\n";
 	struct gdb_rerun *const rerun = target;
 	const u64 moves = timeline_moves(rerun->tape.timeline);
 	bool known;

@@ -17,7 +17,8 @@ struct gdb_rerun {
 	struct live_machine live;
 	struct gdb_point points[GDB_MAX_POINTS];
 	bool is_used[GDB_MAX_POINTS];
-	bool told; /* that the machine goes another way */
+	u64 gpa1[GDB_MAX_POINTS]; /* of what is watched: it is watched there */
+	bool told;		  /* that the machine goes another way */
 };
 
 /* As live_machine_start(). @verb and @verb_owner are for `monitor`. */

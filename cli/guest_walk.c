@@ -268,69 +268,147 @@ static enum status end_forward(struct guest_walk *walk, enum status status, u64 
 	return done == ST_OK ? status : done;
 }
 
+static enum status set_all(struct guest_walk *walk, const struct guest_breaks *breaks)
+{
+	const enum status status = set_breaks(walk, breaks->addresses, breaks->count);
+
+	return status == ST_OK ? debugger_set_watches(&walk->machine.now, breaks->watches,
+						      breaks->watch_count)
+			       : status;
+}
+
+/* Whether something watched was done since the last time. */
+static bool took_watch(struct guest_walk *walk, u64 *watched)
+{
+	*watched = walk->machine.watched;
+	walk->machine.watched = 0;
+	return *watched;
+}
+
+/* The machine stands at a time, and does not tell what the last instruction did. */
+static enum status do_again(struct guest_walk *walk, const struct guest_breaks *breaks,
+			    u64 *watched)
+{
+	const u64 tick = place_of(walk)->tick;
+	enum status status = go(walk, tick - 1);
+
+	if (status == ST_OK)
+		status = set_all(walk, breaks);
+	if (status == ST_OK && place_of(walk)->tick < tick)
+		status = machine_time_step(&walk->machine);
+	took_watch(walk, watched);
+	return status;
+}
+
+/* On to @end or a part of the way. */
+static enum status run_on(struct guest_walk *walk, const struct guest_breaks *breaks, u64 end,
+			  u64 *watched)
+{
+	const enum status status = machine_time_run(&walk->machine, end);
+
+	if (status != ST_OK || took_watch(walk, watched) || !breaks->watch_count ||
+	    !(place_of(walk)->why & DEBUGGER_AT_TIME))
+		return status;
+	return do_again(walk, breaks, watched);
+}
+
 static enum status run_forward(struct guest_walk *walk, const struct guest_breaks *breaks,
-			       u64 limit)
+			       u64 limit, u64 *watched)
 {
 	const u64 end = limit && limit < walk->last ? limit : walk->last;
-	enum status status = guest_walk_step(walk, WALK_FORWARD);
+	enum status status = set_all(walk, breaks);
 
-	if (status != ST_OK || is_at_break(walk, breaks))
+	took_watch(walk, watched);
+	if (status == ST_OK)
+		status = guest_walk_step(walk, WALK_FORWARD);
+	if (status != ST_OK || took_watch(walk, watched) || is_at_break(walk, breaks))
 		return status;
-	status = set_breaks(walk, breaks->addresses, breaks->count);
+	status = set_all(walk, breaks);
 	while (status == ST_OK && place_of(walk)->tick < end) {
-		status = machine_time_run(&walk->machine, end);
+		status = run_on(walk, breaks, end, watched);
+		if (status == ST_OK && *watched)
+			return leave_hv(walk);
 		if (status == ST_OK && is_at_break(walk, breaks))
 			return ST_OK;
 	}
 	return end_forward(walk, status, end == limit ? limit : 0);
 }
 
-/* The last stop in [@start, @end), 0: none. */
-static enum status last_break(struct guest_walk *walk, const struct guest_breaks *breaks, u64 start,
-			      u64 end, u64 *found)
-{
-	enum status status = go(walk, start);
+struct last_stop {
+	u64 tick; /* 0: none */
+	u64 watched;
+};
 
-	*found = 0;
+/* The last stop in [@start, @end); what is watched is done before its stop, so up to @end. */
+static enum status last_break(struct guest_walk *walk, const struct guest_breaks *breaks, u64 start,
+			      u64 end, struct last_stop *found)
+{
+	const struct debugger_place *const place = place_of(walk);
+	enum status status = go(walk, start);
+	u64 watched;
+
+	took_watch(walk, &watched);
 	if (status == ST_OK)
-		status = set_breaks(walk, breaks->addresses, breaks->count);
-	while (status == ST_OK && place_of(walk)->tick < end) {
-		if (is_at_break(walk, breaks))
-			*found = place_of(walk)->tick;
-		status = machine_time_run(&walk->machine, end);
+		status = set_all(walk, breaks);
+	if (status == ST_OK && place->tick < end && is_at_break(walk, breaks))
+		*found = (struct last_stop){ .tick = place->tick };
+	while (status == ST_OK && place->tick < end) {
+		status = run_on(walk, breaks, end, &watched);
+		if (status != ST_OK || place->tick > end)
+			break;
+		if (watched)
+			*found = (struct last_stop){ place->tick, watched };
+		if (place->tick < end && is_at_break(walk, breaks))
+			*found = (struct last_stop){ .tick = place->tick };
 	}
 	return status;
 }
 
+static enum status go_to_stop(struct guest_walk *walk, const struct last_stop *stop)
+{
+	enum status status;
+
+	if (stop->watched)
+		return step_back_from(walk, stop->tick);
+	status = go(walk, stop->tick);
+	return status == ST_OK ? to_first_begin(walk) : status;
+}
+
 static enum status run_backward(struct guest_walk *walk, const struct guest_breaks *breaks,
-				u64 limit)
+				u64 limit, u64 *watched)
 {
 	const u64 tick = place_of(walk)->tick, first = MAX(walk->first, limit);
-	u64 start = tick, end, found = 0;
+	u64 start = tick, end;
+	struct last_stop found = { 0 };
 	enum status status = ST_OK;
 
-	for (u64 window = RUN_WINDOW; status == ST_OK && start > first && !found;
+	for (u64 window = RUN_WINDOW; status == ST_OK && start > first && !found.tick;
 	     window *= GROWTH) {
 		end = start;
 		start = end - first > window ? end - window : first;
 		status = last_break(walk, breaks, start, end, &found);
 	}
-	if (status == ST_OK)
-		status = go(walk, found ? found : first);
-	if (status == ST_OK)
-		status = found ? to_first_begin(walk) : leave_hv(walk);
+	if (status == ST_OK && found.tick) {
+		status = go_to_stop(walk, &found);
+	} else if (status == ST_OK) {
+		status = go(walk, first);
+		if (status == ST_OK)
+			status = leave_hv(walk);
+	}
 	if (status != ST_OK)
 		return return_to(walk, tick, status);
-	if (found)
+	*watched = found.watched;
+	if (found.tick)
 		return ST_OK;
 	return limit && first == limit ? ST_NOT_FOUND : ST_END;
 }
 
 enum status guest_walk_run(struct guest_walk *walk, enum guest_way way,
-			   const struct guest_breaks *breaks, u64 limit)
+			   const struct guest_breaks *breaks, u64 limit, u64 *watched)
 {
-	return way == WALK_FORWARD ? run_forward(walk, breaks, limit)
-				   : run_backward(walk, breaks, limit);
+	*watched = 0;
+	return way == WALK_FORWARD ? run_forward(walk, breaks, limit, watched)
+				   : run_backward(walk, breaks, limit, watched);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

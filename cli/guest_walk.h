@@ -54,15 +54,19 @@ struct guest_breaks {
 	unsigned count;
 	guest_walk_stops stops; /* whether to stop at that place, which has one of them */
 	void *owner;
+	struct debugger_watch watches[DEBUGGER_MAX_WATCHES]; /* these always stop */
+	unsigned watch_count;
 };
 
 /*
- * By at least one step to the next place where a break stops. @limit is a tick (0: none): forward,
+ * By at least one step to the next place where a break stops: at an address; behind an instruction
+ * that does what is watched or, backward, before it, and then *@watched is the address of the watch
+ * (else 0). Also hv may do it, for L1. @limit is a tick (0: none): forward,
  * ST_NOT_FOUND at the first place there; backward, at the first place behind it. ST_END: there is
  * no break, and it went to the last place that way. ST_INTERRUPTED: forward, it came as far as it
  * is; backward, it stays.
  */
 enum status guest_walk_run(struct guest_walk *walk, enum guest_way way,
-			   const struct guest_breaks *breaks, u64 limit);
+			   const struct guest_breaks *breaks, u64 limit, u64 *watched);
 
 #endif

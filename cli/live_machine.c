@@ -240,9 +240,9 @@ enum status live_machine_step(struct live_machine *live, enum guest_way way)
 }
 
 enum status live_machine_run(struct live_machine *live, enum guest_way way,
-			     const struct guest_breaks *breaks, u64 limit)
+			     const struct guest_breaks *breaks, u64 limit, u64 *watched)
 {
-	return sync(live, guest_walk_run(&live->walk, way, breaks, limit));
+	return sync(live, guest_walk_run(&live->walk, way, breaks, limit, watched));
 }
 
 enum status live_machine_to(struct live_machine *live, u64 tick, enum guest_way way)

@@ -65,7 +65,7 @@ u64 live_machine_switch(const struct live_machine *live, u64 tick, u8 level, enu
 /* As the functions of guest_walk.h; the cursor follows. */
 enum status live_machine_step(struct live_machine *live, enum guest_way way);
 enum status live_machine_run(struct live_machine *live, enum guest_way way,
-			     const struct guest_breaks *breaks, u64 limit);
+			     const struct guest_breaks *breaks, u64 limit, u64 *watched);
 enum status live_machine_to(struct live_machine *live, u64 tick, enum guest_way way);
 
 /*

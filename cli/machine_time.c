@@ -92,6 +92,8 @@ static void begin(struct machine_time *machine)
 /* What ended is no place to go on from, and has been heard to its end. */
 static enum status end(struct machine_time *machine, enum status status)
 {
+	if (machine->now.place.why & DEBUGGER_AT_WATCH)
+		machine->watched = machine->now.place.watched;
 	if (status == ST_IO)
 		debugger_stop(&machine->now);
 	if (machine->is_heard)
@@ -117,6 +119,8 @@ static enum status renew(struct machine_time *machine)
 		addresses[i] = old.breaks[i].address;
 	if (status == ST_OK)
 		status = debugger_set_breaks(&machine->now, addresses, old.break_count);
+	if (status == ST_OK)
+		status = debugger_set_watches(&machine->now, old.watches, old.watch_count);
 	return status == ST_OK ? debugger_set_exits(&machine->now, old.stops_at_exits) : status;
 }
 
@@ -160,7 +164,7 @@ enum status machine_time_run(struct machine_time *machine, u64 tick)
 			is_worth = false;
 		}
 		status = run_to(machine, part);
-		if (status != ST_OK || place->why & (DEBUGGER_AT_BREAK | DEBUGGER_AT_EXIT))
+		if (status != ST_OK || place->why & DEBUGGER_EARLY || machine->now.watch_count)
 			break;
 		if (part < tick && is_worth)
 			status = save(machine, tick);
@@ -170,8 +174,10 @@ enum status machine_time_run(struct machine_time *machine, u64 tick)
 
 static enum status clear(struct debugger *debugger)
 {
-	const enum status status = debugger_set_breaks(debugger, NULL, 0);
+	enum status status = debugger_set_breaks(debugger, NULL, 0);
 
+	if (status == ST_OK)
+		status = debugger_set_watches(debugger, NULL, 0);
 	return status == ST_OK ? debugger_set_exits(debugger, false) : status;
 }
 

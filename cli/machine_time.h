@@ -18,6 +18,7 @@ struct machine_time {
 	const struct debugger_watcher *given;
 	u64 heard_to; /* the tick up to which it was heard */
 	bool is_heard;
+	u64 watched;	     /* the last watch that was met since this was made 0 */
 	struct debugger now; /* all zeros: it has ended */
 	unsigned saved_count;
 	struct debugger saved[MACHINE_MAX_SAVED]; /* by ticks; the first two stay */
@@ -40,7 +41,10 @@ enum status machine_time_keep(struct machine_time *machine);
  */
 enum status machine_time_go(struct machine_time *machine, u64 tick);
 
-/* From here on to @tick, with the breaks that are set: debugger_run_to(). */
+/*
+ * From here on to @tick, with the breaks that are set: debugger_run_to(). With a watch, only some
+ * way in that direction.
+ */
 enum status machine_time_run(struct machine_time *machine, u64 tick);
 
 /* Without an end, and by one instruction: debugger_run(), debugger_step(). */

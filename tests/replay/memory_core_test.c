@@ -102,12 +102,20 @@ static void registers_are_those_of_the_note(void **state)
 		enum register_name reg;
 		u64 value, known;
 	} rows[] = {
-		{ REGISTER_RAX, 0x100000002, ~0ull },	{ REGISTER_R8, 7, ~0ull },
-		{ REGISTER_RIP, 0x1234, ~0ull },	{ REGISTER_RFLAGS, 0x46, ~0ull },
-		{ REGISTER_CR3, 0x1415000, ~0ull },	{ REGISTER_CR0, 0x80010013, ~BIT(5) },
-		{ REGISTER_CR4, 0x20, ~BIT(13) },	{ REGISTER_EFER, 0x500, ~0ull },
-		{ REGISTER_CS, 0x10, ~0ull },		{ REGISTER_CS_RIGHTS, 0xa09b, ~0ull },
+		{ REGISTER_RAX, 0x100000002, ~0ull },
+		{ REGISTER_R8, 7, ~0ull },
+		{ REGISTER_RIP, 0x1234, ~0ull },
+		{ REGISTER_RFLAGS, 0x46, ~0ull },
+		{ REGISTER_CR3, 0x1415000, ~0ull },
+		{ REGISTER_CR0, 0x80010013, ~BIT(5) },
+		{ REGISTER_CR4, 0x20, ~BIT(13) },
+		{ REGISTER_EFER, 0x500, ~0ull },
+		{ REGISTER_CS, 0x10, ~0ull },
+		{ REGISTER_CS_RIGHTS, 0xa09b, ~0ull },
 		{ REGISTER_FS_RIGHTS, BIT(16), ~0ull },
+		/* In 64-bit mode Bochs does not print all of a base. */
+		{ REGISTER_CS_LIMIT, 0xffffffff, ~0ull },
+		{ REGISTER_CS_BASE, 0, 0 },
 	};
 	const struct core_range range = { 0, 1, (const u8 *)"" };
 	struct registers registers = { .seen = MEMORY_NEVER };
@@ -129,12 +137,52 @@ static void registers_are_those_of_the_note(void **state)
 	assert_u64(registers.seen, N);
 }
 
+static void bases_and_tables_are_told_outside_of_64_bit_mode(void **state)
+{
+	static const char text[] = "rip: 00000000_00001234\n"
+				   "cs:0xf000, dh=0x0000930f, dl=0x0000ffff, valid=1\n"
+				   "\tData segment, base=0x000f0000, limit=0x0000ffff\n"
+				   "ds:0x0018, dh=0x12cf9334, dl=0x56780fff, valid=1\n"
+				   "ldtr:0x0000, dh=0x00008200, dl=0x0000ffff, valid=1\n"
+				   "gdtr:base=0x0000000001016660, limit=0x47\n"
+				   "idtr:base=0x000000000141a100, limit=0xfff\n"
+				   "EFER=0x00000000: ffxsr\nDR7=0x00000400: DR3\n";
+	static const struct {
+		enum register_name reg;
+		u64 value;
+	} rows[] = {
+		{ REGISTER_CS_BASE, 0xf0000 },
+		{ REGISTER_CS_LIMIT, 0xffff },
+		{ REGISTER_DS_BASE, 0x12345678 },
+		{ REGISTER_DS_LIMIT, 0xf0fff << 12 | 0xfff },
+		{ REGISTER_LDTR, 0 },
+		{ REGISTER_LDTR_LIMIT, 0xffff },
+		{ REGISTER_GDTR_BASE, 0x1016660 },
+		{ REGISTER_GDTR_LIMIT, 0x47 },
+		{ REGISTER_IDTR_BASE, 0x141a100 },
+		{ REGISTER_IDTR_LIMIT, 0xfff },
+		{ REGISTER_DR7, 0x400 },
+	};
+	struct registers registers = { .seen = MEMORY_NEVER };
+
+	(void)state;
+	registers_from_text(text, N, &registers);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		u64 value;
+
+		assert_row(register_info(rows[i].reg)->name,
+			   register_known(&registers, rows[i].reg, &value), true);
+		assert_row(register_info(rows[i].reg)->name, value, (u32)rows[i].value);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_known_at_its_moment_alone),
 		cmocka_unit_test(one_of_another_tape_or_moment_does_not_count),
 		cmocka_unit_test(registers_are_those_of_the_note),
+		cmocka_unit_test(bases_and_tables_are_told_outside_of_64_bit_mode),
 	};
 
 	return cmocka_run_group_tests_name("replay/memory_core", tests, make_tape, remove_tape);
