@@ -141,6 +141,81 @@ static void machine_without_tables_has_no_ports(void **state)
 	assert_int_equal(acpi_sleep_state(1), 5);
 }
 
+#define MADT 0x20000ull
+
+/* A MADT with @entries. */
+static void put_madt(const void *entries, u32 size)
+{
+	memcpy(stub_at(MADT), "APIC", 4);
+	put(MADT + 4, 44 + size, 4);
+	memcpy((u8 *)stub_at(MADT) + 44, entries, size);
+	stub_acpi_sum(MADT, 44 + size);
+	/* In the place of a table that is none. */
+	put(STUB_RSDT + 36, MADT, 4);
+	stub_acpi_sum(STUB_RSDT, 36 + 8);
+}
+
+static void processors_that_are_enabled_are_counted_once(void **state)
+{
+	static const u8 entries[] = {
+		0, 8,  0, 0, 1, 0,    0,    0,				  /* APIC ID 0 */
+		1, 12, 0, 0, 0, 0,    0xc0, 0xfe, 0, 0, 0, 0,		  /* an I/O APIC */
+		0, 8,  1, 6, 0, 0,    0,    0,				  /* 6, disabled */
+		0, 8,  2, 7, 1, 0,    0,    0,				  /* 7 */
+		9, 16, 0, 0, 7, 0,    0,    0,	  1, 0, 0, 0, 2, 0, 0, 0, /* 7 again */
+		9, 16, 0, 0, 0, 0x12, 0,    0,	  1, 0, 0, 0, 3, 0, 0, 0, /* 1200h */
+	};
+
+	(void)state;
+	put_madt(entries, sizeof(entries));
+	acpi_init(0);
+	assert_int_equal(acpi_processor_count(), 3);
+	assert_int_equal(acpi_processor_apic_id(0), 0);
+	assert_int_equal(acpi_processor_apic_id(1), 7);
+	assert_int_equal(acpi_processor_apic_id(2), 0x1200);
+}
+
+static void entries_that_can_not_be_are_not_read(void **state)
+{
+	static const struct {
+		const char *name;
+		u8 bytes[20];
+		u32 size;
+		unsigned count;
+	} rows[] = {
+		{ "no length", { 0, 0, 0, 1, 1 }, 20, 0 },
+		{ "longer than the table", { 0, 8, 0, 1, 1 }, 7, 0 },
+		{ "too short for what it is", { 0, 7, 0, 1, 1, 0, 0 }, 7, 0 },
+		{ "a type alone", { 0, 8, 0, 1, 1, 0, 0, 0, 0 }, 9, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		put_madt(rows[i].bytes, rows[i].size);
+		acpi_init(0);
+		assert_row(rows[i].name, acpi_processor_count(), rows[i].count);
+	}
+}
+
+static void more_processors_than_fit_are_counted(void **state)
+{
+	static u8 entries[(ACPI_MAX_PROCESSORS + 10) * 16];
+
+	(void)state;
+	for (unsigned i = 0; i < ACPI_MAX_PROCESSORS + 10; i++) {
+		u8 *const entry = entries + 16 * i;
+
+		entry[0] = 9;
+		entry[1] = 16;
+		entry[4] = (u8)i;
+		entry[5] = (u8)(i >> 8);
+		entry[8] = 1;
+	}
+	put_madt(entries, sizeof(entries));
+	acpi_init(0);
+	assert_int_equal(acpi_processor_count(), ACPI_MAX_PROCESSORS + 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +228,9 @@ int main(void)
 		cmocka_unit_test_setup(tables_that_can_not_be_trusted_are_not_used, tables),
 		cmocka_unit_test_setup(package_cut_by_the_end_of_the_table_is_not_read, tables),
 		cmocka_unit_test_setup(machine_without_tables_has_no_ports, tables),
+		cmocka_unit_test_setup(processors_that_are_enabled_are_counted_once, tables),
+		cmocka_unit_test_setup(entries_that_can_not_be_are_not_read, tables),
+		cmocka_unit_test_setup(more_processors_than_fit_are_counted, tables),
 	};
 
 	return cmocka_run_group_tests_name("hv/acpi", tests, NULL, NULL);

@@ -335,10 +335,56 @@ static void masking_any_name_leaves_a_consistent_processor(void **state)
 	assert_true(masked > 100);
 }
 
+static void processors_together_have_what_each_of_them_has(void **state)
+{
+	static const struct {
+		const char *name;
+		enum vmx_cap cap;
+		u64 a, b, expected;
+	} rows[] = {
+		{ "may be 1: on both", VMX_CAP_PINBASED_CTLS, 0x7f00000016, 0x3f00000016,
+		  0x3f00000016 },
+		{ "must be 1: on either", VMX_CAP_TRUE_EXIT_CTLS, 0x7fffff00036dfb,
+		  0x7fffff00036dff, 0x7fffff00036dff },
+		{ "EPT and VPID", VMX_CAP_EPT_VPID_CAP, 0xf0106334141, 0xf0106134140,
+		  0xf0106134140 },
+		{ "CR4 fixed to 1", VMX_CAP_CR4_FIXED0, 0x2000, 0x2020, 0x2020 },
+		{ "CR4 may be 1", VMX_CAP_CR4_FIXED1, 0x3727ff, 0x772fff, 0x3727ff },
+		{ "highest field", VMX_CAP_VMCS_ENUM, 0x34, 0x2e, 0x2e },
+		{ "CR3 targets", VMX_CAP_MISC, 0x600401e0, 0x20020160, 0x20020160 },
+		{ "revision of the first", VMX_CAP_BASIC, 0xd810000000002b, 0x1d8100000000004,
+		  0xd810000000002b },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct vmx_caps caps = caps_of(skylake_x), other = caps;
+
+		caps.msr[rows[i].cap] = rows[i].a;
+		other.msr[rows[i].cap] = rows[i].b;
+		assert_row(rows[i].name, vmx_caps_intersect(&caps, &other), true);
+		assert_row(rows[i].name, caps.msr[rows[i].cap], rows[i].expected);
+	}
+}
+
+static void processors_that_count_differently_do_not_go_together(void **state)
+{
+	struct vmx_caps caps = caps_of(skylake_x), other = caps;
+
+	(void)state;
+	other.msr[VMX_CAP_MISC] |= 5;
+	assert_false(vmx_caps_intersect(&caps, &other));
+	caps = other = caps_of(skylake_x);
+	other.msr[VMX_CAP_BASIC] -= 1ull << 32;
+	assert_false(vmx_caps_intersect(&caps, &other));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_capability_msrs_are_taken),
+		cmocka_unit_test(processors_together_have_what_each_of_them_has),
+		cmocka_unit_test(processors_that_count_differently_do_not_go_together),
 		cmocka_unit_test(control_words_are_judged_by_the_ruling_msr),
 		cmocka_unit_test(sixty_four_bit_words_are_judged_above_bit_31),
 		cmocka_unit_test(nothing_is_judged_on_unknown_msrs),
