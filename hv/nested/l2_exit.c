@@ -353,7 +353,7 @@ enum exit_action nested_exit_by_ept12(struct percpu *cpu, const struct guest_fau
  */
 static void inject_again(const struct percpu *cpu)
 {
-	const u64 info = vmread(VMCS_IDT_VECTORING_INFO);
+	u64 info = vmread(VMCS_IDT_VECTORING_INFO);
 	const enum vmx_event_type type = vmx_event_type(info);
 	const u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 
@@ -368,6 +368,9 @@ static void inject_again(const struct percpu *cpu)
 	}
 	if (type == VMX_EVENT_NMI)
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~BLOCKING_NMI);
+	/* None is delivered in real mode, and none may be injected; Bochs tells of one. */
+	if (!(vmread(VMCS_GUEST_CR0) & CR0_PE))
+		info &= ~(u64)VMX_EVENT_ERROR_CODE;
 	if (info & VMX_EVENT_ERROR_CODE)
 		vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, vmread(VMCS_IDT_VECTORING_ERROR_CODE));
 	if (type >= VMX_EVENT_SOFTWARE_INTERRUPT && type <= VMX_EVENT_SOFTWARE_EXCEPTION)

@@ -267,6 +267,24 @@ void nested_entry_settle(struct percpu *cpu, bool entered)
  * can become illegal after hv looked, when another processor writes the virtual-APIC page. Anything
  * else is hv's mistake, but L1 must go on.
  */
+/* Not the entry of L1's, but one of hv's own after it: L2 has run already, and exits, as it were.
+ */
+static void refused_again(struct percpu *cpu, u64 error, bool explained)
+{
+	struct nested *nested = &cpu->nested;
+	const struct nested_exit exit = {
+		.reason = explained ? EXIT_TPR_BELOW_THRESHOLD : EXIT_TRIPLE_FAULT,
+	};
+
+	if (!explained)
+		nested_report_bug(cpu, BUG_ENTRY_REFUSED, error);
+	/* What hv was about to inject is not L2's. */
+	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0);
+	nested_items_reset(nested);
+	nested_reflect(cpu, &exit);
+	nested->current->dirty = nested->exists;
+}
+
 void nested_entry_refused(struct percpu *cpu, u64 flags)
 {
 	struct nested *nested = &cpu->nested;
@@ -276,12 +294,14 @@ void nested_entry_refused(struct percpu *cpu, u64 flags)
 		F12(nested->current, PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_TPR_SHADOW;
 	u64 rip, blocking;
 
+	if (!nested->entry.waits) {
+		refused_again(cpu, error, explained);
+		return;
+	}
 	nested->mode = NESTED_ROOT;
 	end_list(&nested->entry);
 	hwvmcs_switch(cpu, &cpu->vmcs01);
 	nested->current->dirty = nested->exists;
-	if (!nested->entry.waits)
-		return;
 	restore_event(cpu);
 	nested->entry.waits = false;
 	if (!explained)

@@ -449,6 +449,36 @@ static void a_refusal_by_the_processor_goes_to_l1_and_is_told(void **state)
 	assert_false(cpu->nested.current->launched);
 }
 
+/* L2 has run already: VMRESUME of L1 is over, and must not be executed again. */
+static void a_refusal_after_l2_ran_is_an_exit(void **state)
+{
+	static const struct {
+		const char *name;
+		u64 primary, error;
+		u32 reason;
+		bool bug;
+	} rows[] = {
+		{ "event that may not be", 0, VMERR_ENTRY_CONTROLS, EXIT_TRIPLE_FAULT, true },
+		{ "virtual TPR that another processor wrote", PRIMARY_TPR_SHADOW,
+		  VMERR_ENTRY_CONTROLS, EXIT_TPR_BELOW_THRESHOLD, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		play_good_ept_vmcs(state);
+		set12(VMCS_VIRTUAL_APIC_ADDRESS, PLAY_PAGE);
+		add_controls(VMCS_PRIMARY_PROC_BASED_CONTROLS, rows[i].primary);
+		play_enter(EXIT_VMLAUNCH);
+		stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, 0x8000);
+		stub_exit(cpu, EXIT_EPT_VIOLATION, 1);
+		assert_row(rows[i].name, cpu->nested.mode, NESTED_L2);
+		stub_vmcs_set(VMCS_VM_INSTRUCTION_ERROR, rows[i].error);
+		exit_entry_failed(cpu, 0x42);
+		assert_row(rows[i].name, l1_got(rows[i].reason), true);
+		assert_row(rows[i].name, !!event_of(EV_HV_BUG), rows[i].bug);
+		assert_row(rows[i].name, vmread(VMCS_GUEST_RIP), PLAY_HOST_RIP);
+	}
+}
+
 static void link_pointers_are_judged_by_hv(void **state)
 {
 	static const struct {
@@ -494,6 +524,7 @@ int main(void)
 		IN(play_l2_with_ept, an_entry_is_told_once),
 		IN(play_l2, the_next_entry_tells_the_registers_that_the_exit_asked_for),
 		IN(play_good_vmcs, a_refusal_by_the_processor_goes_to_l1_and_is_told),
+		IN(play_good_vmcs, a_refusal_after_l2_ran_is_an_exit),
 		IN(play_good_vmcs, link_pointers_are_judged_by_hv),
 	};
 

@@ -298,6 +298,17 @@ static void the_cpuid_leaf_of_hv_is_hvs_at_every_level(void **state)
 	assert_int_equal(cpu->nested.mode, NESTED_L2);
 }
 
+static void error_codes_in_real_mode_are_not_injected_again(void **state)
+{
+	(void)state;
+	stub_vmcs_set(VMCS_GUEST_CR0, 0x30);
+	stub_vmcs_set(VMCS_IDT_VECTORING_INFO, INFO_VALID | 0xb0d);
+	stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, 0x8000);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, 1);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	assert_u64(vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO), INFO_VALID | 0x30d);
+}
+
 static void events_that_hv_interrupted_are_injected_again(void **state)
 {
 	static const struct {
@@ -389,6 +400,7 @@ int main(void)
 		IN(play_l2, exits_of_l2_that_only_l1_can_want_are_l1s),
 		IN(play_l2, the_cpuid_leaf_of_hv_is_hvs_at_every_level),
 		IN(play_l2_with_ept, events_that_hv_interrupted_are_injected_again),
+		IN(play_l2_with_ept, error_codes_in_real_mode_are_not_injected_again),
 		IN(play_l2_with_ept, what_ept02_lacks_is_filled_and_what_ept12_lacks_is_l1s),
 	};
 
