@@ -81,7 +81,8 @@ static void print_json(struct place *place, const struct registers *registers)
 	json_bool("runs", registers->runs);
 	if (registers->seen != MEMORY_NEVER)
 		json_text("seen", place_name(place, registers->seen));
-	json_number("stack", registers->stack);
+	if (registers->stack != ~0ull)
+		json_number("stack", registers->stack);
 	json_open("registers", '{');
 	for (unsigned i = 0; i < REGISTER_COUNT; i++) {
 		const enum register_name reg = (enum register_name)i;

@@ -344,7 +344,7 @@ void gdb_rerun_start(struct gdb_rerun *rerun, struct timeline *timeline, const c
 	rerun->tape.timeline = timeline;
 	rerun->tape.verb = verb;
 	rerun->tape.owner = verb_owner;
-	rerun->tape.between = rerun->tape.old_stack = true;
+	rerun->tape.between = true;
 	rerun->tape.stopped_at = rerun->tape.stopped_before = timeline_tell(timeline);
 	forget(rerun);
 }

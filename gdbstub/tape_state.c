@@ -223,7 +223,7 @@ static size_t fresh_bytes(struct gdb_tape *tape, struct gdb_thread thread, u64 a
 	const struct registers *const registers = registers_of(tape, thread);
 	u64 rsp;
 
-	if (tape->old_stack || tape->phys != GDB_PHYS_OFF ||
+	if (tape->old_stack || tape->phys != GDB_PHYS_OFF || registers->stack == ~0ull ||
 	    !register_known(registers, REGISTER_RSP, &rsp) ||
 	    address + STACK_BELOW - rsp >= STACK_BELOW + STACK_ABOVE)
 		return size;

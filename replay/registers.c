@@ -249,9 +249,7 @@ static void machine_registers(struct timeline *timeline, const struct memory_mac
 	const struct registers of_tape = *registers;
 
 	memset(registers, 0, sizeof(*registers));
-	registers->runs = true;
 	registers->seen = timeline_tell(timeline);
-	registers->stack = ~0ull;
 	for (unsigned i = 0; i < REGISTER_COUNT; i++) {
 		const u64 mask = registers_hidden_bits((enum register_name)i);
 
@@ -262,13 +260,12 @@ static void machine_registers(struct timeline *timeline, const struct memory_mac
 	set_forced(timeline, machine->cpu, machine->level, registers);
 }
 
-static void core_registers(struct timeline *timeline, u16 cpu, unsigned level,
-			   struct registers *registers)
+static void core_registers(struct timeline *timeline, const struct core_file *core, u16 cpu,
+			   unsigned level, struct registers *registers)
 {
-	const struct core_file *const core = memory_state_core(timeline);
 	const struct trace_event *const event = timeline_event(timeline);
 
-	if (!core || !event || event->cpu != cpu || event->level != level)
+	if (!event || event->cpu != cpu || event->level != level)
 		return;
 	registers_from_text(core_file_note(core), timeline_tell(timeline), registers);
 	set_forced(timeline, cpu, level, registers);
@@ -277,6 +274,7 @@ static void core_registers(struct timeline *timeline, u16 cpu, unsigned level,
 void registers_at(struct timeline *timeline, u16 cpu, unsigned level, struct registers *registers)
 {
 	const struct memory_machine *const machine = memory_state_machine(timeline);
+	const struct core_file *const core = machine ? NULL : memory_state_core(timeline);
 	const struct nearby *const nearby = memory_state_nearby(timeline, cpu);
 
 	memset(registers, 0, sizeof(*registers));
@@ -289,8 +287,12 @@ void registers_at(struct timeline *timeline, u16 cpu, unsigned level, struct reg
 		l2_registers(nearby, timeline_model(timeline), registers);
 	if (machine && machine->cpu == cpu && machine->level == level)
 		machine_registers(timeline, machine, registers);
-	else
-		core_registers(timeline, cpu, level, registers);
+	else if (core)
+		core_registers(timeline, core, cpu, level, registers);
+	if (machine && machine->cpu == cpu)
+		registers->runs = machine->level == level;
+	if (machine || core)
+		registers->stack = ~0ull;
 }
 
 /* SDM, "Logical and Linear Addresses". */

@@ -26,9 +26,13 @@ enum register_name {
 _Static_assert((int)REGISTER_R15 == (int)REG_R15, "general registers are numbered as elsewhere");
 
 struct registers {
-	bool runs;  /* this level runs; false: it is suspended, or nothing is known */
-	u64 seen;   /* event before which the general registers were so; MEMORY_NEVER: none */
-	u64 stack;  /* bytes from RSP on that the tape had compared with memory then */
+	bool runs; /* this level runs; false: it is suspended, or nothing is known */
+	u64 seen;  /* event before which the general registers were so; MEMORY_NEVER: none */
+	/*
+	 * Bytes from RSP on that the tape had compared with memory then; all ones: memory is that
+	 * of the very moment, all of it.
+	 */
+	u64 stack;
 	u64 walked; /* enum trace_walked: likewise the paging structures */
 	struct word reg[REGISTER_COUNT];
 };

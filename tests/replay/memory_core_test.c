@@ -2,6 +2,7 @@
 
 #include "replay/memory.h"
 #include "replay/memory_core.h"
+#include "replay/memory_state.h"
 #include "replay/registers_core.h"
 #include "tests/replay/dialogue.h"
 
@@ -69,6 +70,73 @@ static void memory_is_known_at_its_moment_alone(void **state)
 	assert_int_equal(read_at(timeline, N + 1, 0x500000, back, 8), 0);
 	assert_int_equal(read_at(timeline, N, 0x500001, back, 8), 8);
 	assert_memory_equal(back, bytes + 1, 8);
+	timeline_close(timeline);
+}
+
+static u64 stack_at(struct timeline *timeline, u64 n)
+{
+	struct registers registers;
+
+	assert_int_equal(timeline_seek(timeline, n), ST_OK);
+	registers_at(timeline, 0, 1, &registers);
+	return registers.stack;
+}
+
+static void its_stack_is_that_of_the_moment(void **state)
+{
+	struct timeline *const timeline = open_tape();
+	char head[80];
+
+	(void)state;
+	memory_core_head(timeline_reader(timeline), N, head, sizeof(head));
+	write_core(head, 0x500000, (const u8 *)"", 1);
+	assert_u64(stack_at(timeline, N), ~0ull);
+	assert_u64(stack_at(timeline, N + 1), 0);
+	timeline_close(timeline);
+}
+
+/* Memory is its address, in bytes. */
+static size_t read_made_up(void *owner, u64 address, void *to, size_t size)
+{
+	(void)owner;
+	if (address >= 0x1000000)
+		return 0;
+	memset(to, (int)(address >> 16), size);
+	return size;
+}
+
+static const char *made_up_registers(void *owner)
+{
+	(void)owner;
+	return "rip: 00000000_00001234\nCR0=0x80010013: PG\nEFER=0x00000500: ffxsr\n";
+}
+
+static void a_machine_tells_of_the_level_that_runs(void **state)
+{
+	const struct memory_machine machine = { .level = 1,
+						.read = read_made_up,
+						.registers = made_up_registers };
+	struct timeline *const timeline = open_tape();
+	struct registers registers;
+	u8 back[8];
+	u64 value;
+
+	(void)state;
+	memory_state_set_machine(timeline, &machine);
+	assert_int_equal(read_at(timeline, N, 0x420000, back, 8), 8);
+	assert_u64(back[7], 0x42);
+	assert_int_equal(read_at(timeline, N, 0x1000000, back, 8), 0);
+	registers_at(timeline, 0, 1, &registers);
+	assert_true(registers.runs);
+	assert_u64(registers.stack, ~0ull);
+	assert_true(register_known(&registers, REGISTER_RIP, &value));
+	assert_u64(value, 0x1234);
+	/* What is not in the text is not known, whatever the event at the cursor tells. */
+	assert_u64(registers.reg[REGISTER_CR3].known, 0);
+	registers_at(timeline, 0, 2, &registers);
+	assert_false(registers.runs);
+	memory_state_set_machine(timeline, NULL);
+	assert_int_equal(read_at(timeline, N, 0x420000, back, 8), 0);
 	timeline_close(timeline);
 }
 
@@ -180,6 +248,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_known_at_its_moment_alone),
+		cmocka_unit_test(its_stack_is_that_of_the_moment),
+		cmocka_unit_test(a_machine_tells_of_the_level_that_runs),
 		cmocka_unit_test(one_of_another_tape_or_moment_does_not_count),
 		cmocka_unit_test(registers_are_those_of_the_note),
 		cmocka_unit_test(bases_and_tables_are_told_outside_of_64_bit_mode),
