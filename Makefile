@@ -35,7 +35,7 @@ warnings := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wun
 common   := -std=c11 -g -O2 -fno-common $(warnings) -I. -MMD -MP -DVERSION='"$(version)"'
 
 host-cflags := $(common) -D_GNU_SOURCE
-host-libs   := -pthread -lzstd -llzma -lcapstone -lelf -lncursesw -ltinfo
+host-libs   := -pthread -lzstd -llzma -lcapstone -ldw -lelf -lncursesw -ltinfo
 ifneq ($(SAN),)
 # With sanitizers gcc sees less, and warns of what it can't exclude any more.
 host-cflags += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all \

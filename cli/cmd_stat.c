@@ -311,13 +311,21 @@ static const char *detail_name(const struct stat_site *site)
 	}
 }
 
+/* Columns for the address of a site, or its name, or both name and source line. */
+static int site_width(const struct symbols *symbols)
+{
+	if (symbols_has_lines(symbols, 1) || symbols_has_lines(symbols, 2))
+		return 56;
+	return symbols ? 32 : 16;
+}
+
 static void print_site(const struct symbols *symbols, const struct stat_site *site)
 {
 	const unsigned level = site->kind == EV_L2_EXIT ? 2 : 1;
 	char rip[SYMBOLS_MAX_NAME];
 
 	if (!opt.json) {
-		out_format("%-*s  %-10s%-36s%10llu%10llu\n", symbols ? 32 : 16,
+		out_format("%-*s  %-10s%-36s%10llu%10llu\n", site_width(symbols),
 			   symbols_rip(symbols, level, site->rip, rip), kind_name(site->kind),
 			   detail_name(site), (unsigned long long)site->count,
 			   (unsigned long long)site->failed);
@@ -350,7 +358,7 @@ static void print_sites(const struct symbols *symbols, const struct stat *stat, 
 	if (opt.json)
 		json_open(key, '[');
 	else if (count)
-		out_format("\n%-*s%10s%10s\n", symbols ? 80 : 64, title, "count", "failed");
+		out_format("\n%-*s%10s%10s\n", site_width(symbols) + 48, title, "count", "failed");
 	for (unsigned i = 0; i < count; i++)
 		print_site(symbols, &stat->sites[rows[i].index]);
 	if (opt.json)

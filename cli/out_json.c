@@ -1,6 +1,7 @@
 #include "cli/out_json.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/message.h"
@@ -95,11 +96,19 @@ void json_place(const char *key, const struct model_place *place)
 
 void json_rip(const struct symbols *symbols, unsigned level, u64 rip)
 {
-	char name[SYMBOLS_MAX_NAME];
+	char name[SYMBOLS_MAX_NAME], source[SYMBOLS_MAX_SOURCE];
+	const char *file;
+	unsigned line;
 
 	json_hex("rip", rip);
-	if (symbols_find(symbols, level, rip))
-		json_text("symbol", symbols_rip(symbols, level, rip, name));
+	if (!symbols_find(symbols, level, rip))
+		return;
+	name[symbols_text(symbols, level, rip, name)] = 0;
+	json_text("symbol", name);
+	if (!symbols_source(symbols, level, rip, &file, &line))
+		return;
+	snprintf(source, sizeof(source), "%s:%u", file, line);
+	json_text("source", source);
 }
 
 void json_end(void)

@@ -1,5 +1,7 @@
 #include "replay/event_json.h"
 
+#include <stdio.h>
+
 #include "replay/memory_event.h"
 #include "replay/names.h"
 #include "replay/put.h"
@@ -72,7 +74,9 @@ static char *put_symbol(char *to, const struct symbols *symbols, const struct tr
 {
 	const struct symbol *const symbol =
 		event->rip ? symbols_find(symbols, event->level, event->rip) : NULL;
-	char text[SYMBOLS_MAX_NAME];
+	char text[SYMBOLS_MAX_NAME], source[SYMBOLS_MAX_SOURCE];
+	const char *file;
+	unsigned line;
 	size_t length;
 
 	if (!symbol)
@@ -81,6 +85,9 @@ static char *put_symbol(char *to, const struct symbols *symbols, const struct tr
 	to = json_string(put_key(to, "symbol"), text, length);
 	if (symbol->module)
 		to = json_string(put_key(to, "module"), symbol->module, strlen(symbol->module));
+	if (symbols_source(symbols, event->level, event->rip, &file, &line))
+		to = json_string(put_key(to, "source"), source,
+				 (size_t)snprintf(source, sizeof(source), "%s:%u", file, line));
 	return to;
 }
 

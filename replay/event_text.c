@@ -546,6 +546,17 @@ static char *put_rip(const struct line *line, char *to)
 	return put_pad(to, start, width, 1);
 }
 
+/* The source line of the event at the end of its line. */
+static char *put_source(const struct line *line, char *to)
+{
+	const struct trace_event *const event = line->event;
+	char source[SYMBOLS_MAX_NAME];
+
+	if (!event->rip || !symbols_line(line->names->symbols, event->level, event->rip, source))
+		return to;
+	return put_char(put_text(put_text(to, "  ["), source), ']');
+}
+
 /* What stands behind the name of the kind. */
 static char *put_what(const struct line *line, char *to)
 {
@@ -594,7 +605,7 @@ char *event_text(char *to, const struct event_names *names, const struct trace_e
 	to = put_what(&line, to);
 	while (to[-1] == ' ')
 		to--;
-	return put_char(to, '\n');
+	return put_char(put_source(&line, to), '\n');
 }
 
 /* The line for a field that @event wrote. */

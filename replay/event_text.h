@@ -5,8 +5,8 @@
  *	@c0:1853    0000000000001004  l2_exit   cpuid
  *
  * What L2 executed is indented. The position pastes back into every command. Where there are
- * symbols, "function+0x12" stands for an address that has a name. An outcome is named when it is
- *not success.
+ * symbols, "function+0x12" stands for an address that has a name, and the source line at the end
+ * where it is known. An outcome is named when it is not success.
  */
 #ifndef REPLAY_EVENT_TEXT_H
 #define REPLAY_EVENT_TEXT_H

@@ -20,7 +20,7 @@ host-src += replay/check_table.c replay/check_run.c replay/check_predicate.c rep
 	    replay/entry_outcome.c replay/insn_outcome.c replay/check_memo.c replay/errata.c
 host-src += replay/exit_check.c replay/exit_memo.c replay/exit_entry.c replay/exit_info.c replay/exit_asked.c \
 	    replay/exit_state.c
-host-src += replay/symbols.c replay/symbols_load.c replay/symbols_elf.c replay/symbols_lines.c \
+host-src += replay/symbols.c replay/symbols_load.c replay/symbols_elf.c replay/symbols_dwarf.c replay/symbols_lines.c \
 	    replay/code_lines.c
 host-src += replay/stat.c
 host-src += replay/field_use.c replay/history.c

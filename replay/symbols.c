@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/symbols_dwarf.h"
+
 #define LEVELS	   2
 #define TEXT_CHUNK KIB(256)
+#define MAX_DWARF  16 /* files of a level; lines of more are not looked for */
 
 struct entry {
 	struct symbol symbol;
@@ -18,6 +21,8 @@ struct level {
 	size_t count;
 	size_t room;
 	const struct entry **by_name;
+	struct dwarf_file *dwarf[MAX_DWARF];
+	size_t dwarf_count;
 };
 
 /* Texts never move, so that symbols can point to them. */
@@ -47,6 +52,8 @@ void symbols_free(struct symbols *symbols)
 	for (unsigned i = 0; i < LEVELS; i++) {
 		free(symbols->levels[i].entries);
 		free(symbols->levels[i].by_name);
+		for (size_t k = 0; k < symbols->levels[i].dwarf_count; k++)
+			dwarf_file_free(symbols->levels[i].dwarf[k]);
 	}
 	while (symbols->texts) {
 		struct text *const next = symbols->texts->next;
@@ -115,6 +122,16 @@ enum status symbols_add(struct symbols *symbols, unsigned level, const struct sy
 		entry->order |= BIT(63);
 	symbols->sealed = false;
 	return ST_OK;
+}
+
+void symbols_add_dwarf(struct symbols *symbols, unsigned level, struct dwarf_file *dwarf)
+{
+	struct level *const to = &symbols->levels[level - 1];
+
+	if (to->dwarf_count < MAX_DWARF)
+		to->dwarf[to->dwarf_count++] = dwarf;
+	else
+		dwarf_file_free(dwarf);
 }
 
 /* --- sealing ---------------------------------------------------------------------------------- */
@@ -258,14 +275,55 @@ size_t symbols_text(const struct symbols *symbols, unsigned level, u64 address, 
 	return MIN((size_t)length, (size_t)SYMBOLS_MAX_NAME - 1);
 }
 
+/* --- source lines ----------------------------------------------------------------------------- */
+
+bool symbols_source(const struct symbols *symbols, unsigned level, u64 address, const char **name,
+		    unsigned *line)
+{
+	const struct level *const in = level_of(symbols, level);
+
+	for (size_t i = 0; in && i < in->dwarf_count; i++)
+		if (dwarf_file_line(in->dwarf[i], address, name, line))
+			return true;
+	return false;
+}
+
+bool symbols_has_lines(const struct symbols *symbols, unsigned level)
+{
+	const struct level *const in = level_of(symbols, level);
+
+	return in && in->dwarf_count;
+}
+
+size_t symbols_line(const struct symbols *symbols, unsigned level, u64 address,
+		    char to[SYMBOLS_MAX_NAME])
+{
+	const char *name, *from;
+	unsigned line, folders = 0;
+
+	if (!symbols_source(symbols, level, address, &name, &line))
+		return 0;
+	for (from = name + strlen(name); from > name; from--)
+		if (from[-1] == '/' && folders++)
+			break;
+	return MIN((size_t)snprintf(to, SYMBOLS_MAX_NAME, "%.*s:%u", SYMBOLS_MAX_NAME - 16, from,
+				    line),
+		   (size_t)SYMBOLS_MAX_NAME - 1);
+}
+
 char *symbols_rip(const struct symbols *symbols, unsigned level, u64 address,
 		  char to[SYMBOLS_MAX_NAME])
 {
-	const size_t length = symbols_text(symbols, level, address, to);
+	size_t length = symbols_text(symbols, level, address, to);
+	char line[SYMBOLS_MAX_NAME];
 
-	if (length)
-		to[length] = 0;
-	else
+	if (!length) {
 		snprintf(to, SYMBOLS_MAX_NAME, "%016llx", (unsigned long long)address);
+		return to;
+	}
+	to[length] = 0;
+	if (symbols_line(symbols, level, address, line))
+		snprintf(to + length, SYMBOLS_MAX_NAME - length, " [%.*s]",
+			 (int)(SYMBOLS_MAX_NAME - length) - 4, line);
 	return to;
 }

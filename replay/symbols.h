@@ -11,9 +11,11 @@
 #include "base/base.h"
 #include "base/status.h"
 
-#define SYMBOLS_MAX_NAME 128 /* bytes of a text of symbols_text(), with its end */
+#define SYMBOLS_MAX_NAME   192	/* bytes of the texts that are made here, with their end */
+#define SYMBOLS_MAX_SOURCE 1040 /* bytes of "NAME:LINE" of symbols_source(), with its end */
 
 struct symbols;
+struct dwarf_file; /* replay/symbols_dwarf.h */
 
 struct symbol {
 	u64 address;
@@ -32,6 +34,9 @@ void symbols_free(struct symbols *symbols);
  */
 enum status symbols_add(struct symbols *symbols, unsigned level, const struct symbol *symbol,
 			bool global);
+
+/* Lines of @level are in @dwarf, too, which is @symbols' from then on. */
+void symbols_add_dwarf(struct symbols *symbols, unsigned level, struct dwarf_file *dwarf);
 
 /* Nothing more comes, until the next symbols_add(): look-ups work from here on. */
 void symbols_seal(struct symbols *symbols);
@@ -54,7 +59,24 @@ const struct symbol *symbols_named(const struct symbols *symbols, unsigned level
  */
 size_t symbols_text(const struct symbols *symbols, unsigned level, u64 address, char *to);
 
-/* The same, or all 16 digits of @address where it has no name. Returns @to. */
+/*
+ * The source line of @address and its file, as the compiler named it; false when none is known. The
+ * name is @symbols'. Without any DWARF this costs nothing; with it, the first call opens the file.
+ */
+bool symbols_source(const struct symbols *symbols, unsigned level, u64 address, const char **name,
+		    unsigned *line);
+
+/* Whether any file of @level may tell lines. */
+bool symbols_has_lines(const struct symbols *symbols, unsigned level);
+
+/* "vmx/nested.c:1234": the file's name with its folder, into @to; returns the length, 0: none. */
+size_t symbols_line(const struct symbols *symbols, unsigned level, u64 address,
+		    char to[SYMBOLS_MAX_NAME]);
+
+/*
+ * "function+0x12 [vmx/nested.c:1234]", without the line where there is none, or all 16 digits of
+ * @address where it has no name. Returns @to.
+ */
 char *symbols_rip(const struct symbols *symbols, unsigned level, u64 address,
 		  char to[SYMBOLS_MAX_NAME]);
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/symbols_dwarf.h"
 #include "replay/symbols_parts.h"
 
 #define MAX_SECTIONS 65536 /* of a file; also numbers of others are refused */
@@ -23,7 +24,10 @@ struct program {
 	bool *code;
 	struct code_piece *pieces;
 	size_t piece_count;
-	u64 text; /* address of .text, as in @addresses */
+	u64 text;		     /* address of .text, as in @addresses */
+	bool lines;		     /* it has DWARF about lines */
+	struct dwarf_section *dwarf; /* the code sections, as @addresses has them */
+	size_t dwarf_count;
 };
 
 static enum status wrong(const struct program *program, enum status status, const char *what)
@@ -79,6 +83,7 @@ static enum status lay_out(struct program *program)
 		if (number >= program->section_count || !gelf_getshdr(section, &header))
 			return wrong(program, ST_INVALID, "its section headers are damaged");
 		name = section_name(program, &header);
+		program->lines |= !strcmp(name, ".debug_line");
 		if (!is_code(&header) || header.sh_type == SHT_NOBITS ||
 		    (program->module && !strncmp(name, ".init", 5)))
 			continue;
@@ -89,6 +94,8 @@ static enum status lay_out(struct program *program)
 		program->code[number] = true;
 		if (!strcmp(name, ".text"))
 			program->text = address;
+		program->dwarf[program->dwarf_count++] =
+			(struct dwarf_section){ number, address, header.sh_size };
 		if (add_piece(program, section, address) != ST_OK)
 			return wrong(program, ST_NO_MEMORY, "no memory for it");
 	}
@@ -265,7 +272,19 @@ static enum status take_tables(const struct program *program, u64 distance, stru
 	return status;
 }
 
-static enum status load(struct program *program, struct symbols *symbols)
+/* Where memory is short, there are none. */
+static void take_lines(struct program *program, int file, u64 distance, struct symbols *symbols)
+{
+	struct dwarf_file *dwarf;
+
+	for (size_t i = 0; i < program->dwarf_count; i++)
+		program->dwarf[i].address += distance;
+	dwarf = dwarf_file_new(file, program->source->path, program->dwarf, program->dwarf_count);
+	if (dwarf)
+		symbols_add_dwarf(symbols, program->source->level, dwarf);
+}
+
+static enum status load(struct program *program, int file, struct symbols *symbols)
 {
 	enum status status;
 	u64 distance;
@@ -278,12 +297,17 @@ static enum status load(struct program *program, struct symbols *symbols)
 	program->module = header.e_type == ET_REL;
 	program->addresses = calloc(program->section_count + 1, sizeof(*program->addresses));
 	program->code = calloc(program->section_count + 1, sizeof(*program->code));
-	if (!program->addresses || !program->code)
+	program->dwarf = calloc(program->section_count + 1, sizeof(*program->dwarf));
+	if (!program->addresses || !program->code || !program->dwarf)
 		return wrong(program, ST_NO_MEMORY, "no memory for it");
 	status = lay_out(program);
 	if (status == ST_OK)
 		status = place(program, &distance);
-	return status == ST_OK ? take_tables(program, distance, symbols) : status;
+	if (status == ST_OK)
+		status = take_tables(program, distance, symbols);
+	if (status == ST_OK && program->lines)
+		take_lines(program, file, distance, symbols);
+	return status;
 }
 
 enum status symbols_load_elf(struct symbols *symbols, const struct symbols_source *source, int file)
@@ -297,12 +321,13 @@ enum status symbols_load_elf(struct symbols *symbols, const struct symbols_sourc
 	if (!program.elf || elf_kind(program.elf) != ELF_K_ELF)
 		status = wrong(&program, ST_INVALID, "it is no ELF file that libelf can read");
 	else
-		status = load(&program, symbols);
+		status = load(&program, file, symbols);
 	for (size_t i = 0; i < program.piece_count; i++)
 		free((void *)program.pieces[i].changed);
 	free(program.pieces);
 	free(program.addresses);
 	free(program.code);
+	free(program.dwarf);
 	elf_end(program.elf);
 	return status;
 }

@@ -8,7 +8,7 @@
 # Uses apt-get, with sudo when not root. When neither can be used it prints the list and fails.
 set -eu
 
-build='gcc make libc6-dev binutils libzstd-dev liblzma-dev libcapstone-dev libelf-dev libncurses-dev'
+build='gcc make libc6-dev binutils libzstd-dev liblzma-dev libcapstone-dev libelf-dev libdw-dev libncurses-dev'
 run='bochs bochs-term bochsbios vgabios grub-pc-bin grub-common xorriso mtools'
 test='libcmocka-dev clang clang-format cppcheck linux-headers-amd64 python3 busybox-static cpio xz-utils gdb tmux zstd'
 long='debootstrap'
