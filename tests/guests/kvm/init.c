@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -117,4 +119,33 @@ void init_power_off(void)
 	printf("init: cannot power off: %s\n", strerror(errno));
 	for (;;)
 		pause();
+}
+
+bool init_use_processor(unsigned number)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(number, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) == 0)
+		return true;
+	printf("init: processor %u: %s\n", number, strerror(errno));
+	return false;
+}
+
+void init_start(unsigned number, bool (*run)(void))
+{
+	const pid_t child = fork();
+
+	if (child < 0)
+		printf("init: fork: %s\n", strerror(errno));
+	if (!child)
+		_exit(!init_use_processor(number) || !run());
+}
+
+bool init_join(void)
+{
+	int status;
+
+	return wait(&status) > 0 && status == 0;
 }

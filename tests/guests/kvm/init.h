@@ -2,7 +2,7 @@
  * tests/guests/kvm/init.h - what a Linux system of one program needs
  *
  * The program is /init of an initrd with the KVM modules and nothing else. All functions say on
- * stdout what failed; only the first two can fail.
+ * stdout what failed.
  */
 #ifndef TESTS_GUESTS_KVM_INIT_H
 #define TESTS_GUESTS_KVM_INIT_H
@@ -24,6 +24,15 @@ bool init_kvm_parameter(const char *name, char *value, size_t size);
  * returns false and leaves @value alone. A value that is too long is cut.
  */
 bool init_option(const char *name, char *value, size_t size);
+
+/* From now on this process runs on processor @number alone. */
+bool init_use_processor(unsigned number);
+
+/* Calls run() in a process of its own on processor @number. */
+void init_start(unsigned number, bool (*run)(void));
+
+/* Waits for one of those; whether run() returned true. */
+bool init_join(void);
 
 /* Ends the machine by ACPI. */
 _Noreturn void init_power_off(void);
