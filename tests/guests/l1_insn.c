@@ -31,6 +31,7 @@ void guest_main(void)
 	insn_unmap_page();
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
 		guest_mark(groups[i].name);
+		guest_case("%s", groups[i].name);
 		groups[i].run();
 		guest_print("l1_insn: %s done\n", groups[i].name);
 	}

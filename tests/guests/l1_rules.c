@@ -37,7 +37,7 @@ static const struct {
 
 static void run(const struct rule_case *row)
 {
-	guest_print("case %s\n", row->name);
+	guest_case("%s", row->name);
 	mark(row->name);
 	row->run();
 }

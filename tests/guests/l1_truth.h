@@ -79,7 +79,8 @@ extern u64 truth_places[PLACE_COUNT];
 extern struct truth_vmcs truth_bases[BASE_COUNT];
 extern bool truth_exists[VMCS_FIELD_COUNT];
 
-/* What l1_truth_32.S needs: physical addresses. Once the PDPTEs are loaded one of them is spoiled.
+/* What l1_truth_32.S needs: physical addresses. Once the PDPTEs are loaded one of them may be
+ * spoiled.
  */
 struct truth_leg {
 	u64 vmxon, vmcs;

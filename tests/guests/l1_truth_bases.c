@@ -258,7 +258,6 @@ static void make_32(struct truth_vmcs *v)
 		.vmcs = truth_places[PLACE_CURRENT],
 		.cr3 = (u32)physical(tables),
 		.poke_address = (u32)physical(&tables[2]),
-		.poke_value = (u32)(tables[2] | PDPTE_RESERVED),
 	};
 	truth_places[PLACE_KEPT_PDPTES] = truth_leg.cr3;
 	guest_print("l1_32 %x\n", truth_leg.cr3);

@@ -349,9 +349,13 @@ static void run_row(const struct directed *row, unsigned turn)
 
 void truth_directed(unsigned times)
 {
+	const bool kept = guest_option_number("kept", 1);
+
 	for (unsigned turn = 0; turn < times; turn++) {
 		for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
-			run_row(&all[i], turn);
+			if (kept || all[i].moves[0].how != HOW_AT ||
+			    all[i].moves[0].value != PLACE_KEPT_PDPTES)
+				run_row(&all[i], turn);
 		for (unsigned i = 0; i < ARRAY_SIZE(ways); i++)
 			truth_run(&(struct truth_case){ .base = BASE_64, .way = ways[i] });
 	}

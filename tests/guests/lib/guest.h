@@ -28,6 +28,9 @@ void guest_print(const char *format, ...) printf_like(1, 2);
 bool guest_check(bool holds, const char *format, ...) printf_like(2, 3);
 void guest_check_end(void);
 
+/* Claims from here on are about this case: a line "case " and the text, for who reads it. */
+void guest_case(const char *format, ...) printf_like(1, 2);
+
 /* --- the command line ------------------------------------------------------------------------ */
 
 /* Copies VALUE of the last NAME=VALUE, cut to @size; false when there is none. */

@@ -78,6 +78,7 @@ void l2_cases_run(const struct l2_case *cases, size_t count, const struct l2_mod
 			continue;
 		}
 		guest_mark(case_name);
+		guest_case("%s (%s)", case_name, mode_name);
 		l2_case_eptp = mode->ept ? guest_ept_tables() : 0;
 		l2_case_cr3 = guest_page_tables();
 		options.eptp = l2_case_eptp;
