@@ -11,6 +11,18 @@ static bool may_change(u32 id)
 	return id == VMCS_EXIT_REASON || id == VMCS_EXIT_QUALIFICATION;
 }
 
+/* The platform may be known to; the MSR-store list is no part of the VMCS. */
+static const struct erratum *erratum_of(const struct rule_run *run, const struct trace_item *item)
+{
+	const struct errata_platforms platforms =
+		errata_platforms_of(&run->model->real, &run->model->shown);
+
+	if (item->id == ITEM_LAUNCHED)
+		return errata_explain_exit(platforms, EXIT_CHECK_FAILURE_KEEPS_LAUNCH_STATE);
+	return item->id < ITEM_REG ? errata_explain_exit(platforms, EXIT_CHECK_FAILURE_KEEPS_VMCS)
+				   : NULL;
+}
+
 static void report(const struct rule_run *run, const struct trace_item *item)
 {
 	const u64 reason = ((const struct ev_l2_exit *)run->event->col)->reason;
@@ -33,6 +45,7 @@ static void report(const struct rule_run *run, const struct trace_item *item)
 			     (unsigned long long)before, (unsigned long long)item->value);
 	finding_explain(finding, "L1 that corrects its mistake enters with what L0 left.");
 	finding_next(finding, "save nothing at such an exit but its reason and qualification");
+	rule_explain(finding, erratum_of(run, item));
 }
 
 static void event(const struct rule_run *run, void *state)

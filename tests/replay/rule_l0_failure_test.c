@@ -61,12 +61,42 @@ static void exits_of_l2_save_state(void **state)
 	script_free(&script);
 }
 
+/* Bochs writes the instruction length as well; where it is the L0, that is no news. */
+static void what_the_l0_is_known_for_is_a_note(void **state)
+{
+	const u64 basic =
+		(good_caps[VMX_CAP_BASIC] & ~(MASK(44, 32) | MASK(30, 0))) | 0x1000ull << 32 | 0x2b;
+	struct script script = script_ready();
+	const struct findings *const findings = check_findings(script.check);
+	unsigned known = 0, errors = 0;
+
+	(void)state;
+	script_capability(&script, MSR_VMX_BASIC, basic, basic);
+	script_capability(&script, MSR_VMX_VMCS_ENUM, 0x34, 0x34);
+	EXIT12(&script, FAILS, { VMCS_EXIT_QUALIFICATION, 0 },
+	       { VMCS_VM_EXIT_INSTRUCTION_LENGTH, 3 });
+	EXIT12(&script, FAILS, { VMCS_EXIT_QUALIFICATION, 0 }, { ITEM_LAUNCHED, 1 });
+	for (unsigned i = 0; i < findings->count; i++) {
+		const struct finding *const finding = findings->list[i];
+
+		if (finding->id != FINDING_L0_ENTRY_FAIL_SIDE_EFFECT)
+			continue;
+		known += finding->severity == SEVERITY_NOTE &&
+			 strstr(finding->note, "BOCHS_FAILURE_TOUCHES");
+		errors += finding->severity == SEVERITY_ERROR;
+	}
+	assert_int_equal(known, 1);
+	assert_int_equal(errors, 1);
+	script_free(&script);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_failed_entry_tells_reason_and_qualification),
 		cmocka_unit_test(a_failed_entry_saves_nothing),
 		cmocka_unit_test(exits_of_l2_save_state),
+		cmocka_unit_test(what_the_l0_is_known_for_is_a_note),
 	};
 
 	return cmocka_run_group_tests_name("replay/rule_l0_failure", tests, NULL, NULL);
