@@ -45,5 +45,6 @@ void kick_answer(struct percpu *cpu)
 	if (record_is_ending())
 		record_join_end(cpu);
 	ept01_flush();
-	ap_start_again();
+	if (!cpu->id)
+		ap_start_again();
 }

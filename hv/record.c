@@ -248,6 +248,7 @@ void record_heartbeat(struct percpu *cpu)
 	if (!cpu->rec || !is_stale(cpu))
 		return;
 	rec_flush(cpu->rec);
+	rec_open(cpu->rec);
 	/* Those of processors that sleep or are parked too. */
 	for (unsigned id = 0; id < percpu_count(); id++)
 		while (drain_poll(percpu_of(id), true))

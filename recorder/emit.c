@@ -255,6 +255,12 @@ u64 rec_emit(struct rec *rec, const struct trace_event *event)
 	return seq;
 }
 
+void rec_open(struct rec *rec)
+{
+	if (!rec->open)
+		open(rec);
+}
+
 void rec_reserve(struct rec *rec, u32 bytes)
 {
 	if (!trace_encoder_has_room(rec->encoder, bytes))

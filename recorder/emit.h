@@ -77,6 +77,12 @@ void rec_seal(struct rec *rec);
 void rec_flush(struct rec *rec);
 
 /*
+ * Open a block if there is none, so that its key frames show what is now: after rec_flush(), where
+ * more is to come.
+ */
+void rec_open(struct rec *rec);
+
+/*
  * Whether the key frames of block @block can still be referred to: not when it was given up, or
  * soon will be overwritten. For ops->key_frames().
  */

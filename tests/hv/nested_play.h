@@ -124,6 +124,11 @@ enum status rec_head(struct rec *rec, void (*events)(void *owner, struct rec *re
 	return ST_OK;
 }
 
+void rec_open(struct rec *rec)
+{
+	(void)rec;
+}
+
 void rec_flush(struct rec *rec)
 {
 	(void)rec;

@@ -117,6 +117,31 @@ static void a_flush_of_key_frames_alone_leaves_no_hole(void **state)
 	recording_free(&recording);
 }
 
+static void key_frames_behind_a_flush_are_made_when_asked_for(void **state)
+{
+	struct recording recording;
+	struct blocks blocks = { 0 };
+
+	(void)state;
+	recording_start(&recording, MIB(1), false);
+	for (unsigned i = 0; i < 3; i++) {
+		u64 before;
+
+		rec_flush(recording.rec);
+		before = recording.key_frames;
+		rec_open(recording.rec);
+		assert_u64(recording.key_frames, before + 1);
+		rec_open(recording.rec);
+		recording_emit(&recording, 1);
+		assert_u64(recording.key_frames, before + 1);
+	}
+	rec_flush(recording.rec);
+	chunks_of(&recording, take, &blocks);
+	assert_int_equal(blocks.count - blocks.pinned, 3);
+	assert_u64(blocks.next_seq, 8 + 2 * 3);
+	recording_free(&recording);
+}
+
 static void a_full_ring_drops_blocks_and_tells(void **state)
 {
 	struct recording recording;
@@ -309,6 +334,7 @@ int main(void)
 		cmocka_unit_test(the_head_is_a_schema_and_pinned_blocks),
 		cmocka_unit_test(key_frames_begin_every_block),
 		cmocka_unit_test(a_flush_of_key_frames_alone_leaves_no_hole),
+		cmocka_unit_test(key_frames_behind_a_flush_are_made_when_asked_for),
 		cmocka_unit_test(a_full_ring_drops_blocks_and_tells),
 		cmocka_unit_test(drops_behind_the_last_block_are_told_too),
 		cmocka_unit_test(a_flight_recorder_keeps_its_head_and_the_newest_blocks),
