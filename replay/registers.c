@@ -112,9 +112,9 @@ static void set_state(struct registers *registers, const struct word *state)
 	}
 }
 
-static void l1_registers(const struct nearby *nearby, struct registers *registers)
+static void l1_registers(const struct nearby *nearby, unsigned who, struct registers *registers)
 {
-	const bool runs = nearby->next.level == 1;
+	const bool runs = who == 1;
 	const struct nearby_event *const event = runs ? &nearby->next : &nearby->entry;
 	const struct nearby_regs *const regs = runs ? &nearby->regs[0] : &nearby->entry_regs;
 
@@ -206,14 +206,17 @@ static void set_vmcs(struct registers *registers, const struct model_region *reg
 	drop_pdptes(registers, region);
 }
 
-static void l2_registers(const struct nearby *nearby, const struct model *model,
+static void l2_registers(const struct nearby *nearby, const struct model *model, unsigned who,
 			 struct registers *registers)
 {
 	const struct nearby_event *const next = &nearby->next;
 	const struct model_region *const region = model_current(model, nearby->cpu);
 	const bool leaves = next->there && next->kind == EV_L2_EXIT;
 
-	registers->runs = next->level == 2;
+	registers->runs = who == 2;
+	/* The entry gave it what the VMCS has; it has gone on since. */
+	if (registers->runs && !next->there)
+		return;
 	if (leaves && nearby->regs[1].there && nearby->regs[1].n == next->n)
 		set_general(registers, &nearby->regs[1]);
 	else if (next->kind == EV_L2_ENTRY && nearby->entry_regs.there)
@@ -230,6 +233,15 @@ static void l2_registers(const struct nearby *nearby, const struct model *model,
 		set_shown(registers, next);
 		set(registers, REGISTER_RIP, next->rip);
 	}
+}
+
+/*
+ * The level that runs: that of the next event, and where none follows, the one whose turn it is
+ * behind the last; 0: unknown.
+ */
+static unsigned who_runs(const struct nearby *nearby, const struct model *model)
+{
+	return nearby->next.there ? nearby->next.level : model->cpus[nearby->cpu].level;
 }
 
 /* No entry, and no VMX operation, is without these. SDM, "Restrictions on VMX Operation". */
@@ -276,15 +288,18 @@ void registers_at(struct timeline *timeline, u16 cpu, unsigned level, struct reg
 	const struct memory_machine *const machine = memory_state_machine(timeline);
 	const struct core_file *const core = machine ? NULL : memory_state_core(timeline);
 	const struct nearby *const nearby = memory_state_nearby(timeline, cpu);
+	const struct model *const model = timeline_model(timeline);
+	unsigned who;
 
 	memset(registers, 0, sizeof(*registers));
 	registers->seen = MEMORY_NEVER;
 	if (!nearby || cpu >= MODEL_MAX_CPUS)
 		return;
-	if (level == 1)
-		l1_registers(nearby, registers);
-	else
-		l2_registers(nearby, timeline_model(timeline), registers);
+	who = who_runs(nearby, model);
+	if (who && level == 1)
+		l1_registers(nearby, who, registers);
+	else if (who)
+		l2_registers(nearby, model, who, registers);
 	if (machine && machine->cpu == cpu && machine->level == level)
 		machine_registers(timeline, machine, registers);
 	else if (core)

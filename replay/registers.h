@@ -8,6 +8,8 @@
  * - L2 while L1 runs: as the current VMCS has it, and with the general registers of its last exit,
  *   which L1 may have changed in its own memory since.
  *
+ * Behind the last event of a CPU the level whose turn it is runs on, and nothing is known of it.
+ *
  * A tape of profile lean knows few of them: what the events themselves tell, and the VMCS.
  */
 #ifndef REPLAY_REGISTERS_H

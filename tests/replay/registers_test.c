@@ -183,6 +183,44 @@ static void at_an_entry_l2_has_l1_s_general_registers(void **state)
 	timeline_close(timeline);
 }
 
+static void behind_the_last_event_who_had_the_turn_runs_on(void **state)
+{
+	const struct ev_l2_entry entry = { .vmcs = MEMORY_VMCS };
+	struct memory_tape *tape = memory_tape_start();
+	struct registers registers;
+	struct timeline *timeline;
+
+	(void)state;
+	memory_l2(tape, &memory_64, 0x3000, 0);
+	timeline = memory_tape_end(tape);
+	memory_go(timeline, timeline_events(timeline));
+	registers_at(timeline, 0, 1, &registers);
+	assert_true(registers.runs);
+	/* Not those that it entered L2 with. */
+	need_unknown(&registers, REGISTER_RBX);
+	need_unknown(&registers, REGISTER_RIP);
+	registers_at(timeline, 0, 2, &registers);
+	assert_false(registers.runs);
+	assert_u64(known(&registers, REGISTER_RSP), 0x7770);
+	timeline_close(timeline);
+
+	tape = memory_tape_start();
+	memory_l2(tape, &memory_64, 0x3000, 0);
+	TAPE_INSN(&tape->tape, VMRESUME, vmresume, .cr3 = 0x9000);
+	query_tape_send(&tape->tape, EV_L2_ENTRY, 2, &entry, sizeof(entry), NULL, 0);
+	timeline = memory_tape_end(tape);
+	memory_go(timeline, timeline_events(timeline));
+	registers_at(timeline, 0, 2, &registers);
+	assert_true(registers.runs);
+	/* Nor those that it was entered with. */
+	need_unknown(&registers, REGISTER_RSP);
+	need_unknown(&registers, REGISTER_RIP);
+	registers_at(timeline, 0, 1, &registers);
+	assert_false(registers.runs);
+	assert_u64(known(&registers, REGISTER_CR3), 0x9000);
+	timeline_close(timeline);
+}
+
 static void addresses_have_the_base_of_their_segment_outside_64_bit_mode(void **state)
 {
 	static const struct {
@@ -253,6 +291,7 @@ int main(void)
 		cmocka_unit_test(at_an_exit_l2_is_as_the_exit_saves_it),
 		cmocka_unit_test(what_l1_entered_with_is_known_across_blocks),
 		cmocka_unit_test(at_an_entry_l2_has_l1_s_general_registers),
+		cmocka_unit_test(behind_the_last_event_who_had_the_turn_runs_on),
 		cmocka_unit_test(addresses_have_the_base_of_their_segment_outside_64_bit_mode),
 		cmocka_unit_test(a_gap_takes_the_registers_away),
 	};
