@@ -80,8 +80,12 @@ enum timeline_break_kind {
 	BREAK_EVENT,   /* any event, of that CPU and level */
 	BREAK_FINDING, /* the last evidence of a finding: of all, or of number @address, from 1 */
 	/* These stop when the cursor has passed the event: behind it, and backwards, before it. */
-	BREAK_FIELD,  /* one that writes @field of @vmcs; gaps and key frames write nothing */
-	BREAK_MEMORY, /* one that tells memory of [@address, @end), physical addresses of @level */
+	BREAK_FIELD, /* one that writes @field of @vmcs; gaps and key frames write nothing */
+	/*
+	 * One that makes a byte of [@address, @end), physical addresses of @level, another than it
+	 * was known to be.
+	 */
+	BREAK_MEMORY,
 };
 
 struct timeline_break {

@@ -2,14 +2,16 @@
  * replay/timeline_run.c - breaks, and moving to where one stops
  */
 #include <stdlib.h>
+#include <string.h>
 
-#include "replay/memory_event.h"
+#include "replay/memory_state.h"
 #include "replay/timeline_parts.h"
 #include "trace/block.h"
 
 #define WINDOW	       16384 /* numbers that are looked at together when going backwards */
 #define POLL_EVERY     65536 /* events */
 #define LOOK_NEAR      65536 /* events that are looked at before an index is made */
+#define MOST_BYTES     256   /* of memory that are compared together */
 #define MOST_INTERVALS 16    /* that are looked at together when going backwards */
 
 /* For a range, CPU and level: was its last event inside? */
@@ -114,6 +116,9 @@ static enum status add_break(struct finder *finder, int id, const struct timelin
 	finder->count++;
 	if (how->kind == BREAK_FINDING && !finder->findings)
 		return timeline_findings(finder->timeline, &finder->findings);
+	/* It is made before the reader is where it is needed. */
+	if (how->kind == BREAK_MEMORY && !memory_state_index(finder->timeline))
+		return timeline_interrupted(finder->timeline, 0, 1) ? ST_INTERRUPTED : ST_NO_MEMORY;
 	return ST_OK;
 }
 
@@ -189,13 +194,49 @@ static bool writes_field(const struct timeline_break *how, const struct trace_ev
 	       write.origin != HISTORY_FRAME && write.origin != HISTORY_GAP;
 }
 
+/* Whether event @n makes known bytes of the range others. Moves the reader. */
+static bool differs(const struct finder *finder, const struct timeline_break *how, u64 n)
+{
+	struct memory_index *const index = memory_state_index(finder->timeline);
+	u8 before[MOST_BYTES], behind[MOST_BYTES];
+
+	for (u64 at = how->address; index && at < how->end;) {
+		const size_t size = (size_t)MIN(how->end - at, (u64)MOST_BYTES);
+		const size_t known =
+			memory_index_read(index, n, how->level, at, before, size, NULL);
+
+		if (known && (memory_index_read(index, n + 1, how->level, at, behind, known,
+						NULL) != known ||
+			      memcmp(before, behind, known) != 0))
+			return true;
+		at += known ? known : 1;
+	}
+	return false;
+}
+
+static bool changes_memory(const struct finder *finder, const struct timeline_break *how,
+			   const struct trace_event **event, u64 n)
+{
+	bool is_changed;
+
+	if (!memory_event_tells(*event, how->level, how->address, how->end))
+		return false;
+	is_changed = differs(finder, how, n);
+	reader_seek(finder->reader, n);
+	reader_next(finder->reader, event);
+	return is_changed;
+}
+
 /* Of memory, the level is that of the address. */
 static bool is_passed(const struct timeline_break *how)
 {
 	return how->kind == BREAK_FIELD || how->kind == BREAK_MEMORY;
 }
 
-/* A range must see every event of its CPU and level. */
+/*
+ * A range must see every event of its CPU and level. Who moves the reader to look, brings it back,
+ * and *@event with it.
+ */
 static bool matches(const struct finder *finder, unsigned number, const struct trace_event **event,
 		    u64 n)
 {
@@ -218,7 +259,7 @@ static bool matches(const struct finder *finder, unsigned number, const struct t
 	case BREAK_FIELD:
 		return writes_field(how, *event, n);
 	case BREAK_MEMORY:
-		return memory_event_tells(*event, how->level, how->address, how->end);
+		return changes_memory(finder, how, event, n);
 	}
 	return false;
 }
@@ -308,7 +349,8 @@ static bool break_may(const struct finder *finder, u64 i, const struct timeline_
 	case BREAK_FIELD:
 		return field_may(finder->index, i, how);
 	case BREAK_MEMORY:
-		return index_at(finder->index, i)->kinds & block_kind(EV_PAGE);
+		return index_at(finder->index, i)->kinds &
+		       (block_kind(EV_PAGE) | block_kind(EV_RAM));
 	}
 	return true;
 }

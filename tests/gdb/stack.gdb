@@ -25,14 +25,13 @@ monitor walk guest_main
 monitor walk $nothing
 monitor phys l1
 monitor phys off
-echo == finish\n
-set $before = $event
-finish
-print $event - $before
-set $before = $event
-finish
-print $event - $before
 monitor stack now
+echo == finish\n
+monitor goto @entry:6
+maintenance flush register-cache
+set $before = $event
+finish
+print $event - $before
 echo == memory\n
 watch *(unsigned long *)0x1416000
 continue

@@ -216,7 +216,9 @@ static inline void dialogue_other(struct dialogue_cpu *cpu)
 		dialogue_emit(cpu, EV_MARK, 0, 0, &mark, sizeof(mark), NULL, 0, name);
 		break;
 	case 2:
-		dialogue_emit(cpu, EV_PAGE, 0, 0, &page, sizeof(page), NULL, 0, "what it holds");
+		dialogue_emit(cpu, EV_PAGE, 0, 0, &page, sizeof(page), NULL, 0,
+			      test_random(&all->random) % 3 ? "what it holds..."
+							    : "what it HELD....");
 		break;
 	case 3:
 		if (cpu->current < 0)

@@ -3,11 +3,15 @@
 #include "replay/timeline.h"
 #include "tests/replay/timeline_tapes.h"
 
+#define PAGE_BYTES 16 /* that a page of a dialogue has */
+
 /* What the tests know of each event, apart from the timeline. */
 struct seen {
 	u64 n;
 	u64 rip;
 	u64 page; /* + 1 */
+	u8 bytes[PAGE_BYTES];
+	bool gap;
 	u16 cpu;
 	u8 level;
 	bool matches; /* the query of this test */
@@ -49,6 +53,9 @@ static struct tape_seen look(struct timeline *timeline)
 				     .level = event->level,
 				     .page = event->kind == EV_PAGE ? event->col[0] + 1 : 0,
 				     .matches = query_match(query, event, n) };
+		to->gap = event->kind == EV_GAP;
+		if (to->page && event->byte_count == PAGE_BYTES)
+			memcpy(to->bytes, event->bytes, PAGE_BYTES);
 		to->writes = history_take(event, n, HISTORY_ANY_VMCS, FIELD, &write) &&
 			     write.origin != HISTORY_GAP && write.origin != HISTORY_FRAME;
 		for (unsigned i = 0; i < findings->count; i++)
@@ -62,6 +69,19 @@ static struct tape_seen look(struct timeline *timeline)
 #define ADDRESS 0xffffffff81000600ull /* of VMREAD, in a dialogue */
 #define RANGE	0x40
 
+static bool changes_page(const struct tape_seen *seen, u64 i, const struct timeline_break *how)
+{
+	const struct seen *const at = &seen->list[i];
+	const u64 first = how->address % 4096, size = how->end - how->address;
+
+	if (at->page != how->address - first + 1)
+		return false;
+	while (i-- && !seen->list[i].gap)
+		if (seen->list[i].page == at->page)
+			return memcmp(seen->list[i].bytes + first, at->bytes + first, size) != 0;
+	return false;
+}
+
 /* Whether a break of @kind stops at event @i by the words of timeline.h. */
 static bool stops(const struct tape_seen *seen, u64 i, const struct timeline_break *how)
 {
@@ -70,7 +90,7 @@ static bool stops(const struct tape_seen *seen, u64 i, const struct timeline_bre
 	if (how->cpu >= 0 && at->cpu != how->cpu)
 		return false;
 	if (how->kind == BREAK_MEMORY)
-		return at->page && at->page - 1 < how->end && at->page - 1 + 13 > how->address;
+		return changes_page(seen, i, how);
 	if (how->level && at->level != how->level)
 		return false;
 	switch (how->kind) {
