@@ -122,11 +122,27 @@ static void introduce(struct gdb_session *session, struct gdb_thread thread)
 	gdb_packet_put_text(&session->out, ";");
 }
 
+/* gdb finds no breakpoint of its where that stops, and says no more than that the program did. */
+static void tell_range(struct gdb_session *session, const struct gdb_stop *stop)
+{
+	const struct gdb_session_point *const point =
+		stop->why == GDB_STOP_POINT ? gdb_points_find(session, stop->point) : NULL;
+	char line[GDB_MAX_NAME + 96];
+
+	if (!point || point->kind != GDB_POINT_RANGE)
+		return;
+	snprintf(line, sizeof(line),
+		 "vmxtape: the first event inside '%s', for the breakpoint at 0x%llx\n",
+		 point->symbol, (unsigned long long)point->point.address);
+	gdb_session_console(session, line, strlen(line));
+}
+
 static void report(struct gdb_session *session, const struct plan *plan,
 		   const struct gdb_stop *stop)
 {
 	const struct gdb_thread thread = session->ops->current(session->target);
 
+	tell_range(session, stop);
 	if (*stop->text) {
 		char line[sizeof(stop->text) + 1];
 

@@ -4,7 +4,8 @@
     (gdb) target remote | vmxtape gdb --stdio tape.vxt
 
 Everything works without it. It adds `info vmcs`, the commands of `monitor` as `vmx ...` with completion,
-and makes gdb look again after a command that moves.
+makes gdb look again after a command that moves, and takes away a temporary breakpoint that stopped inside a
+function where its address has no event.
 """
 import re
 
@@ -33,6 +34,26 @@ def look_again():
             if thread.ptid[:2] == wanted:
                 thread.switch()
     gdb.execute('frame')
+
+
+def functions_here():
+    """The function that the thread is in, and those that are inlined where it is."""
+    frame = gdb.newest_frame()
+    names = [frame.name()]
+    while frame.type() == gdb.INLINE_FRAME:
+        frame = frame.older()
+        names.append(frame.name())
+    return names
+
+
+def take_temporary(event):
+    """gdb takes away one that it has met at its address; it does not know of the others."""
+    if isinstance(event, gdb.BreakpointEvent):
+        return
+    points = [point for point in gdb.breakpoints() if point.temporary and not point.hit_count]
+    for point in points:
+        if point.location in functions_here():
+            point.delete()
 
 
 class Vmx(gdb.Command):
@@ -100,6 +121,7 @@ class VmcsField(gdb.Function):
         return value if not value.is_optimized_out else gdb.Value(None)
 
 
+gdb.events.stop.connect(take_temporary)
 Vmx()
 InfoVmcs()
 VmcsField()

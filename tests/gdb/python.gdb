@@ -1,4 +1,5 @@
 # tape: l1_vmware_like ticks=3 exits=40
+# options: -S l1={elf}
 # prelude: file {elf}
 # prelude: source share/vmxtape-gdb.py
 vmx goto @entry:3
@@ -13,3 +14,7 @@ print $_thread
 vmx goto @50%
 print $_thread
 vmx nonsense
+vmx goto @entry:1
+tbreak guest_vmcs_write
+continue
+info breakpoints
