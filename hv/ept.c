@@ -2,6 +2,7 @@
 
 #include "hv/insn.h"
 #include "hv/mem.h"
+#include "hv/memmap.h"
 #include "hv/mtrr.h"
 #include "vmx/tables.h"
 
@@ -21,6 +22,7 @@ static bool large_1g;
 static bool built;
 static bool changed;
 static unsigned splits_left;
+static u64 type_changes;
 
 /*
  * hv's own range maps to one page of nothing: L1 that strays there finds memory that forgets, and
@@ -136,9 +138,89 @@ bool ept01_update_types(void)
 	mtrr_read();
 	changed = false;
 	fill(pml4, 4, 0);
-	if (changed)
+	if (changed) {
+		type_changes++;
 		ept01_flush();
+	}
 	return changed;
+}
+
+u64 ept01_type_changes(void)
+{
+	return type_changes;
+}
+
+/* --- The right to write ----------------------------------------------------------------------- */
+
+/* A table of smaller pages in the place of the page that @entry maps. */
+static enum status split(u64 *entry, unsigned level)
+{
+	const u64 whole = *entry;
+	u64 *const table = mem_try_page();
+
+	if (!table)
+		return ST_NO_MEMORY;
+	for (u64 i = 0; i < 512; i++)
+		table[i] = (level == 2 ? whole & ~EPT_LARGE : whole) + i * level_size(level - 1);
+	*entry = virt_to_phys(table) | EPT_ALL;
+	return ST_OK;
+}
+
+static enum status set_rights(u64 *table, unsigned level, u64 base, bool protect)
+{
+	for (unsigned i = 0; i < 512; i++) {
+		const u64 size = level_size(level), at = base + i * size;
+		enum status status = ST_OK;
+
+		if (at >= memmap_top())
+			return ST_OK;
+		if (!table[i])
+			continue;
+		if (is_leaf(level, table[i]) && level > 1 && protect && !memmap_is_ram(at, size))
+			status = split(&table[i], level);
+		if (status == ST_OK && !is_leaf(level, table[i]))
+			status = table_of(table[i]) == scratch_table
+					 ? ST_OK
+					 : set_rights(table_of(table[i]), level - 1, at, protect);
+		else if (!protect)
+			table[i] |= EPT_WRITE;
+		else if (memmap_is_ram(at, size))
+			table[i] &= ~EPT_WRITE;
+		if (status != ST_OK)
+			return status;
+	}
+	return ST_OK;
+}
+
+void ept01_unprotect(void)
+{
+	set_rights(pml4, 4, 0, false);
+}
+
+enum status ept01_protect(void)
+{
+	const enum status status = set_rights(pml4, 4, 0, true);
+
+	if (status != ST_OK)
+		ept01_unprotect();
+	return status;
+}
+
+enum status ept01_protect_page(u64 gpa1, bool protect)
+{
+	u64 *table = pml4;
+
+	for (unsigned level = 4;; level--) {
+		u64 *const entry = &table[gpa1 >> (12 + 9 * (level - 1)) & 511];
+
+		if (level == 1) {
+			*entry = protect ? *entry & ~EPT_WRITE : *entry | EPT_WRITE;
+			return ST_OK;
+		}
+		if (is_leaf(level, *entry) && split(entry, level) != ST_OK)
+			return ST_NO_MEMORY;
+		table = table_of(*entry);
+	}
 }
 
 bool ept01_lookup(u64 gpa1, struct ept_page *page)

@@ -45,6 +45,23 @@ bool ept01_update_types(void);
 /* Drop this processor's translations by EPT01, which another has changed. */
 void ept01_flush(void);
 
+/*
+ * For capture=deep, on a machine with one processor. Translations that are cached are not dropped:
+ * ept01_flush().
+ *
+ * Take the right to write from all of L1's RAM; or give it back. ST_NO_MEMORY: hv has no page for a
+ * table, and nothing is taken.
+ */
+enum status ept01_protect(void);
+void ept01_unprotect(void);
+
+/* The same for the 4 KiB page at @gpa1, which is split off for it. ST_NO_MEMORY, nothing is done.
+ */
+enum status ept01_protect_page(u64 gpa1, bool protect);
+
+/* Counts changes of memory types, which give all rights back. */
+u64 ept01_type_changes(void);
+
 /* The page of EPT01 at @gpa1; false where there is none: hv's range, or beyond physical memory. */
 bool ept01_lookup(u64 gpa1, struct ept_page *page);
 

@@ -1,5 +1,6 @@
 #include "hv/exit.h"
 
+#include "hv/deep.h"
 #include "hv/exit_l1.h"
 #include "hv/hv_time.h"
 #include "hv/inject.h"
@@ -133,6 +134,7 @@ bool exit_dispatch(struct percpu *cpu)
 	}
 	l0_record_turn(cpu);
 	record_idle(cpu);
+	deep_turn(cpu);
 	if (vmcs_shadow_is_on(&cpu->nested) && cpu->nested.mode != NESTED_L2)
 		vmcs_shadow_give(cpu);
 	hv_time_exit(cpu, level);

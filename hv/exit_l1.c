@@ -1,10 +1,13 @@
 #include "hv/exit_l1.h"
 
+#include "hv/deep.h"
+#include "hv/inject.h"
 #include "hv/insn.h"
 #include "hv/kick.h"
 #include "hv/log.h"
 #include "hv/record.h"
 #include "hv/vmcs01.h"
+#include "vmx/qual.h"
 #include "vmx/tables.h"
 
 #define INFO_NMI_MASK (BIT(31) | MASK(10, 0))
@@ -54,6 +57,11 @@ enum exit_action l1_handle_invd(struct percpu *cpu)
 
 enum exit_action l1_handle_ept_violation(struct percpu *cpu)
 {
+	if (vmread(VMCS_EXIT_QUALIFICATION) & VMX_EPT_VIOLATION_WRITE &&
+	    deep_store(cpu, vmread(VMCS_GUEST_PHYSICAL_ADDRESS))) {
+		inject_again(cpu);
+		return EXIT_RESUME;
+	}
 	log_print("L1 accessed 0x%lx, beyond what EPT01 maps, at rip 0x%lx",
 		  vmread(VMCS_GUEST_PHYSICAL_ADDRESS), cpu->exit.rip);
 	record_stop(cpu, END_UNSUPPORTED, "access beyond physical memory");

@@ -1,5 +1,6 @@
 #include "hv/guestmem.h"
 
+#include "hv/deep.h"
 #include "hv/insn.h"
 #include "hv/mem.h"
 #include "hv/memmap.h"
@@ -51,6 +52,7 @@ enum status guest_write_gpa(u64 gpa1, const void *from, size_t size)
 
 	if (!to)
 		return ST_RANGE;
+	deep_hv_writes(gpa1, size);
 	copy_bytes(to, from, size);
 	return ST_OK;
 }

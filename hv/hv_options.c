@@ -3,7 +3,12 @@
 #include "hv/fault.h"
 #include "hv/log.h"
 
-struct options options = { .ring = MIB(4), .flush = GIB(1), .capture = CAPTURE_LEAN };
+struct options options = { .ring = MIB(4),
+			   .flush = GIB(1),
+			   .capture = CAPTURE_LEAN,
+			   .deep_from = 1,
+			   .deep_count = 100,
+			   .deep_pages = 512 };
 
 /* A number like 4096, 64K, 16M or 1G; 0 when it is none. */
 static u64 parse_size(const char *text)
@@ -90,13 +95,38 @@ static bool set_capture(const char *value)
 
 		if (strncmp(value, profiles[i].name, length) || (*more && strcmp(more, "+l0")))
 			continue;
-		if (*more && profiles[i].capture == CAPTURE_OFF)
+		/* What EPT02 is like in a window, rules about it do not know. */
+		if (*more &&
+		    (profiles[i].capture == CAPTURE_OFF || profiles[i].capture == CAPTURE_DEEP))
 			return false;
 		options.capture = profiles[i].capture;
 		options.capture_l0 = *more;
 		return true;
 	}
 	return false;
+}
+
+/* FROM:COUNT[:PAGES] */
+static bool set_deep(const char *value)
+{
+	u64 numbers[3] = { 0, 0, options.deep_pages };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(numbers) && (i < 2 || *value); i++) {
+		if (*value < '0' || *value > '9')
+			return false;
+		for (numbers[i] = 0; *value >= '0' && *value <= '9'; value++)
+			numbers[i] = MIN(numbers[i] * 10 + (u64)(*value - '0'), GIB(4));
+		if (*value == ':' && i < 2)
+			value++;
+		else if (*value || !i)
+			return false;
+	}
+	if (!numbers[1] || !numbers[2] || numbers[2] > DEEP_MAX_PAGES)
+		return false;
+	options.deep_from = numbers[0];
+	options.deep_count = numbers[1];
+	options.deep_pages = numbers[2];
+	return true;
 }
 
 static bool set_cpuid(const char *value)
@@ -117,7 +147,7 @@ static const struct {
 } table[] = {
 	{ "caps", set_caps },	   { "ring", set_ring },   { "ring_mode", set_ring_mode },
 	{ "flush", set_flush },	   { "drain", set_drain }, { "capture", set_capture },
-	{ "cpuid", set_cpuid },	   { "log", set_log },
+	{ "deep", set_deep },	   { "cpuid", set_cpuid }, { "log", set_log },
 #ifdef HV_FAULTS
 	{ "fault", fault_choose },
 #endif

@@ -13,6 +13,8 @@ enum drain_port { DRAIN_NONE, DRAIN_DEBUGCON };
 /* What a full ring does; RING_AUTO: overwrites where nothing drains it. */
 enum ring_mode { RING_AUTO, RING_STOP, RING_OVERWRITE };
 
+#define DEEP_MAX_PAGES 2048
+
 struct options {
 	char caps[2048]; /* capabilities to hide: "-load_efer,-ept_1g" */
 	u64 ring;	 /* bytes of each processor's ring */
@@ -22,7 +24,9 @@ struct options {
 	bool hypervisor_bit; /* cpuid=hypervisor: L1 sees CPUID.1:ECX[31] */
 	bool quiet;	     /* log=quiet */
 	enum trace_capture capture;
-	bool capture_l0; /* capture=...+l0 */
+	bool capture_l0;	   /* capture=...+l0 */
+	u64 deep_from, deep_count; /* the window of capture=deep, in VM entries */
+	u64 deep_pages;		   /* of memory that it may take, at most DEEP_MAX_PAGES */
 };
 
 extern struct options options;

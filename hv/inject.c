@@ -1,7 +1,10 @@
 #include "hv/inject.h"
 
+#include "hv/fault.h"
 #include "hv/insn.h"
 #include "hv/nested/nested.h"
+#include "hv/vmcs01.h"
+#include "vmx/qual.h"
 #include "vmx/tables.h"
 
 #define INFO_VALID	    BIT(31)
@@ -101,4 +104,32 @@ void inject_pending_step(void)
 {
 	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
 		vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_BS);
+}
+
+void inject_again(const struct percpu *cpu)
+{
+	u64 info = vmread(VMCS_IDT_VECTORING_INFO);
+	const enum vmx_event_type type = vmx_event_type(info);
+	const u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+
+	if (hv_fault(VECTORING_DROPPED))
+		return;
+	if (!(info & VMX_EVENT_VALID)) {
+		/* IRET has unblocked NMIs, but will be executed again. */
+		if (cpu->exit.reason == EXIT_EPT_VIOLATION &&
+		    vmread(VMCS_EXIT_QUALIFICATION) & VMX_EPT_VIOLATION_NMI_UNBLOCKING)
+			vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking | BLOCKING_NMI);
+		return;
+	}
+	if (type == VMX_EVENT_NMI)
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~BLOCKING_NMI);
+	/* None is delivered in real mode, and none may be injected; Bochs tells of one. */
+	if (!(vmread(VMCS_GUEST_CR0) & CR0_PE))
+		info &= ~(u64)VMX_EVENT_ERROR_CODE;
+	if (info & VMX_EVENT_ERROR_CODE)
+		vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, vmread(VMCS_IDT_VECTORING_ERROR_CODE));
+	if (type >= VMX_EVENT_SOFTWARE_INTERRUPT && type <= VMX_EVENT_SOFTWARE_EXCEPTION)
+		vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_VM_EXIT_INSTRUCTION_LENGTH));
+	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, info & (VMX_EVENT_VALID | VMX_EVENT_ERROR_CODE |
+							 VMX_EVENT_TYPE | VMX_EVENT_VECTOR));
 }

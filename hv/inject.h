@@ -12,4 +12,10 @@ void inject_nmi_when_possible(struct percpu *cpu);
 /* Leave a pending single-step debug exception (BS) for the next entry. */
 void inject_pending_step(void);
 
+/*
+ * The exit at hand stays hv's own, and the guest goes on: an event that was being delivered is
+ * injected again. SDM, "Information for VM Exits That Occur During Event Delivery".
+ */
+void inject_again(const struct percpu *cpu);
+
 #endif

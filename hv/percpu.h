@@ -16,6 +16,7 @@
 #include "vmx/caps.h"
 #include "vmx/regs.h"
 
+struct deep;
 struct descriptor_tables;
 struct rec;
 struct ring;
@@ -60,6 +61,7 @@ struct percpu {
 	struct rec *rec;
 	bool events_off;	   /* capture=off: @rec gets no events of VMX */
 	struct snapshot *snapshot; /* NULL: capture=lean */
+	struct deep *deep;	   /* NULL: not capture=deep */
 	struct ring *ring;
 	union {
 		u32 attention; /* one of these: before the guest goes on there is something to do */

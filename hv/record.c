@@ -1,6 +1,7 @@
 #include "hv/record.h"
 
 #include "hv/console.h"
+#include "hv/deep.h"
 #include "hv/drain_port.h"
 #include "hv/exit_l1.h"
 #include "hv/guestmem.h"
@@ -200,8 +201,9 @@ void record_init(struct percpu *cpu)
 	cpu->exit.tsc = rdtsc();
 	if (rec_head(cpu->rec, emit_boot_record) != ST_OK)
 		log_print("the boot record does not fit into the ring; give more by ring=");
-	if (options.capture == CAPTURE_DEFAULT)
+	if (options.capture == CAPTURE_DEFAULT || options.capture == CAPTURE_DEEP)
 		snapshot_init(cpu);
+	deep_init(cpu);
 	if (!cpu->id)
 		log_print("stop word at 0x%lx", virt_to_phys((const void *)&stop_word));
 }

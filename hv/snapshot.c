@@ -1,5 +1,6 @@
 #include "hv/snapshot.h"
 
+#include "hv/deep.h"
 #include "hv/guestmem.h"
 #include "hv/insn.h"
 #include "hv/mem.h"
@@ -352,6 +353,7 @@ void snapshot_take_now(struct percpu *cpu)
 	if (cpu->pending.snapshot_taken || !choose(cpu, &subject))
 		return;
 	cpu->pending.snapshot_taken = true;
+	deep_take(cpu);
 	if (subject.level == 2)
 		describe_l2(cpu, &subject);
 	else if (subject.memory)

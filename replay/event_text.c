@@ -339,6 +339,24 @@ static char *put_hv_time(const struct line *line, char *to)
 	return put_dec(to, time->longest);
 }
 
+static char *put_deep(const struct line *line, char *to)
+{
+	static const char *const what[] = {
+		[DEEP_BEGINS] = "every store is told from here",
+		[DEEP_ENDS] = "stores are no longer told",
+		[DEEP_PAGES_USED] = "no more pages: stores are no longer told",
+		[DEEP_TYPES_CHANGED] = "memory types changed: stores are no longer told",
+	};
+	const struct ev_deep *const deep = (const struct ev_deep *)line->event->col;
+
+	to = put_known(to, deep->what < ARRAY_SIZE(what) ? what[deep->what] : NULL);
+	to = put_dec(put_text(to, ", VM entry "), deep->entries);
+	if (deep->what == DEEP_BEGINS)
+		return to;
+	to = put_text(put_dec(put_text(to, "; "), deep->pages), " pages, ");
+	return put_text(put_dec(to, deep->stores), " faults");
+}
+
 static char *put_gap(const struct line *line, char *to)
 {
 	const struct ev_gap *const gap = (const struct ev_gap *)line->event->col;
@@ -522,6 +540,7 @@ static char *(*const forms[])(const struct line *line, char *to) = {
 	[EV_RAM] = put_ram,
 	[EV_PAGE] = put_page,
 	[EV_HV_TIME] = put_hv_time,
+	[EV_DEEP] = put_deep,
 };
 
 /* How many columns before the RIP of @level. */

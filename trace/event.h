@@ -58,6 +58,7 @@ enum trace_gap { GAP_RING_FULL, GAP_LOST_BLOCK, GAP_DAMAGED_BLOCK, GAP_CUT, GAP_
 enum trace_file { FILE_KALLSYMS, FILE_MODULES }; /* of Linux: /proc/kallsyms, /proc/modules */
 /* Column `walked` of regs: which paging structures the tape holds as they are now. */
 enum trace_walked { WALKED_RIP = 1, WALKED_RSP = 2 };
+enum trace_deep { DEEP_BEGINS, DEEP_ENDS, DEEP_PAGES_USED, DEEP_TYPES_CHANGED };
 enum trace_text { TEXT_HV_OPTIONS, TEXT_L1_COMMAND_LINE, TEXT_L1_NAME };
 
 enum trace_capture {

@@ -5,10 +5,12 @@
  * and ports that hv keeps, and what EPT02 does not map yet. SDM, "VMX Non-Root Operation".
  */
 #include "base/hv_leaf.h"
+#include "hv/deep.h"
 #include "hv/ept.h"
 #include "hv/exit_l1.h"
 #include "hv/fault.h"
 #include "hv/guestmem.h"
+#include "hv/inject.h"
 #include "hv/insn.h"
 #include "hv/kick.h"
 #include "hv/nested/bitmaps02.h"
@@ -317,6 +319,10 @@ static enum owner ept_exit(struct percpu *cpu, struct nested_exit *exit)
 	if (walk.result == EPT12_MAPPED) {
 		if (misconfigured)
 			nested_report_bug(cpu, BUG_EPT_MISCONFIGURED, gpa2);
+		if (qualification & VMX_EPT_VIOLATION_WRITE)
+			deep_store(cpu, walk.gpa1);
+		if (!deep_may_write(cpu, walk.gpa1))
+			walk.rights &= ~EPT_WRITE;
 		ept02_map(nested, eptp, gpa2, &walk);
 		if (l0_record_is_on(nested)) {
 			note_walk(nested, &walk);
@@ -346,38 +352,6 @@ enum exit_action nested_exit_by_ept12(struct percpu *cpu, const struct guest_fau
 }
 
 /* --- Exits that L1 does not see --------------------------------------------------------------- */
-
-/*
- * An event that was being delivered to L2 when hv interfered is injected again. SDM, "Information
- * for VM Exits That Occur During Event Delivery".
- */
-static void inject_again(const struct percpu *cpu)
-{
-	u64 info = vmread(VMCS_IDT_VECTORING_INFO);
-	const enum vmx_event_type type = vmx_event_type(info);
-	const u64 blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
-
-	if (hv_fault(VECTORING_DROPPED))
-		return;
-	if (!(info & VMX_EVENT_VALID)) {
-		/* IRET has unblocked NMIs, but will be executed again. */
-		if (cpu->exit.reason == EXIT_EPT_VIOLATION &&
-		    vmread(VMCS_EXIT_QUALIFICATION) & VMX_EPT_VIOLATION_NMI_UNBLOCKING)
-			vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking | BLOCKING_NMI);
-		return;
-	}
-	if (type == VMX_EVENT_NMI)
-		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~BLOCKING_NMI);
-	/* None is delivered in real mode, and none may be injected; Bochs tells of one. */
-	if (!(vmread(VMCS_GUEST_CR0) & CR0_PE))
-		info &= ~(u64)VMX_EVENT_ERROR_CODE;
-	if (info & VMX_EVENT_ERROR_CODE)
-		vmwrite(VMCS_VM_ENTRY_EXCEPTION_ERROR_CODE, vmread(VMCS_IDT_VECTORING_ERROR_CODE));
-	if (type >= VMX_EVENT_SOFTWARE_INTERRUPT && type <= VMX_EVENT_SOFTWARE_EXCEPTION)
-		vmwrite(VMCS_VM_ENTRY_INSTRUCTION_LENGTH, vmread(VMCS_VM_EXIT_INSTRUCTION_LENGTH));
-	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, info & (VMX_EVENT_VALID | VMX_EVENT_ERROR_CODE |
-							 VMX_EVENT_TYPE | VMX_EVENT_VECTOR));
-}
 
 static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
 {

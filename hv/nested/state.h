@@ -148,6 +148,7 @@ struct nested {
 	struct msr_undo *msr_undo; /* of the entry that waits */
 	u64 hv_ticks;		   /* added to by hv_time_exit(), taken by l2_exit */
 	u64 packing_ticks;	   /* likewise by hv_time_packed() */
+	u64 entries;		   /* VM entries of L1 that hv tried */
 	u64 hidden_exits;	   /* of L2 since its entry */
 	bool nmi_window;	   /* hv, not L1, asked for the NMI window of VMCS02 */
 	bool early_exit; /* the preemption timer of VMCS02 is 0 for an NMI or INIT of L1 */

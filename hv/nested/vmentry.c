@@ -164,6 +164,7 @@ static void keep_event(struct percpu *cpu, struct nested_vmcs *vmcs)
 	const u64 info = F12(vmcs, VM_ENTRY_INTERRUPTION_INFO);
 
 	entry->waits = true;
+	cpu->nested.entries++;
 	entry->insn = cpu->pending.event;
 	entry->columns = *(struct ev_vmlaunch *)cpu->pending.columns;
 	entry->rip = F12(vmcs, GUEST_RIP);

@@ -2,7 +2,12 @@
 #include "tests/stubs/stub_cpu.h"
 #include "tests/test.h"
 
-static const struct options defaults = { .ring = MIB(4), .flush = GIB(1), .capture = CAPTURE_LEAN };
+static const struct options defaults = { .ring = MIB(4),
+					 .flush = GIB(1),
+					 .capture = CAPTURE_LEAN,
+					 .deep_from = 1,
+					 .deep_count = 100,
+					 .deep_pages = 512 };
 
 static int with_defaults(void **state)
 {
@@ -33,6 +38,36 @@ static void every_option_is_understood(void **state)
 	assert_false(stub_said("option"));
 }
 
+static void a_deep_window_has_a_start_a_length_and_a_limit(void **state)
+{
+	static const struct {
+		const char *text;
+		enum status status;
+		u64 from, count, pages;
+	} rows[] = {
+		{ "deep=5:10", ST_OK, 5, 10, 512 },
+		{ "deep=0:1:2048", ST_OK, 0, 1, 2048 },
+		{ "deep=5", ST_INVALID, 1, 100, 512 },
+		{ "deep=5:", ST_INVALID, 1, 100, 512 },
+		{ "deep=:5", ST_INVALID, 1, 100, 512 },
+		{ "deep=5:0", ST_INVALID, 1, 100, 512 },
+		{ "deep=5:1:0", ST_INVALID, 1, 100, 512 },
+		{ "deep=5:1:2049", ST_INVALID, 1, 100, 512 },
+		{ "deep=5:1:2:3", ST_INVALID, 1, 100, 512 },
+		{ "deep=5:1x", ST_INVALID, 1, 100, 512 },
+		{ "deep=", ST_INVALID, 1, 100, 512 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		options = defaults;
+		assert_row(rows[i].text, options_parse(rows[i].text), rows[i].status);
+		assert_row(rows[i].text, options.deep_from, rows[i].from);
+		assert_row(rows[i].text, options.deep_count, rows[i].count);
+		assert_row(rows[i].text, options.deep_pages, rows[i].pages);
+	}
+}
+
 static void capture_is_a_profile_and_what_is_added_to_it(void **state)
 {
 	static const struct {
@@ -48,6 +83,8 @@ static void capture_is_a_profile_and_what_is_added_to_it(void **state)
 		{ "capture=default capture=lean", ST_OK, CAPTURE_LEAN, false },
 		{ "capture=lean capture=off", ST_OK, CAPTURE_OFF, false },
 		{ "capture=thin+l0", ST_OK, CAPTURE_THIN, true },
+		{ "capture=deep", ST_OK, CAPTURE_DEEP, false },
+		{ "capture=deep+l0", ST_INVALID, CAPTURE_LEAN, false },
 		{ "capture=off+l0", ST_INVALID, CAPTURE_LEAN, false },
 		{ "capture=default+", ST_INVALID, CAPTURE_LEAN, false },
 		{ "capture=lean+", ST_INVALID, CAPTURE_LEAN, false },
@@ -136,8 +173,9 @@ static void sizes_have_units_and_bounds(void **state)
 static void what_is_wrong_is_named_and_changes_nothing(void **state)
 {
 	static const char *const rows[] = {
-		"colour=red",	   "ring", "drain=tape", "capture=deep", "cpuid=", "log=loud",
-		"cpuid=vendor",	   "=",	   "drain",	 "rings=4M",	 "caps",   "drain=debugco",
+		"colour=red",	   "ring",     "drain=tape",   "capture=deeper",
+		"cpuid=",	   "log=loud", "cpuid=vendor", "=",
+		"drain",	   "rings=4M", "caps",	       "drain=debugco",
 		"drain=debugconx",
 	};
 	char said[64];
@@ -181,6 +219,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(no_text_leaves_the_defaults, with_defaults),
 		cmocka_unit_test_setup(every_option_is_understood, with_defaults),
+		cmocka_unit_test_setup(a_deep_window_has_a_start_a_length_and_a_limit,
+				       with_defaults),
 		cmocka_unit_test_setup(capture_is_a_profile_and_what_is_added_to_it, with_defaults),
 		cmocka_unit_test_setup(a_ring_that_is_drained_cannot_overwrite, with_defaults),
 		cmocka_unit_test_setup(last_of_two_equal_options_wins, with_defaults),

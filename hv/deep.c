@@ -1,0 +1,242 @@
+#include "hv/deep.h"
+
+#include "hv/ept.h"
+#include "hv/guestmem.h"
+#include "hv/hv_options.h"
+#include "hv/log.h"
+#include "hv/mem.h"
+#include "hv/nested/ept02.h"
+#include "hv/snapshot.h"
+#include "recorder/emit.h"
+#include "trace/ram.h"
+
+#define SLOTS	   (4 * DEEP_MAX_PAGES) /* a power of two */
+#define NO_PAGE	   0xffff
+#define PAGE_WORDS (PAGE_SIZE / RAM_WORD)
+
+struct deep_page {
+	u64 gpa1;
+	bool dirty; /* the guest may write to it now */
+	u64 *word;  /* as the tape has it */
+};
+
+struct deep {
+	bool active;
+	bool over;	  /* the window has been */
+	u64 stores;	  /* that faulted, or that hv made */
+	u64 type_changes; /* of EPT01, when the window began */
+	u32 count;
+	u32 dirty_count;
+	u16 dirty[DEEP_MAX_PAGES];
+	u16 slot[SLOTS]; /* page by address, open addressing */
+	struct deep_page page[DEEP_MAX_PAGES];
+	u8 bytes[TRACE_MAX_BYTES];
+	struct ram_writer writer;
+};
+
+struct percpu *deep_cpu;
+
+static size_t pages_for(size_t size)
+{
+	return (size + PAGE_SIZE - 1) / PAGE_SIZE;
+}
+
+void deep_init(struct percpu *cpu)
+{
+	struct deep *deep;
+
+	if (options.capture != CAPTURE_DEEP)
+		return;
+	if (percpu_count() > 1) {
+		log_print("capture=deep is for one processor: it is like capture=default here");
+		return;
+	}
+	deep = mem_alloc_pages(pages_for(sizeof(*deep)));
+	for (u32 i = 0; i < options.deep_pages; i++)
+		deep->page[i].word = mem_alloc_pages(1);
+	memset(deep->slot, 0xff, sizeof(deep->slot));
+	cpu->deep = deep;
+	deep_cpu = cpu;
+}
+
+/* The slot of the page at @gpa1, or the free one where it belongs. */
+static u16 *slot_of(struct deep *deep, u64 gpa1)
+{
+	u64 at = (gpa1 / PAGE_SIZE * 0x9e3779b97f4a7c15ull) >> 40 & (SLOTS - 1);
+
+	while (deep->slot[at] != NO_PAGE && deep->page[deep->slot[at]].gpa1 != gpa1)
+		at = (at + 1) & (SLOTS - 1);
+	return &deep->slot[at];
+}
+
+static void emit(struct percpu *cpu, u8 kind, const void *columns, const void *bytes, u32 count)
+{
+	rec_emit(cpu->rec, &(struct trace_event){
+				   .kind = kind,
+				   .tsc = cpu->exit.tsc,
+				   .col = columns,
+				   .bytes = bytes,
+				   .byte_count = count,
+			   });
+}
+
+/* --- The window ------------------------------------------------------------------------------- */
+
+static void tell_window(struct percpu *cpu, enum trace_deep what)
+{
+	const struct ev_deep columns = {
+		.what = what,
+		.entries = cpu->nested.entries,
+		.pages = cpu->deep->count,
+		.stores = cpu->deep->stores,
+	};
+
+	emit(cpu, EV_DEEP, &columns, NULL, 0);
+}
+
+/* Nothing that is cached lets L1 or L2 write, or keeps them from it. */
+static void flush(struct percpu *cpu)
+{
+	ept01_flush();
+	ept02_invalidate_all(&cpu->nested);
+}
+
+static void begin(struct percpu *cpu)
+{
+	struct deep *const deep = cpu->deep;
+
+	deep->over = true;
+	if (ept01_protect() != ST_OK) {
+		log_print("hv has too little memory to protect L1's: no window of capture=deep");
+		return;
+	}
+	deep->active = true;
+	deep->type_changes = ept01_type_changes();
+	flush(cpu);
+	tell_window(cpu, DEEP_BEGINS);
+}
+
+static void end(struct percpu *cpu, enum trace_deep what)
+{
+	deep_take(cpu);
+	cpu->deep->active = false;
+	ept01_unprotect();
+	flush(cpu);
+	/* What the open block holds of memory may have been told otherwise since. */
+	snapshot_new_block(cpu);
+	tell_window(cpu, what);
+}
+
+void deep_turn_now(struct percpu *cpu)
+{
+	const u64 entries = cpu->nested.entries;
+
+	/* Registers stand right before the VM entry that waits to be told. */
+	if (cpu->nested.entry.waits)
+		return;
+	if (!cpu->deep->over && entries >= options.deep_from)
+		begin(cpu);
+	else if (cpu->deep->active && entries >= options.deep_from + options.deep_count)
+		end(cpu, DEEP_ENDS);
+	else if (cpu->deep->active && cpu->deep->type_changes != ept01_type_changes())
+		end(cpu, DEEP_TYPES_CHANGED);
+}
+
+/* --- Stores ----------------------------------------------------------------------------------- */
+
+/* The page as it is, before anybody writes to it. */
+static bool add_page(struct percpu *cpu, u64 gpa1)
+{
+	struct deep *const deep = cpu->deep;
+	const struct ev_page columns = { .gpa = gpa1, .level = 1 };
+	struct deep_page *page;
+
+	if (deep->count == options.deep_pages)
+		return false;
+	*slot_of(deep, gpa1) = (u16)deep->count;
+	page = &deep->page[deep->count++];
+	page->gpa1 = gpa1;
+	memcpy(page->word, guest_ram(gpa1, PAGE_SIZE), PAGE_SIZE);
+	emit(cpu, EV_PAGE, &columns, page->word, PAGE_SIZE);
+	return true;
+}
+
+bool deep_store(struct percpu *cpu, u64 gpa1)
+{
+	struct deep *const deep = cpu->deep;
+	struct deep_page *page;
+	u16 number;
+
+	gpa1 &= ~(PAGE_SIZE - 1);
+	if (!deep || !deep->active || !guest_ram(gpa1, PAGE_SIZE))
+		return false;
+	number = *slot_of(deep, gpa1);
+	if (number != NO_PAGE && deep->page[number].dirty)
+		return true;
+	deep->stores++;
+	if (ept01_protect_page(gpa1, false) != ST_OK ||
+	    (number == NO_PAGE && !add_page(cpu, gpa1))) {
+		end(cpu, DEEP_PAGES_USED);
+		return true;
+	}
+	number = *slot_of(deep, gpa1);
+	page = &deep->page[number];
+	page->dirty = true;
+	deep->dirty[deep->dirty_count++] = number;
+	return true;
+}
+
+bool deep_may_write(const struct percpu *cpu, u64 gpa1)
+{
+	struct deep *const deep = cpu->deep;
+	u16 number;
+
+	if (!deep || !deep->active)
+		return true;
+	number = *slot_of(deep, gpa1 & ~(PAGE_SIZE - 1));
+	return number != NO_PAGE && deep->page[number].dirty;
+}
+
+static void send(struct percpu *cpu)
+{
+	struct deep *const deep = cpu->deep;
+	const struct ev_ram columns = { .level = 1 };
+
+	if (deep->writer.size)
+		emit(cpu, EV_RAM, &columns, deep->bytes, deep->writer.size);
+	deep->writer = (struct ram_writer){ .to = deep->bytes };
+}
+
+static void tell_changes(struct percpu *cpu, struct deep_page *page)
+{
+	struct deep *const deep = cpu->deep;
+	const u64 *const now = guest_ram(page->gpa1, PAGE_SIZE);
+
+	for (unsigned i = 0; i < PAGE_WORDS; i++) {
+		if (page->word[i] == now[i])
+			continue;
+		page->word[i] = now[i];
+		if (deep->writer.size + RAM_RUN_OVERHEAD + RAM_WORD > sizeof(deep->bytes))
+			send(cpu);
+		ram_put(&deep->writer, page->gpa1 + i * RAM_WORD, &page->word[i], 1);
+	}
+}
+
+void deep_take(struct percpu *cpu)
+{
+	struct deep *const deep = cpu->deep;
+
+	if (!deep || !deep->dirty_count)
+		return;
+	deep->writer = (struct ram_writer){ .to = deep->bytes };
+	for (u32 i = 0; i < deep->dirty_count; i++) {
+		struct deep_page *const page = &deep->page[deep->dirty[i]];
+
+		tell_changes(cpu, page);
+		page->dirty = false;
+		ept01_protect_page(page->gpa1, true);
+	}
+	send(cpu);
+	deep->dirty_count = 0;
+	flush(cpu);
+}

@@ -1,0 +1,207 @@
+#include "hv/deep.h"
+
+#include "hv/ept.h"
+#include "hv/guestmem.h"
+#include "hv/hv_options.h"
+#include "hv/mem.h"
+#include "hv/nested/ept02.h"
+#include "tests/hv/nested_play.h"
+#include "trace/ram.h"
+#include "vmx/qual.h"
+
+enum { PAGES = 3, STORED = 0x1400000, READ = 0x1500000 };
+
+/* L1 has its first exit of an L2 with EPT: the window begins. */
+static int in_window(void **state)
+{
+	options.capture = CAPTURE_DEEP;
+	options.deep_from = 1;
+	options.deep_count = 2;
+	options.deep_pages = PAGES;
+	play_good_ept_vmcs(state);
+	deep_init(cpu);
+	play_enter(EXIT_VMLAUNCH);
+	stub_exit(cpu, EXIT_HLT, 0);
+	return 0;
+}
+
+static int back_to_lean(void **state)
+{
+	(void)state;
+	options.capture = CAPTURE_LEAN;
+	deep_cpu = NULL;
+	return 0;
+}
+
+/* Rights and size of what EPT01 has for @gpa1. */
+static u64 ept01_entry(u64 gpa1, u64 *size)
+{
+	u64 entry, table = ept01_pointer() & MASK(51, 12);
+
+	for (unsigned shift = 39;; shift -= 9) {
+		memcpy(&entry, (u8 *)stub_at(table) + (gpa1 >> shift & 511) * 8, sizeof(entry));
+		*size = BIT(shift);
+		if (shift == 12 || entry & EPT_LARGE)
+			return entry;
+		table = entry & MASK(51, 12);
+	}
+}
+
+static bool writable(u64 gpa1)
+{
+	u64 size;
+
+	return ept01_entry(gpa1, &size) & EPT_WRITE;
+}
+
+static void l1_stores(u64 gpa1)
+{
+	stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, gpa1);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, VMX_EPT_VIOLATION_WRITE);
+}
+
+static u64 *memory(u64 gpa1)
+{
+	return stub_at(gpa1);
+}
+
+static void in_a_window_l1_and_l2_may_read_only(void **state)
+{
+	u64 size;
+
+	(void)state;
+	assert_int_equal(event_of(EV_DEEP)->col[0], DEEP_BEGINS);
+	assert_false(writable(STORED));
+	assert_true(ept01_entry(STORED, &size) & EPT_READ);
+	assert_false(writable(0x8000));
+	/* What is no RAM is nobody's to follow. */
+	assert_true(writable(0xa0000));
+	assert_true(writable(0xfee00000));
+}
+
+static void a_page_is_told_before_the_first_store(void **state)
+{
+	u64 size;
+
+	(void)state;
+	memory(STORED)[7] = 0x1111;
+	l1_stores(STORED + 0x38);
+	assert_int_equal(last_event()->kind, EV_PAGE);
+	assert_u64(last_event()->col[0], STORED);
+	assert_int_equal(last_event()->byte_count, PAGE_SIZE);
+	assert_memory_equal(last_event()->bytes, memory(STORED), PAGE_SIZE);
+	assert_true(writable(STORED));
+	ept01_entry(STORED, &size);
+	assert_u64(size, PAGE_SIZE);
+	assert_false(writable(STORED + PAGE_SIZE));
+}
+
+static void changes_are_told_before_the_next_event(void **state)
+{
+	u8 bytes[64];
+	struct ram_writer expected = { .to = bytes };
+
+	(void)state;
+	l1_stores(STORED);
+	memory(STORED)[0] = 0x2222;
+	memory(STORED)[100] = 0x3333;
+	ram_put(&expected, STORED, memory(STORED), 1);
+	ram_put(&expected, STORED + 800, &memory(STORED)[100], 1);
+	deep_take(cpu);
+	assert_int_equal(last_event()->kind, EV_RAM);
+	assert_int_equal(last_event()->byte_count, expected.size);
+	assert_memory_equal(last_event()->bytes, bytes, expected.size);
+	assert_false(writable(STORED));
+	play_event_count = 0;
+	l1_stores(STORED);
+	deep_take(cpu);
+	assert_int_equal(play_event_count, 0);
+}
+
+static void what_hv_writes_for_l1_is_told_too(void **state)
+{
+	const u64 value = 0x4444;
+
+	(void)state;
+	assert_int_equal(guest_write_gpa(STORED + 8, &value, sizeof(value)), ST_OK);
+	assert_int_equal(last_event()->kind, EV_PAGE);
+	deep_take(cpu);
+	assert_int_equal(last_event()->kind, EV_RAM);
+}
+
+static void an_event_that_was_being_delivered_is_injected_again(void **state)
+{
+	(void)state;
+	stub_vmcs_set(VMCS_IDT_VECTORING_INFO, 0x80000030);
+	l1_stores(STORED);
+	assert_true(stub_injects(0x30));
+}
+
+static void l2_gets_the_right_to_write_by_a_store(void **state)
+{
+	const u64 eptp = get12(VMCS_EPT_POINTER);
+	unsigned level;
+	u64 entry;
+
+	(void)state;
+	play_enter(EXIT_VMRESUME);
+	stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, READ);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, VMX_EPT_VIOLATION_READ);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	assert_true(ept02_find(&cpu->nested, eptp, READ, &level, &entry));
+	assert_u64(entry & (EPT_READ | EPT_WRITE), EPT_READ);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, VMX_EPT_VIOLATION_WRITE);
+	assert_true(ept02_find(&cpu->nested, eptp, READ, &level, &entry));
+	assert_u64(entry & (EPT_READ | EPT_WRITE), EPT_READ | EPT_WRITE);
+	assert_int_equal(level, 1);
+	deep_take(cpu);
+	assert_false(ept02_find(&cpu->nested, eptp, READ, &level, &entry));
+}
+
+static void the_window_ends_after_its_entries(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		play_enter(EXIT_VMRESUME);
+		stub_exit(cpu, EXIT_HLT, 0);
+	}
+	assert_int_equal(event_of(EV_DEEP)->col[0], DEEP_ENDS);
+	assert_true(writable(STORED));
+	assert_false(deep_store(cpu, STORED));
+}
+
+static void the_window_ends_when_its_pages_are_used(void **state)
+{
+	(void)state;
+	for (u64 i = 0; i < PAGES; i++)
+		l1_stores(STORED + i * PAGE_SIZE);
+	assert_int_equal(event_of(EV_DEEP)->col[0], DEEP_BEGINS);
+	l1_stores(STORED + PAGES * PAGE_SIZE);
+	assert_int_equal(event_of(EV_DEEP)->col[0], DEEP_PAGES_USED);
+	assert_u64(event_of(EV_DEEP)->col[2], PAGES);
+	assert_true(writable(READ));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(in_a_window_l1_and_l2_may_read_only, in_window,
+						back_to_lean),
+		cmocka_unit_test_setup_teardown(a_page_is_told_before_the_first_store, in_window,
+						back_to_lean),
+		cmocka_unit_test_setup_teardown(changes_are_told_before_the_next_event, in_window,
+						back_to_lean),
+		cmocka_unit_test_setup_teardown(what_hv_writes_for_l1_is_told_too, in_window,
+						back_to_lean),
+		cmocka_unit_test_setup_teardown(an_event_that_was_being_delivered_is_injected_again,
+						in_window, back_to_lean),
+		cmocka_unit_test_setup_teardown(l2_gets_the_right_to_write_by_a_store, in_window,
+						back_to_lean),
+		cmocka_unit_test_setup_teardown(the_window_ends_after_its_entries, in_window,
+						back_to_lean),
+		cmocka_unit_test_setup_teardown(the_window_ends_when_its_pages_are_used, in_window,
+						back_to_lean),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
