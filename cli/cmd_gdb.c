@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -105,10 +106,24 @@ static void serve(struct gdb_server *server, int stop_fd)
 		poll(fds, 1 + gdb_server_fds(server, fds + 1), -1);
 }
 
+/* Until gdb can connect, somebody may look. */
+static void show_progress(void)
+{
+	static time_t start;
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	if (!start)
+		start = time(NULL);
+	fprintf(stderr, "\r\033[K%4lld s, the machine runs again", (long long)(time(NULL) - start));
+}
+
 static bool poll_rerun(void *owner)
 {
 	const struct gdb_verb_owner *const verb = owner;
 
+	if (!verb->server)
+		show_progress();
 	return stop_signals_came() || (verb->server && gdb_server_interrupted(verb->server));
 }
 
@@ -118,10 +133,10 @@ static struct gdb_rerun *start_rerun(struct timeline *timeline, struct gdb_verb_
 
 	if (!rerun)
 		die("out of memory");
-	if (isatty(STDERR_FILENO))
-		message("the machine runs again");
 	gdb_rerun_start(rerun, timeline, output_work_folder(opt.keep), poll_rerun, owner,
 			gdb_verb_run, owner);
+	if (isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
 	return rerun;
 }
 

@@ -322,6 +322,7 @@ void live_machine_start(struct live_machine *live, struct timeline *timeline, co
 	const u64 n = timeline_tell(timeline);
 	struct bochs_setup setup;
 	struct machine machine;
+	enum status status;
 	size_t size;
 	const char *const text = reader_machine(reader, &size);
 
@@ -337,16 +338,24 @@ void live_machine_start(struct live_machine *live, struct timeline *timeline, co
 	};
 	reader_visit(reader, EV_L2_ENTRY, note_switch, &live->entries);
 	reader_visit(reader, EV_L2_EXIT, note_switch, &live->exits);
-	if (guest_walk_start(&live->walk, &setup, &live->watcher, machine.hv_image,
-			     last_tick(timeline)) != ST_OK)
+	status = guest_walk_start(&live->walk, &setup, &live->watcher, machine.hv_image,
+				  last_tick(timeline));
+	if (status == ST_INTERRUPTED)
+		die("interrupted");
+	if (status != ST_OK)
 		die("the machine does not come as far as L1 again");
 	memory_state_set_machine(timeline, &live->memory);
 	if (!n) {
 		if (sync(live, ST_OK) != ST_OK)
 			die("the tape cannot be read");
-	} else if (live_machine_follow(live) != ST_OK) {
+		return;
+	}
+	status = live_machine_follow(live);
+	if (status != ST_OK) {
 		live_machine_stop(live);
-		die("the machine cannot be run again to @%llu", (unsigned long long)n);
+		die("the machine cannot be run again to @%llu: %s", (unsigned long long)n,
+		    status == ST_NOT_FOUND ? "another instruction is executed there"
+					   : status_text(status));
 	}
 }
 
