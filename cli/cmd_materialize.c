@@ -157,7 +157,7 @@ static void materialize(struct reader *reader, u64 n)
 		die("'%s' does not say which machine it was recorded from: only tapes of Bochs do",
 		    tape);
 	if (reader_info(reader)->cpus != 1)
-		die("'%s' has several processors: their TSC does not tell the tick", tape);
+		die("'%s' has several processors, which Bochs cannot stop at a time", tape);
 	work = output_work_folder(opt.keep);
 	setup = machine_rebuild(text, size, work, tape);
 	setup.waits = true;

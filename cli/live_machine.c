@@ -307,7 +307,7 @@ static void check_tape(struct timeline *timeline, const char *text, size_t size,
 		die("'%s' does not say which machine it was recorded from: only tapes of Bochs do",
 		    path);
 	if (reader_info(reader)->cpus != 1)
-		die("'%s' has several processors: their TSC does not tell the tick", path);
+		die("'%s' has several processors, which Bochs cannot stop at a time", path);
 	*machine = machine_read(text, size, path);
 	if (machine->mib > MAX_MIB)
 		die("'%s': a machine with %llu MiB cannot be copied on its way: Bochs keeps "
