@@ -258,9 +258,121 @@ static void key_frames_outside_vmx_operation_show_just_that(void **state)
 
 #define IN(state, test) cmocka_unit_test_setup(test, state)
 
+/* --- Several processors ----------------------------------------------------------------------- */
+
+static unsigned memory_writes(void)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < play_event_count; i++)
+		count += play_events[i].kind == EV_VMCS12_WRITE;
+	return count;
+}
+
+static struct percpu *second_processor(void)
+{
+	struct percpu *other = percpu_create();
+
+	other->rec = cpu->rec;
+	percpu_add(other);
+	stub_cpu.gs_self = cpu;
+	assert_int_equal(nested_caps_init(other, ""), ST_OK);
+	nested_init(other);
+	return other;
+}
+
+/* VMPTRLD, VMWRITE of CR3-target value 0, VMCLEAR. */
+static void write_on(struct percpu *processor, u64 value)
+{
+	struct nested_vmcs *vmcs = nested_vmcs_load(processor, PLAY_VMCS);
+
+	nested_field_set(vmcs, VMCS_IX_CR3_TARGET_VALUE_0, value);
+	nested_vmcs_clear(processor, PLAY_VMCS);
+}
+
+static u64 *in_memory(void)
+{
+	struct vmcs12 *region = stub_at(PLAY_VMCS);
+
+	return &region->value[VMCS_IX_CR3_TARGET_VALUE_0];
+}
+
+static void what_another_processor_wrote_is_not_taken_for_l1_s(void **state)
+{
+	struct percpu *other;
+
+	(void)state;
+	other = second_processor();
+	play_event_count = 0;
+	for (u64 round = 1; round < 5; round++) {
+		write_on(cpu, 10 * round);
+		assert_u64(nested_vmcs_load(other, PLAY_VMCS)->field[VMCS_IX_CR3_TARGET_VALUE_0],
+			   10 * round);
+		write_on(other, 10 * round + 1);
+		assert_u64(*in_memory(), 10 * round + 1);
+	}
+	assert_u64(nested_vmcs_load(cpu, PLAY_VMCS)->field[VMCS_IX_CR3_TARGET_VALUE_0], 41);
+	assert_int_equal(memory_writes(), 0);
+}
+
+static void what_l1_wrote_meanwhile_is_told_with_what_another_left(void **state)
+{
+	const struct ev_vmcs12_write *told;
+	struct percpu *other;
+
+	(void)state;
+	other = second_processor();
+	write_on(cpu, 1);
+	write_on(other, 2);
+	*in_memory() = 3;
+	play_event_count = 0;
+	nested_vmcs_load(cpu, PLAY_VMCS);
+	assert_int_equal(memory_writes(), 1);
+	told = (const struct ev_vmcs12_write *)last_event()->col;
+	assert_u64(told->old, 2);
+	assert_u64(told->value, 3);
+}
+
+/* Its slot is another VMCS's by now. */
+static void what_nobody_knows_any_more_is_not_told(void **state)
+{
+	struct percpu *other;
+
+	(void)state;
+	other = second_processor();
+	write_on(cpu, 1);
+	write_on(other, 2);
+	for (unsigned i = 0; i < NESTED_SLOTS; i++)
+		other->nested.slots[i].pointer = NESTED_NONE;
+	play_event_count = 0;
+	assert_u64(nested_vmcs_load(cpu, PLAY_VMCS)->field[VMCS_IX_CR3_TARGET_VALUE_0], 2);
+	assert_int_equal(memory_writes(), 0);
+}
+
+static void a_vmcs_active_twice_breaks_nothing(void **state)
+{
+	struct percpu *other;
+
+	(void)state;
+	other = second_processor();
+	nested_field_set(nested_vmcs_load(cpu, PLAY_VMCS), VMCS_IX_CR3_TARGET_VALUE_0, 1);
+	nested_field_set(nested_vmcs_load(other, PLAY_VMCS), VMCS_IX_CR3_TARGET_VALUE_0, 2);
+	play_event_count = 0;
+	nested_vmcs_clear(other, PLAY_VMCS);
+	nested_vmcs_clear(cpu, PLAY_VMCS);
+	assert_u64(*in_memory(), 1);
+	assert_int_equal(memory_writes(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(what_another_processor_wrote_is_not_taken_for_l1_s,
+				       play_vmxon),
+		cmocka_unit_test_setup(what_l1_wrote_meanwhile_is_told_with_what_another_left,
+				       play_vmxon),
+		cmocka_unit_test_setup(what_nobody_knows_any_more_is_not_told, play_vmxon),
+		cmocka_unit_test_setup(a_vmcs_active_twice_breaks_nothing, play_vmxon),
 		IN(play_vmptrld, vmclear_writes_the_fields_and_not_the_revision),
 		IN(play_l2, vmclear_clears_the_launch_state),
 		IN(play_l2, what_is_loaded_again_gets_into_vmcs02),

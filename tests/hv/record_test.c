@@ -8,6 +8,7 @@
 #include "hv/record.h"
 #include "hv/vmcs01.h"
 #include "recorder/capture.h"
+#include "recorder/emit.h"
 #include "tests/stubs/stub_cpu.h"
 #include "tests/test.h"
 #include "vmx/tables.h"
@@ -330,6 +331,77 @@ static void exits_write_out_what_has_become_old(void **state)
 	assert_string_equal(seen.events[find(EV_MARK, 0)].text, "old");
 }
 
+/* With a mark on its part of the tape that is in its ring, and one that is not yet. */
+static struct percpu *boot_second_processor(void)
+{
+	struct percpu *other = percpu_create();
+
+	percpu_add(other);
+	other->parked = true;
+	record_init(other);
+	record_mark(other, "in the ring", 11);
+	rec_flush(other->rec);
+	record_mark(other, "not yet", 7);
+	stub_cpu.gs_self = cpu;
+	return other;
+}
+
+static bool has_mark(const char *text)
+{
+	for (unsigned i = 0; i < seen.count; i++)
+		if (seen.events[i].kind == EV_MARK && !strcmp(seen.events[i].text, text))
+			return true;
+	return false;
+}
+
+static void processor_that_joins_in_the_end_loses_nothing(void **state)
+{
+	struct percpu *other;
+
+	(void)state;
+	other = boot_second_processor();
+	stub_cpu.gs_self = other;
+	assert_true(stub_stops(record_join_end(other)));
+	assert_true(other->finished);
+	stub_cpu.gs_self = cpu;
+	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "")));
+	capture();
+	assert_true(has_mark("in the ring") && has_mark("not yet"));
+	assert_int_equal(count(EV_BOOT), 2);
+	assert_int_equal(count(EV_END), 1);
+	assert_int_equal(seen.events[seen.count - 1].kind, EV_END);
+	assert_true(seen.stats.last);
+}
+
+static void processor_that_does_not_leaves_its_ring_and_no_last_frame(void **state)
+{
+	(void)state;
+	boot_second_processor();
+	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "")));
+	capture();
+	assert_true(has_mark("in the ring"));
+	assert_false(has_mark("not yet"));
+	assert_int_equal(count(EV_END), 1);
+	assert_false(seen.stats.last);
+}
+
+static void second_one_to_end_the_tape_joins_in(void **state)
+{
+	struct percpu *other;
+
+	(void)state;
+	other = boot_second_processor();
+	other->finished = true;
+	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "first")));
+	stub_cpu.gs_self = other;
+	other->finished = false;
+	assert_true(stub_stops(record_stop(other, END_RESET, "second")));
+	assert_true(other->finished);
+	capture();
+	assert_int_equal(count(EV_END), 1);
+	assert_string_equal(seen.events[find(EV_END, 0)].text, "first");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +418,10 @@ int main(void)
 		cmocka_unit_test_setup(event_in_hand_is_on_the_tape_before_the_end, boot),
 		cmocka_unit_test_setup(ring_keeps_its_own_counsel_without_a_drain, boot),
 		cmocka_unit_test_setup(exits_write_out_what_has_become_old, boot),
+		cmocka_unit_test_setup(processor_that_joins_in_the_end_loses_nothing, boot),
+		cmocka_unit_test_setup(processor_that_does_not_leaves_its_ring_and_no_last_frame,
+				       boot),
+		cmocka_unit_test_setup(second_one_to_end_the_tape_joins_in, boot),
 	};
 
 	return cmocka_run_group_tests_name("hv/record", tests, NULL, NULL);
