@@ -53,6 +53,26 @@ static void a_vmcs_that_was_cleared_before_it_moved_is_fine(void **state)
 	script_free(&script);
 }
 
+static u64 known_of_tsc_offset(const struct script *script)
+{
+	return model_region(check_model(script->check), 0x2000)->known[VMCS_IX_TSC_OFFSET];
+}
+
+static void nothing_is_known_of_a_vmcs_that_is_active_twice(void **state)
+{
+	struct script script = script_start();
+
+	(void)state;
+	script_vmcs(&script);
+	script_vmwrite(&script, VMCS_TSC_OFFSET, 1);
+	assert_u64(known_of_tsc_offset(&script), ~0ull);
+	vmptrld_on_cpu(&script, 1, 0x2000);
+	assert_u64(known_of_tsc_offset(&script), 0);
+	script_vmwrite(&script, VMCS_TSC_OFFSET, 2);
+	assert_u64(known_of_tsc_offset(&script), 0);
+	script_free(&script);
+}
+
 static void where_a_vmcs_is_active_is_unknown_behind_a_gap(void **state)
 {
 	struct script script = script_start();
@@ -111,6 +131,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_vmcs_that_moves_without_vmclear_is_found),
 		cmocka_unit_test(a_vmcs_that_was_cleared_before_it_moved_is_fine),
+		cmocka_unit_test(nothing_is_known_of_a_vmcs_that_is_active_twice),
 		cmocka_unit_test(where_a_vmcs_is_active_is_unknown_behind_a_gap),
 		cmocka_unit_test(a_store_into_an_active_vmcs_is_found),
 		cmocka_unit_test(the_processors_own_writes_and_inactive_regions_are_fine),
