@@ -61,7 +61,7 @@ libzstd    = $(shell $(CC) -print-file-name=libzstd.a)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all check check-long check-kvm check-static check-e2e check-gdb bench demo install uninstall clean help deps
+.PHONY: all check check-long check-kvm check-fuzz check-static check-e2e check-gdb bench demo install uninstall clean help deps
 
 all: $(O)/vmxtape $(O)/vmxtape-hv.elf $(O)/vmxtape-mark guests
 
@@ -127,6 +127,18 @@ $(O)/vmxtape-hv-faults.elf: hv/link.ld $(faults-objs)
 	$(call say,LINK,$@)$(CC) $(hv-cflags) $(hv-ldflags) -T hv/link.ld \
 		-o $@ $(faults-objs) $(libzstd)
 
+# And one that keeps a note of each block that ran, for tests/e2e/fuzz.
+cover-cflags = $(filter-out -flto%,$(hv-cflags)) -fsanitize-coverage=trace-pc
+cover-objs  := $(patsubst %.c,$(O)/hvcover/%.o,$(shared-src) $(hv-src) tests/tools/hv_cover.c) \
+	       $(hv-asm:%=$(O)/hv/%.o)
+
+$(O)/hvcover/%.o: %.c Makefile | $(O)/.deps
+	$(call say,CC,$< (hv with cover))mkdir -p $(@D) && $(CC) $(cover-cflags) -c -o $@ $<
+
+$(O)/vmxtape-hv-cover.elf: hv/link.ld $(cover-objs)
+	$(call say,LINK,$@)$(CC) $(cover-cflags) $(hv-ldflags) -T hv/link.ld \
+		-o $@ $(cover-objs) $(libzstd)
+
 ifeq ($(FAULTS),1)
 all: $(O)/vmxtape-hv-faults.elf
 endif
@@ -158,12 +170,19 @@ check-long: check guests-xen $(O)/.deps-long
 	$(step) O=$(O)/san CC=gcc SAN=address,undefined check-monkey
 	tests/tools/truth-check $(O) --all
 	tests/e2e/run $(O) --long
+	$(MAKE) --no-print-directory O=$(O) CC=gcc check-fuzz
 	tests/e2e/bare-debian $(O)/bare-debian
 	@echo 'make check-long: everything passed'
 
 # KVM as L0 inside Bochs is the second processor.
 check-kvm: guests $(O)/guests/kvm/truth.img $(O)/tests/tools/truth $(O)/.deps-run
 	tests/tools/truth-check $(O) --kvm
+
+# 10 million steps of the hostile guest, and what of hv they reach.
+check-fuzz: all $(O)/vmxtape-hv-cover.elf $(O)/.deps-run
+	tests/e2e/fuzz --cover $(O) 1 300000
+	for seed in 2 3 4 5 6 7 8 9 10 11; do \
+		tests/e2e/fuzz --pages $(O) $$seed 970000 || exit 1; done
 
 check-static: $(O)/.deps-test
 	tests/tools/check-includes
@@ -174,6 +193,7 @@ check-static: $(O)/.deps-test
 
 check-e2e: all $(O)/vmxtape-hv-faults.elf guests-kvm $(O)/.deps-run $(O)/.deps-test
 	tests/e2e/run -j $(shell nproc) $(O)
+	tests/e2e/fuzz --pages $(O) 1 8000
 
 # gdb on tapes of small guests; what breaks the protocol is tried with sanitizers by `check`.
 check-gdb: all $(O)/.deps-run $(O)/.deps-test
