@@ -104,6 +104,23 @@ static const char *behind_time(const char *line)
 	return at[0] == ']' && at[1] == ' ' ? at + 2 : line;
 }
 
+/* Whether the lines differ in numbers alone. */
+static bool same_but_numbers(const char *x, const char *y)
+{
+	static const char digits[] = "0123456789";
+
+	for (;;) {
+		const bool numbers = strchr(digits, *x) && strchr(digits, *y);
+
+		if (!*x || !*y)
+			return *x == *y;
+		if (!numbers && *x != *y)
+			return false;
+		x += numbers ? strspn(x, digits) : 1;
+		y += numbers ? strspn(y, digits) : 1;
+	}
+}
+
 /* The first line that differs, or how many there are. */
 static size_t first_difference(const struct side *a, const struct side *b, bool times)
 {
@@ -196,7 +213,10 @@ static void print_text(const struct side *a, const struct side *b, const struct 
 	const u64 y = b->stat->last_tsc - b->stat->first_tsc;
 
 	if (differ->console)
-		out_format("\nconsole: line %zu differs: '%s', then '%s'\n", differ->line + 1,
+		out_format("\nconsole: line %zu differs%s: '%s', then '%s'\n", differ->line + 1,
+			   same_but_numbers(line_of(a, differ->line), line_of(b, differ->line))
+				   ? " in numbers"
+				   : "",
 			   line_of(a, differ->line), line_of(b, differ->line));
 	else
 		out_format("\nconsole: %zu lines, the same%s\n", a->line_count,

@@ -28,7 +28,7 @@ struct run {
 	bool old; /* no event tells how often it exited */
 };
 
-static const struct run usual = { "[    1.5] one", "two", 10, 5, END_POWER_OFF, false };
+static const struct run usual = { "[    1.5] one 1", "two", 10, 5, END_POWER_OFF, false };
 
 static void make_tape(const struct run *run, const char *path)
 {
@@ -74,39 +74,43 @@ static void what_counts_is_said_and_is_the_exit_status(void **state)
 		const char *said;
 	} rows[] = {
 		{ "the same",
-		  { "[    1.5] one", "two", 10, 5, END_POWER_OFF, false },
+		  { "[    1.5] one 1", "two", 10, 5, END_POWER_OFF, false },
 		  0,
 		  "result: the same\n" },
 		{ "exits by time",
-		  { "[    1.5] one", "two", 10, 7, END_POWER_OFF, false },
+		  { "[    1.5] one 1", "two", 10, 7, END_POWER_OFF, false },
 		  0,
 		  "result: the same but for time\n" },
 		{ "times in lines",
-		  { "[   12.9] one", "two", 10, 5, END_POWER_OFF, false },
+		  { "[   12.9] one 1", "two", 10, 5, END_POWER_OFF, false },
 		  0,
 		  "2 lines, the same but for the times in them" },
 		{ "other exits",
-		  { "[    1.5] one", "two", 11, 5, END_POWER_OFF, false },
+		  { "[    1.5] one 1", "two", 11, 5, END_POWER_OFF, false },
 		  1,
 		  "cpuid                               10              11  differ\n" },
 		{ "another line",
-		  { "[    1.5] one", "zwei", 10, 5, END_POWER_OFF, false },
+		  { "[    1.5] one 1", "zwei", 10, 5, END_POWER_OFF, false },
 		  1,
 		  "line 2 differs: 'two', then 'zwei'" },
+		{ "another number",
+		  { "[    1.5] one 22", "two", 10, 5, END_POWER_OFF, false },
+		  1,
+		  "line 1 differs in numbers: '[    1.5] one 1', then '[    1.5] one 22'" },
 		{ "no line",
-		  { "[    1.5] one", NULL, 10, 5, END_POWER_OFF, false },
+		  { "[    1.5] one 1", NULL, 10, 5, END_POWER_OFF, false },
 		  1,
 		  "line 2 differs: 'two', then '(none)'" },
 		{ "another end",
-		  { "[    1.5] one", "two", 10, 5, END_RESET, false },
+		  { "[    1.5] one 1", "two", 10, 5, END_RESET, false },
 		  1,
 		  "the machine ended in another way" },
 		{ "stopped",
-		  { "[    1.5] one", "two", 10, 5, END_ASKED, false },
+		  { "[    1.5] one 1", "two", 10, 5, END_ASKED, false },
 		  2,
 		  "'again.vxt' was stopped from outside" },
 		{ "old hv",
-		  { "[    1.5] one", "two", 10, 5, END_POWER_OFF, true },
+		  { "[    1.5] one 1", "two", 10, 5, END_POWER_OFF, true },
 		  2,
 		  "'again.vxt' does not tell how often L1 and L2 exited" },
 	};
@@ -121,7 +125,7 @@ static void what_counts_is_said_and_is_the_exit_status(void **state)
 
 static void json_has_the_counts_and_the_result(void **state)
 {
-	const struct run run = { "[    1.5] one", "two", 11, 5, END_POWER_OFF, false };
+	const struct run run = { "[    1.5] one 1", "two", 11, 5, END_POWER_OFF, false };
 
 	(void)state;
 	assert_int_equal(compare_with(&run, "json"), EXIT_FINDINGS);
