@@ -52,6 +52,15 @@ int memcmp(const void *a, const void *b, size_t size)
 {
 	const u8 *x = a, *y = b;
 
+	/* Most of what is compared is long and equal. */
+	for (; size >= sizeof(u64); size -= sizeof(u64), x += sizeof(u64), y += sizeof(u64)) {
+		u64 one, other;
+
+		__builtin_memcpy(&one, x, sizeof(one));
+		__builtin_memcpy(&other, y, sizeof(other));
+		if (one != other)
+			break;
+	}
 	for (; size; size--, x++, y++)
 		if (*x != *y)
 			return *x - *y;
