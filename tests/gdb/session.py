@@ -388,6 +388,24 @@ def a_machine_that_runs_stops_for_ctrl_c(server):
     return wrong
 
 
+def lldb_attaches_steps_and_reads_registers(server):
+    """Debian's, without a program: all it knows is what the stub tells of itself."""
+    words = ['lldb', '--no-lldbinit', '-b']
+    for command in ('gdb-remote ' + server.address, 'thread list', 'register read rip guest_cr4',
+                    'thread step-inst', 'register read rip', 'process detach'):
+        words += ['-o', command]
+    said = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=6 * SECONDS, check=False)
+    text = said.stdout + said.stderr
+    places = re.findall(r'^ *rip = (0x[0-9a-f]{16})', text, re.M)
+    wanted = (r'thread #1: tid = ', r'^ *guest_cr4 = ', r'stop reason = instruction step into',
+              r'^Process \d+ detached')
+    missing = [pattern for pattern in wanted if not re.search(pattern, text, re.M)]
+    if said.returncode or missing or len(places) != 2 or places[0] == places[1]:
+        return "lldb misses %s, was at %s: '%s'" % (missing, places, text[-1500:])
+    return None
+
+
 TESTS = {test.__name__: test for test in (
     a_second_client_attaches, a_thousand_steps_take_no_second,
     the_tape_stays_where_a_client_left_it, a_second_gdb_is_turned_away,
@@ -395,7 +413,7 @@ TESTS = {test.__name__: test for test in (
     wrong_checksums_are_asked_for_again, packets_of_ten_megabytes_take_no_memory,
     floods_take_no_memory, clients_that_leave_at_any_byte_break_nothing,
     ctrl_c_while_standing_is_no_packet, other_addresses_need_a_flag,
-    no_machine_is_left_behind, a_machine_that_runs_stops_for_ctrl_c)}
+    lldb_attaches_steps_and_reads_registers, no_machine_is_left_behind, a_machine_that_runs_stops_for_ctrl_c)}
 BINARY = TAPE_PATH = None
 
 
