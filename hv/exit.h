@@ -46,6 +46,9 @@ static inline u8 exit_level(const struct percpu *cpu)
 /* Start an event of @kind at the guest's RIP, all columns 0. Returns its columns. */
 u64 *exit_event(struct percpu *cpu, u8 kind, u8 level);
 
+/* The same, but the columns hold anything: the caller fills all of them. */
+u64 *exit_start_event(struct percpu *cpu, u8 kind, u8 level);
+
 /*
  * The same for a VMX instruction that exits only where it is defined, which are all but VMCALL and
  * VMFUNC. Only the columns of struct ev_insn are filled. Returns the column `mode`.

@@ -64,7 +64,7 @@ static bool has_insn_info(u32 reason)
 }
 
 /* What the recorder does not look at without items and bytes stays as it is. */
-static void start(struct percpu *cpu, u8 kind, u8 level)
+u64 *exit_start_event(struct percpu *cpu, u8 kind, u8 level)
 {
 	struct pending_event *const pending = &cpu->pending;
 	struct trace_event *const event = &pending->event;
@@ -77,6 +77,7 @@ static void start(struct percpu *cpu, u8 kind, u8 level)
 	event->item_count = 0;
 	event->byte_count = 0;
 	pending->snapshot_taken = false;
+	return pending->columns;
 }
 
 u64 *exit_event(struct percpu *cpu, u8 kind, u8 level)
@@ -84,7 +85,7 @@ u64 *exit_event(struct percpu *cpu, u8 kind, u8 level)
 	struct pending_event *pending = &cpu->pending;
 
 	*(struct ev_vmxon *)pending->columns = (struct ev_vmxon){ 0 };
-	start(cpu, kind, level);
+	exit_start_event(cpu, kind, level);
 	if (is_insn(kind)) {
 		struct ev_insn *insn = (struct ev_insn *)pending->columns;
 
@@ -124,7 +125,7 @@ u64 exit_insn_event(struct percpu *cpu, u8 kind)
 {
 	struct ev_insn *const insn = (struct ev_insn *)cpu->pending.columns;
 
-	start(cpu, kind, 1);
+	exit_start_event(cpu, kind, 1);
 	cpu->exit.efer = vmread(VMCS_GUEST_IA32_EFER);
 	*insn = (struct ev_insn){
 		.mode = vmx_insn_mode(cpu),

@@ -24,6 +24,13 @@
 
 enum { ES, CS, SS, DS, FS, GS, LDTR, TR };
 
+/* VMCS01 holds what L1 had when it entered L2, which is often what it is to have again. */
+static void write_unless(u32 field, u64 value, u64 left)
+{
+	if (value != left)
+		vmwrite(field, value);
+}
+
 static void load_segment(unsigned segment, u64 selector, u64 base, u64 limit, u64 rights)
 {
 	const u32 offset = 2 * segment; /* the same in each group of fields */
@@ -34,22 +41,35 @@ static void load_segment(unsigned segment, u64 selector, u64 base, u64 limit, u6
 	vmwrite(VMCS_GUEST_ES_ACCESS_RIGHTS + offset, rights);
 }
 
-static void load_data_segment(unsigned segment, u64 selector, u64 base)
+/* A null selector makes the register unusable, and what is behind it undefined. */
+static void load_data_segment(unsigned segment, u64 selector)
 {
-	load_segment(segment, selector, base, SEGMENT_LIMIT,
-		     selector ? AR_DATA : AR_DATA | AR_UNUSABLE);
+	if (selector) {
+		load_segment(segment, selector, 0, SEGMENT_LIMIT, AR_DATA);
+		return;
+	}
+	vmwrite(VMCS_GUEST_ES_SELECTOR + 2 * segment, 0);
+	vmwrite(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * segment, AR_DATA | AR_UNUSABLE);
+}
+
+/* FS and GS, whose bases are loaded in any case. */
+static void load_based_segment(unsigned segment, u64 selector, u64 base)
+{
+	load_data_segment(segment, selector);
+	vmwrite(VMCS_GUEST_ES_BASE + 2 * segment, base);
 }
 
 static void load_segments(const struct nested_vmcs *vmcs, bool host64)
 {
 	load_segment(CS, F12(vmcs, HOST_CS_SELECTOR), 0, SEGMENT_LIMIT,
 		     host64 ? AR_CODE64 : AR_CODE32);
-	load_data_segment(SS, F12(vmcs, HOST_SS_SELECTOR), 0);
-	load_data_segment(DS, F12(vmcs, HOST_DS_SELECTOR), 0);
-	load_data_segment(ES, F12(vmcs, HOST_ES_SELECTOR), 0);
-	load_data_segment(FS, F12(vmcs, HOST_FS_SELECTOR), F12(vmcs, HOST_FS_BASE));
-	load_data_segment(GS, F12(vmcs, HOST_GS_SELECTOR), F12(vmcs, HOST_GS_BASE));
-	load_segment(LDTR, 0, 0, 0, AR_UNUSABLE);
+	load_data_segment(SS, F12(vmcs, HOST_SS_SELECTOR));
+	load_data_segment(DS, F12(vmcs, HOST_DS_SELECTOR));
+	load_data_segment(ES, F12(vmcs, HOST_ES_SELECTOR));
+	load_based_segment(FS, F12(vmcs, HOST_FS_SELECTOR), F12(vmcs, HOST_FS_BASE));
+	load_based_segment(GS, F12(vmcs, HOST_GS_SELECTOR), F12(vmcs, HOST_GS_BASE));
+	vmwrite(VMCS_GUEST_LDTR_SELECTOR, 0);
+	vmwrite(VMCS_GUEST_LDTR_ACCESS_RIGHTS, AR_UNUSABLE);
 	load_segment(TR, F12(vmcs, HOST_TR_SELECTOR), F12(vmcs, HOST_TR_BASE), TR_LIMIT, AR_TSS);
 	vmwrite(VMCS_GUEST_GDTR_BASE, F12(vmcs, HOST_GDTR_BASE));
 	vmwrite(VMCS_GUEST_GDTR_LIMIT, TABLE_LIMIT);
@@ -57,35 +77,35 @@ static void load_segments(const struct nested_vmcs *vmcs, bool host64)
 	vmwrite(VMCS_GUEST_IDTR_LIMIT, TABLE_LIMIT);
 }
 
+/*
+ * The read shadows stay: in VMX operation the bits that hv owns are 1, in them and by the checks of
+ * the host state.
+ */
 static void load_control_registers(const struct nested_vmcs *vmcs,
-				   const struct state_before *before, bool host64)
+				   const struct state_before *before, const struct left01 *left,
+				   bool host64)
 {
 	const u64 cr0 = (F12(vmcs, HOST_CR0) & ~CR0_KEPT) | (before->cr0 & CR0_KEPT);
 	const u64 cr4 = host64 ? F12(vmcs, HOST_CR4) | CR4_PAE : F12(vmcs, HOST_CR4) & ~CR4_PCIDE;
 
-	/* L1 sees what it asked for; the host-state checks made sure of NE and VMXE. */
 	vmwrite(VMCS_GUEST_CR0, cr0);
-	vmwrite(VMCS_CR0_READ_SHADOW, cr0);
 	vmwrite(VMCS_GUEST_CR4, cr4);
-	vmwrite(VMCS_CR4_READ_SHADOW, cr4);
-	vmwrite(VMCS_GUEST_CR3, F12(vmcs, HOST_CR3));
+	write_unless(VMCS_GUEST_CR3, F12(vmcs, HOST_CR3), left->cr3);
 }
 
 static void load_msrs(const struct nested_vmcs *vmcs, const struct state_before *before,
-		      bool host64)
+		      const struct left01 *left, bool host64)
 {
 	const u64 exit = F12(vmcs, VM_EXIT_CONTROLS);
-	const u64 entry01 = vmread(VMCS_VM_ENTRY_CONTROLS);
 	u64 efer = (before->efer & ~(EFER_LME | EFER_LMA)) | (host64 ? EFER_LME | EFER_LMA : 0);
 
 	if (exit & EXIT_LOAD_EFER)
 		efer = F12(vmcs, HOST_IA32_EFER);
-	vmwrite(VMCS_GUEST_IA32_EFER, efer);
+	/* L1 entered from the mode that it returns to, so the entry controls of VMCS01 fit. */
+	write_unless(VMCS_GUEST_IA32_EFER, efer, left->efer);
 	vmwrite(VMCS_GUEST_IA32_PAT, exit & EXIT_LOAD_PAT && !hv_fault(HOST_PAT_NOT_LOADED)
 					     ? F12(vmcs, HOST_IA32_PAT)
 					     : before->pat);
-	vmwrite(VMCS_VM_ENTRY_CONTROLS,
-		host64 ? entry01 | ENTRY_IA32E_MODE_GUEST : entry01 & ~(u64)ENTRY_IA32E_MODE_GUEST);
 	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, 0);
 	vmwrite(VMCS_GUEST_IA32_SYSENTER_CS, F12(vmcs, HOST_IA32_SYSENTER_CS));
 	vmwrite(VMCS_GUEST_IA32_SYSENTER_ESP, F12(vmcs, HOST_IA32_SYSENTER_ESP));
@@ -108,16 +128,17 @@ enum vmx_abort host_state_load(struct percpu *cpu, const struct nested_vmcs *vmc
 			       const struct state_before *before)
 {
 	const bool host64 = F12(vmcs, VM_EXIT_CONTROLS) & EXIT_HOST_ADDRESS_SPACE_SIZE;
+	const struct left01 *left = &cpu->nested.left01;
 
-	load_control_registers(vmcs, before, host64);
-	load_msrs(vmcs, before, host64);
+	load_control_registers(vmcs, before, left, host64);
+	load_msrs(vmcs, before, left, host64);
 	load_segments(vmcs, host64);
 	vmwrite(VMCS_GUEST_DR7, DR7_RESET);
 	vmwrite(VMCS_GUEST_RIP, F12(vmcs, HOST_RIP));
 	vmwrite(VMCS_GUEST_RSP, F12(vmcs, HOST_RSP));
 	vmwrite(VMCS_GUEST_RFLAGS, RFLAGS_RESET);
-	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, before->nmi_blocking ? BLOCKING_NMI : 0);
-	vmwrite(VMCS_GUEST_ACTIVITY_STATE, 0);
+	write_unless(VMCS_GUEST_INTERRUPTIBILITY_STATE, before->nmi_blocking ? BLOCKING_NMI : 0,
+		     left->blocking);
 	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
 	/* Without VPIDs an exit drops L1's translations, which have one in VMCS01. */
 	if (!(nested_secondary(vmcs) & SECONDARY_VPID) && !hv_fault(NO_FLUSH)) {

@@ -19,7 +19,8 @@ enum vmx_abort {
 
 /* State that an exit leaves as it was before, or changes only in part. */
 struct state_before {
-	u64 cr0, efer, pat;
+	u64 cr0;
+	u64 efer, pat;	   /* where the exit does not load another */
 	bool nmi_blocking; /* of L1 after the exit */
 };
 

@@ -201,6 +201,7 @@ static void make_l2_exit_early(struct nested *nested)
 	if (nested->early_exit)
 		return;
 	nested->early_exit = true;
+	nested->current->heartbeat = false;
 	nested->timer_left = vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE);
 	nested->timer_zero = true;
 	vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, 0);

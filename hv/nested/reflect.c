@@ -98,25 +98,85 @@ static void save_optional_state(struct nested *nested)
 		       (entry & ~(u64)ENTRY_IA32E_MODE_GUEST) | long_mode);
 }
 
-static void save_exit_info(struct nested *nested, const struct nested_exit *exit)
+/*
+ * Exit reasons below 64. SDM, "Information for VM Exits That Occur During Event Delivery" and "...
+ * Due to Instruction Execution".
+ */
+#define REASON(NAME) BIT(EXIT_##NAME)
+
+/* No event is being delivered. */
+#define OF_INSTRUCTIONS                                                                            \
+	(MASK(EXIT_WRMSR, EXIT_CPUID) | REASON(MWAIT) | REASON(MONITOR) | REASON(PAUSE) |          \
+	 REASON(GDTR_IDTR) | REASON(LDTR_TR) | REASON(INVEPT) | REASON(RDTSCP) | REASON(INVVPID) | \
+	 REASON(WBINVD) | REASON(XSETBV) | REASON(RDRAND) | REASON(INVPCID) | REASON(VMFUNC) |     \
+	 REASON(RDSEED) | REASON(XSAVES))
+
+/* Neither instruction information nor a guest-linear or guest-physical address is defined. */
+#define WITHOUT_DETAILS                                                                          \
+	(REASON(EXTERNAL_INTERRUPT) | REASON(INTERRUPT_WINDOW) | REASON(NMI_WINDOW) |            \
+	 REASON(CPUID) | REASON(HLT) | REASON(INVD) | REASON(INVLPG) | REASON(RDPMC) |           \
+	 REASON(RDTSC) | REASON(VMCALL) | REASON(VMLAUNCH) | REASON(VMRESUME) | REASON(VMXOFF) | \
+	 REASON(RDMSR) | REASON(WRMSR) | REASON(MWAIT) | REASON(MONITOR) | REASON(PAUSE) |       \
+	 REASON(RDTSCP) | REASON(PREEMPTION_TIMER) | REASON(WBINVD) | REASON(XSETBV))
+
+static bool is_among(u32 reason, u64 reasons)
+{
+	return reason < 64 && reasons >> reason & 1;
+}
+
+/* A field that is not defined for this exit stays as it is. */
+static void keep(struct nested *nested, unsigned ix)
+{
+	if (unlikely(!nested->current->told))
+		changed(nested, ix, nested->current->field[ix]);
+}
+
+static void save_if(struct nested *nested, bool defined, unsigned ix)
+{
+	if (defined)
+		save(nested, ix);
+	else
+		keep(nested, ix);
+}
+
+/* What the processor gives for the exit; L1 may have been told another reason. */
+static void save_details(struct nested *nested, u32 reason)
+{
+	const u64 with_code = VMX_EVENT_VALID | VMX_EVENT_ERROR_CODE;
+	const bool details = !is_among(reason, WITHOUT_DETAILS);
+
+	if (is_among(reason, OF_INSTRUCTIONS))
+		change(nested, VMCS_IX_IDT_VECTORING_INFO, 0);
+	else
+		save(nested, VMCS_IX_IDT_VECTORING_INFO);
+	save_if(nested, (F12(nested->current, IDT_VECTORING_INFO) & with_code) == with_code,
+		VMCS_IX_IDT_VECTORING_ERROR_CODE);
+	save(nested, VMCS_IX_VM_EXIT_INSTRUCTION_LENGTH);
+	save_if(nested, details, VMCS_IX_VM_EXIT_INSTRUCTION_INFO);
+	save_if(nested, details, VMCS_IX_GUEST_LINEAR_ADDRESS);
+	if (vmcs_set_has(&nested->exists, VMCS_IX_GUEST_PHYSICAL_ADDRESS))
+		save_if(nested, details, VMCS_IX_GUEST_PHYSICAL_ADDRESS);
+}
+
+static void save_exit_info(struct nested *nested, u32 reason, const struct nested_exit *exit)
 {
 	const u64 info = F12(nested->current, VM_ENTRY_INTERRUPTION_INFO);
 
 	change(nested, VMCS_IX_EXIT_REASON, exit->reason);
 	change(nested, VMCS_IX_EXIT_QUALIFICATION, exit->qualification);
 	change(nested, VMCS_IX_VM_EXIT_INTERRUPTION_INFO, exit->event);
+	save_details(nested, reason);
 	if (exit->made) {
 		change(nested, VMCS_IX_VM_EXIT_INTERRUPTION_ERROR_CODE, exit->error_code);
 		change(nested, VMCS_IX_GUEST_LINEAR_ADDRESS, exit->linear);
 		change(nested, VMCS_IX_GUEST_RFLAGS,
 		       F12(nested->current, GUEST_RFLAGS) | RFLAGS_RF);
+		if (vmcs_set_has(&nested->exists, VMCS_IX_GUEST_PHYSICAL_ADDRESS))
+			change(nested, VMCS_IX_GUEST_PHYSICAL_ADDRESS, exit->gpa2);
+	} else {
+		save_if(nested, exit->event & VMX_EVENT_ERROR_CODE,
+			VMCS_IX_VM_EXIT_INTERRUPTION_ERROR_CODE);
 	}
-	if (!vmcs_set_has(&nested->exists, VMCS_IX_GUEST_PHYSICAL_ADDRESS))
-		;
-	else if (exit->made)
-		change(nested, VMCS_IX_GUEST_PHYSICAL_ADDRESS, exit->gpa2);
-	else
-		save(nested, VMCS_IX_GUEST_PHYSICAL_ADDRESS);
 	if (hv_fault(EXIT_CHANGES_CONTROL))
 		change(nested, VMCS_IX_CR3_TARGET_VALUE_3, 0x1000);
 	if (hv_fault(INJECT_REPEAT))
@@ -175,13 +235,15 @@ static void enter_l1(struct percpu *cpu, const struct state_before *before, enum
 static void describe(struct percpu *cpu, u32 reason, u64 rip)
 {
 	struct nested *nested = &cpu->nested;
-	struct ev_l2_exit *event = (void *)exit_event(cpu, EV_L2_EXIT, 2);
+	struct ev_l2_exit *event = (void *)exit_start_event(cpu, EV_L2_EXIT, 2);
 
-	event->reason = reason;
-	event->vmcs = nested->current_pointer;
-	event->hv_ticks = nested->hv_ticks;
-	event->hidden_exits = nested->hidden_exits;
-	event->packing_ticks = nested->packing_ticks;
+	*event = (struct ev_l2_exit){
+		.reason = reason,
+		.vmcs = nested->current_pointer,
+		.hv_ticks = nested->hv_ticks,
+		.hidden_exits = nested->hidden_exits,
+		.packing_ticks = nested->packing_ticks,
+	};
 	cpu->pending.event.rip = rip;
 	cpu->pending.event.items = nested->items;
 	cpu->pending.event.item_count = nested->item_count;
@@ -214,15 +276,17 @@ enum exit_action nested_reflect(struct percpu *cpu, const struct nested_exit *ex
 		vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, BIT(14));
 	save_state(nested);
 	save_optional_state(nested);
-	save_exit_info(nested, exit);
+	save_exit_info(nested, cpu->exit.reason & EXIT_REASON_BASIC, exit);
 	vmcs->told = true;
 	note_registers(cpu, exit->reason);
 	before = (struct state_before){
 		.cr0 = F12(vmcs, GUEST_CR0),
-		.efer = vmread(VMCS_GUEST_IA32_EFER),
-		.pat = vmread(VMCS_GUEST_IA32_PAT),
 		.nmi_blocking = nmi_blocking_after(vmcs, exit),
 	};
+	if (!(F12(vmcs, VM_EXIT_CONTROLS) & EXIT_LOAD_EFER))
+		before.efer = vmread(VMCS_GUEST_IA32_EFER);
+	if (!(F12(vmcs, VM_EXIT_CONTROLS) & EXIT_LOAD_PAT) || hv_fault(HOST_PAT_NOT_LOADED))
+		before.pat = vmread(VMCS_GUEST_IA32_PAT);
 	if (msr_list_store(cpu, F12(vmcs, VM_EXIT_MSR_STORE_ADDRESS),
 			   F12(vmcs, VM_EXIT_MSR_STORE_COUNT), nested->items, &nested->item_count))
 		abort = ABORT_SAVING_MSRS;

@@ -127,6 +127,9 @@ enum status nested_caps_init(struct percpu *cpu, const char *masked)
 		if (vmcs_fields[ix].kind == VMCS_KIND_HOST)
 			vmcs_set_add(&nested->host_fields, ix);
 	}
+	for (unsigned i = 0; i < NESTED_SET_WORDS; i++)
+		nested->checked_fields.word[i] =
+			nested->control_fields.word[i] | nested->host_fields.word[i];
 	vmcs02_init(nested);
 	return status;
 }

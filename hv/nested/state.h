@@ -46,6 +46,7 @@ struct nested_vmcs {
 	bool active;	      /* false: @written is what hv left in the region, the rest is stale */
 	bool launched;	      /* launch state */
 	bool prepared;	      /* @vmcs02 has what all VMCS02s have */
+	bool heartbeat;	      /* the timer of @vmcs02 is hv's */
 	bool told;	      /* an exit has recorded all that exits save, changed or not */
 	bool imaged;	      /* nothing changed since the key frame of block @image_block */
 	u16 results;	      /* general registers that the next l2_entry shows, by the last exit */
@@ -85,12 +86,16 @@ struct word_list {
 /* A VM entry whose success is not known yet: what is emitted at the exit after it. */
 struct nested_entry {
 	bool waits;
-	struct ev_vmlaunch columns; /* of the event of VMLAUNCH or VMRESUME */
-	struct trace_event insn;
+	u8 kind; /* of the event of VMLAUNCH or VMRESUME, which is cpu->pending but for that */
 	u64 tsc, rip, injected, hv_ticks;
 	u32 bad_msr; /* entry of the MSR-load list, from 1, that must not be loaded; 0: none */
 	u32 item_count;
 	struct trace_item *items; /* TRACE_MAX_ITEMS */
+};
+
+/* What VMCS01 has of L1 since L1 entered L2, for the next exit to know. */
+struct left01 {
+	u64 cr3, efer, blocking;
 };
 
 /* For capture=+l0, l0_record.h. */
@@ -130,6 +135,7 @@ struct nested {
 	struct vmx_caps shown;
 	struct vmcs_set exists;				/* fields that L1 can name */
 	struct vmcs_set control_fields, host_fields;	/* of them */
+	struct vmcs_set checked_fields;			/* these two together */
 	struct vmcs_set copied_fields, computed_fields; /* of them, vmcs02.h */
 	struct hwvmcs spare_vmcs02; /* the first, so that there is one; pa 0 once it is taken */
 
@@ -145,6 +151,7 @@ struct nested {
 	struct ept02 ept02;
 
 	struct nested_entry entry;
+	struct left01 left01;
 	struct msr_undo *msr_undo; /* of the entry that waits */
 	u64 hv_ticks;		   /* added to by hv_time_exit(), taken by l2_exit */
 	u64 packing_ticks;	   /* likewise by hv_time_packed() */

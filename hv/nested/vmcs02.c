@@ -117,7 +117,7 @@ static void provide_vmcs02(struct percpu *cpu, struct nested_vmcs *vmcs)
 		}
 		vmcs->dirty = nested->exists;
 		vmcs->ept02 = 0;
-		vmcs->prepared = false;
+		vmcs->prepared = vmcs->heartbeat = false;
 	}
 	hwvmcs_switch(cpu, &vmcs->vmcs02);
 	if (vmcs->prepared)
@@ -223,14 +223,15 @@ struct kept_state {
 	u64 efer, pat, dr7, debugctl;
 };
 
-static void read_kept_state(const struct nested_vmcs *vmcs, struct kept_state *kept)
+static void read_kept_state(const struct percpu *cpu, const struct nested_vmcs *vmcs,
+			    struct kept_state *kept)
 {
 	const u64 entry = F12(vmcs, VM_ENTRY_CONTROLS);
 
 	kept->efer = F12(vmcs, GUEST_IA32_EFER);
 	if (!(entry & ENTRY_LOAD_EFER)) {
 		/* SDM, "Loading Guest Control Registers, Debug Registers, and MSRs". */
-		kept->efer = vmread(VMCS_GUEST_IA32_EFER) & ~EFER_LMA;
+		kept->efer = cpu->exit.efer & ~EFER_LMA;
 		if (entry & ENTRY_IA32E_MODE_GUEST)
 			kept->efer |= EFER_LMA;
 		if (F12(vmcs, GUEST_CR0) & CR0_PG)
@@ -247,12 +248,42 @@ static void read_kept_state(const struct nested_vmcs *vmcs, struct kept_state *k
 	}
 }
 
-static void write_kept_state(const struct kept_state *kept)
+/*
+ * What exits save and entries load is in VMCS02 already, where L1 did not change it in between. The
+ * rest L2 may have changed without L1's seeing it.
+ */
+static void write_kept_state(const struct nested_vmcs *vmcs, const struct kept_state *kept)
 {
-	vmwrite(VMCS_GUEST_IA32_EFER, kept->efer);
-	vmwrite(VMCS_GUEST_IA32_PAT, kept->pat);
-	vmwrite(VMCS_GUEST_DR7, kept->dr7);
-	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, kept->debugctl);
+	const u64 entry = F12(vmcs, VM_ENTRY_CONTROLS), exit = F12(vmcs, VM_EXIT_CONTROLS);
+	const struct vmcs_set *dirty = &vmcs->dirty;
+	/* The controls themselves may be new. */
+	const bool all = vmcs_set_has(dirty, VMCS_IX_VM_ENTRY_CONTROLS) ||
+			 vmcs_set_has(dirty, VMCS_IX_VM_EXIT_CONTROLS);
+
+	if (all || !(entry & ENTRY_LOAD_EFER && exit & EXIT_SAVE_EFER) ||
+	    vmcs_set_has(dirty, VMCS_IX_GUEST_IA32_EFER))
+		vmwrite(VMCS_GUEST_IA32_EFER, kept->efer);
+	if (all || !(entry & ENTRY_LOAD_PAT && exit & EXIT_SAVE_PAT) ||
+	    vmcs_set_has(dirty, VMCS_IX_GUEST_IA32_PAT))
+		vmwrite(VMCS_GUEST_IA32_PAT, kept->pat);
+	if (all || !(entry & ENTRY_LOAD_DEBUG_CONTROLS && exit & EXIT_SAVE_DEBUG_CONTROLS) ||
+	    vmcs_set_has(dirty, VMCS_IX_GUEST_DR7) ||
+	    vmcs_set_has(dirty, VMCS_IX_GUEST_IA32_DEBUGCTL)) {
+		vmwrite(VMCS_GUEST_DR7, kept->dr7);
+		vmwrite(VMCS_GUEST_IA32_DEBUGCTL, kept->debugctl);
+	}
+}
+
+/* The heartbeat's is not saved by exits, so it stays. */
+static void write_timer(struct nested_vmcs *vmcs)
+{
+	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER) {
+		vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, F12(vmcs, VMX_PREEMPTION_TIMER_VALUE));
+		vmcs->heartbeat = false;
+	} else if (!vmcs->heartbeat) {
+		vmwrite_try(VMCS_VMX_PREEMPTION_TIMER_VALUE, record_heartbeat_timer());
+		vmcs->heartbeat = true;
+	}
 }
 
 bool vmcs02_needs_pdptes(const struct nested_vmcs *vmcs)
@@ -323,7 +354,7 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 		nested->exceptions01 = (u32)vmread(VMCS_EXCEPTION_BITMAP);
 		nested->vmcs01_known = true;
 	}
-	read_kept_state(vmcs, &kept);
+	read_kept_state(cpu, vmcs, &kept);
 	provide_vmcs02(cpu, vmcs);
 	if (nested->nmi_window || nested_sets_meet(&vmcs->dirty, &nested->computed_fields))
 		write_controls(nested, vmcs);
@@ -332,13 +363,10 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	nested->timer_zero = F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER &&
 			     !F12(vmcs, VMX_PREEMPTION_TIMER_VALUE);
 	write_dirty_fields(nested, vmcs);
-	write_kept_state(&kept);
-	if (F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER)
-		vmwrite(VMCS_VMX_PREEMPTION_TIMER_VALUE, F12(vmcs, VMX_PREEMPTION_TIMER_VALUE));
-	else
-		vmwrite_try(VMCS_VMX_PREEMPTION_TIMER_VALUE, record_heartbeat_timer());
+	write_kept_state(vmcs, &kept);
+	write_timer(vmcs);
 	bitmaps02_prepare(nested, vmcs);
 	write_ept_pointer(nested, vmcs);
 	drop_translations(nested, vmcs);
-	memset(&vmcs->dirty, 0, sizeof(vmcs->dirty));
+	vmcs->dirty = (struct vmcs_set){ 0 };
 }

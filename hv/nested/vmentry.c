@@ -31,19 +31,21 @@ static void note(struct nested *nested, u32 id, u64 value)
 		entry->items[entry->item_count++] = (struct trace_item){ .id = id, .value = value };
 }
 
-static bool controls_ok(struct nested *nested, const struct nested_vmcs *vmcs)
+/* @changed: a field that is checked did. Those that VMCS02 has were checked when it got them. */
+static bool controls_ok(struct nested *nested, const struct nested_vmcs *vmcs, bool changed)
 {
-	/* Fields that VMCS02 already has were checked when it got them. */
-	if (nested_sets_meet(&vmcs->dirty, &nested->control_fields) &&
+	if (changed && nested_sets_meet(&vmcs->dirty, &nested->control_fields) &&
 	    !entry_check_controls(nested, vmcs))
 		return false;
 	return entry_check_event(nested, vmcs) && entry_check_tpr_threshold(vmcs);
 }
 
-static bool host_state_ok(struct nested *nested, const struct nested_vmcs *vmcs, bool lma)
+static bool host_state_ok(struct nested *nested, const struct nested_vmcs *vmcs, bool changed,
+			  bool lma)
 {
 	/* The VM-exit controls say what of it is used. */
-	if ((nested_sets_meet(&vmcs->dirty, &nested->host_fields) ||
+	if (changed &&
+	    (nested_sets_meet(&vmcs->dirty, &nested->host_fields) ||
 	     vmcs_set_has(&vmcs->dirty, VMCS_IX_VM_EXIT_CONTROLS)) &&
 	    !entry_check_host_state(nested, vmcs))
 		return false;
@@ -57,6 +59,7 @@ static bool may_try(struct percpu *cpu, struct nested_vmcs *vmcs, u8 kind, enum 
 	const bool launch = kind == EV_VMLAUNCH;
 
 	const bool mov_ss = nested_mode_bit(cpu, MODE_MOV_SS);
+	const bool changed = nested_sets_meet(&vmcs->dirty, &nested->checked_fields);
 
 	if (mov_ss && !hv_fault(MOV_SS_CHECKED_LATE))
 		*action = nested_vmfail(cpu, VMERR_ENTRY_MOV_SS);
@@ -66,9 +69,9 @@ static bool may_try(struct percpu *cpu, struct nested_vmcs *vmcs, u8 kind, enum 
 		*action = nested_vmfail(cpu, VMERR_VMRESUME_NOT_LAUNCHED);
 	else if (mov_ss)
 		*action = nested_vmfail(cpu, VMERR_ENTRY_MOV_SS);
-	else if (!controls_ok(nested, vmcs))
+	else if (!controls_ok(nested, vmcs, changed))
 		*action = nested_vmfail(cpu, VMERR_ENTRY_CONTROLS);
-	else if (!host_state_ok(nested, vmcs, nested_mode_bit(cpu, MODE_LMA)))
+	else if (!host_state_ok(nested, vmcs, changed, nested_mode_bit(cpu, MODE_LMA)))
 		*action = nested_vmfail(cpu, VMERR_ENTRY_HOST_STATE);
 	else
 		return true;
@@ -88,12 +91,17 @@ static enum exit_action fail_entry(struct percpu *cpu, u32 reason, u64 qualifica
 /* What L1 gave to L2 in registers since the last exit. */
 static void note_results(struct percpu *cpu, const struct nested_vmcs *vmcs)
 {
-	for (unsigned left = vmcs->results; left; left &= left - 1) {
+	struct nested_entry *entry = &cpu->nested.entry;
+	struct trace_item *to = &entry->items[entry->item_count];
+
+	/* The first items of an entry: they have room. */
+	for (unsigned left = vmcs->results; left; left &= left - 1, to++) {
 		const unsigned reg = (unsigned)__builtin_ctz(left);
 
-		note(&cpu->nested, ITEM_REG + reg,
-		     reg == REG_RSP ? F12(vmcs, GUEST_RSP) : cpu->regs[reg]);
+		to->id = ITEM_REG + reg;
+		to->value = reg == REG_RSP ? F12(vmcs, GUEST_RSP) : cpu->regs[reg];
 	}
+	entry->item_count = (u32)(to - entry->items);
 }
 
 /* Fields of VMCS02 that MSRs of a list are loaded into. */
@@ -157,7 +165,10 @@ static void end_list(struct nested_entry *entry)
 		vmwrite(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 0);
 }
 
-/* Set the event of the instruction aside until the processor has judged. */
+/*
+ * The event of the instruction waits until the processor has judged: it stays where it is, and no
+ * other is made before nested_entry_settle().
+ */
 static void keep_event(struct percpu *cpu, struct nested_vmcs *vmcs)
 {
 	struct nested_entry *entry = &cpu->nested.entry;
@@ -165,8 +176,7 @@ static void keep_event(struct percpu *cpu, struct nested_vmcs *vmcs)
 
 	entry->waits = true;
 	cpu->nested.entries++;
-	entry->insn = cpu->pending.event;
-	entry->columns = *(struct ev_vmlaunch *)cpu->pending.columns;
+	entry->kind = cpu->pending.event.kind;
 	entry->rip = F12(vmcs, GUEST_RIP);
 	entry->injected = info & VMX_EVENT_VALID ? info : 0;
 	entry->tsc = rdtsc();
@@ -211,6 +221,11 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 	vmcs02_spoil(nested, vmcs);
 	load_msrs(cpu, vmcs);
 	keep_event(cpu, vmcs);
+	nested->left01 = (struct left01){
+		.cr3 = nested_insn(cpu)->cr3,
+		.efer = cpu->exit.efer,
+		.blocking = cpu->exit.blocking,
+	};
 	nested->hidden_exits = 0;
 	nested->mode = NESTED_L2;
 	return EXIT_RESUME;
@@ -226,14 +241,9 @@ enum exit_action nested_handle_vmresume(struct percpu *cpu)
 	return enter(cpu, EV_VMRESUME);
 }
 
-/* Make the event that was set aside the pending one again. */
 static void restore_event(struct percpu *cpu)
 {
-	struct nested_entry *entry = &cpu->nested.entry;
-
-	cpu->pending.event = entry->insn;
-	cpu->pending.event.col = cpu->pending.columns;
-	*(struct ev_vmlaunch *)cpu->pending.columns = entry->columns;
+	cpu->pending.event.kind = cpu->nested.entry.kind;
 	cpu->pending.snapshot_taken = true;
 }
 
@@ -252,10 +262,12 @@ void nested_entry_settle(struct percpu *cpu, bool entered)
 	if (!entered)
 		return;
 	nested->current->launched = true;
-	event = (void *)exit_event(cpu, EV_L2_ENTRY, 2);
-	event->injected = entry->injected;
-	event->vmcs = nested->current_pointer;
-	event->hv_ticks = entry->hv_ticks;
+	event = (void *)exit_start_event(cpu, EV_L2_ENTRY, 2);
+	*event = (struct ev_l2_entry){
+		.injected = entry->injected,
+		.vmcs = nested->current_pointer,
+		.hv_ticks = entry->hv_ticks,
+	};
 	cpu->pending.event.tsc = entry->tsc;
 	cpu->pending.event.rip = entry->rip;
 	cpu->pending.event.items = entry->items;

@@ -63,20 +63,12 @@ static void exits_tell_what_happened(void **state)
 	u64 value;
 
 	(void)state;
-	stub_vmcs_set(VMCS_VM_EXIT_INSTRUCTION_INFO, 0x1234);
-	stub_vmcs_set(VMCS_GUEST_LINEAR_ADDRESS, 0x5678);
-	stub_vmcs_set(VMCS_IDT_VECTORING_INFO, 0x80000b0e);
-	stub_vmcs_set(VMCS_IDT_VECTORING_ERROR_CODE, 2);
 	cpu->regs[REG_RAX] = 0xaaaa;
 	cpu->regs[REG_RCX] = 0xcccc;
 	stub_exit(cpu, EXIT_CPUID, 0x99);
 	assert_true(l1_got(EXIT_CPUID));
 	assert_u64(get12(VMCS_EXIT_QUALIFICATION), 0x99);
 	assert_u64(get12(VMCS_VM_EXIT_INSTRUCTION_LENGTH), 3);
-	assert_u64(get12(VMCS_VM_EXIT_INSTRUCTION_INFO), 0x1234);
-	assert_u64(get12(VMCS_GUEST_LINEAR_ADDRESS), 0x5678);
-	assert_u64(get12(VMCS_IDT_VECTORING_INFO), 0x80000b0e);
-	assert_u64(get12(VMCS_IDT_VECTORING_ERROR_CODE), 2);
 	assert_u64(get12(VMCS_VM_EXIT_INTERRUPTION_INFO) & INFO_VALID, 0);
 	event = (const struct ev_l2_exit *)last_event()->col;
 	assert_u64(event->vmcs, PLAY_VMCS);
@@ -88,6 +80,45 @@ static void exits_tell_what_happened(void **state)
 	assert_true(event_item(last_event(), ITEM_REG + REG_RCX, &value));
 	assert_u64(value, 0xcccc);
 	assert_false(event_item(last_event(), ITEM_REG + REG_RBX, &value));
+}
+
+static void exits_tell_the_details_that_are_defined_for_them(void **state)
+{
+	static const struct {
+		const char *name;
+		u32 reason;
+		bool vectoring, details;
+	} rows[] = {
+		{ "APIC access", EXIT_APIC_ACCESS, true, true },
+		{ "CPUID", EXIT_CPUID, false, false },
+		{ "LGDT", EXIT_GDTR_IDTR, false, true },
+		{ "task switch", EXIT_TASK_SWITCH, true, true },
+		{ "interrupt window", EXIT_INTERRUPT_WINDOW, true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const u64 n = i + 1;
+
+		if (i)
+			play_enter(EXIT_VMRESUME);
+		F12(cpu->nested.current, VM_EXIT_INSTRUCTION_INFO) = 0;
+		F12(cpu->nested.current, GUEST_LINEAR_ADDRESS) = 0;
+		F12(cpu->nested.current, IDT_VECTORING_ERROR_CODE) = 0;
+		stub_vmcs_set(VMCS_VM_EXIT_INSTRUCTION_INFO, n);
+		stub_vmcs_set(VMCS_GUEST_LINEAR_ADDRESS, n);
+		/* Instructions leave no valid event behind. */
+		stub_vmcs_set(VMCS_IDT_VECTORING_INFO, rows[i].vectoring ? 0x80000b0e : 0xb0e);
+		stub_vmcs_set(VMCS_IDT_VECTORING_ERROR_CODE, n);
+		stub_exit(cpu, rows[i].reason, 0);
+		assert_row(rows[i].name, get12(VMCS_VM_EXIT_INSTRUCTION_INFO),
+			   rows[i].details ? n : 0);
+		assert_row(rows[i].name, get12(VMCS_GUEST_LINEAR_ADDRESS), rows[i].details ? n : 0);
+		assert_row(rows[i].name, get12(VMCS_IDT_VECTORING_INFO),
+			   rows[i].vectoring ? 0x80000b0e : 0);
+		assert_row(rows[i].name, get12(VMCS_IDT_VECTORING_ERROR_CODE),
+			   rows[i].vectoring ? n : 0);
+	}
 }
 
 static void exits_load_the_host_state_into_vmcs01(void **state)
@@ -129,7 +160,9 @@ static void exits_load_the_host_state_into_vmcs01(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		stub_vmcs_set_of(cpu->vmcs01.pa, rows[i].field, 0x5a);
-	stub_vmcs_set_of(cpu->vmcs01.pa, VMCS_CR0_READ_SHADOW, 0x5a);
+	/* L1 was like this when it entered, and it ran. */
+	cpu->nested.left01.cr3 = cpu->nested.left01.blocking = 0x5a;
+	stub_vmcs_set_of(cpu->vmcs01.pa, VMCS_GUEST_ACTIVITY_STATE, 0);
 	stub_exit(cpu, EXIT_HLT, 0);
 	assert_ptr_equal(cpu->hw, &cpu->vmcs01);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -137,8 +170,29 @@ static void exits_load_the_host_state_into_vmcs01(void **state)
 	assert_true(vmread(VMCS_GUEST_LDTR_ACCESS_RIGHTS) & BIT(16));
 	assert_true(vmread(VMCS_GUEST_ES_ACCESS_RIGHTS) & BIT(16));
 	assert_true(vmread(VMCS_VM_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST);
-	assert_u64(vmread(VMCS_CR0_READ_SHADOW), vmread(VMCS_GUEST_CR0));
-	assert_u64(vmread(VMCS_CR4_READ_SHADOW), 0x2020);
+	assert_u64(vmcs01_visible_cr0(), vmread(VMCS_GUEST_CR0));
+	assert_u64(vmcs01_visible_cr4(), 0x2020);
+}
+
+static void exits_write_only_what_l1_did_not_have_before(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	play_enter(EXIT_VMRESUME);
+	/* As the next exit can tell, these are what they are to be. */
+	stub_vmcs_set_of(cpu->vmcs01.pa, VMCS_GUEST_CR3, 0x5a);
+	stub_vmcs_set_of(cpu->vmcs01.pa, VMCS_GUEST_IA32_EFER, 0x5a);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(vmread(VMCS_GUEST_CR3), 0x5a);
+	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0x5a);
+	vmwrite(VMCS_GUEST_CR3, PLAY_TABLES + 0x5000);
+	vmwrite(VMCS_GUEST_IA32_EFER, 0xd01);
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, 1);
+	play_enter(EXIT_VMRESUME);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(vmread(VMCS_GUEST_CR3), PLAY_TABLES);
+	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0xd01);
+	assert_u64(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE), 0);
 }
 
 static void exits_leave_some_bits_of_cr0_and_all_of_pat_alone(void **state)
@@ -360,7 +414,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN(play_l2, exits_save_the_state_of_l2),
 		IN(play_l2, exits_tell_what_happened),
+		IN(play_l2, exits_tell_the_details_that_are_defined_for_them),
 		IN(play_l2, exits_load_the_host_state_into_vmcs01),
+		IN(play_l2, exits_write_only_what_l1_did_not_have_before),
 		IN(play_l2, exits_leave_some_bits_of_cr0_and_all_of_pat_alone),
 		IN(play_good_vmcs, pat_and_efer_are_saved_and_loaded_on_demand),
 		IN(play_good_vmcs, a_32_bit_host_gets_32_bit_state),

@@ -81,6 +81,36 @@ static void state_that_l1_does_not_load_is_l1s_own(void **state)
 	assert_true(vmread(VMCS_VM_ENTRY_CONTROLS) & ENTRY_LOAD_EFER);
 }
 
+static void what_exits_save_and_entries_load_is_written_when_l1_changed_it(void **state)
+{
+	u64 vmcs02;
+
+	(void)state;
+	add_controls(VMCS_VM_EXIT_CONTROLS, EXIT_SAVE_EFER);
+	add_controls(VMCS_VM_ENTRY_CONTROLS, ENTRY_LOAD_EFER);
+	set12(VMCS_GUEST_IA32_EFER, 0x500);
+	play_enter(EXIT_VMLAUNCH);
+	vmcs02 = cpu->hw->pa;
+	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0x500);
+	stub_exit(cpu, EXIT_HLT, 0);
+	/* As can be seen by a value that no exit saved. */
+	stub_vmcs_set_of(vmcs02, VMCS_GUEST_IA32_EFER, 0x501);
+	play_enter(EXIT_VMRESUME);
+	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0x501);
+	stub_exit(cpu, EXIT_HLT, 0);
+	set12(VMCS_GUEST_IA32_EFER, 0xd01);
+	play_enter(EXIT_VMRESUME);
+	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0xd01);
+	/* Not saved any more, it may be L2's own. */
+	stub_exit(cpu, EXIT_HLT, 0);
+	set12(VMCS_VM_EXIT_CONTROLS, get12(VMCS_VM_EXIT_CONTROLS) & ~(u64)EXIT_SAVE_EFER);
+	play_enter(EXIT_VMRESUME);
+	stub_vmcs_set(VMCS_GUEST_IA32_EFER, 0x501);
+	stub_exit(cpu, EXIT_HLT, 0);
+	play_enter(EXIT_VMRESUME);
+	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0xd01);
+}
+
 /* By the bitmap of VMCS02, for an MSR below 2000H. */
 static bool msr_exits(u32 index, bool write)
 {
@@ -486,6 +516,7 @@ int main(void)
 		IN(play_l2, only_changed_fields_are_written_to_vmcs02_again),
 		IN(play_l2, state_that_l1_does_not_load_is_l1s_own),
 		IN(play_good_vmcs, l2_never_gets_pages_of_hvs),
+		IN(play_good_vmcs, what_exits_save_and_entries_load_is_written_when_l1_changed_it),
 		IN(play_good_vmcs, l2_gets_l1s_bitmap_with_what_hv_wants_when_it_uses_it),
 		IN(play_good_vmcs, bitmaps_are_those_of_the_moment_of_each_entry),
 		IN(play_good_vmcs, a_vmcs12_never_has_the_bitmap_of_another),
