@@ -23,18 +23,23 @@ static const struct {
 
 static struct {
 	u64 base, mask;
-} variable[MAX_VARIABLE];
+} variable[MAX_VARIABLE]; /* those that are valid */
 static unsigned variable_count;
 static u64 default_type, fixed[ARRAY_SIZE(fixed_msrs)];
 
 void mtrr_read(void)
 {
 	const u64 cap = rdmsr(MSR_MTRRCAP);
+	const unsigned pairs = MIN((unsigned)(cap & 0xff), MAX_VARIABLE);
 
-	variable_count = MIN((unsigned)(cap & 0xff), MAX_VARIABLE);
-	for (unsigned i = 0; i < variable_count; i++) {
-		variable[i].base = rdmsr(MSR_MTRR_PHYSBASE + 2 * i);
-		variable[i].mask = rdmsr(MSR_MTRR_PHYSBASE + 2 * i + 1);
+	variable_count = 0;
+	for (unsigned i = 0; i < pairs; i++) {
+		const u64 mask = rdmsr(MSR_MTRR_PHYSBASE + 2 * i + 1);
+
+		if (!(mask & PHYSMASK_VALID))
+			continue;
+		variable[variable_count].base = rdmsr(MSR_MTRR_PHYSBASE + 2 * i);
+		variable[variable_count++].mask = mask;
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(fixed_msrs); i++)
 		fixed[i] = cap & BIT(8) ? rdmsr(fixed_msrs[i].index) : 0;
@@ -85,8 +90,6 @@ bool mtrr_type(u64 base, u64 size, u8 *type)
 	for (unsigned i = 0; i < variable_count; i++) {
 		const u64 mask = variable[i].mask & MASK(51, 12);
 
-		if (!(variable[i].mask & PHYSMASK_VALID))
-			continue;
 		/* Where the mask looks at bits below @size, part of the page may match and part
 		 * not. */
 		if ((base & mask & ~(size - 1)) != (variable[i].base & mask & ~(size - 1)))
