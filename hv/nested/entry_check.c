@@ -204,12 +204,6 @@ bool entry_check_pat(u64 pat)
 	return true;
 }
 
-bool entry_check_listed(const struct nested *nested, u64 efer, u64 pat, u64 esp, u64 eip)
-{
-	return !(efer & ~(u64)EFER_DEFINED) && entry_check_pat(pat) &&
-	       nested_is_canonical(nested, esp) && nested_is_canonical(nested, eip);
-}
-
 static bool host_control_registers_ok(const struct nested *nested, const struct nested_vmcs *vmcs)
 {
 	const u64 *msr = nested->shown.msr;

@@ -39,7 +39,4 @@ bool entry_check_eptp(const struct nested *nested, u64 eptp);
 /* Sixty-four bits of IA32_PAT, each byte a memory type. */
 bool entry_check_pat(u64 pat);
 
-/* Guest state that the processor would judge, were it not for an MSR list that replaces it. */
-bool entry_check_listed(const struct nested *nested, u64 efer, u64 pat, u64 esp, u64 eip);
-
 #endif

@@ -46,11 +46,14 @@ static u32 field_of(u32 msr)
 	return 0;
 }
 
+/* The index with its reserved half, as it is in memory. */
 static void note(struct trace_item *items, u32 *count, u32 id, const struct list_entry *entry)
 {
+	const u64 index = entry->index | (u64)entry->reserved << 32;
+
 	if (*count + 2 > TRACE_MAX_ITEMS - ITEMS_LEFT)
 		return;
-	items[(*count)++] = (struct trace_item){ .id = id, .value = entry->index };
+	items[(*count)++] = (struct trace_item){ .id = id, .value = index };
 	items[(*count)++] = (struct trace_item){ .id = id + 1, .value = entry->value };
 }
 

@@ -105,14 +105,9 @@ static void note_results(struct percpu *cpu, const struct nested_vmcs *vmcs)
 }
 
 /* Fields of VMCS02 that MSRs of a list are loaded into. */
-enum { LIST_EFER, LIST_PAT, LIST_ESP, LIST_EIP };
 static const u32 list_fields[] = {
-	[LIST_EFER] = VMCS_GUEST_IA32_EFER,
-	[LIST_PAT] = VMCS_GUEST_IA32_PAT,
-	[LIST_ESP] = VMCS_GUEST_IA32_SYSENTER_ESP,
-	[LIST_EIP] = VMCS_GUEST_IA32_SYSENTER_EIP,
-	VMCS_GUEST_IA32_SYSENTER_CS,
-	VMCS_GUEST_IA32_DEBUGCTL,
+	VMCS_GUEST_IA32_EFER,	     VMCS_GUEST_IA32_PAT,	   VMCS_GUEST_IA32_DEBUGCTL,
+	VMCS_GUEST_IA32_SYSENTER_CS, VMCS_GUEST_IA32_SYSENTER_ESP, VMCS_GUEST_IA32_SYSENTER_EIP,
 };
 
 /*
@@ -144,10 +139,6 @@ static void load_msrs(struct percpu *cpu, struct nested_vmcs *vmcs)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(list_fields); i++)
 		state[i] = vmread(list_fields[i]);
-	/* The processor refuses this state before it would load MSRs. */
-	if (!entry_check_listed(&cpu->nested, state[LIST_EFER], state[LIST_PAT], state[LIST_ESP],
-				state[LIST_EIP]))
-		return;
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_CS);
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_ESP);
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_EIP);
