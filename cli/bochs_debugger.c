@@ -17,9 +17,6 @@
 
 #define ANSWER	30.0 /* seconds that Bochs has for a command that is no run */
 #define LOOK_MS 100  /* between two looks at the watcher */
-#define PROMPT	"<bochs:"
-#define NEXT	"Next at t="
-#define WATCHED " watch point at "
 
 /*
  * A time that never comes. Bochs lets the timer of time breakpoints go on with its last period when
@@ -63,7 +60,7 @@ static void count_prompts(struct debugger *debugger)
 	const char *at = debugger->text, *const end = debugger->text + debugger->length;
 
 	debugger->prompts = 0;
-	while ((at = find(at, end, PROMPT))) {
+	while ((at = find(at, end, BOCHS_PROMPT))) {
 		debugger->prompts++;
 		at++;
 	}
@@ -126,7 +123,7 @@ enum status debugger_ask(struct debugger *debugger, const char *command)
 
 	if (status == ST_OK)
 		status = wait_for_prompt(debugger);
-	end = status == ST_OK ? strstr(debugger->text, PROMPT) : NULL;
+	end = status == ST_OK ? strstr(debugger->text, BOCHS_PROMPT) : NULL;
 	if (end)
 		*end = 0;
 	return status;
@@ -150,63 +147,17 @@ enum status debugger_read_registers(struct debugger *debugger, char *to, size_t 
 
 /* --- running ---------------------------------------------------------------------------------- */
 
-/*
- * Where it stands: why in lines of their own, "Next at t=TICK", and "(0) [PHYSICAL] CS:RIP ...", or
- * "(0).[TICK] ???" where nothing translates the address yet. The rest may be from the guest.
- */
-static enum status parse_place(struct debugger *debugger)
-{
-	static const struct {
-		const char *line;
-		unsigned why;
-	} reasons[] = {
-		{ "Caught time breakpoint", DEBUGGER_AT_TIME },
-		{ "Breakpoint ", DEBUGGER_AT_BREAK },
-		{ "Caught VMEXIT breakpoint", DEBUGGER_AT_EXIT },
-		{ WATCHED, DEBUGGER_AT_WATCH },
-	};
-	struct debugger_place *const place = &debugger->place;
-	const char *const end = debugger->text + debugger->length;
-	const char *at = debugger->text, *last = NULL, *line, *code, *begin;
-
-	while ((at = find(at, end, NEXT)))
-		last = at++;
-	line = last ? find(last, end, "\n(0)") : NULL;
-	if (!line)
-		return ST_IO;
-	code = strncmp(line, "\n(0) [0x", 8) ? NULL : strstr(line, "] ");
-	code = code ? strchr(code, ':') : NULL;
-	place->tick = strtoull(last + sizeof(NEXT) - 1, NULL, 10);
-	place->rip = code ? strtoull(code + 1, NULL, 16) : 0;
-	place->physical = code ? strtoull(line + 6, NULL, 16) : ~0ull;
-	place->why = 0;
-	begin = last - debugger->text > 256 ? last - 256 : debugger->text;
-	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
-		if (find(begin, last, reasons[i].line))
-			place->why |= reasons[i].why;
-	if (place->why & DEBUGGER_AT_WATCH)
-		place->watched =
-			strtoull(find(begin, last, WATCHED) + sizeof(WATCHED) - 1, NULL, 16);
-	return ST_OK;
-}
-
 static enum status read_place(struct debugger *debugger)
 {
-	enum status status = parse_place(debugger);
-	const char *rip;
-	u64 high;
-	char *end;
+	enum status status;
 
-	if (status != ST_OK || debugger->place.physical != ~0ull)
-		return status;
-	status = debugger_ask(debugger, "r");
-	rip = status == ST_OK ? strstr(debugger->text, "rip: ") : NULL;
-	if (!rip)
+	if (!bochs_text_place(debugger->text, debugger->length, &debugger->place))
 		return ST_IO;
-	/* Two halves, as in "ffffffff_801250cd". */
-	high = strtoull(rip + 5, &end, 16);
-	debugger->place.rip = high << 32 | (*end == '_' ? strtoull(end + 1, NULL, 16) : 0);
-	return ST_OK;
+	if (debugger->place.physical != ~0ull)
+		return ST_OK;
+	status = debugger_ask(debugger, "r");
+	return status == ST_OK && !bochs_text_rip(debugger->text, &debugger->place.rip) ? ST_IO
+											: status;
 }
 
 /* Times that it has reached, it has forgotten. */

@@ -10,28 +10,12 @@
 
 #include "base/status.h"
 #include "cli/bochs.h"
+#include "cli/bochs_text.h"
 
 #define DEBUGGER_MAX_TEXT    131072 /* of what is said last */
 #define DEBUGGER_MAX_BREAKS  14	    /* Bochs has room for 16 */
 #define DEBUGGER_MAX_WATCHES 8	    /* Bochs has room for 16 of each kind */
 #define DEBUGGER_MAX_TIMES   3	    /* Bochs has room for 5 */
-
-/* Why a run stopped; several may hold. */
-enum {
-	DEBUGGER_AT_TIME = 1,
-	DEBUGGER_AT_BREAK = 2,
-	DEBUGGER_AT_EXIT = 4,  /* a VM exit was just done */
-	DEBUGGER_AT_WATCH = 8, /* the last instruction did what is watched */
-	DEBUGGER_EARLY = DEBUGGER_AT_BREAK | DEBUGGER_AT_EXIT | DEBUGGER_AT_WATCH,
-};
-
-struct debugger_place {
-	u64 tick; /* of the next instruction, since power-on */
-	u64 rip;
-	u64 physical; /* where that instruction is; all ones: nowhere */
-	unsigned why; /* DEBUGGER_AT_* of the run that led here */
-	u64 watched;  /* address of the watch, for DEBUGGER_AT_WATCH */
-};
 
 struct debugger_watcher {
 	/* All that Bochs writes. May be NULL. */

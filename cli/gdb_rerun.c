@@ -156,19 +156,13 @@ static bool is_return(void *target, struct gdb_thread thread, u64 address)
 static int point_at(const struct gdb_rerun *rerun, const struct debugger_place *place)
 {
 	const u8 level = live_machine_level(&rerun->live, place->tick);
-	int found = -1;
+	const u64 address = place->why & DEBUGGER_AT_BREAK ? place->linear : place->rip;
 
-	for (int i = 0; i < GDB_MAX_POINTS; i++) {
-		if (!rerun->is_used[i] || is_watch(&rerun->points[i]) ||
-		    rerun->points[i].level != level)
-			continue;
-		if (rerun->points[i].address == place->rip)
+	for (int i = 0; i < GDB_MAX_POINTS; i++)
+		if (rerun->is_used[i] && !is_watch(&rerun->points[i]) &&
+		    rerun->points[i].level == level && rerun->points[i].address == address)
 			return i;
-		if (place->why & DEBUGGER_AT_BREAK &&
-		    (u16)rerun->points[i].address == (u16)place->rip)
-			found = i;
-	}
-	return found;
+	return -1;
 }
 
 static int point_watching(const struct gdb_rerun *rerun, u64 gpa1)

@@ -94,19 +94,6 @@ static u64 ram_end(const struct live_machine *live, u64 address)
 	return address;
 }
 
-/* Lines such as "0x0000000001004320 <bogus+       0>:	0x8440786789480476 0x84f8b48078b48f6". */
-static size_t parse_words(const char *text, u64 *words, size_t count)
-{
-	size_t found = 0;
-
-	while ((text = strstr(text, ">:"))) {
-		text += 2;
-		while (*text == '\t' && found < count)
-			words[found++] = strtoull(text, (char **)&text, 16);
-	}
-	return found;
-}
-
 static const struct live_page *read_page(struct live_machine *live, u64 address)
 {
 	struct live_page *const page = &live->pages[(address >> 12) % LIVE_PAGES];
@@ -122,7 +109,8 @@ static const struct live_page *read_page(struct live_machine *live, u64 address)
 		return NULL;
 	memset(words, 0, sizeof(words));
 	snprintf(command, sizeof(command), "xp /%zugx 0x%llx", count, (unsigned long long)address);
-	if (debugger_ask(now, command) != ST_OK || parse_words(now->text, words, count) != count)
+	if (debugger_ask(now, command) != ST_OK ||
+	    bochs_text_words(now->text, words, count) != count)
 		return NULL;
 	memcpy(page->bytes, words, sizeof(words));
 	page->address = address;

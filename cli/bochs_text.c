@@ -1,0 +1,95 @@
+#include "cli/bochs_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NEXT	  "Next at t="
+#define BROKEN	  "Breakpoint "	     /* and its number, a comma, its address */
+#define WATCHED	  " watch point at " /* and its address */
+#define MAX_LINES 256		     /* bytes in which the reasons stand, before NEXT */
+
+static const char *find(const char *from, const char *end, const char *what)
+{
+	return from ? memmem(from, (size_t)(end - from), what, strlen(what)) : NULL;
+}
+
+/* The number behind @what, 0: it is not there. */
+static u64 number_behind(const char *from, const char *end, const char *what)
+{
+	const char *const at = find(from, end, what);
+
+	return at ? strtoull(at + strlen(what), NULL, 16) : 0;
+}
+
+static void read_reasons(const char *from, const char *end, struct debugger_place *place)
+{
+	static const struct {
+		const char *line;
+		unsigned why;
+	} reasons[] = {
+		{ "Caught time breakpoint", DEBUGGER_AT_TIME },
+		{ BROKEN, DEBUGGER_AT_BREAK },
+		{ "Caught VMEXIT breakpoint", DEBUGGER_AT_EXIT },
+		{ WATCHED, DEBUGGER_AT_WATCH },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (find(from, end, reasons[i].line))
+			place->why |= reasons[i].why;
+	place->linear = number_behind(find(from, end, BROKEN), end, ", 0x");
+	place->watched = number_behind(from, end, WATCHED);
+}
+
+/*
+ * The reasons have lines of their own, then comes "Next at t=TICK", and "(0) [PHYSICAL] CS:RIP
+ * ...", or "(0).[TICK] ???" where nothing translates the address yet.
+ */
+bool bochs_text_place(const char *text, size_t length, struct debugger_place *place)
+{
+	const char *const end = text + length;
+	const char *at = text, *last = NULL, *line, *code;
+
+	while ((at = find(at, end, NEXT)))
+		last = at++;
+	line = last ? find(last, end, "\n(0)") : NULL;
+	if (!line)
+		return false;
+	code = find(line, end, "\n(0) [0x") == line ? find(line, end, "] ") : NULL;
+	code = find(code, end, ":");
+	*place = (struct debugger_place){ .tick = strtoull(last + strlen(NEXT), NULL, 10) };
+	place->rip = code ? strtoull(code + 1, NULL, 16) : 0;
+	place->physical = code ? strtoull(line + 6, NULL, 16) : ~0ull;
+	read_reasons(last - text > MAX_LINES ? last - MAX_LINES : text, last, place);
+	return true;
+}
+
+/* Two halves, as in "rip: ffffffff_801250cd". */
+bool bochs_text_rip(const char *text, u64 *rip)
+{
+	const char *const line = strstr(text, "rip: ");
+	char *end;
+	u64 high;
+
+	if (!line)
+		return false;
+	high = strtoull(line + 5, &end, 16);
+	*rip = high << 32 | (*end == '_' ? strtoull(end + 1, NULL, 16) : 0);
+	return *end == '_';
+}
+
+/* Lines such as "0x0000000001004320 <bogus+       0>:	0x8440786789480476 0x84f8b48078b48f6". */
+size_t bochs_text_words(const char *text, u64 *words, size_t count)
+{
+	size_t found = 0;
+
+	while ((text = strstr(text, ">:"))) {
+		text += 2;
+		while (*text == '\t' && found < count) {
+			char *end;
+
+			words[found++] = strtoull(text, &end, 16);
+			text = end;
+		}
+	}
+	return found;
+}

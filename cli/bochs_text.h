@@ -1,0 +1,42 @@
+/*
+ * cli/bochs_text.h - what the debugger of Bochs prints, as numbers
+ *
+ * It comes mixed with bytes of the guest's, which may be any.
+ */
+#ifndef CLI_BOCHS_TEXT_H
+#define CLI_BOCHS_TEXT_H
+
+#include "base/base.h"
+
+/* Begins each line that asks for a command. */
+#define BOCHS_PROMPT "<bochs:"
+
+/* Why a run stopped; several may hold. */
+enum {
+	DEBUGGER_AT_TIME = 1,
+	DEBUGGER_AT_BREAK = 2,
+	DEBUGGER_AT_EXIT = 4,  /* a VM exit was just done */
+	DEBUGGER_AT_WATCH = 8, /* the last instruction did what is watched */
+	DEBUGGER_EARLY = DEBUGGER_AT_BREAK | DEBUGGER_AT_EXIT | DEBUGGER_AT_WATCH,
+};
+
+struct debugger_place {
+	u64 tick; /* of the next instruction, since power-on */
+	u64 rip;
+	u64 physical; /* where that instruction is; all ones: nowhere, and @rip is not told either
+		       */
+	unsigned why; /* DEBUGGER_AT_* of the run that led here */
+	u64 linear;   /* address of the break, for DEBUGGER_AT_BREAK */
+	u64 watched;  /* address of the watch, for DEBUGGER_AT_WATCH */
+};
+
+/* Where the machine of one processor stands by the last lines of @text. False: that is not told. */
+bool bochs_text_place(const char *text, size_t length, struct debugger_place *place);
+
+/* RIP in the answer to "r". False: it is not there. */
+bool bochs_text_rip(const char *text, u64 *rip);
+
+/* The words in the answer to "xp /COUNTgx ADDRESS": how many were found. */
+size_t bochs_text_words(const char *text, u64 *words, size_t count);
+
+#endif

@@ -1,0 +1,138 @@
+#include "tests/test.h"
+
+#include "cli/bochs_text.h"
+
+static void places_are_read_whatever_led_there(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		struct debugger_place place;
+	} rows[] = {
+		{ "a step",
+		  "Next at t=88063939\n(0) [0x000001004320] 0010:0000000001004320 (unk. ctxt): jbe "
+		  ".+4 "
+		  " (0x01004326)     ; 7604\n\n<bochs:9> ",
+		  { .tick = 88063939, .rip = 0x1004320, .physical = 0x1004320 } },
+		{ "real mode",
+		  "Next at t=5\n(0) [0x0000000fe063] f000:e063 (unk. ctxt): out 0xd6, al ; e6d6\n",
+		  { .tick = 5, .rip = 0xe063, .physical = 0xfe063 } },
+		{ "a time",
+		  "(0) Caught time breakpoint\nNext at t=88060979\n(0) [0x00001eb12d9d] "
+		  "0008:ffffffff80112d9d (unk. ctxt): mov eax, dword ptr ds:[r8+180] ; 41\n",
+		  { .tick = 88060979,
+		    .rip = 0xffffffff80112d9d,
+		    .physical = 0x1eb12d9d,
+		    .why = DEBUGGER_AT_TIME } },
+		{ "a break",
+		  "(0) Breakpoint 12, 0x00000000000fe063 in ?? ()\nNext at t=7\n(0) "
+		  "[0x0000000fe063] "
+		  "f000:e063 (unk. ctxt): hlt ; f4\n",
+		  { .tick = 7,
+		    .rip = 0xe063,
+		    .physical = 0xfe063,
+		    .why = DEBUGGER_AT_BREAK,
+		    .linear = 0xfe063 } },
+		{ "a watch",
+		  "(0) Caught write watch point at 0x000001423f68\nNext at t=9\n(0) "
+		  "[0x00000100049a] "
+		  "0010:000000000100049a (unk. ctxt): vmclear qword ptr ss:[rsp+8] ; 66\n",
+		  { .tick = 9,
+		    .rip = 0x100049a,
+		    .physical = 0x100049a,
+		    .why = DEBUGGER_AT_WATCH,
+		    .watched = 0x1423f68 } },
+		{ "an exit",
+		  "(0) Caught VMEXIT breakpoint\nNext at t=10\n(0) [0x00001eb250cd] "
+		  "0008:ffffffff801250cd (unk. ctxt): mov qword ptr gs:0, rax ; 65\n",
+		  { .tick = 10,
+		    .rip = 0xffffffff801250cd,
+		    .physical = 0x1eb250cd,
+		    .why = DEBUGGER_AT_EXIT } },
+		{ "an address that nothing translates",
+		  "Next at t=87005162\n(0).[87005162] ??? (physical address not available)\n",
+		  { .tick = 87005162, .physical = ~0ull } },
+		{ "the last of several",
+		  "(0) Caught time breakpoint\nNext at t=1\n(0) [0x1] 0:1 (unk. ctxt): nop ; 90\n"
+		  "<bochs:2> Next at t=2\n(0) [0x000000000002] 0000:0002 (unk. ctxt): nop ; 90\n",
+		  { .tick = 2, .rip = 2, .physical = 2, .why = DEBUGGER_AT_TIME } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct debugger_place place;
+
+		assert_row(rows[i].name,
+			   bochs_text_place(rows[i].text, strlen(rows[i].text), &place), true);
+		assert_row(rows[i].name, place.tick, rows[i].place.tick);
+		assert_row(rows[i].name, place.rip, rows[i].place.rip);
+		assert_row(rows[i].name, place.physical, rows[i].place.physical);
+		assert_row(rows[i].name, place.why, rows[i].place.why);
+		assert_row(rows[i].name, place.linear, rows[i].place.linear);
+		assert_row(rows[i].name, place.watched, rows[i].place.watched);
+	}
+}
+
+static void bytes_of_the_guest_before_are_passed_over(void **state)
+{
+	static const char text[] =
+		"\x00\xff<bochs\0Next\0at t=\n(0) [\0x(0) Caught time breakpoint\n"
+		"Next at t=77\n(0) [0x000000000100] 0000:0100 (unk.): nop\n";
+	struct debugger_place place;
+
+	(void)state;
+	assert_true(bochs_text_place(text, sizeof(text) - 1, &place));
+	assert_u64(place.tick, 77);
+	assert_u64(place.rip, 0x100);
+	assert_u64(place.why, DEBUGGER_AT_TIME);
+}
+
+static void what_is_cut_off_tells_no_place(void **state)
+{
+	static const char *const texts[] = { "", "Next at t=", "Next at t=12", "Next at t=12\n",
+					     "(0) [0x1] 0:1 nop\nNext at t=12\n(" };
+	struct debugger_place place;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		assert_row(texts[i], bochs_text_place(texts[i], strlen(texts[i]), &place), false);
+}
+
+static void rip_has_two_halves(void **state)
+{
+	u64 rip;
+
+	(void)state;
+	assert_true(bochs_text_rip("r15: 0_0\nrip: ffffffff_801250cd\neflags 0x2", &rip));
+	assert_u64(rip, 0xffffffff801250cd);
+	assert_false(bochs_text_rip("rip: ", &rip));
+	assert_false(bochs_text_rip("r15: 1_2\n", &rip));
+}
+
+static void words_are_those_of_all_lines(void **state)
+{
+	static const char text[] = "[bochs]:\n0x0000000001004320 <bogus+       "
+				   "0>:\t0x8440786789480476\t0x84f8b48078b48f6\n"
+				   "0x0000000001004330 <bogus+      16>:\t0x185f8b4810578b48\n";
+	u64 words[4];
+
+	(void)state;
+	assert_u64(bochs_text_words(text, words, 4), 3);
+	assert_u64(words[0], 0x8440786789480476);
+	assert_u64(words[1], 0x84f8b48078b48f6);
+	assert_u64(words[2], 0x185f8b4810578b48);
+	assert_u64(bochs_text_words(text, words, 2), 2);
+	assert_u64(bochs_text_words("[bochs]:\n", words, 4), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(places_are_read_whatever_led_there),
+		cmocka_unit_test(bytes_of_the_guest_before_are_passed_over),
+		cmocka_unit_test(what_is_cut_off_tells_no_place),
+		cmocka_unit_test(rip_has_two_halves),
+		cmocka_unit_test(words_are_those_of_all_lines),
+	};
+
+	return cmocka_run_group_tests_name("cli/bochs_text", tests, NULL, NULL);
+}
