@@ -49,6 +49,9 @@ static void say(const char *path, const struct scrub_result *result)
 		message("%llu runs of 8 removed bytes also stand in texts or code that were kept: "
 			"see --console, --code and --files",
 			(unsigned long long)result->left);
+	if (result->machine)
+		message("the description of the machine was left out, for it has paths of yours: "
+			"materialize and gdb --rerun need the tape as it was");
 	if (result->unknown_chunks)
 		message("%llu chunks of an unknown type were left out",
 			(unsigned long long)result->unknown_chunks);

@@ -284,6 +284,7 @@ static enum status scrub_chunks(struct scrub *scrub)
 	enum status status = ST_OK;
 
 	scrub->result->unknown_chunks = scrub->tape.unknown_chunks;
+	scrub->result->machine = scrub->tape.machine;
 	for (size_t i = 0; i < scrub->tape.chunk_count && status == ST_OK; i++) {
 		const struct tape_chunk *const chunk = &scrub->tape.chunks[i];
 

@@ -5,6 +5,9 @@
  * events hold. So positions, findings and everything that rests on VMX itself stay the same. What
  * events tell of registers and memory because rules need it stays too: the operands of
  * instructions, the registers that an exit reason uses, entries of MSR lists, EPT12 entries.
+ *
+ * The description of the machine is not copied either: it has the paths of files of whoever
+ * recorded. Without it nobody can run the machine again.
  */
 #ifndef REPLAY_SCRUB_H
 #define REPLAY_SCRUB_H
@@ -25,6 +28,7 @@ struct scrub_result {
 	u64 left;	/* runs of 8 removed bytes that stand in what was kept, texts and code */
 	u64 bad_blocks; /* not read, so left out */
 	u64 unknown_chunks; /* left out, for they could hold anything */
+	bool machine;	    /* there was a description of the machine */
 };
 
 /*

@@ -1,6 +1,7 @@
 #include "replay/scrub.h"
 #include "replay/memory.h"
 #include "tests/replay/memory_tape.h"
+#include "trace/file.h"
 
 #define OUT    "scrubbed.vxt"
 #define SECRET "the secret words of L1 are here!"
@@ -187,6 +188,50 @@ static void what_was_kept_and_removed_at_once_is_counted(void **state)
 	assert_false(stands_in(OUT, SECRET, 16));
 }
 
+static void append(struct tape_writer *writer, struct chunk chunk)
+{
+	u8 header[CHUNK_MAX_HEADER];
+
+	chunk_write_header(&chunk, header);
+	assert_int_equal(tape_append(writer, &chunk, header), ST_OK);
+}
+
+/* The tape, as a recorder makes it that knows the machine. */
+static void add_machine(const char *text)
+{
+	struct tape_writer *writer;
+	struct tape tape;
+	char error[256];
+
+	assert_int_equal(tape_open(QUERY_TAPE, &tape, error, sizeof(error)), ST_OK);
+	assert_int_equal(tape_create(OUT, &writer), ST_OK);
+	append(writer, (struct chunk){ .type = CHUNK_MACHINE,
+				       .size = (u32)strlen(text),
+				       .payload = (const u8 *)text });
+	for (size_t i = 0; i < tape.chunk_count; i++)
+		append(writer, tape.chunks[i].chunk);
+	assert_int_equal(tape_finish(writer, true), ST_OK);
+	assert_int_equal(tape_close(writer), ST_OK);
+	tape_unmap(&tape);
+	assert_int_equal(rename(OUT, QUERY_TAPE), 0);
+}
+
+static void paths_of_files_that_were_booted_go(void **state)
+{
+	static const char path[] = "/home/somebody/secret/bzImage";
+	char text[128];
+
+	(void)state;
+	make_tape(false);
+	assert_false(scrub(false, false).machine);
+	snprintf(text, sizeof(text), "kernel 1234 %s\n", path);
+	add_machine(text);
+	assert_true(stands_in(QUERY_TAPE, path, strlen(path)));
+	assert_true(scrub(false, false).machine);
+	assert_false(stands_in(OUT, "somebody", 8));
+	need_same_events();
+}
+
 static void a_gap_stays_where_it_was(void **state)
 {
 	(void)state;
@@ -250,6 +295,7 @@ int main(void)
 		cmocka_unit_test(memory_and_registers_go_and_the_rest_stays),
 		cmocka_unit_test(console_and_code_go_when_asked_for),
 		cmocka_unit_test(what_was_kept_and_removed_at_once_is_counted),
+		cmocka_unit_test(paths_of_files_that_were_booted_go),
 		cmocka_unit_test(a_gap_stays_where_it_was),
 		cmocka_unit_test(a_damaged_block_is_left_out),
 		cmocka_unit_test(what_is_no_tape_is_refused),
