@@ -23,6 +23,8 @@ struct deep_page {
 struct deep {
 	bool active;
 	bool over;	  /* the window has been */
+	bool marked;	  /* the mark was made with which it begins */
+	u64 until;	  /* the number of VM entries with which it ends */
 	u64 stores;	  /* that faulted, or that hv made */
 	u64 type_changes; /* of EPT01, when the window began */
 	u32 count;
@@ -106,6 +108,7 @@ static void begin(struct percpu *cpu)
 	struct deep *const deep = cpu->deep;
 
 	deep->over = true;
+	deep->until = cpu->nested.entries + options.deep_count;
 	if (ept01_protect() != ST_OK) {
 		log_print("hv has too little memory to protect L1's: no window of capture=deep");
 		return;
@@ -129,17 +132,25 @@ static void end(struct percpu *cpu, enum trace_deep what)
 
 void deep_turn_now(struct percpu *cpu)
 {
+	struct deep *const deep = cpu->deep;
 	const u64 entries = cpu->nested.entries;
 
 	/* Registers stand right before the VM entry that waits to be told. */
 	if (cpu->nested.entry.waits)
 		return;
-	if (!cpu->deep->over && entries >= options.deep_from)
+	if (!deep->over && (deep->marked || entries >= options.deep_from))
 		begin(cpu);
-	else if (cpu->deep->active && entries >= options.deep_from + options.deep_count)
+	else if (deep->active && entries >= deep->until)
 		end(cpu, DEEP_ENDS);
-	else if (cpu->deep->active && cpu->deep->type_changes != ept01_type_changes())
+	else if (deep->active && deep->type_changes != ept01_type_changes())
 		end(cpu, DEEP_TYPES_CHANGED);
+}
+
+void deep_mark(struct percpu *cpu, const void *text, u32 length)
+{
+	if (cpu->deep && length && length == strlen(options.deep_mark) &&
+	    !memcmp(text, options.deep_mark, length))
+		cpu->deep->marked = true;
 }
 
 /* --- Stores ----------------------------------------------------------------------------------- */

@@ -28,6 +28,9 @@ static inline void deep_turn(struct percpu *cpu)
 		deep_turn_now(cpu);
 }
 
+/* L1 or L2 made a mark: the window may begin with it. */
+void deep_mark(struct percpu *cpu, const void *text, u32 length);
+
 /* An event of L1 or L2 comes next: tell what they stored. */
 void deep_take(struct percpu *cpu);
 

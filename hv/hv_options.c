@@ -106,26 +106,45 @@ static bool set_capture(const char *value)
 	return false;
 }
 
-/* FROM:COUNT[:PAGES] */
+/* The number that *@text begins with, which ends at a colon, behind which *@text is then, or at the
+ * end. */
+static bool take_number(const char **text, u64 *number)
+{
+	const char *at = *text;
+
+	for (*number = 0; *at >= '0' && *at <= '9'; at++)
+		*number = MIN(*number * 10 + (u64)(*at - '0'), GIB(4));
+	if (at == *text || (*at && *at != ':') || (*at && !at[1]))
+		return false;
+	*text = at + (*at == ':');
+	return true;
+}
+
+/* FROM:COUNT[:PAGES], or mark:NAME for FROM */
 static bool set_deep(const char *value)
 {
-	u64 numbers[3] = { 0, 0, options.deep_pages };
+	u64 from = 0, count, pages = options.deep_pages;
+	const char *name = "";
+	size_t length = 0;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(numbers) && (i < 2 || *value); i++) {
-		if (*value < '0' || *value > '9')
+	if (!strncmp(value, "mark:", 5)) {
+		name = value + 5;
+		while (name[length] && name[length] != ':')
+			length++;
+		if (!length || length >= sizeof(options.deep_mark) || !name[length])
 			return false;
-		for (numbers[i] = 0; *value >= '0' && *value <= '9'; value++)
-			numbers[i] = MIN(numbers[i] * 10 + (u64)(*value - '0'), GIB(4));
-		if (*value == ':' && i < 2)
-			value++;
-		else if (*value || !i)
-			return false;
-	}
-	if (!numbers[1] || !numbers[2] || numbers[2] > DEEP_MAX_PAGES)
+		value = name + length + 1;
+	} else if (!take_number(&value, &from)) {
 		return false;
-	options.deep_from = numbers[0];
-	options.deep_count = numbers[1];
-	options.deep_pages = numbers[2];
+	}
+	if (!take_number(&value, &count) || (*value && !take_number(&value, &pages)) || *value ||
+	    !count || !pages || pages > DEEP_MAX_PAGES)
+		return false;
+	memcpy(options.deep_mark, name, length);
+	options.deep_mark[length] = 0;
+	options.deep_from = length ? DEEP_AT_MARK : from;
+	options.deep_count = count;
+	options.deep_pages = pages;
 	return true;
 }
 

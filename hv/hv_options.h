@@ -14,6 +14,7 @@ enum drain_port { DRAIN_NONE, DRAIN_DEBUGCON };
 enum ring_mode { RING_AUTO, RING_STOP, RING_OVERWRITE };
 
 #define DEEP_MAX_PAGES 2048
+#define DEEP_AT_MARK   (~0ull) /* no VM entry, but a mark begins the window */
 
 struct options {
 	char caps[2048]; /* capabilities to hide: "-load_efer,-ept_1g" */
@@ -26,6 +27,7 @@ struct options {
 	enum trace_capture capture;
 	bool capture_l0;	   /* capture=...+l0 */
 	u64 deep_from, deep_count; /* the window of capture=deep, in VM entries */
+	char deep_mark[33];	   /* the text of the mark with which it begins */
 	u64 deep_pages;		   /* of memory that it may take, at most DEEP_MAX_PAGES */
 };
 

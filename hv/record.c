@@ -290,6 +290,7 @@ void record_mark(struct percpu *cpu, const void *text, u32 length)
 
 	if (cpu->rec)
 		emit(cpu, EV_MARK, &columns, text, length);
+	deep_mark(cpu, text, length);
 }
 
 void record_file(struct percpu *cpu, u64 what, u64 offset, const void *bytes, u32 length)

@@ -158,6 +158,25 @@ static void l2_gets_the_right_to_write_by_a_store(void **state)
 	assert_false(ept02_find(&cpu->nested, eptp, READ, &level, &entry));
 }
 
+static void a_mark_begins_the_window(void **state)
+{
+	strcpy(options.deep_mark, "here");
+	options.deep_from = DEEP_AT_MARK;
+	options.capture = CAPTURE_DEEP;
+	play_good_ept_vmcs(state);
+	deep_init(cpu);
+	play_enter(EXIT_VMLAUNCH);
+	stub_exit(cpu, EXIT_HLT, 0);
+	deep_mark(cpu, "her", 3);
+	deep_mark(cpu, "there", 5);
+	deep_turn(cpu);
+	assert_true(writable(STORED));
+	deep_mark(cpu, "here", 4);
+	deep_turn(cpu);
+	assert_false(writable(STORED));
+	options.deep_mark[0] = 0;
+}
+
 static void the_window_ends_after_its_entries(void **state)
 {
 	(void)state;
@@ -197,6 +216,7 @@ int main(void)
 						in_window, back_to_lean),
 		cmocka_unit_test_setup_teardown(l2_gets_the_right_to_write_by_a_store, in_window,
 						back_to_lean),
+		cmocka_unit_test_setup_teardown(a_mark_begins_the_window, NULL, back_to_lean),
 		cmocka_unit_test_setup_teardown(the_window_ends_after_its_entries, in_window,
 						back_to_lean),
 		cmocka_unit_test_setup_teardown(the_window_ends_when_its_pages_are_used, in_window,

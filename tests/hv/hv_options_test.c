@@ -56,6 +56,12 @@ static void a_deep_window_has_a_start_a_length_and_a_limit(void **state)
 		{ "deep=5:1:2:3", ST_INVALID, 1, 100, 512 },
 		{ "deep=5:1x", ST_INVALID, 1, 100, 512 },
 		{ "deep=", ST_INVALID, 1, 100, 512 },
+		{ "deep=mark:here:20", ST_OK, DEEP_AT_MARK, 20, 512 },
+		{ "deep=mark:here:20:7", ST_OK, DEEP_AT_MARK, 20, 7 },
+		{ "deep=mark:here", ST_INVALID, 1, 100, 512 },
+		{ "deep=mark::20", ST_INVALID, 1, 100, 512 },
+		{ "deep=mark:here:x", ST_INVALID, 1, 100, 512 },
+		{ "deep=mark:a_mark_that_is_longer_than_it_can_be:2", ST_INVALID, 1, 100, 512 },
 	};
 
 	(void)state;
