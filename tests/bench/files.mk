@@ -9,13 +9,16 @@
 STEPS ?= 200000
 TAPE  ?=
 
-fuzz-names := tape drain gdb
+fuzz-names := tape drain gdb hv
 # A step on a tape of many events takes fifty times as long: they get a hundredth of the steps.
 fuzz-large := tests/golden/1/smp.vxt tests/golden/1/vmware.vxt
 fuzz-seeds := $(filter-out $(fuzz-large),$(wildcard tests/golden/*/*.vxt))
 fuzz-seeds-gdb := $(wildcard tests/fuzz/gdb/*.bytes)
 # A step of these is many packets.
 fuzz-share-gdb := 40
+fuzz-seeds-hv := $(wildcard tests/fuzz/hv/*.bytes)
+# A machine is made for each, which takes a while.
+fuzz-share-hv := 40
 fuzz-bin   := $(patsubst %,$(O)/tests/fuzz/fuzz_%,$(fuzz-names))
 bench-obj  := $(patsubst %,$(O)/host/tests/bench/%.o,bench_tape key_frames kvm_stream)
 
@@ -29,8 +32,15 @@ $(O)/tests/bench/big_tape $(O)/tests/bench/bench_timeline: $(O)/tests/bench/%: \
 $(O)/tests/bench/bench_tui: $(O)/host/tests/bench/bench_tui.o $(O)/libvmxtape.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
 
-$(fuzz-bin): $(O)/tests/fuzz/%: $(O)/host/tests/fuzz/%.o $(O)/host/tests/fuzz/driver.o $(O)/libvmxtape.a
+$(filter-out %_hv,$(fuzz-bin)): $(O)/tests/fuzz/%: $(O)/host/tests/fuzz/%.o $(O)/host/tests/fuzz/driver.o $(O)/libvmxtape.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
+
+# hv's own code, on the processor of its unit tests.
+$(O)/tests/fuzz/fuzz_hv: tests/fuzz/fuzz_hv.c $(if $(FUZZER),,$(O)/host/tests/fuzz/driver.o) \
+		$(O)/libhvunit.a $(O)/libvmxtape.a
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(hvunit-cflags) -Wno-missing-prototypes $(if $(FUZZER),-fsanitize=fuzzer) -o $@ \
+		$(filter %.c %.o %.a,$^) \
+		$(host-libs) -lcmocka
 
 # Made tests/golden/1/future.vxt.
 $(O)/tests/golden/make_future: $(O)/host/tests/golden/make_future.o $(O)/libvmxtape.a
