@@ -26,11 +26,10 @@ struct check {
 	bool failed[MODEL_MAX_CPUS]; /* the last instruction of the CPU */
 	/* The rules that want an event of a kind, by enum trait of the event. */
 	struct wanted {
-		unsigned count;
-		struct {
-			void (*event)(const struct rule_run *run, void *state);
+		struct call {
+			void (*event)(const struct rule_run *run, void *state); /* NULL: the end */
 			void *state;
-		} by[ARRAY_SIZE(rules)];
+		} by[ARRAY_SIZE(rules) + 1];
 	} wanted[TRAITS][KINDS];
 };
 
@@ -54,14 +53,11 @@ static bool wants(const struct rule *rule, unsigned traits, unsigned kind)
 
 static void make_wanted(struct check *check, unsigned traits, unsigned kind)
 {
-	struct wanted *const wanted = &check->wanted[traits][kind];
+	struct call *by = check->wanted[traits][kind].by;
 
-	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
-		if (!wants(rules[i], traits, kind))
-			continue;
-		wanted->by[wanted->count].event = rules[i]->event;
-		wanted->by[wanted->count++].state = check->states[i];
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		if (wants(rules[i], traits, kind))
+			*by++ = (struct call){ rules[i]->event, check->states[i] };
 }
 
 struct check *check_new(const char *tape)
@@ -142,8 +138,8 @@ enum status check_event(struct check *check, const struct trace_event *event, u6
 	run.verdict = (enum verdict)run.judged->verdict;
 	if (event->kind < KINDS) {
 		wanted = wanted_by(check, event, run.judged);
-		for (unsigned i = 0; i < wanted->count; i++)
-			wanted->by[i].event(&run, wanted->by[i].state);
+		for (const struct call *by = wanted->by; by->event; by++)
+			by->event(&run, by->state);
 	}
 	if (check->findings.no_memory)
 		return ST_NO_MEMORY;

@@ -238,10 +238,10 @@ static struct vmcs_set *memo_of(struct judge_cpu *cpu, const struct model *model
 /* --- Instructions ----------------------------------------------------------------------------- */
 
 /* SDM: "Conventions" of the VMX instruction reference. */
-static bool flags_agree(struct judgement *now, const struct ev_insn *insn)
+static bool flags_agree(struct judgement *now, const struct ev_insn *insn, enum legal_kind kind)
 {
 	now->aspect = JUDGED_FLAGS;
-	now->wanted = legal_rflags((enum legal_kind)now->observed.kind, insn->rflags);
+	now->wanted = legal_rflags(kind, insn->rflags);
 	return !(insn->rflags & RFLAGS_FIXED) || insn->rflags_after == now->wanted;
 }
 
@@ -276,15 +276,30 @@ static bool may_be_newer(const struct trace_event *event, int index)
 	       ((const struct ev_insn *)event->col)->outcome == OUTCOME_SUCCEED;
 }
 
+/* VMREAD or VMWRITE as nearly all are: it succeeds where it may, with flags and value as due. */
+static bool is_plain(struct judgement *now, const struct model *model,
+		     const struct trace_event *event, const struct vmcs_set *good, int index)
+{
+	const struct ev_insn *const insn = (const struct ev_insn *)event->col;
+
+	return good && vmcs_set_has(good, index) && flags_agree(now, insn, LEGAL_SUCCEED) &&
+	       (event->kind != EV_VMREAD || value_agrees(now, model, event, index));
+}
+
 static void judge_insn(struct judge *judge, struct judge_cpu *cpu, const struct model *model,
 		       const struct trace_event *event, const struct model_place *place)
 {
 	const struct ev_insn *const insn = (const struct ev_insn *)event->col;
 	struct judgement *const now = &judge->now;
 	const int index = field_of(event);
-	struct vmcs_set *good;
+	struct vmcs_set *const good = memo_of(cpu, model, event, index);
 	enum verdict verdict;
 
+	if (likely(is_plain(now, model, event, good, index))) {
+		give(judge, VERDICT_AGREE);
+		return;
+	}
+	now->aspect = JUDGED_OUTCOME;
 	now->observed = situation_observed(insn);
 	if (situation_is_entry(event->kind)) {
 		cpu->insn = *place;
@@ -293,7 +308,6 @@ static void judge_insn(struct judge *judge, struct judge_cpu *cpu, const struct 
 		return;
 	}
 	now->insn = *place;
-	good = memo_of(cpu, model, event, index);
 	if (good && vmcs_set_has(good, index)) {
 		verdict = VERDICT_AGREE;
 	} else {
@@ -306,7 +320,8 @@ static void judge_insn(struct judge *judge, struct judge_cpu *cpu, const struct 
 	}
 	if (verdict == VERDICT_DIVERGE && may_be_newer(event, index))
 		verdict = VERDICT_UNKNOWN;
-	if (verdict == VERDICT_AGREE && !flags_agree(now, insn))
+	if (verdict == VERDICT_AGREE &&
+	    !flags_agree(now, insn, (enum legal_kind)now->observed.kind))
 		verdict = VERDICT_DIVERGE;
 	if (verdict == VERDICT_AGREE && event->kind == EV_VMREAD &&
 	    insn->outcome == OUTCOME_SUCCEED && !value_agrees(now, model, event, index))

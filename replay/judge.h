@@ -29,7 +29,10 @@ enum judge_aspect {
 	JUDGED_VALUE, /* VMREAD returned something else than the field holds */
 };
 
-/* What was judged and how. Valid until the next event. */
+/*
+ * What was judged and how. Valid until the next event. Of a VMREAD or VMWRITE that agrees, as
+ * nearly all do, only the verdict may be told.
+ */
 struct judgement {
 	u8 verdict;		 /* enum verdict */
 	struct model_place insn; /* the instruction: of entries, before the event; or nowhere */
