@@ -70,13 +70,21 @@ static bool listed(const u8 *list, size_t count, unsigned ix)
 	return false;
 }
 
+/* A processor need not have the fields of targets beyond those that it supports. */
+static bool is_excess_target(const struct nested *nested, unsigned ix)
+{
+	const u64 targets = CAP_GET(nested->shown.msr[VMX_CAP_MISC], CR3_TARGETS);
+
+	return ix >= VMCS_IX_CR3_TARGET_VALUE_0 + targets && ix <= VMCS_IX_CR3_TARGET_VALUE_3;
+}
+
 void vmcs02_init(struct nested *nested)
 {
 	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
 		const bool special =
 			listed(special_guest_state, ARRAY_SIZE(special_guest_state), ix);
 
-		if (!vmcs_set_has(&nested->exists, (int)ix))
+		if (!vmcs_set_has(&nested->exists, (int)ix) || is_excess_target(nested, ix))
 			continue;
 		if ((vmcs_fields[ix].kind == VMCS_KIND_GUEST && !special) ||
 		    listed(copied_controls, ARRAY_SIZE(copied_controls), ix))

@@ -457,6 +457,21 @@ static void a_list_does_not_put_a_bad_guest_state_right(void **state)
 	}
 }
 
+static void cr3_targets_that_are_not_supported_are_not_copied(void **state)
+{
+	static struct nested nested;
+
+	(void)state;
+	nested.shown = cpu->nested.shown;
+	nested.exists = cpu->nested.exists;
+	nested.shown.msr[VMX_CAP_MISC] &= ~(u64)CAP_CR3_TARGETS;
+	nested.shown.msr[VMX_CAP_MISC] |= 2 << 16;
+	vmcs02_init(&nested);
+	assert_true(vmcs_set_has(&nested.copied_fields, VMCS_IX_CR3_TARGET_VALUE_1));
+	assert_false(vmcs_set_has(&nested.copied_fields, VMCS_IX_CR3_TARGET_VALUE_2));
+	assert_true(vmcs_set_has(&nested.copied_fields, VMCS_IX_GUEST_RSP));
+}
+
 static void lists_longer_than_shown_fail_behind_the_maximum(void **state)
 {
 	struct msr_entry *list = stub_at(PLAY_PAGE);
@@ -529,6 +544,7 @@ int main(void)
 		IN(play_good_vmcs, a_list_does_not_put_a_bad_guest_state_right),
 		IN(play_good_vmcs, msr_lists_load_in_order_and_stop_at_the_first_bad_one),
 		IN(play_good_vmcs, msrs_of_the_guest_state_are_loaded_into_vmcs02),
+		IN(play_good_vmcs, cr3_targets_that_are_not_supported_are_not_copied),
 		IN(play_good_vmcs, lists_longer_than_shown_fail_behind_the_maximum),
 		IN(play_good_vmcs, bad_state_is_not_hidden_by_a_list_that_replaces_it),
 	};
