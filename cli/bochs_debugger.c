@@ -129,19 +129,66 @@ enum status debugger_ask(struct debugger *debugger, const char *command)
 	return status;
 }
 
+/* What its registers do not print, its tree of parameters has. */
+static const struct {
+	const char *command;
+	struct {
+		const char *name, *key; /* in the text, in the answer */
+	} values[4];
+} parameters[] = {
+	{ "show \"cpu0.ES\"", { { "es.base", "base" } } },
+	{ "show \"cpu0.CS\"", { { "cs.base", "base" } } },
+	{ "show \"cpu0.SS\"", { { "ss.base", "base" } } },
+	{ "show \"cpu0.DS\"", { { "ds.base", "base" } } },
+	{ "show \"cpu0.FS\"", { { "fs.base", "base" } } },
+	{ "show \"cpu0.GS\"", { { "gs.base", "base" } } },
+	{ "show \"cpu0.LDTR\"", { { "ldtr.base", "base" } } },
+	{ "show \"cpu0.TR\"", { { "tr.base", "base" } } },
+	{ "show \"cpu0.MSR\"",
+	  { { "pat", "pat" },
+	    { "sysenter_cs", "sysenter_cs_msr" },
+	    { "sysenter_esp", "sysenter_esp_msr" },
+	    { "sysenter_eip", "sysenter_eip_msr" } } },
+	{ "show \"cpu0.VMX.VMCS_CACHE.VMEXEC_CTRLS\"",
+	  { { "cr0.mask", "vm_cr0_mask" },
+	    { "cr0.shadow", "vm_cr0_read_shadow" },
+	    { "cr4.mask", "vm_cr4_mask" },
+	    { "cr4.shadow", "vm_cr4_read_shadow" } } },
+};
+
+static enum status read_parameters(struct debugger *debugger, FILE *to)
+{
+	enum status status = ST_OK;
+	u64 value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(parameters) && status == ST_OK; i++) {
+		status = debugger_ask(debugger, parameters[i].command);
+		for (size_t k = 0; k < ARRAY_SIZE(parameters[i].values); k++)
+			if (status == ST_OK && parameters[i].values[k].name &&
+			    bochs_text_parameter(debugger->text, parameters[i].values[k].key,
+						 &value))
+				fprintf(to, "%s=0x%llx\n", parameters[i].values[k].name,
+					(unsigned long long)value);
+	}
+	return status;
+}
+
 enum status debugger_read_registers(struct debugger *debugger, char *to, size_t size)
 {
 	static const char *const commands[] = { "r", "sreg", "creg", "dreg" };
-	enum status status = ST_OK;
-	size_t length = 0;
+	FILE *const file = fmemopen(to, size, "w");
+	enum status status = file ? ST_OK : ST_NO_MEMORY;
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands) && status == ST_OK; i++) {
 		status = debugger_ask(debugger, commands[i]);
 		if (status == ST_OK)
-			length +=
-				(size_t)snprintf(to + length, size - length, "%s", debugger->text);
-		length = MIN(length, size - 1);
+			fputs(debugger->text, file);
 	}
+	if (status == ST_OK)
+		status = read_parameters(debugger, file);
+	/* Without room for all of it nothing is told. */
+	if (file && fclose(file) && status == ST_OK)
+		status = ST_NO_SPACE;
 	return status;
 }
 
@@ -156,8 +203,9 @@ static enum status read_place(struct debugger *debugger)
 	if (debugger->place.physical != ~0ull)
 		return ST_OK;
 	status = debugger_ask(debugger, "r");
-	return status == ST_OK && !bochs_text_rip(debugger->text, &debugger->place.rip) ? ST_IO
-											: status;
+	return status == ST_OK && !bochs_text_register(debugger->text, "rip", &debugger->place.rip)
+		       ? ST_IO
+		       : status;
 }
 
 /* Times that it has reached, it has forgotten. */

@@ -64,16 +64,21 @@ bool bochs_text_place(const char *text, size_t length, struct debugger_place *pl
 }
 
 /* Two halves, as in "rip: ffffffff_801250cd". */
-bool bochs_text_rip(const char *text, u64 *rip)
+bool bochs_text_register(const char *text, const char *name, u64 *value)
 {
-	const char *const line = strstr(text, "rip: ");
+	const size_t length = strlen(name);
+	const char *line = text;
 	char *end;
 	u64 high;
 
+	while (line && (strncmp(line, name, length) || strncmp(line + length, ": ", 2))) {
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
 	if (!line)
 		return false;
-	high = strtoull(line + 5, &end, 16);
-	*rip = high << 32 | (*end == '_' ? strtoull(end + 1, NULL, 16) : 0);
+	high = strtoull(line + length + 2, &end, 16);
+	*value = high << 32 | (*end == '_' ? strtoull(end + 1, NULL, 16) : 0);
 	return *end == '_';
 }
 
@@ -92,4 +97,19 @@ size_t bochs_text_words(const char *text, u64 *words, size_t count)
 		}
 	}
 	return found;
+}
+
+bool bochs_text_parameter(const char *text, const char *key, u64 *value)
+{
+	const size_t length = strlen(key);
+	char *end;
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += strspn(line, "\n ");
+		if (strncmp(line, key, length) || strncmp(line + length, " = 0x", 5))
+			continue;
+		*value = strtoull(line + length + 3, &end, 16);
+		return end > line + length + 5;
+	}
+	return false;
 }

@@ -33,10 +33,13 @@ struct debugger_place {
 /* Where the machine of one processor stands by the last lines of @text. False: that is not told. */
 bool bochs_text_place(const char *text, size_t length, struct debugger_place *place);
 
-/* RIP in the answer to "r". False: it is not there. */
-bool bochs_text_rip(const char *text, u64 *rip);
+/* A register of 64 bits, such as "rip", in the answer to "r". False: it is not there. */
+bool bochs_text_register(const char *text, const char *name, u64 *value);
 
 /* The words in the answer to "xp /COUNTgx ADDRESS": how many were found. */
 size_t bochs_text_words(const char *text, u64 *words, size_t count);
+
+/* The value of "KEY = VALUE", hexadecimal behind 0x, in the answer to "show NAME". */
+bool bochs_text_parameter(const char *text, const char *key, u64 *value);
 
 #endif

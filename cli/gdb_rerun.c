@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gdbstub/gdb_regs.h"
+
 static unsigned cpus(void *target)
 {
 	(void)target;
@@ -40,8 +42,18 @@ static void about(void *target, struct gdb_thread thread, char *to)
 	gdb_tape_about(&((struct gdb_rerun *)target)->tape, thread, to);
 }
 
+/* Each stop tells the first two. */
 static bool read_register(void *target, struct gdb_thread thread, unsigned number, u64 *value)
 {
+	struct gdb_rerun *const rerun = target;
+	const bool runs = thread.level == current(target).level;
+
+	if (runs && number == GDB_REG_RSP)
+		return live_machine_rsp(&rerun->live, value);
+	if (runs && number == GDB_REG_RIP) {
+		*value = guest_walk_place(&rerun->live.walk)->rip;
+		return true;
+	}
 	return gdb_tape_read_register(&((struct gdb_rerun *)target)->tape, thread, number, value);
 }
 

@@ -80,6 +80,17 @@ static const char *read_registers(void *owner)
 	return live->registers;
 }
 
+bool live_machine_rsp(struct live_machine *live, u64 *rsp)
+{
+	struct debugger *const now = &live->walk.machine.now;
+
+	if (!live->has_rsp)
+		live->has_rsp = debugger_ask(now, "r") == ST_OK &&
+				bochs_text_register(now->text, "rsp", &live->rsp);
+	*rsp = live->rsp;
+	return live->has_rsp;
+}
+
 /* Only what L1 was told is RAM: the rest is hv's or of devices, and Bochs ends where nothing is. */
 static u64 ram_end(const struct live_machine *live, u64 address)
 {
@@ -213,7 +224,7 @@ static enum status sync(struct live_machine *live, enum status status)
 	enum status done = ST_OK;
 
 	compare(live);
-	live->has_registers = false;
+	live->has_rsp = live->has_registers = false;
 	for (unsigned i = 0; i < LIVE_PAGES; i++)
 		live->pages[i].address = ~0ull;
 	live->memory.level = live_machine_level(live, tick);

@@ -42,7 +42,8 @@ struct live_machine {
 	u64 compared;		    /* blocks of that */
 	bool differs;		    /* from the tape: it goes another way */
 	u64 synced_from, synced_to; /* ticks for which the cursor is right */
-	bool has_registers;
+	bool has_rsp, has_registers;
+	u64 rsp;
 	char registers[LIVE_MAX_TEXT];
 	struct live_page pages[LIVE_PAGES];
 };
@@ -58,6 +59,9 @@ void live_machine_stop(struct live_machine *live);
 
 /* The level that runs where it is, and at @tick. */
 u8 live_machine_level(const struct live_machine *live, u64 tick);
+
+/* RSP of the level that runs; cheaper than all registers. */
+bool live_machine_rsp(struct live_machine *live, u64 *rsp);
 
 /* The next tick above @tick, or the last below, at which hv enters @level; 0: none. */
 u64 live_machine_switch(const struct live_machine *live, u64 tick, u8 level, enum guest_way way);

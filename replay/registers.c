@@ -268,7 +268,8 @@ static void machine_registers(struct timeline *timeline, const struct memory_mac
 		set_bits(registers, (enum register_name)i, of_tape.reg[i].known & mask,
 			 of_tape.reg[i].value);
 	}
-	registers_from_text(machine->registers(machine->owner), registers->seen, registers);
+	registers_from_text(machine->registers(machine->owner), machine->level, registers->seen,
+			    registers);
 	set_forced(timeline, machine->cpu, machine->level, registers);
 }
 
@@ -279,7 +280,7 @@ static void core_registers(struct timeline *timeline, const struct core_file *co
 
 	if (!event || event->cpu != cpu || event->level != level)
 		return;
-	registers_from_text(core_file_note(core), timeline_tell(timeline), registers);
+	registers_from_text(core_file_note(core), level, timeline_tell(timeline), registers);
 	set_forced(timeline, cpu, level, registers);
 }
 

@@ -13,18 +13,50 @@ static const struct {
 	enum register_name reg;
 	u64 hidden; /* bits that the guests see otherwise */
 } rows[] = {
-	{ "rax:", REGISTER_RAX, 0 },	    { "rcx:", REGISTER_RCX, 0 },
-	{ "rdx:", REGISTER_RDX, 0 },	    { "rbx:", REGISTER_RBX, 0 },
-	{ "rsp:", REGISTER_RSP, 0 },	    { "rbp:", REGISTER_RBP, 0 },
-	{ "rsi:", REGISTER_RSI, 0 },	    { "rdi:", REGISTER_RDI, 0 },
-	{ "r8 :", REGISTER_R8, 0 },	    { "r9 :", REGISTER_R9, 0 },
-	{ "r10:", REGISTER_R10, 0 },	    { "r11:", REGISTER_R11, 0 },
-	{ "r12:", REGISTER_R12, 0 },	    { "r13:", REGISTER_R13, 0 },
-	{ "r14:", REGISTER_R14, 0 },	    { "r15:", REGISTER_R15, 0 },
-	{ "rip:", REGISTER_RIP, 0 },	    { "eflags ", REGISTER_RFLAGS, 0 },
-	{ "CR0=", REGISTER_CR0, CR0_NE },   { "CR3=", REGISTER_CR3, 0 },
-	{ "CR4=", REGISTER_CR4, CR4_VMXE }, { "EFER=", REGISTER_EFER, 0 },
+	{ "rax:", REGISTER_RAX, 0 },
+	{ "rcx:", REGISTER_RCX, 0 },
+	{ "rdx:", REGISTER_RDX, 0 },
+	{ "rbx:", REGISTER_RBX, 0 },
+	{ "rsp:", REGISTER_RSP, 0 },
+	{ "rbp:", REGISTER_RBP, 0 },
+	{ "rsi:", REGISTER_RSI, 0 },
+	{ "rdi:", REGISTER_RDI, 0 },
+	{ "r8 :", REGISTER_R8, 0 },
+	{ "r9 :", REGISTER_R9, 0 },
+	{ "r10:", REGISTER_R10, 0 },
+	{ "r11:", REGISTER_R11, 0 },
+	{ "r12:", REGISTER_R12, 0 },
+	{ "r13:", REGISTER_R13, 0 },
+	{ "r14:", REGISTER_R14, 0 },
+	{ "r15:", REGISTER_R15, 0 },
+	{ "rip:", REGISTER_RIP, 0 },
+	{ "eflags ", REGISTER_RFLAGS, 0 },
+	{ "CR0=", REGISTER_CR0, CR0_NE },
+	{ "CR3=", REGISTER_CR3, 0 },
+	{ "CR4=", REGISTER_CR4, CR4_VMXE },
+	{ "EFER=", REGISTER_EFER, 0 },
 	{ "DR7=", REGISTER_DR7, 0 },
+	{ "pat=", REGISTER_PAT, 0 },
+	{ "sysenter_cs=", REGISTER_SYSENTER_CS, 0 },
+	{ "sysenter_esp=", REGISTER_SYSENTER_ESP, 0 },
+	{ "sysenter_eip=", REGISTER_SYSENTER_EIP, 0 },
+	{ "es.base=", REGISTER_ES_BASE, 0 },
+	{ "cs.base=", REGISTER_CS_BASE, 0 },
+	{ "ss.base=", REGISTER_SS_BASE, 0 },
+	{ "ds.base=", REGISTER_DS_BASE, 0 },
+	{ "fs.base=", REGISTER_FS_BASE, 0 },
+	{ "gs.base=", REGISTER_GS_BASE, 0 },
+	{ "ldtr.base=", REGISTER_LDTR_BASE, 0 },
+	{ "tr.base=", REGISTER_TR_BASE, 0 },
+};
+
+/* What L1 sees of a register: bits of the mask as in the shadow. */
+static const struct {
+	enum register_name reg;
+	const char *mask, *shadow;
+} views[] = {
+	{ REGISTER_CR0, "\ncr0.mask=", "\ncr0.shadow=" },
+	{ REGISTER_CR4, "\ncr4.mask=", "\ncr4.shadow=" },
 };
 
 static const struct {
@@ -118,7 +150,24 @@ static void take_line(struct registers *registers, const char *line, bool is_lon
 			take_table(registers, i, line);
 }
 
-void registers_from_text(const char *text, u64 n, struct registers *registers)
+static void take_views(struct registers *registers, const char *text)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(views); i++) {
+		const char *const mask = strstr(text, views[i].mask);
+		const char *const shadow = strstr(text, views[i].shadow);
+		struct word *const word = &registers->reg[views[i].reg];
+		u64 bits;
+
+		if (!mask || !shadow)
+			continue;
+		bits = number(mask + strlen(views[i].mask));
+		word->value =
+			(word->value & ~bits) | (number(shadow + strlen(views[i].shadow)) & bits);
+		word->known |= bits;
+	}
+}
+
+void registers_from_text(const char *text, unsigned level, u64 n, struct registers *registers)
 {
 	const char *const efer = strstr(text, "\nEFER=");
 	const bool is_long = efer && number(efer + 6) & EFER_LMA;
@@ -127,6 +176,9 @@ void registers_from_text(const char *text, u64 n, struct registers *registers)
 
 	while (copy && (line = strsep(&rest, "\n")))
 		take_line(registers, line, is_long);
+	/* Of L2 hv's controls hold both what L1 and what hv keep from its sight. */
+	if (level == 1)
+		take_views(registers, text);
 	/* A file of an event without an instruction has none. */
 	if (copy && strstr(text, "\nrip:"))
 		registers->seen = n;

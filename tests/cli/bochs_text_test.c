@@ -97,15 +97,20 @@ static void what_is_cut_off_tells_no_place(void **state)
 		assert_row(texts[i], bochs_text_place(texts[i], strlen(texts[i]), &place), false);
 }
 
-static void rip_has_two_halves(void **state)
+static void registers_have_two_halves(void **state)
 {
-	u64 rip;
+	static const char text[] = "CPU0:\nrax: 00000001_00000002\nrsp: ffff8000_1ebcc000\n"
+				   "rip: ffffffff_801250cd\neflags 0x2";
+	u64 value;
 
 	(void)state;
-	assert_true(bochs_text_rip("r15: 0_0\nrip: ffffffff_801250cd\neflags 0x2", &rip));
-	assert_u64(rip, 0xffffffff801250cd);
-	assert_false(bochs_text_rip("rip: ", &rip));
-	assert_false(bochs_text_rip("r15: 1_2\n", &rip));
+	assert_true(bochs_text_register(text, "rip", &value));
+	assert_u64(value, 0xffffffff801250cd);
+	assert_true(bochs_text_register(text, "rsp", &value));
+	assert_u64(value, 0xffff80001ebcc000);
+	assert_false(bochs_text_register(text, "rbx", &value));
+	assert_false(bochs_text_register("rip: ", "rip", &value));
+	assert_false(bochs_text_register("r15: 1_2\n", "rip", &value));
 }
 
 static void words_are_those_of_all_lines(void **state)
@@ -124,13 +129,31 @@ static void words_are_those_of_all_lines(void **state)
 	assert_u64(bochs_text_words("[bochs]:\n", words, 4), 0);
 }
 
+static void parameters_are_found_by_their_whole_names(void **state)
+{
+	static const char text[] = "show param name: <cpu0.GS>\nGS = {\n  selector = 0x0\n"
+				   "  segment = true\n  base = 0xffff80001ebc3000\n  base2 = 0x1\n"
+				   "  odd = 0x\n}\n";
+	u64 value;
+
+	(void)state;
+	assert_true(bochs_text_parameter(text, "base", &value));
+	assert_u64(value, 0xffff80001ebc3000);
+	assert_false(bochs_text_parameter(text, "ase", &value));
+	assert_false(bochs_text_parameter(text, "bas", &value));
+	assert_false(bochs_text_parameter(text, "segment", &value));
+	assert_false(bochs_text_parameter(text, "odd", &value));
+	assert_false(bochs_text_parameter("", "base", &value));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(places_are_read_whatever_led_there),
 		cmocka_unit_test(bytes_of_the_guest_before_are_passed_over),
 		cmocka_unit_test(what_is_cut_off_tells_no_place),
-		cmocka_unit_test(rip_has_two_halves),
+		cmocka_unit_test(registers_have_two_halves),
+		cmocka_unit_test(parameters_are_found_by_their_whole_names),
 		cmocka_unit_test(words_are_those_of_all_lines),
 	};
 

@@ -192,7 +192,7 @@ static void registers_are_those_of_the_note(void **state)
 	(void)state;
 	assert_int_equal(core_file_write(core, note, &range, 1), ST_OK);
 	assert_int_equal(core_file_open(core, &file), ST_OK);
-	registers_from_text(core_file_note(file), N, &registers);
+	registers_from_text(core_file_note(file), 1, N, &registers);
 	core_file_close(file);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct word *const word = &registers.reg[rows[i].reg];
@@ -234,7 +234,7 @@ static void bases_and_tables_are_told_outside_of_64_bit_mode(void **state)
 	struct registers registers = { .seen = MEMORY_NEVER };
 
 	(void)state;
-	registers_from_text(text, N, &registers);
+	registers_from_text(text, 1, N, &registers);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		u64 value;
 
@@ -242,6 +242,29 @@ static void bases_and_tables_are_told_outside_of_64_bit_mode(void **state)
 			   register_known(&registers, rows[i].reg, &value), true);
 		assert_row(register_info(rows[i].reg)->name, value, (u32)rows[i].value);
 	}
+}
+
+static void what_l1_sees_of_cr0_and_cr4_is_told(void **state)
+{
+	static const char text[] =
+		"rip: 00000000_00001234\nCR0=0x80010033: PG\nCR4=0x00002020: pks\n"
+		"EFER=0x00000500: ffxsr\ncs.base=0x123456789\n"
+		"cr0.mask=0x80000021\ncr0.shadow=0x80010013\ncr4.mask=0x2000\n"
+		"cr4.shadow=0x20\n";
+	struct registers of_l1 = { .seen = MEMORY_NEVER }, of_l2 = { .seen = MEMORY_NEVER };
+	u64 value;
+
+	(void)state;
+	registers_from_text(text, 1, N, &of_l1);
+	assert_true(register_known(&of_l1, REGISTER_CR0, &value));
+	assert_u64(value, 0x80010013);
+	assert_true(register_known(&of_l1, REGISTER_CR4, &value));
+	assert_u64(value, 0x20);
+	assert_true(register_known(&of_l1, REGISTER_CS_BASE, &value));
+	assert_u64(value, 0x123456789);
+	registers_from_text(text, 2, N, &of_l2);
+	assert_false(register_known(&of_l2, REGISTER_CR0, &value));
+	assert_u64(of_l2.reg[REGISTER_CR4].known, ~BIT(13));
 }
 
 int main(void)
@@ -252,6 +275,7 @@ int main(void)
 		cmocka_unit_test(a_machine_tells_of_the_level_that_runs),
 		cmocka_unit_test(one_of_another_tape_or_moment_does_not_count),
 		cmocka_unit_test(registers_are_those_of_the_note),
+		cmocka_unit_test(what_l1_sees_of_cr0_and_cr4_is_told),
 		cmocka_unit_test(bases_and_tables_are_told_outside_of_64_bit_mode),
 	};
 
