@@ -32,5 +32,5 @@ host-src += replay/timeline.c replay/timeline_run.c replay/timeline_cache.c repl
 	    replay/model_hash.c replay/core_file.c replay/memory_core.c replay/registers_core.c replay/model_record.c replay/event_writes.c
 host-src += replay/l0_insn.c replay/l0_exit.c replay/l0_walk.c replay/rule_l0_operand.c replay/rule_l0_region.c replay/rule_l0_caps.c
 host-src += replay/disasm.c
-host-src += $(addprefix replay/rule_l0_,intercept.c event.c ept.c msr.c io.c timer.c failure.c flush.c \
+host-src += $(addprefix replay/rule_l0_,init.c intercept.c event.c ept.c msr.c io.c timer.c failure.c flush.c \
 	      pdpte.c entry.c save.c host.c)
