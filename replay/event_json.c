@@ -1,6 +1,7 @@
 #include "replay/event_json.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "replay/memory_event.h"
 #include "replay/names.h"
@@ -85,9 +86,10 @@ static char *put_symbol(char *to, const struct symbols *symbols, const struct tr
 	to = json_string(put_key(to, "symbol"), text, length);
 	if (symbol->module)
 		to = json_string(put_key(to, "module"), symbol->module, strlen(symbol->module));
-	if (symbols_source(symbols, event->level, event->rip, &file, &line))
-		to = json_string(put_key(to, "source"), source,
-				 (size_t)snprintf(source, sizeof(source), "%s:%u", file, line));
+	if (!symbols_source(symbols, event->level, event->rip, &file, &line))
+		return to;
+	snprintf(source, sizeof(source), "%s:%u", file, line);
+	to = json_string(put_key(to, "source"), source, strlen(source));
 	return to;
 }
 

@@ -4,8 +4,10 @@
 
 static u64 *rows_of(struct exit_plan *plan, u16 what, u64 *others)
 {
-	if (what < EXIT_WHAT_CAP)
-		return &plan->field[what % EXIT_WHAT_BEFORE];
+	const unsigned int field = what % EXIT_WHAT_BEFORE;
+
+	if (what < EXIT_WHAT_CAP && field < VMCS_FIELD_COUNT)
+		return &plan->field[field];
 	if (what < EXIT_WHAT_REASON || what == EXIT_WHAT_CPU)
 		return others;
 	return what == EXIT_WHAT_REASON ? &plan->reason : &plan->always;
