@@ -89,6 +89,7 @@ static void skip_instruction(struct percpu *cpu)
 /* What came while hv ran, or could not be given to the guest yet. Returns whether L1 is parked. */
 static bool attend(struct percpu *cpu)
 {
+	cpu->nmi_arrived = false;
 	if (cpu->kicked)
 		kick_answer(cpu);
 	if (cpu->init_pending && cpu->nested.mode == NESTED_L2)
@@ -138,6 +139,12 @@ bool exit_dispatch(struct percpu *cpu)
 	if (vmcs_shadow_is_on(&cpu->nested) && cpu->nested.mode != NESTED_L2)
 		vmcs_shadow_give(cpu);
 	hv_time_exit(cpu, level);
+	return cpu->hw->launched;
+}
+
+bool exit_attend(struct percpu *cpu)
+{
+	attend(cpu);
 	return cpu->hw->launched;
 }
 

@@ -22,6 +22,12 @@ enum exit_action {
 bool exit_dispatch(struct percpu *cpu);
 
 /*
+ * An NMI arrived behind exit_dispatch(): do what it is for before the guest goes on. Returns like
+ * that.
+ */
+bool exit_attend(struct percpu *cpu);
+
+/*
  * VMRESUME or VMLAUNCH of the current VMCS did not succeed; @flags is RFLAGS after it. Returns like
  * exit_dispatch().
  */

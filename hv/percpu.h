@@ -48,6 +48,15 @@ struct pending_event {
 struct percpu {
 	u64 regs[REG_COUNT]; /* of the guest; RSP is not kept here but in the VMCS */
 	struct percpu *self; /* for vmexit.S, at PERCPU_SELF */
+	union {
+		u32 attention; /* one of these: before the guest goes on there is something to do */
+		struct {
+			bool nmi_pending;  /* an NMI of L1's came in root mode, or has to wait */
+			bool init_pending; /* INIT, while L1 is in VMX root operation */
+			bool kicked;	   /* for kick_answer() */
+			bool nmi_arrived;  /* since exit_attend() looked; at PERCPU_ARRIVED */
+		};
+	};
 	u32 id;
 	u32 apic_id;
 	struct hwvmcs *hw; /* the current VMCS: &vmcs01 or a VMCS02 */
@@ -63,14 +72,6 @@ struct percpu {
 	struct snapshot *snapshot; /* NULL: capture=lean */
 	struct deep *deep;	   /* NULL: not capture=deep */
 	struct ring *ring;
-	union {
-		u32 attention; /* one of these: before the guest goes on there is something to do */
-		struct {
-			bool nmi_pending;  /* an NMI of L1's came in root mode, or has to wait */
-			bool init_pending; /* INIT, while L1 is in VMX root operation */
-			bool kicked;	   /* for kick_answer() */
-		};
-	};
 	u64 l1_xcr0;
 	u64 feature_control; /* IA32_FEATURE_CONTROL as L1 sees it */
 	bool smi_stays;	     /* exit_unblock_smi() has to be called at each exit */
@@ -98,6 +99,7 @@ struct percpu {
 
 _Static_assert(offsetof(struct percpu, regs) == 0, "vmexit.S");
 _Static_assert(offsetof(struct percpu, self) == 128, "PERCPU_SELF of vmexit.S");
+_Static_assert(offsetof(struct percpu, nmi_arrived) == 139, "PERCPU_ARRIVED of vmexit.S");
 
 /* More than that, and hv refuses to start. */
 #define PERCPU_MAX 64

@@ -365,7 +365,7 @@ static bool others_finished(const struct percpu *cpu)
 static void finish_others(struct percpu *cpu)
 {
 	for (u32 polls = 0; polls < END_POLLS && !others_finished(cpu); polls++) {
-		/* An NMI is lost where it comes just before an entry. */
+		/* One that L1 has parked meanwhile needs a SIPI. */
 		if (polls % END_POLLS_PER_KICK == 0)
 			kick_others(KICK_END);
 		__builtin_ia32_pause();

@@ -45,7 +45,7 @@ struct extable_entry {
 #define VECTOR_NMI	2
 #define VECTOR_MC	18
 
-extern const u8 trap_entries[];
+extern const u8 trap_entries[], vmenter[], vmenter_end[], vmenter_again[];
 extern const struct extable_entry extable_start[], extable_end[];
 
 void trap_handle(struct trap_frame *frame);
@@ -55,7 +55,11 @@ static struct idt_gate idt[32];
 void trap_handle(struct trap_frame *frame)
 {
 	if (frame->vector == VECTOR_NMI) {
+		percpu_this()->nmi_arrived = true;
 		kick_take_nmi(percpu_this());
+		/* The guest's registers are in struct percpu until it is entered. */
+		if (frame->rip >= (u64)vmenter && frame->rip < (u64)vmenter_end)
+			frame->rip = (u64)vmenter_again;
 		return;
 	}
 	for (const struct extable_entry *entry = extable_start; entry < extable_end; entry++)

@@ -4,8 +4,8 @@
  * GS base points at this processor's struct percpu, which begins with the guest's general registers
  * in encoding order and, at PERCPU_SELF, its own address.
  */
-#define PERCPU_SELF 128
-
+#define PERCPU_SELF    128
+#define PERCPU_ARRIVED 139
 
 	.text
 	/* HOST_RIP of every VMCS; RSP is the top of this processor's stack. */
@@ -29,8 +29,14 @@ vmexit_entry:
 	mov	%gs:PERCPU_SELF, %rdi
 	call	exit_dispatch
 
-	/* %al: the current VMCS has been launched. MOV leaves the flags alone. */
+	/*
+	 * %al: the current VMCS has been launched. MOV leaves the flags alone. From here to vmenter_end
+	 * nothing is lost by going back, so that no NMI has to wait for the next exit.
+	 */
+	.globl vmenter
 vmenter:
+	cmpb	$0, %gs:PERCPU_ARRIVED
+	jne	vmenter_again
 	test	%al, %al
 	mov	%gs:0, %rax
 	mov	%gs:8, %rcx
@@ -49,13 +55,22 @@ vmenter:
 	mov	%gs:120, %r15
 	jz	1f
 	vmresume
-	jmp	2f
+	jmp	vmenter_end
 1:	vmlaunch
-2:	/* Only a VMfail comes here; the guest's registers are still in struct percpu. */
+	.globl vmenter_end
+vmenter_end:
+	/* Only a VMfail comes here; the guest's registers are still in struct percpu. */
 	pushfq
 	pop	%rsi
 	mov	%gs:PERCPU_SELF, %rdi
 	call	exit_entry_failed
+	jmp	vmenter
+
+	/* An NMI came after exit_dispatch() had looked. Also trap_handle() goes on here. */
+	.globl vmenter_again
+vmenter_again:
+	mov	%gs:PERCPU_SELF, %rdi
+	call	exit_attend
 	jmp	vmenter
 
 	/* _Noreturn void vm_run(void *stack_top): enter the current VMCS for the first time. */

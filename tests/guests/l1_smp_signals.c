@@ -98,6 +98,60 @@ static void nmi_reaches_l1(void)
 	guest_check(guest_cpu_done(TARGET), "nmi: it does not come back");
 }
 
+#define RACES	   400
+#define RACE_TICKS 50000
+
+/* One exit in each round, where there is a hypervisor below, and then none until the NMI. */
+static void race(void *arg)
+{
+	u64 round = 0;
+
+	(void)arg;
+	while (!guest_load(&target->stop)) {
+		const u64 before = guest_interrupt_count(2);
+
+		if (guest_load(&target->value) == round) {
+			guest_pause();
+			continue;
+		}
+		round = guest_load(&target->value);
+		guest_store(&target->counter, round);
+		cpuid(0, 0);
+		while (guest_interrupt_count(2) == before && !guest_load(&target->stop))
+			;
+	}
+}
+
+static bool nmi_is_taken(u64 round)
+{
+	const u64 before = guest_interrupt_count(2), start = rdtsc();
+
+	guest_store(&target->value, round);
+	while (guest_load(&target->counter) != round)
+		;
+	/* Into what a hypervisor does for the CPUID, or behind it. */
+	for (u64 i = 0; i < round; i++)
+		__asm__ volatile("" : : : "memory");
+	guest_send_nmi(TARGET);
+	while (guest_interrupt_count(2) == before)
+		if (rdtsc() - start > RACE_TICKS)
+			return false;
+	return true;
+}
+
+static void nmi_is_never_late(void)
+{
+	u64 round = 1;
+
+	guest_store(&target->value, 0);
+	begin("case nmi_race", race);
+	while (round <= RACES && nmi_is_taken(round))
+		round++;
+	guest_check(round > RACES, "nmi_race: the NMI of round %lu is late", round);
+	guest_store(&target->stop, 1);
+	guest_check(guest_cpu_done(TARGET), "nmi_race: the processor does not come back");
+}
+
 /* --- in L2 ------------------------------------------------------------------------------------ */
 
 static void code_count(void)
@@ -237,6 +291,7 @@ void smp_signals(void)
 	sipi_does_not_matter_to_one_that_runs();
 	init_is_followed_by_sipi_soon();
 	nmi_reaches_l1();
+	nmi_is_never_late();
 	if (guest_is_recorded())
 		signal_makes_l2_exit("case l2_init", guest_send_init, EXIT_INIT, 0);
 	signal_makes_l2_exit("case l2_nmi", guest_send_nmi, EXIT_EXCEPTION_NMI, EVENT_NMI);

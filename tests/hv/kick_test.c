@@ -102,6 +102,17 @@ static void nmi_in_root_mode_is_answered_before_the_guest_runs(void **state)
 	assert_true(cpu->nmi_pending);
 }
 
+static void nmi_behind_the_last_look_is_given_before_the_entry(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_CPUID, 0);
+	cpu->nmi_arrived = true;
+	kick_take_nmi(cpu);
+	assert_true(exit_attend(cpu));
+	assert_true(stub_injects(2));
+	assert_false(cpu->nmi_arrived);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +120,7 @@ int main(void)
 		cmocka_unit_test_setup(processors_that_are_parked_or_finished_get_none, boot),
 		cmocka_unit_test_setup(nmi_of_a_kick_is_not_given_to_l1, boot),
 		cmocka_unit_test_setup(nmi_in_root_mode_is_answered_before_the_guest_runs, boot),
+		cmocka_unit_test_setup(nmi_behind_the_last_look_is_given_before_the_entry, boot),
 	};
 
 	return cmocka_run_group_tests_name("hv/kick", tests, NULL, NULL);
