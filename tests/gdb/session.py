@@ -370,6 +370,47 @@ def no_machine_is_left_behind(server):
     return None
 
 
+def state_of(client):
+    """All registers, the place and the stack: what steps forward and back must not change."""
+    registers = client.ask('g')
+    sp = int.from_bytes(bytes.fromhex(registers[7 * 16:8 * 16]), 'little')
+    return client.monitor('where'), registers, client.ask('m%x,40' % sp)
+
+
+def is_identity(client, place, steps):
+    """What is wrong with so many steps forward and back from there, with states between compared too."""
+    client.monitor('goto ' + place)
+    # A stop makes the level that runs the one that is asked for.
+    for packet in ('vCont;s', 'bs'):
+        client.ask(packet)
+    states = []
+    for _ in range(steps):
+        states.append(state_of(client))
+        if 'thread:' not in client.ask('vCont;s'):
+            return '%s: no step' % place
+    while states:
+        if 'thread:' not in client.ask('bs'):
+            return '%s: no step back' % place
+        state, wanted = state_of(client), states.pop()
+        if state != wanted:
+            return '%s: %d steps on, it comes back to %s and not to %s' % (
+                place, len(states), state, wanted)
+    return None
+
+
+def back_is_exactly_back(server):
+    """Over entries of L2, exits, hidden exits, and waits."""
+    del server
+    server = Server([BINARY, 'gdb', '--rerun', '--once', TAPE_PATH])
+    client = Client(server)
+    client.ask('qSupported')
+    wrong = None
+    for place in ('@c0:150', '@entry:1', '@entry:9', '@50%'):
+        wrong = wrong or is_identity(client, place, 25)
+    client.close()
+    return wrong or server.stop()
+
+
 def a_machine_that_runs_stops_for_ctrl_c(server):
     """The way back over all of L1's life, again and again."""
     del server
@@ -413,7 +454,7 @@ TESTS = {test.__name__: test for test in (
     wrong_checksums_are_asked_for_again, packets_of_ten_megabytes_take_no_memory,
     floods_take_no_memory, clients_that_leave_at_any_byte_break_nothing,
     ctrl_c_while_standing_is_no_packet, other_addresses_need_a_flag,
-    lldb_attaches_steps_and_reads_registers, no_machine_is_left_behind, a_machine_that_runs_stops_for_ctrl_c)}
+    lldb_attaches_steps_and_reads_registers, no_machine_is_left_behind, back_is_exactly_back, a_machine_that_runs_stops_for_ctrl_c)}
 BINARY = TAPE_PATH = None
 
 
