@@ -9,12 +9,13 @@
 #define EPT_ALL	      (EPT_READ | EPT_WRITE | EPT_EXECUTE)
 #define EPT_CAP_1G    BIT(17)
 #define INVEPT_SINGLE 1
+#define EPT_TYPE      MASK(5, 3)
 #define MAX_WIDTH_1G  46 /* 64 TiB: 128 tables */
 #define MAX_WIDTH_2M  39 /* without 1 GiB pages, 512 GiB: 512 tables */
 
 /* How many pages L1 can make hv split by MTRRs that it writes; firmware and Linux need a handful.
  */
-#define MAX_SPLITS    128
+#define MAX_SPLITS    16
 
 static u64 *pml4;
 static u64 mapped_end;
@@ -67,6 +68,17 @@ static void set_entry(u64 *entry, u64 value)
 	changed = true;
 }
 
+/* All of @table, which is of @level and has nothing of hv's, is of one type. */
+static void fill_alike(u64 *table, unsigned level, u8 type)
+{
+	for (unsigned i = 0; i < 512 && table[i]; i++) {
+		if (!is_leaf(level, table[i]))
+			fill_alike(table_of(table[i]), level - 1, type);
+		else
+			set_entry(&table[i], (table[i] & ~EPT_TYPE) | (u64)type << EPT_TYPE_SHIFT);
+	}
+}
+
 static void fill_entry(u64 *entry, unsigned level, u64 base)
 {
 	const u64 size = level_size(level);
@@ -89,7 +101,11 @@ static void fill_entry(u64 *entry, unsigned level, u64 base)
 				  base | EPT_TYPE_UC << EPT_TYPE_SHIFT | EPT_ALL | EPT_LARGE);
 			return;
 		}
-		fill(table, level - 1, base);
+		if (has_table && level <= 3 && !mem_is_hv(base, size) &&
+		    mtrr_type(base, size, &type))
+			fill_alike(table, level - 1, type);
+		else
+			fill(table, level - 1, base);
 		set_entry(entry, virt_to_phys(table) | EPT_ALL);
 	}
 }

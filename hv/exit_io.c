@@ -21,9 +21,11 @@
 #define PORT_KEYBOARD  0x64
 #define PORT_DEBUG     0xe9
 #define PORT_RESET     0xcf9
+#define PORT_SYSTEM    0x92   /* system control port A */
 #define PORT_SHUTDOWN  0x8900 /* Bochs and QEMU's firmware: the bytes of "Shutdown" */
 #define KEYBOARD_RESET 0xfe
 #define RESET_CPU      BIT(2)
+#define FAST_RESET     BIT(0)
 #define SLEEP_ENABLE   BIT(13)
 #define VECTOR_PF      14
 
@@ -40,6 +42,7 @@ void l1_intercept_ports(void)
 	vmcs01_intercept_port(PORT_COM1_LCR);
 	vmcs01_intercept_port(PORT_KEYBOARD);
 	vmcs01_intercept_port(PORT_RESET);
+	vmcs01_intercept_port(PORT_SYSTEM);
 	vmcs01_intercept_port(PORT_SHUTDOWN);
 	if (options.drain == DRAIN_DEBUGCON)
 		vmcs01_intercept_port(PORT_DEBUG);
@@ -110,6 +113,10 @@ static bool watch(struct percpu *cpu, const struct io_access *io)
 	case PORT_RESET:
 		if (io->value & RESET_CPU)
 			record_stop(cpu, END_RESET, "reset by port CF9h");
+		return true;
+	case PORT_SYSTEM:
+		if (io->value & FAST_RESET)
+			record_stop(cpu, END_RESET, "reset by port 92h");
 		return true;
 	default:
 		if (io->port == acpi_sleep_port(0) || io->port == acpi_sleep_port(1))

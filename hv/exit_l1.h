@@ -46,6 +46,10 @@ _Noreturn void l1_stop_unexpected(struct percpu *cpu);
 void l1_intercept_msrs(void);
 void l1_intercept_ports(void);
 
+/* Whether WRMSR of L1's may be tried; it is for all that a processor does not refuse, but for what
+ * would give L1 hv's memory. */
+bool l1_may_write_msr(u32 index, u64 value);
+
 /* Work out which CPUID bits L1 sees; after processor_check(). */
 void l1_cpuid_init(void);
 

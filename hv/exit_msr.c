@@ -9,6 +9,7 @@
 #include "hv/exit_l1.h"
 #include "hv/fault.h"
 #include "hv/insn.h"
+#include "hv/mem.h"
 #include "hv/kick.h"
 #include "hv/mtrr.h"
 #include "hv/nested/nested.h"
@@ -17,10 +18,33 @@
 
 #define FEATURE_CONTROL_LOCK BIT(0)
 
+/* What makes the processor store by itself, at addresses that no EPT translates: hidden by CPUID.
+ */
+static const struct {
+	u32 first, last;
+} stores[] = {
+	{ MSR_PEBS_ENABLE, MSR_PEBS_ENABLE },
+	{ MSR_RTIT_OUTPUT_BASE, MSR_RTIT_CTL },
+	{ MSR_DS_AREA, MSR_DS_AREA },
+};
+
+bool l1_may_write_msr(u32 index, u64 value)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(stores); i++)
+		if (index >= stores[i].first && index <= stores[i].last)
+			return false;
+	/* An APIC in hv's memory would take the place of that for hv, too. */
+	return index != MSR_APIC_BASE || !mem_is_hv(value & MASK(51, 12), PAGE_SIZE);
+}
+
 void l1_intercept_msrs(void)
 {
 	vmcs01_intercept_msr(MSR_FEATURE_CONTROL, true, true);
 	vmcs01_intercept_msr(MSR_BIOS_UPDT_TRIG, false, true);
+	vmcs01_intercept_msr(MSR_APIC_BASE, false, true);
+	for (size_t i = 0; i < ARRAY_SIZE(stores); i++)
+		for (u32 index = stores[i].first; index <= stores[i].last; index++)
+			vmcs01_intercept_msr(index, false, true);
 	for (u32 i = 0; i < VMX_CAP_COUNT; i++)
 		vmcs01_intercept_msr(MSR_VMX_BASIC + i, true, true);
 	for (u32 index = 0x200; index < 0x300; index++)
@@ -90,7 +114,7 @@ enum exit_action l1_handle_wrmsr(struct percpu *cpu)
 		hwvmcs_switch(cpu, hw);
 		return EXIT_SKIP;
 	}
-	if (wrmsr_safe(index, value) != ST_OK)
+	if (!l1_may_write_msr(index, value) || wrmsr_safe(index, value) != ST_OK)
 		return exit_inject_gp(cpu);
 	if (mtrr_is_msr(index) && !cpu->id && ept01_update_types())
 		kick_others(KICK_EPT01);

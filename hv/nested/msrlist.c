@@ -1,6 +1,7 @@
 #include "hv/nested/msrlist.h"
 
 #include "hv/ept.h"
+#include "hv/exit_l1.h"
 #include "hv/fault.h"
 #include "hv/guestmem.h"
 #include "hv/insn.h"
@@ -98,14 +99,23 @@ static void remember(struct msr_undo *undo, u32 index)
 	undo->entry[undo->count++].value = value;
 }
 
+/* For all MTRRs of a list at once, of which one alone may take 100,000 instructions. */
+static void end_types(bool stale)
+{
+	if (stale)
+		ept01_update_types();
+}
+
 void msr_list_undo(struct msr_undo *undo)
 {
+	bool types = false;
+
 	while (undo->count) {
 		undo->count--;
 		(void)wrmsr_safe(undo->entry[undo->count].index, undo->entry[undo->count].value);
-		if (mtrr_is_msr(undo->entry[undo->count].index))
-			ept01_update_types();
+		types |= mtrr_is_msr(undo->entry[undo->count].index);
 	}
+	end_types(types);
 }
 
 static bool load_msr(struct percpu *cpu, u32 index, u64 value, struct msr_undo *undo)
@@ -139,13 +149,11 @@ static bool load_msr(struct percpu *cpu, u32 index, u64 value, struct msr_undo *
 		vmwrite(field_of(index), value);
 		return true;
 	}
+	if (!l1_may_write_msr(index, value))
+		return false;
 	if (undo)
 		remember(undo, index);
-	if (wrmsr_safe(index, value) != ST_OK)
-		return false;
-	if (mtrr_is_msr(index))
-		ept01_update_types();
-	return true;
+	return wrmsr_safe(index, value) == ST_OK;
 }
 
 /* What RDMSR of L2's or L1's would give. */
@@ -174,18 +182,26 @@ static bool never_in_a_list(const struct list_entry *entry)
 u32 msr_list_load(struct percpu *cpu, u64 address, u64 count, u32 first_item,
 		  struct trace_item *items, u32 *item_count, struct msr_undo *undo)
 {
-	for (u32 i = 0; i < count; i++, address += sizeof(struct list_entry)) {
+	bool types = false;
+	u32 bad = 0;
+
+	for (u32 i = 0; i < count && !bad; i++, address += sizeof(struct list_entry)) {
 		struct list_entry entry;
 
-		if (i == MSR_LIST_MAX)
-			return i + 1;
+		if (i == MSR_LIST_MAX) {
+			bad = i + 1;
+			break;
+		}
 		guest_read_gpa(address, &entry, sizeof(entry));
 		if (i < MSR_LIST_MAX / 2)
 			note(items, item_count, first_item + 2 * i, &entry);
 		if (never_in_a_list(&entry) || !load_msr(cpu, entry.index, entry.value, undo))
-			return i + 1;
+			bad = i + 1;
+		else
+			types |= mtrr_is_msr(entry.index);
 	}
-	return 0;
+	end_types(types);
+	return bad;
 }
 
 u32 msr_list_store(struct percpu *cpu, u64 address, u64 count, struct trace_item *items,

@@ -86,11 +86,11 @@ static void write_memory(struct source *from)
 }
 
 /* An exit with what a processor can say of it: an event has a valid bit, a segment a number
- * below 6. */
+ * below 6, an access to a port 1, 2 or 4 bytes. */
 static void leave(struct source *from)
 {
 	const u32 reason = (u32)take(from, 1) % EXIT_REASON_COUNT;
-	u64 info = take(from, 4);
+	u64 info = take(from, 4), qualification;
 
 	if (BITS(info, 17, 15) > 5)
 		info &= ~MASK(17, 15);
@@ -101,7 +101,11 @@ static void leave(struct source *from)
 	stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, take_address(from) & MASK(51, 0));
 	if (reason == EXIT_EXCEPTION_NMI)
 		stub_vmcs_set(VMCS_VM_EXIT_INTERRUPTION_INFO, BIT(31) | 2 << 8 | 2);
-	stub_exit(cpu, reason, take_value(from));
+	qualification = take_value(from);
+	if (reason == EXIT_IO)
+		qualification =
+			(qualification & ~MASK(2, 0)) | (u64[]){ 0, 1, 3, 0 }[qualification & 3];
+	stub_exit(cpu, reason, qualification);
 }
 
 static void do_step(struct source *from)

@@ -12,6 +12,7 @@
 #define PORT_COM1     0x3f8
 #define PORT_KEYBOARD 0x64
 #define PORT_RESET    0xcf9
+#define PORT_SYSTEM   0x92
 #define PORT_DEBUG    0xe9
 #define PORT_SHUTDOWN 0x8900
 #define PORT_SLEEP    0x404
@@ -139,6 +140,8 @@ static void resets_end_the_tape_and_neighbouring_values_do_not(void **state)
 		{ "CF9: reset", PORT_RESET, 0x06, "reset by port CF9h" },
 		{ "CF9: full reset", PORT_RESET, 0x0e, "reset by port CF9h" },
 		{ "CF9: kind only", PORT_RESET, 0x02, NULL },
+		{ "port 92h: reset", PORT_SYSTEM, 0x03, "reset by port 92h" },
+		{ "port 92h: A20", PORT_SYSTEM, 0x02, NULL },
 	};
 
 	(void)state;
@@ -299,9 +302,9 @@ static void only_watched_ports_exit(void **state)
 	} rows[] = {
 		{ PORT_COM1, true },	  { PORT_COM1 + 3, true }, { PORT_COM1 + 1, false },
 		{ PORT_COM1 + 5, false }, { PORT_KEYBOARD, true }, { 0x60, false },
-		{ PORT_RESET, true },	  { 0xcf8, false },	   { 0xcfc, false },
-		{ PORT_SHUTDOWN, true },  { 0x20, false },	   { 0x40, false },
-		{ 0x1234, false },	  { 0xffff, false },
+		{ PORT_RESET, true },	  { PORT_SYSTEM, true },   { 0xcf8, false },
+		{ 0xcfc, false },	  { PORT_SHUTDOWN, true }, { 0x20, false },
+		{ 0x40, false },	  { 0x1234, false },	   { 0xffff, false },
 	};
 	char name[16];
 

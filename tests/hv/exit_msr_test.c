@@ -220,6 +220,35 @@ static void mtrr_write_that_faults_changes_no_translation(void **state)
 	assert_int_equal(stub_cpu.invalidation_count, before);
 }
 
+/* Stores of the processor itself, to addresses that no EPT translates. */
+static void writes_that_would_give_l1_hv_s_memory_fault(void **state)
+{
+	static const struct {
+		const char *name;
+		u32 index;
+		u64 value;
+		bool allowed;
+	} rows[] = {
+		{ "APIC in its place", MSR_APIC_BASE, 0xfee00900, true },
+		{ "APIC elsewhere", MSR_APIC_BASE, MIB(16) | 0x900, true },
+		{ "APIC in hv's memory", MSR_APIC_BASE, (MEMORY - MIB(1)) | 0x900, false },
+		{ "tracing", MSR_RTIT_CTL, 1, false },
+		{ "where tracing stores", MSR_RTIT_OUTPUT_BASE, 0, false },
+		{ "where the debug store is", MSR_DS_AREA, 0, false },
+		{ "PEBS", MSR_PEBS_ENABLE, 1, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		boot(state);
+		stub_msr_set(rows[i].index, 0);
+		assert_row(rows[i].name, exits(rows[i].index, true), true);
+		l1_writes(rows[i].index, rows[i].value);
+		assert_row(rows[i].name, stub_injects(VECTOR_GP), !rows[i].allowed);
+		assert_row(rows[i].name, stub_msr(rows[i].index),
+			   rows[i].allowed ? rows[i].value : 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +265,7 @@ int main(void)
 		cmocka_unit_test_setup(microcode_updates_are_dropped, boot),
 		cmocka_unit_test_setup(mtrr_writes_take_effect_in_ept01, boot),
 		cmocka_unit_test_setup(mtrr_write_that_faults_changes_no_translation, boot),
+		cmocka_unit_test(writes_that_would_give_l1_hv_s_memory_fault),
 	};
 
 	return cmocka_run_group_tests_name("hv/exit_msr", tests, NULL, NULL);
