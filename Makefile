@@ -8,9 +8,10 @@ SAN    ?=
 FAULTS ?= 0
 prefix ?= /usr/local
 
-CC     ?= gcc
-LD     ?= ld
-AR     ?= ar
+# make's own default is cc, which is set already and may be any compiler.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 
 # Quiet unless V=1: $(call say,CC,file)
 ifeq ($(V),1)
@@ -188,7 +189,7 @@ check-static: $(O)/.deps-test
 	tests/tools/check-includes
 	tests/tools/check-names
 	tests/tools/check-format
-	tests/tools/check-headers $(CC) $(O)/static
+	tests/tools/check-headers "$(CC)" $(O)/static
 	tests/tools/check-cppcheck $(O)/static
 
 check-e2e: all $(O)/vmxtape-hv-faults.elf guests-kvm $(O)/.deps-run $(O)/.deps-test
