@@ -50,6 +50,8 @@ hv-cflags := $(common) -DHV -ffreestanding -fno-pie -fno-pic -mcmodel=kernel -mn
 # What an exit goes through lies in many files. GNU ld can't do this for clang.
 ifeq ($(findstring clang,$(CC)),)
 hv-cflags += -flto -flto-partition=none
+# Calls of memcpy() with a short constant length are better expanded than inlined.
+$(O)/hv/hv/libc_shim.o $(O)/hvfaults/hv/libc_shim.o: hv-cflags += -fno-lto
 endif
 
 hv-ldflags := -static -nostdlib -Wl,--gc-sections -Wl,-z,max-page-size=4096 \

@@ -6,6 +6,10 @@
 #include "base/base.h"
 #include "hv/panic.h"
 
+#undef memcpy
+#undef memset
+#undef memcmp
+
 void *malloc(size_t size);
 void *calloc(size_t count, size_t size);
 void free(void *memory);
