@@ -55,12 +55,25 @@ static enum exit_action handle_l1_exit(struct percpu *cpu)
 {
 	const u32 reason = cpu->exit.reason;
 
+	cpu->vmcs01.launched = true;
 	cpu->exit.insn_length = (u32)vmread(VMCS_VM_EXIT_INSTRUCTION_LENGTH);
 	cpu->exit.rflags = vmread(VMCS_GUEST_RFLAGS);
 	cpu->exit.blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 	if (reason < ARRAY_SIZE(handlers) && handlers[reason])
 		return handlers[reason](cpu);
 	l1_stop_unexpected(cpu);
+}
+
+/* Not inlined: exits of L1 would save registers for it. */
+static NOINLINE enum exit_action handle_l2_exit(struct percpu *cpu)
+{
+	enum exit_action action;
+	bool for_l1_handler;
+
+	if (!(cpu->exit.reason & EXIT_REASON_ENTRY_FAILURE))
+		cpu->hw->launched = true;
+	action = nested_handle_l2_exit(cpu, &for_l1_handler);
+	return for_l1_handler ? handle_l1_exit(cpu) : action;
 }
 
 static bool is_64bit_code(void)
@@ -87,7 +100,7 @@ static void skip_instruction(struct percpu *cpu)
 }
 
 /* What came while hv ran, or could not be given to the guest yet. Returns whether L1 is parked. */
-static bool attend(struct percpu *cpu)
+static NOINLINE bool attend(struct percpu *cpu)
 {
 	cpu->nmi_arrived = false;
 	if (cpu->kicked)
@@ -104,26 +117,23 @@ static bool attend(struct percpu *cpu)
 
 bool exit_dispatch(struct percpu *cpu)
 {
-	enum exit_action action = EXIT_RESUME;
-	bool for_l1_handler = true;
+	enum exit_action action;
 	unsigned level = 1;
 
 	cpu->exit.tsc = rdtsc();
 	cpu->exit.reason = (u32)vmread(VMCS_EXIT_REASON);
 	cpu->exit.rip = vmread(VMCS_GUEST_RIP);
-	if (!(cpu->exit.reason & EXIT_REASON_ENTRY_FAILURE))
-		cpu->hw->launched = true;
 	cpu->pending.event.kind = 0;
 	if (unlikely(cpu->smi_stays))
 		exit_unblock_smi(cpu);
 	if (unlikely(cpu->snapshot))
 		snapshot_keep(cpu);
-	if (cpu->nested.mode == NESTED_L2) {
-		level = 2;
-		action = nested_handle_l2_exit(cpu, &for_l1_handler);
-	}
-	if (for_l1_handler)
+	if (likely(cpu->nested.mode != NESTED_L2)) {
 		action = handle_l1_exit(cpu);
+	} else {
+		level = 2;
+		action = handle_l2_exit(cpu);
+	}
 	if (cpu->pending.event.kind)
 		exit_emit(cpu);
 	if (action == EXIT_SKIP)

@@ -121,24 +121,31 @@ static u64 vmx_insn_mode(const struct percpu *cpu)
 	return mode | MOVED(vmread(VMCS_CR4_READ_SHADOW), 13, 1, MODE_VMXE);
 }
 
-u64 exit_insn_event(struct percpu *cpu, u8 kind)
+/* Every column, one by one: most are known where they are needed, and none is written twice. */
+u64 exit_insn_event(struct percpu *cpu, u8 kind, bool has_info)
 {
 	struct ev_insn *const insn = (struct ev_insn *)cpu->pending.columns;
+	const u64 rflags = cpu->exit.rflags;
+	u64 mode;
 
 	exit_start_event(cpu, kind, 1);
 	cpu->exit.efer = vmread(VMCS_GUEST_IA32_EFER);
-	*insn = (struct ev_insn){
-		.mode = vmx_insn_mode(cpu),
-		.rflags = cpu->exit.rflags,
-		.rflags_after = cpu->exit.rflags,
-		.cr3 = vmread(VMCS_GUEST_CR3),
-		.vmcs = cpu->nested.current_pointer,
-		.length = cpu->exit.insn_length,
-	};
-	if (has_insn_info(cpu->exit.reason))
-		insn->info = vmread(VMCS_VM_EXIT_INSTRUCTION_INFO);
-	return insn->mode;
+	mode = vmx_insn_mode(cpu);
+	insn->mode = mode;
+	insn->rflags = rflags;
+	insn->rflags_after = rflags;
+	insn->cr3 = vmread(VMCS_GUEST_CR3);
+	insn->vmcs = cpu->nested.current_pointer;
+	insn->length = cpu->exit.insn_length;
+	insn->info = has_info ? vmread(VMCS_VM_EXIT_INSTRUCTION_INFO) : 0;
+	insn->outcome = 0;
+	insn->error = 0;
+	insn->fault_code = 0;
+	insn->cr2 = 0;
+	return mode;
 }
+
+_Static_assert(sizeof(struct ev_insn) == 11 * sizeof(u64), "exit_insn_event() fills all columns");
 
 static NOINLINE void emit_with_snapshot(struct percpu *cpu)
 {

@@ -241,9 +241,9 @@ u64 rec_emit(struct rec *rec, const struct trace_event *event)
 {
 	u64 seq;
 
-	if (!rec->open)
+	if (unlikely(!rec->open))
 		open(rec);
-	if (append(rec, event) == ST_NO_SPACE) {
+	if (unlikely(append(rec, event) == ST_NO_SPACE)) {
 		seal(rec);
 		open(rec);
 		append(rec, event);

@@ -33,9 +33,9 @@ enum exit_action nested_handle_vmxon(struct percpu *cpu)
 	struct ev_vmxon *event;
 	struct operand operand;
 
-	exit_insn_event(cpu, EV_VMXON);
+	exit_insn_event(cpu, EV_VMXON, true);
 	event = (void *)cpu->pending.columns;
-	__builtin_memset(&event->linear, 0, sizeof(*event) - sizeof(struct ev_insn));
+	memset(&event->linear, 0, sizeof(*event) - sizeof(struct ev_insn));
 	event->cr0 = vmcs01_visible_cr0();
 	event->cr4 = vmcs01_visible_cr4();
 	event->feature_control = cpu->feature_control;

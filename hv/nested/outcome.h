@@ -32,9 +32,10 @@ static inline bool nested_mode_bit(struct percpu *cpu, enum trace_mode_bit bit)
 static ALWAYS_INLINE bool nested_insn_begin(struct percpu *cpu, u8 kind, size_t size)
 {
 	const u64 must = MASK(MODE_CPL + 1, MODE_CPL) | BIT(MODE_VMX_ROOT);
-	const u64 mode = exit_insn_event(cpu, kind);
+	const bool has_info = kind != EV_VMXOFF && kind != EV_VMLAUNCH && kind != EV_VMRESUME;
+	const u64 mode = exit_insn_event(cpu, kind, has_info);
 
-	__builtin_memset(nested_insn(cpu) + 1, 0, size - sizeof(struct ev_insn));
+	memset(nested_insn(cpu) + 1, 0, size - sizeof(struct ev_insn));
 	return likely((mode & must) == BIT(MODE_VMX_ROOT)) || nested_insn_allowed(cpu);
 }
 

@@ -183,6 +183,7 @@ static void write_back(struct percpu *cpu, struct nested_vmcs *vmcs)
 			sizeof(vmcs->written) - offsetof(struct vmcs12, launched));
 	vmcs->written_tsc = rdtsc();
 	__atomic_store_n(&vmcs->active, false, __ATOMIC_RELEASE);
+	cpu->nested.active_slots--;
 }
 
 /* A free slot, else the one unused for longest, an inactive one before an active one. */
@@ -210,7 +211,8 @@ static struct nested_vmcs *take_slot(struct percpu *cpu)
 struct nested_vmcs *nested_vmcs_load(struct percpu *cpu, u64 pointer)
 {
 	struct nested *nested = &cpu->nested;
-	struct nested_vmcs *vmcs = slot_of(nested, pointer);
+	struct nested_vmcs *vmcs =
+		pointer == nested->current_pointer ? nested->current : slot_of(nested, pointer);
 	struct vmcs12 *now = nested->region;
 
 	if (vmcs && vmcs->active) {
@@ -225,6 +227,7 @@ struct nested_vmcs *nested_vmcs_load(struct percpu *cpu, u64 pointer)
 		read_region(pointer, now);
 		tell_memory_writes(cpu, vmcs, pointer, now);
 	}
+	nested->active_slots++;
 	__atomic_store_n(&vmcs->active, true, __ATOMIC_RELAXED);
 	__atomic_store_n(&vmcs->pointer, pointer, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
@@ -256,7 +259,7 @@ void nested_vmcs_clear(struct percpu *cpu, u64 pointer)
 
 void nested_vmcs_release_all(struct percpu *cpu)
 {
-	for (unsigned i = 0; i < NESTED_SLOTS; i++) {
+	for (unsigned i = 0; cpu->nested.active_slots && i < NESTED_SLOTS; i++) {
 		struct nested_vmcs *vmcs = &cpu->nested.slots[i];
 
 		if (vmcs->pointer != NESTED_NONE && vmcs->active)

@@ -127,8 +127,9 @@ struct nested {
 	u64 current_pointer;	     /* current-VMCS pointer of L1 */
 	struct nested_vmcs *current; /* the slot of current_pointer, NULL when there is none */
 	struct nested_vmcs *slots;   /* NESTED_SLOTS */
-	struct vmcs12 *region;	     /* a copy of a region, while it is looked at */
-	struct vmcs12 *left;	     /* what another processor left in one, likewise */
+	unsigned active_slots;
+	struct vmcs12 *region; /* a copy of a region, while it is looked at */
+	struct vmcs12 *left;   /* what another processor left in one, likewise */
 	u64 clock;
 	u32 stamps; /* of struct vmcs12, by this processor so far */
 
