@@ -305,6 +305,7 @@ static const struct directed {
 };
 
 static const u8 ways[] = {
+	0, /* the launch state is launched then */
 	TRUTH_WAY_OTHER_INSN,
 	TRUTH_WAY_CLEAR,
 	TRUTH_WAY_CLEAR | TRUTH_WAY_OTHER_INSN,

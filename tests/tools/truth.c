@@ -14,7 +14,7 @@
  * -c	the same, and each row must have 20 on both sides in the first column, or none of its
  *	processors what the row needs (truth_needs.def)
  * -t	nothing but a table of what each column does with each row: "right"; "lax" or "strict", and
- *	the errata that say so; "-" when no entry was about it
+ *	the errata that say so; "-" when it was about no entry that broke it alone
  *
  * Exit status: 0 every difference is explained, 1 some are not, or a row has too few, 2 a log
  *cannot be read.
@@ -267,7 +267,8 @@ static void print_table(void)
 		}
 		for (unsigned e = 0; e < ERRATUM_COUNT; e++)
 			if (hit[e])
-				printf(" %s", errata[e].id);
+				printf(" %s: %s (%s)", errata_platform_title(errata[e].platform),
+				       errata[e].id, errata[e].source);
 		printf("\n");
 	}
 }

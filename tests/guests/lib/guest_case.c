@@ -66,12 +66,16 @@ void l2_cases_run(const struct l2_case *cases, size_t count, const struct l2_mod
 {
 	static struct l2 l2;
 	const void *pages = guest_pages_mark();
+	char only[32] = "";
 
+	guest_option("case", only, sizeof(only));
 	mode_name = mode->name;
 	for (size_t i = 0; i < count; i++) {
 		struct l2_options options = cases[i].options;
 
 		case_name = cases[i].name;
+		if (*only && strcmp(only, case_name))
+			continue;
 		if (!possible(&cases[i], mode)) {
 			if (mode->ept || !cases[i].needs_ept)
 				guest_print("skipped: %s (%s)\n", case_name, mode_name);

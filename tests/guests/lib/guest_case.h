@@ -34,7 +34,8 @@ struct l2_mode {
 
 /*
  * Runs those of @cases that the processor can run in @mode, each between a mark with its name and
- * the next. Failures and cases left out are printed.
+ * the next. Failures and cases left out are printed. case=NAME on the command line leaves out all
+ * others.
  */
 void l2_cases_run(const struct l2_case *cases, size_t count, const struct l2_mode *mode);
 
