@@ -118,9 +118,10 @@ static void emit_cpuid(struct percpu *cpu)
 static void emit_capabilities(struct percpu *cpu)
 {
 	for (u32 i = 0; i < VMX_CAP_COUNT; i++) {
-		struct ev_capability columns = { .msr = MSR_VMX_BASIC + i,
-						 .real = processor_caps()->msr[i] };
+		struct ev_capability columns = { .msr = MSR_VMX_BASIC + i };
 
+		/* This processor's own, which may be more than all of them have. */
+		(void)rdmsr_safe(MSR_VMX_BASIC + i, &columns.real);
 		columns.exists = nested_caps_msr(cpu, MSR_VMX_BASIC + i, &columns.shown);
 		emit(cpu, EV_CAPABILITY, &columns, NULL, 0);
 	}

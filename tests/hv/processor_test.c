@@ -110,6 +110,39 @@ static void controls_are_what_is_wanted_and_what_must_be(void **state)
 	assert_int_equal(processor_controls(VMX_WORD_PRIMARY, 0), 0x0401e172);
 }
 
+static void what_another_processor_lacks_none_has(void **state)
+{
+	(void)state;
+	assert_int_equal(processor_check(), ST_OK);
+	take(MSR_VMX_PROCBASED_CTLS2, MSR_VMX_PROCBASED_CTLS2, SECONDARY_XSAVES);
+	stub_msr_set(MSR_FEATURE_CONTROL, 0);
+	assert_int_equal(processor_join(), ST_OK);
+	assert_u64(stub_msr(MSR_FEATURE_CONTROL), LOCK | ENABLE);
+	assert_false(processor_controls(VMX_WORD_SECONDARY, SECONDARY_XSAVES) & SECONDARY_XSAVES);
+	assert_true(processor_controls(VMX_WORD_SECONDARY, SECONDARY_EPT) & SECONDARY_EPT);
+}
+
+static void processors_that_do_not_go_together_are_refused(void **state)
+{
+	static const struct {
+		const char *said;
+		u32 msr;
+		u64 clear, set;
+	} rows[] = {
+		{ "differ in their VMX-preemption timers", MSR_VMX_MISC, 0, 3 },
+		{ "differ in their VMX-preemption timers", MSR_VMX_BASIC, 1ull << 44, 1ull << 32 },
+		{ "wait-for-SIPI", MSR_VMX_MISC, CAP_ACTIVITY_WAIT_SIPI, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		stub_reset(state);
+		assert_int_equal(processor_check(), ST_OK);
+		stub_msr_set(rows[i].msr, (stub_msr(rows[i].msr) & ~rows[i].clear) | rows[i].set);
+		assert_row(rows[i].said, processor_join(), ST_UNSUPPORTED);
+		assert_row(rows[i].said, stub_said(rows[i].said), true);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +150,8 @@ int main(void)
 		cmocka_unit_test_setup(capability_msrs_that_do_not_exist_are_known_to_be_0,
 				       stub_reset),
 		cmocka_unit_test_setup(what_a_processor_lacks_is_named, stub_reset),
+		cmocka_unit_test_setup(what_another_processor_lacks_none_has, stub_reset),
+		cmocka_unit_test_setup(processors_that_do_not_go_together_are_refused, stub_reset),
 		cmocka_unit_test_setup(processor_without_vmx_or_checksums_is_refused, stub_reset),
 		cmocka_unit_test_setup(firmware_decides_whether_there_is_vt_x, stub_reset),
 		cmocka_unit_test_setup(controls_are_what_is_wanted_and_what_must_be, stub_reset),
