@@ -64,7 +64,7 @@ libzstd    = $(shell $(CC) -print-file-name=libzstd.a)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all check check-long check-kvm check-fuzz check-static check-e2e check-gdb bench demo install uninstall clean help deps
+.PHONY: all check check-long check-kvm check-fuzz check-static check-e2e check-gdb check-dbg bench demo install uninstall clean help deps
 
 all: $(O)/vmxtape $(O)/vmxtape-hv.elf $(O)/vmxtape-mark guests
 
@@ -202,6 +202,12 @@ check-e2e: all $(O)/vmxtape-hv-faults.elf guests-kvm $(O)/.deps-run $(O)/.deps-t
 check-gdb: all $(O)/.deps-run $(O)/.deps-test
 	tests/gdb/run -j $(shell nproc) $(O)
 
+# gdb with the DWARF of Linux's kernel on a tape of its KVM: 860 MB to fetch, minutes to record.
+check-dbg: all guests-kvm $(O)/.deps-run $(O)/.deps-test
+	tests/gdb/fetch-dbg $(O)/guests/kvm
+	[ -e $(O)/e2e/kvm_default.vxt ] || tests/e2e/run --long $(O) kvm_default
+	tests/gdb/run -v $(O) kernel_dbg
+
 demo: all $(O)/.deps-run
 	@scripts/demo $(O)
 
@@ -230,6 +236,7 @@ help:
 	@echo 'check       every test that fits into 20 minutes; its parts are check-unit,'
 	@echo '            check-static, check-guests, check-e2e and check-gdb'
 	@echo 'check-long  the long ones too: KVM twice, and all of this in a bare Debian'
+	@echo 'check-dbg   gdb with what Debian knows of its kernel: 860 MB to fetch'
 	@echo 'check-kvm   VM entries of a guest on Bochs and on KVM inside Bochs, beside the model'
 	@echo 'bench       figures: bytes, instructions and nanoseconds per event'
 	@echo 'install     to $$(DESTDIR)$$(prefix), uninstall takes it away'
