@@ -401,15 +401,12 @@ void debugger_start(const struct bochs_setup *setup, const struct debugger_watch
 	    debugger_ask(debugger, NEVER) != ST_OK) {
 		struct bochs_end end;
 
-		const struct bochs bochs = debugger->bochs;
-
-		debugger_stop(debugger);
-		bochs_read_end(&bochs, &end);
+		debugger_stop(debugger, &end);
 		die("Bochs does not start%s%s", *end.message ? ": " : "", end.message);
 	}
 }
 
-void debugger_stop(struct debugger *debugger)
+void debugger_stop(struct debugger *debugger, struct bochs_end *end)
 {
 	if (!debugger->text)
 		return;
@@ -419,7 +416,11 @@ void debugger_stop(struct debugger *debugger)
 	close(debugger->bochs.output);
 	if (!debugger->is_copy) {
 		close(debugger->bochs.serial);
+		if (end)
+			bochs_read_end(&debugger->bochs, end);
 		unlink(debugger->bochs.pipe);
+		free(debugger->bochs.log);
+		free(debugger->bochs.pipe);
 	}
 	free(debugger->text);
 	*debugger = (struct debugger){ 0 };

@@ -61,8 +61,11 @@ struct debugger {
 void debugger_start(const struct bochs_setup *setup, const struct debugger_watcher *watcher,
 		    struct debugger *debugger);
 
-/* Kill it, and wait until it is gone. Nothing happens to one that is all zeros. */
-void debugger_stop(struct debugger *debugger);
+/*
+ * Kill it, and wait until it is gone. Nothing happens to one that is all zeros. *@end, of one that
+ * is no copy, becomes its last words; NULL: nobody wants them.
+ */
+void debugger_stop(struct debugger *debugger, struct bochs_end *end);
 
 /* Make *@copy another machine in the same state; its pipes go to folder @work. ST_IO. */
 enum status debugger_copy(struct debugger *debugger, const char *work, struct debugger *copy);

@@ -129,15 +129,13 @@ static bool poll_rerun(void *owner)
 
 static struct gdb_rerun *start_rerun(struct timeline *timeline, struct gdb_verb_owner *owner)
 {
-	struct gdb_rerun *const rerun = calloc(1, sizeof(*rerun));
+	static struct gdb_rerun rerun;
 
-	if (!rerun)
-		die("out of memory");
-	gdb_rerun_start(rerun, timeline, output_work_folder(opt.keep), poll_rerun, owner,
+	gdb_rerun_start(&rerun, timeline, output_work_folder(opt.keep), poll_rerun, owner,
 			gdb_verb_run, owner);
 	if (isatty(STDERR_FILENO))
 		fputs("\r\033[K", stderr);
-	return rerun;
+	return &rerun;
 }
 
 int cmd_gdb(int argc, char **argv)
@@ -169,7 +167,6 @@ int cmd_gdb(int argc, char **argv)
 	gdb_server_close(owner.server);
 	if (rerun)
 		gdb_rerun_stop(rerun);
-	free(rerun);
 	timeline_close(timeline);
 	return EXIT_CLEAN;
 }

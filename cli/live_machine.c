@@ -319,15 +319,14 @@ void live_machine_start(struct live_machine *live, struct timeline *timeline, co
 {
 	struct reader *const reader = timeline_reader(timeline);
 	const u64 n = timeline_tell(timeline);
-	struct bochs_setup setup;
 	struct machine machine;
 	enum status status;
 	size_t size;
 	const char *const text = reader_machine(reader, &size);
 
 	check_tape(timeline, text, size, &machine);
-	setup = machine_rebuild(text, size, work, reader_info(reader)->path);
 	*live = (struct live_machine){ .timeline = timeline };
+	live->setup = machine_rebuild(text, size, work, reader_info(reader)->path);
 	live->poll = poll;
 	live->owner = owner;
 	live->watcher = (struct debugger_watcher){ hear, poll_given, live };
@@ -337,7 +336,7 @@ void live_machine_start(struct live_machine *live, struct timeline *timeline, co
 	};
 	reader_visit(reader, EV_L2_ENTRY, note_switch, &live->entries);
 	reader_visit(reader, EV_L2_EXIT, note_switch, &live->exits);
-	status = guest_walk_start(&live->walk, &setup, &live->watcher, machine.hv_image,
+	status = guest_walk_start(&live->walk, &live->setup, &live->watcher, machine.hv_image,
 				  last_tick(timeline));
 	if (status == ST_INTERRUPTED)
 		die("interrupted");

@@ -31,6 +31,7 @@ struct live_switches {
 
 struct live_machine {
 	struct timeline *timeline;
+	struct bochs_setup setup;
 	struct guest_walk walk;
 	struct debugger_watcher watcher;
 	bool (*poll)(void *owner);

@@ -197,8 +197,10 @@ static void check_memory(const struct machine *machine, const struct boot_image 
 
 struct bochs_setup machine_build(struct machine *machine, const char *work)
 {
-	struct boot_image image = { 0 };
+	/* Its texts are in use until the process ends. */
+	static struct boot_image image;
 
+	image = (struct boot_image){ 0 };
 	image.hv = machine->hv_image = find_hv(machine);
 	image.options = machine->hv_options;
 	name_l1(machine, &image, work);
@@ -270,6 +272,7 @@ char *machine_describe(const struct machine *machine, const struct bochs_setup *
 
 struct rebuild {
 	const char *tape;
+	char *text; /* in which the values of @machine are */
 	struct machine machine;
 	char image[SHA256_TEXT]; /* what the image must be */
 };
@@ -356,7 +359,7 @@ static void read_description(struct rebuild *rebuild, const char *text, size_t s
 
 	if (!copy)
 		die("out of memory");
-	/* The values stay in use, so the copy does too. */
+	rebuild->text = copy;
 	while ((line = strsep(&rest, "\n"))) {
 		char *const value = strchr(line, ' ');
 
@@ -374,11 +377,18 @@ static void read_description(struct rebuild *rebuild, const char *text, size_t s
 		die("'%s': its description of the machine is damaged", rebuild->tape);
 }
 
+/* The values stay in use until the process ends. */
+static struct rebuild new_rebuild(const char *tape)
+{
+	return (struct rebuild){ .tape = tape,
+				 .machine = { .append = "", .hv_options = "", .cpu_model = "" } };
+}
+
 struct machine machine_read(const char *text, size_t size, const char *tape)
 {
-	struct rebuild rebuild = { .tape = tape,
-				   .machine = { .append = "", .hv_options = "", .cpu_model = "" } };
+	static struct rebuild rebuild;
 
+	rebuild = new_rebuild(tape);
 	read_description(&rebuild, text, size);
 	return rebuild.machine;
 }
@@ -386,11 +396,11 @@ struct machine machine_read(const char *text, size_t size, const char *tape)
 struct bochs_setup machine_rebuild(const char *text, size_t size, const char *work,
 				   const char *tape)
 {
-	struct rebuild rebuild = { .tape = tape,
-				   .machine = { .append = "", .hv_options = "", .cpu_model = "" } };
+	static struct rebuild rebuild;
 	struct bochs_setup setup;
 	char hash[SHA256_TEXT];
 
+	rebuild = new_rebuild(tape);
 	read_description(&rebuild, text, size);
 	setup = machine_build(&rebuild.machine, work);
 	if (!sha256_file(setup.image, hash))

@@ -23,7 +23,7 @@ static int saved_before(const struct machine_time *machine, u64 tick)
 
 static void drop(struct machine_time *machine, unsigned i)
 {
-	debugger_stop(&machine->saved[i]);
+	debugger_stop(&machine->saved[i], NULL);
 	machine->saved_count--;
 	memmove(&machine->saved[i], &machine->saved[i + 1],
 		(machine->saved_count - i) * sizeof(machine->saved[0]));
@@ -95,7 +95,7 @@ static enum status end(struct machine_time *machine, enum status status)
 	if (machine->now.place.why & DEBUGGER_AT_WATCH)
 		machine->watched = machine->now.place.watched;
 	if (status == ST_IO)
-		debugger_stop(&machine->now);
+		debugger_stop(&machine->now, NULL);
 	if (machine->is_heard)
 		machine->heard_to = status == ST_IO ? ~0ull : machine->now.place.tick;
 	machine->is_heard = false;
@@ -200,7 +200,7 @@ enum status machine_time_go(struct machine_time *machine, u64 tick)
 
 		if (before < 0)
 			return ST_RANGE;
-		debugger_stop(&machine->now);
+		debugger_stop(&machine->now, NULL);
 		status = debugger_copy(&machine->saved[before], machine->work, &machine->now);
 	}
 	if (status == ST_OK)
@@ -241,7 +241,7 @@ void machine_time_start(struct machine_time *machine, const struct bochs_setup *
 
 void machine_time_stop(struct machine_time *machine)
 {
-	debugger_stop(&machine->now);
+	debugger_stop(&machine->now, NULL);
 	while (machine->saved_count)
 		drop(machine, machine->saved_count - 1);
 }

@@ -57,11 +57,9 @@ static bool poll_run(void *owner)
 
 static _Noreturn void fail(struct run *run, const char *why)
 {
-	const struct bochs bochs = run->debugger.bochs;
 	struct bochs_end end;
 
-	debugger_stop(&run->debugger);
-	bochs_read_end(&bochs, &end);
+	debugger_stop(&run->debugger, &end);
 	if (end.message[0])
 		message("Bochs said: %s", end.message);
 	die("the machine cannot be run again to that moment: %s", why);
@@ -155,7 +153,7 @@ void rerun(const struct bochs_setup *setup, const struct rerun_goal *goal, u64 t
 		step_to(&run, goal->rip, goal->tsc + BEHIND, true, result);
 	}
 	result->memory = path;
-	debugger_stop(&run.debugger);
+	debugger_stop(&run.debugger, NULL);
 	capture_close(run.capture);
 	capture_free(run.capture);
 }
