@@ -15,8 +15,8 @@
 
 #include "cli/message.h"
 
-#define ANSWER	30.0 /* seconds that Bochs has for a command that is no run */
-#define LOOK_MS 100  /* between two looks at the watcher */
+#define ANSWER	120.0 /* seconds that Bochs has for a command that is no run; it may write much */
+#define LOOK_MS 100   /* between two looks at the watcher */
 
 /*
  * A time that never comes. Bochs lets the timer of time breakpoints go on with its last period when
