@@ -12,9 +12,7 @@ enum { ADDRESS_16, ADDRESS_32, ADDRESS_64 };
 /* The instruction-information word; bits 9:7 and 17:15 are 3 bits of which fewer values are used.
  */
 #define INFO_SCALE(info)	((unsigned)BITS(info, 1, 0))
-#define INFO_REG1(info)		((u8)BITS(info, 6, 3))
 #define INFO_ADDRESS_SIZE(info) ((unsigned)BITS(info, 9, 7))
-#define INFO_IS_REGISTER(info)	(BITS(info, 10, 10))
 #define INFO_SEGMENT(info)	((unsigned)BITS(info, 17, 15))
 #define INFO_INDEX(info)	((unsigned)BITS(info, 21, 18))
 #define INFO_NO_INDEX(info)	(BITS(info, 22, 22))
@@ -143,15 +141,11 @@ static void *recall(struct percpu *cpu, u64 linear, enum guest_access access, u6
 	return guest_recall(cpu, &paging, linear, access, gpa);
 }
 
-bool operand_locate(struct percpu *cpu, size_t size, enum guest_access access,
-		    struct operand *operand)
+bool operand_locate_memory(struct percpu *cpu, size_t size, enum guest_access access,
+			   struct operand *operand)
 {
-	const u64 info = nested_insn(cpu)->info;
 	struct guest_fault fault;
 
-	*operand = (struct operand){ .in_memory = !INFO_IS_REGISTER(info), .reg = INFO_REG1(info) };
-	if (!operand->in_memory)
-		return true;
 	if (!linear_address(cpu, size, access, &operand->linear))
 		return false;
 	if (likely(!crosses_page(operand->linear, size)))

@@ -10,6 +10,7 @@
 
 #include "hv/exit.h"
 #include "hv/guestmem.h"
+#include "hv/nested/outcome.h"
 
 struct operand {
 	bool in_memory;
@@ -23,8 +24,20 @@ struct operand {
  * Find the operand that may be a register or memory of @size bytes, with the checks of its segment
  * and of L1's paging. False: the fault of @access is injected.
  */
-bool operand_locate(struct percpu *cpu, size_t size, enum guest_access access,
-		    struct operand *operand);
+bool operand_locate_memory(struct percpu *cpu, size_t size, enum guest_access access,
+			   struct operand *operand);
+
+static inline bool operand_locate(struct percpu *cpu, size_t size, enum guest_access access,
+				  struct operand *operand)
+{
+	const u64 info = nested_insn(cpu)->info;
+
+	*operand = (struct operand){
+		.in_memory = !BITS(info, 10, 10),
+		.reg = (u8)BITS(info, 6, 3),
+	};
+	return !operand->in_memory || operand_locate_memory(cpu, size, access, operand);
+}
 
 /* The register that the instruction encodes besides, as wide as the mode makes it. */
 u64 operand_second_register(struct percpu *cpu);

@@ -12,10 +12,13 @@
 
 #define REPETITIONS 1000
 #define WARM_UP	    10 /* what happens once is not counted */
+#define FEW	    10 /* repetitions of what takes long */
 #define MANY	    64 /* VMCSs */
+#define MANY_PAGES  4096
+#define SOME_PAGES  512
 #define CR4_PGE	    BIT(7)
 #define PAGE	    4096
-#define TOUCHED	    0x40000000ull /* where L2 touches pages that it never touched before */
+#define TOUCHED	    0x2000000ull  /* from here on L2 reads pages, of 4 KiB in EPT12 */
 #define HOLE	    0x3ff00000ull /* a page that EPT12 does not map */
 #define BITMAP_MSR  0x174	  /* IA32_SYSENTER_CS, whose bit in the MSR bitmap changes */
 
@@ -129,16 +132,41 @@ static void code_touch(void)
 	}
 }
 
+static void touch_pages(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		*(volatile u8 *)(TOUCHED + (u64)i * PAGE);
+	cpuid(0, 0);
+}
+
+static void code_touch_many(void)
+{
+	touch_pages(MANY_PAGES);
+}
+
+static void code_touch_some(void)
+{
+	touch_pages(SOME_PAGES);
+}
+
 /* L1 skips nothing: CPUID and the access to the hole are executed again and again. */
 static void do_round_trip(void)
 {
-	l2_enter(&l2);
+	l2_resume(&l2);
 }
 
 static void do_skip(void)
 {
-	l2_enter(&l2);
+	l2_resume(&l2);
 	l2_skip();
+}
+
+/* L2 touches SOME of the MANY_PAGES pages that it touched before, from the first on. */
+static void do_invept_and_touches(void)
+{
+	invept(1, eptp, 0);
+	guest_vmcs_write(VMCS_GUEST_RIP, (uintptr_t)code_touch_some);
+	l2_resume(&l2);
 }
 
 static void do_typical(void)
@@ -150,19 +178,19 @@ static void do_typical(void)
 	vmread(VMCS_VM_EXIT_INSTRUCTION_LENGTH, &length);
 	vmread(VMCS_GUEST_RIP, &rip);
 	vmwrite(VMCS_GUEST_RIP, rip + length);
-	l2_enter(&l2);
+	l2_resume(&l2);
 }
 
 static void do_change_control(void)
 {
 	vmwrite(VMCS_EXCEPTION_BITMAP, turn++ % 2 << 6);
-	l2_enter(&l2);
+	l2_resume(&l2);
 }
 
 static void do_change_bitmap(void)
 {
 	msr_bitmap[BITMAP_MSR / 8] ^= 1u << BITMAP_MSR % 8;
-	l2_enter(&l2);
+	l2_resume(&l2);
 }
 
 /* --- the rows --------------------------------------------------------------------------------- */
@@ -178,6 +206,7 @@ static void make_regions(void)
 static void make_plain(void)
 {
 	l2_create(&l2, code_cpuid, &(struct l2_options){ 0 });
+	l2_enter(&l2);
 }
 
 static void make_ept(void (*code)(void))
@@ -190,6 +219,7 @@ static void make_ept(void (*code)(void))
 			  .vpid = 1,
 		  });
 	msr_bitmap = (u8 *)(uintptr_t)guest_vmcs_read(VMCS_MSR_BITMAP);
+	l2_enter(&l2);
 }
 
 static void make_cpuid(void)
@@ -205,14 +235,22 @@ static void make_hole(void)
 
 static void make_touch(void)
 {
+	for (u64 at = TOUCHED; at < TOUCHED + MANY_PAGES * PAGE; at += MIB(2))
+		guest_table_entry(eptp, at);
+	invept(1, eptp, 0);
 	make_ept(code_touch);
+	l2_skip();
+}
+
+static void make_touch_many(void)
+{
+	make_ept(code_touch_many);
 }
 
 /* One VMRESUME has to succeed before another can fail. */
 static void make_bad(u32 field, u64 value)
 {
 	make_plain();
-	l2_enter(&l2);
 	guest_vmcs_write(field, value);
 }
 
@@ -254,7 +292,9 @@ static const struct {
 	{ "ept: vmresume, cpuid", make_cpuid, do_round_trip },
 	{ "ept: typical handler", make_cpuid, do_typical },
 	{ "ept: ept violation", make_hole, do_round_trip },
+	{ "ept: cpuid, skipped", make_cpuid, do_skip },
 	{ "ept: first touch, cpuid", make_touch, do_skip },
+	{ "ept: invept, 512 touches", make_touch_many, do_invept_and_touches },
 	{ "ept: changed control", make_cpuid, do_change_control },
 	{ "ept: changed msr bitmap", make_cpuid, do_change_bitmap },
 	{ "entry fails: 7", make_bad_controls, do_round_trip },
@@ -264,11 +304,11 @@ static const struct {
 };
 
 /* Ticks of @step, the least; @mean is rounded down. */
-static u64 measure(void (*step)(void), u64 *mean)
+static u64 measure(void (*step)(void), unsigned repetitions, u64 *mean)
 {
 	u64 least = ~0ull, sum = 0;
 
-	for (unsigned i = 0; i < REPETITIONS + WARM_UP; i++) {
+	for (unsigned i = 0; i < repetitions + WARM_UP; i++) {
 		const u64 start = rdtsc();
 		u64 ticks;
 
@@ -279,7 +319,7 @@ static u64 measure(void (*step)(void), u64 *mean)
 		least = MIN(least, ticks);
 		sum += ticks;
 	}
-	*mean = sum / REPETITIONS;
+	*mean = sum / repetitions;
 	return least;
 }
 
@@ -290,13 +330,14 @@ void guest_main(void)
 	guest_vmx_init();
 	guest_vmx_on();
 	eptp = guest_ept_tables();
-	clock = measure(do_nothing, &clock_mean);
+	clock = measure(do_nothing, REPETITIONS, &clock_mean);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		u64 least, mean;
 
 		rows[i].prepare();
 		guest_mark(rows[i].name);
-		least = measure(rows[i].step, &mean);
+		least = measure(rows[i].step,
+				rows[i].step == do_invept_and_touches ? FEW : REPETITIONS, &mean);
 		guest_mark("end");
 		guest_print("bench: %s: %lu %lu\n", rows[i].name, least - clock, mean - clock_mean);
 	}

@@ -181,6 +181,11 @@ enum vmx_outcome l2_enter(struct l2 *l2)
 	return VMX_SUCCEED;
 }
 
+bool l2_resume(struct l2 *l2)
+{
+	return !guest_switch(&l2->regs, 1);
+}
+
 u32 l2_run(struct l2 *l2)
 {
 	const enum vmx_outcome outcome = l2_enter(l2);

@@ -51,6 +51,9 @@ void l2_fill(struct l2 *l2, void (*code)(void), const struct l2_options *options
  */
 enum vmx_outcome l2_enter(struct l2 *l2);
 
+/* VMRESUME of an L2 that was launched, and nothing else: for figures. False: it failed. */
+bool l2_resume(struct l2 *l2);
+
 /* l2_enter() that must not VMfail. Returns the whole exit-reason field. */
 u32 l2_run(struct l2 *l2);
 
