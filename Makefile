@@ -131,7 +131,7 @@ $(O)/vmxtape-hv-faults.elf: hv/link.ld $(faults-objs)
 		-o $@ $(faults-objs) $(libzstd)
 
 # And one that keeps a note of each block that ran, for tests/e2e/fuzz.
-cover-cflags = $(filter-out -flto%,$(hv-cflags)) -fsanitize-coverage=trace-pc
+cover-cflags = $(filter-out -flto%,$(hv-cflags)) -fsanitize-coverage=trace-pc -Wno-nonnull
 cover-objs  := $(patsubst %.c,$(O)/hvcover/%.o,$(shared-src) $(hv-src) tests/tools/hv_cover.c) \
 	       $(hv-asm:%=$(O)/hv/%.o)
 

@@ -399,6 +399,10 @@ enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler)
 	enum owner owner;
 
 	*for_l1_handler = false;
+	if (exit.reason & EXIT_REASON_ENTRY_FAILURE && !nested->entry.waits) {
+		l0_record_exit(cpu);
+		return nested_entry_failed_again(cpu);
+	}
 	if (exit.reason & EXIT_REASON_ENTRY_FAILURE) {
 		exit.qualification = nested_entry_failed(cpu, exit.reason, exit.qualification);
 		l0_record_exit(cpu);

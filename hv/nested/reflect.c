@@ -167,6 +167,7 @@ static void save_exit_info(struct nested *nested, u32 reason, const struct neste
 	change(nested, VMCS_IX_VM_EXIT_INTERRUPTION_INFO, exit->event);
 	save_details(nested, reason);
 	if (exit->made) {
+		change(nested, VMCS_IX_IDT_VECTORING_INFO, 0);
 		change(nested, VMCS_IX_VM_EXIT_INTERRUPTION_ERROR_CODE, exit->error_code);
 		change(nested, VMCS_IX_GUEST_LINEAR_ADDRESS, exit->linear);
 		change(nested, VMCS_IX_GUEST_RFLAGS,

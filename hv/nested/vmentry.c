@@ -273,15 +273,11 @@ void nested_entry_settle(struct percpu *cpu, bool entered)
  */
 /* Not the entry of L1's, but one of hv's own after it: L2 has run already, and exits, as it were.
  */
-static void refused_again(struct percpu *cpu, u64 error, bool explained)
+static void end_l2(struct percpu *cpu, u32 reason)
 {
 	struct nested *nested = &cpu->nested;
-	const struct nested_exit exit = {
-		.reason = explained ? EXIT_TPR_BELOW_THRESHOLD : EXIT_TRIPLE_FAULT,
-	};
+	const struct nested_exit exit = { .reason = reason, .made = true };
 
-	if (!explained)
-		nested_report_bug(cpu, BUG_ENTRY_REFUSED, error);
 	/* What hv was about to inject is not L2's. */
 	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0);
 	nested_items_reset(nested);
@@ -299,7 +295,9 @@ void nested_entry_refused(struct percpu *cpu, u64 flags)
 	u64 rip, blocking;
 
 	if (!nested->entry.waits) {
-		refused_again(cpu, error, explained);
+		if (!explained)
+			nested_report_bug(cpu, BUG_ENTRY_REFUSED, error);
+		end_l2(cpu, explained ? EXIT_TPR_BELOW_THRESHOLD : EXIT_TRIPLE_FAULT);
 		return;
 	}
 	nested->mode = NESTED_ROOT;
@@ -317,6 +315,12 @@ void nested_entry_refused(struct percpu *cpu, u64 flags)
 	vmwrite(VMCS_GUEST_RIP, nested_is_64bit(cpu) ? rip : (u32)rip);
 	blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~BLOCKING_STI_MOV_SS);
+}
+
+enum exit_action nested_entry_failed_again(struct percpu *cpu)
+{
+	end_l2(cpu, EXIT_TRIPLE_FAULT);
+	return EXIT_RESUME;
 }
 
 u64 nested_entry_failed(struct percpu *cpu, u32 reason, u64 qualification)

@@ -7,6 +7,7 @@
 #ifndef HV_NESTED_VMENTRY_H
 #define HV_NESTED_VMENTRY_H
 
+#include "hv/exit.h"
 #include "hv/percpu.h"
 
 /*
@@ -20,5 +21,8 @@ void nested_entry_settle(struct percpu *cpu, bool entered);
  * the instruction, and leave MSRs as such a failure does. Returns the qualification that L1 gets.
  */
 u64 nested_entry_failed(struct percpu *cpu, u32 reason, u64 qualification);
+
+/* The same for an entry of hv's own after L2 ran, in a state that no entry allows: L2 exits. */
+enum exit_action nested_entry_failed_again(struct percpu *cpu);
 
 #endif

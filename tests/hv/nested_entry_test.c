@@ -479,6 +479,23 @@ static void a_refusal_after_l2_ran_is_an_exit(void **state)
 	}
 }
 
+/* L1 must learn of the state that L2 got into, for VMCS02 has it already. */
+static void an_entry_again_that_fails_is_an_exit_with_l2_s_state(void **state)
+{
+	(void)state;
+	play_enter(EXIT_VMLAUNCH);
+	stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, 0x8000);
+	stub_vmcs_set(VMCS_IDT_VECTORING_INFO, 0x80000306);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, 1);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	stub_vmcs_set(VMCS_GUEST_CR0, 0x3c);
+	stub_exit(cpu, EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE, 0);
+	assert_true(l1_got(EXIT_TRIPLE_FAULT));
+	assert_u64(get12(VMCS_GUEST_CR0), 0x3c);
+	assert_u64(get12(VMCS_IDT_VECTORING_INFO), 0);
+	assert_u64(vmread(VMCS_GUEST_RIP), PLAY_HOST_RIP);
+}
+
 static void link_pointers_are_judged_by_hv(void **state)
 {
 	static const struct {
@@ -525,6 +542,7 @@ int main(void)
 		IN(play_l2, the_next_entry_tells_the_registers_that_the_exit_asked_for),
 		IN(play_good_vmcs, a_refusal_by_the_processor_goes_to_l1_and_is_told),
 		IN(play_good_vmcs, a_refusal_after_l2_ran_is_an_exit),
+		IN(play_good_ept_vmcs, an_entry_again_that_fails_is_an_exit_with_l2_s_state),
 		IN(play_good_vmcs, link_pointers_are_judged_by_hv),
 	};
 
