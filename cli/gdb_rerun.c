@@ -226,6 +226,24 @@ static enum guest_way way_of(enum gdb_way way)
 	return way == GDB_FORWARD ? WALK_FORWARD : WALK_BACKWARD;
 }
 
+/*
+ * A point was met. gdb takes RIP for the address of code: where a base is added, it would not
+ * believe that its breakpoint is here, and go on.
+ */
+static void explain_point(const struct gdb_rerun *rerun, u64 watched, struct gdb_stop *stop)
+{
+	const struct debugger_place *const place = guest_walk_place(&rerun->live.walk);
+
+	stop->why = GDB_STOP_POINT;
+	stop->point = watched ? point_watching(rerun, watched) : point_at(rerun, place);
+	if (watched || stop->point < 0 || rerun->points[stop->point].address == place->rip)
+		return;
+	snprintf(stop->text, sizeof(stop->text),
+		 "vmxtape: this is the breakpoint at 0x%llx: the base of CS and RIP",
+		 (unsigned long long)rerun->points[stop->point].address);
+	stop->why = GDB_STOP_OTHER;
+}
+
 static enum status run_to_point(struct gdb_rerun *rerun, enum gdb_way way, u64 limit,
 				struct gdb_stop *stop)
 {
@@ -235,11 +253,8 @@ static enum status run_to_point(struct gdb_rerun *rerun, enum gdb_way way, u64 l
 
 	collect(rerun, &breaks);
 	status = live_machine_run(&rerun->live, way_of(way), &breaks, limit, &watched);
-	if (status == ST_OK) {
-		stop->why = GDB_STOP_POINT;
-		stop->point = watched ? point_watching(rerun, watched)
-				      : point_at(rerun, guest_walk_place(&rerun->live.walk));
-	}
+	if (status == ST_OK)
+		explain_point(rerun, watched, stop);
 	return status;
 }
 

@@ -6,17 +6,38 @@
  */
 #include "cli/guest_walk_parts.h"
 
+#include <string.h>
+
 #define WINDOW 65536 /* ticks of the first stretch */
 #define GROWTH 8
 
-static bool is_at_break(const struct guest_walk *walk, const struct guest_breaks *breaks)
+/* Where the next instruction is: in code that is not 64-bit, RIP counts from the base of CS. */
+static u64 linear_of(struct guest_walk *walk)
 {
-	const struct debugger_place *const place = guest_walk_place(walk);
+	struct debugger *const now = &walk->machine.now;
+	u64 base = 0;
+
+	if (!(now->place.rip >> 32) && debugger_ask(now, "show \"cpu0.CS\"") == ST_OK &&
+	    !strstr(now->text, " l = true"))
+		bochs_text_parameter(now->text, "base", &base);
+	return base + now->place.rip;
+}
+
+/* Bochs tells of a break where it ran to it, but not where a step or a time led to one. */
+static bool is_at_break(struct guest_walk *walk, const struct guest_breaks *breaks)
+{
+	struct debugger_place *const place = &walk->machine.now.place;
 	bool at = place->why & DEBUGGER_AT_BREAK;
 
-	for (unsigned i = 0; i < breaks->count && !at; i++)
-		at = breaks->addresses[i] == place->rip;
-	return at && !guest_walk_is_hv(walk) && breaks->stops(breaks->owner, place);
+	if (guest_walk_is_hv(walk))
+		return false;
+	if (!at && breaks->count) {
+		place->linear = linear_of(walk);
+		for (unsigned i = 0; i < breaks->count; i++)
+			at |= breaks->addresses[i] == place->linear;
+		place->why |= at ? DEBUGGER_AT_BREAK : 0;
+	}
+	return at && breaks->stops(breaks->owner, place);
 }
 
 /* Where a run forward without a break leaves it. */
