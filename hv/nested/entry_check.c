@@ -71,7 +71,8 @@ static bool combinations_ok(const struct nested_vmcs *vmcs)
 	if (primary & PRIMARY_TPR_SHADOW) {
 		if (F12(vmcs, TPR_THRESHOLD) & MASK(31, 4))
 			return false;
-	} else if (secondary & SECONDARY_VIRTUALIZE_X2APIC_MODE) {
+	} else if (secondary &
+		   (SECONDARY_VIRTUALIZE_X2APIC_MODE | SECONDARY_APIC_REGISTER_VIRTUALIZATION)) {
 		return false;
 	}
 	if (pin & PIN_VIRTUAL_NMIS ? !(pin & PIN_NMI_EXITING)

@@ -232,9 +232,12 @@ static void check_debug_registers(struct l2 *l2)
 
 /* --- the virtual APIC ------------------------------------------------------------------------ */
 
-#define VTPR		 0x80
-#define APIC_PAGE	 0xfee00000ull
-#define APIC_ID_REGISTER 0x20
+#define VTPR		  0x80
+#define APIC_PAGE	  0xfee00000ull
+#define APIC_ID_REGISTER  0x20
+#define APIC_VERSION	  0x30
+#define APIC_ICR_LOW	  0x300
+#define APIC_LINEAR_WRITE BIT(12)
 
 static void code_tpr(void)
 {
@@ -277,6 +280,43 @@ static void check_apic_access(struct l2 *l2)
 	l2_expect_field(VMCS_EXIT_QUALIFICATION, APIC_ID_REGISTER);
 }
 
+static volatile u32 *apic_register(u32 offset)
+{
+	return (volatile u32 *)(APIC_PAGE + offset);
+}
+
+static void code_apic_registers(void)
+{
+	const u32 id = *apic_register(APIC_ID_REGISTER);
+
+	*apic_register(APIC_ICR_LOW) = 0x44;
+	*apic_register(APIC_VERSION) = 1;
+	l2_vmcall(id == 0x77000000);
+}
+
+/* SDM: "Virtualizing APIC Accesses": reads come from the page, some writes exit behind it. */
+static void check_apic_registers(struct l2 *l2)
+{
+	u32 *page = guest_pages(1);
+	u64 rip;
+
+	page[APIC_ID_REGISTER / sizeof(*page)] = 0x77000000;
+	guest_vmcs_write(VMCS_APIC_ACCESS_ADDRESS, APIC_PAGE);
+	guest_vmcs_write(VMCS_VIRTUAL_APIC_ADDRESS, physical(page));
+	if (!l2_expect(l2, EXIT_APIC_WRITE))
+		return;
+	l2_expect_field(VMCS_EXIT_QUALIFICATION, APIC_ICR_LOW);
+	l2_check(page[APIC_ICR_LOW / sizeof(*page)] == 0x44, "ICR is %x",
+		 page[APIC_ICR_LOW / sizeof(*page)]);
+	rip = guest_vmcs_read(VMCS_GUEST_RIP);
+	if (!l2_expect(l2, EXIT_APIC_ACCESS))
+		return;
+	l2_check(guest_vmcs_read(VMCS_GUEST_RIP) >= rip, "the write was made again");
+	l2_expect_field(VMCS_EXIT_QUALIFICATION, APIC_VERSION | APIC_LINEAR_WRITE);
+	l2_skip();
+	l2_expect_end(l2);
+}
+
 const struct l2_case l1_l2_state_cases[] = {
 	L2_CASE(pat, .options = { .primary = PRIMARY_MSR_BITMAPS,
 				  .entry = PAT_LOAD,
@@ -297,6 +337,9 @@ const struct l2_case l1_l2_state_cases[] = {
 	L2_CASE(debug_registers, .options = { .entry = ENTRY_LOAD_DEBUG_CONTROLS,
 					      .exit = EXIT_SAVE_DEBUG_CONTROLS }),
 	L2_CASE(tpr, .options.primary = PRIMARY_TPR_SHADOW),
+	L2_CASE(apic_registers, .options = { .primary = PRIMARY_TPR_SHADOW,
+					     .secondary = SECONDARY_VIRTUALIZE_APIC_ACCESSES |
+							  SECONDARY_APIC_REGISTER_VIRTUALIZATION }),
 	L2_CASE(apic_access, .options.secondary = SECONDARY_VIRTUALIZE_APIC_ACCESSES),
 };
 const size_t l1_l2_state_count = ARRAY_SIZE(l1_l2_state_cases);

@@ -153,6 +153,8 @@ static void controls_that_contradict_each_other_fail(void **state)
 		  0, BAD_CONTROL },
 		{ "x2APIC mode without TPR shadow", 0, 0, SECONDARY_VIRTUALIZE_X2APIC_MODE, 0,
 		  BAD_CONTROL },
+		{ "APIC registers without TPR shadow", 0, 0, SECONDARY_APIC_REGISTER_VIRTUALIZATION,
+		  0, BAD_CONTROL },
 		{ "x2APIC mode and APIC accesses", 0, PRIMARY_TPR_SHADOW,
 		  SECONDARY_VIRTUALIZE_X2APIC_MODE | SECONDARY_VIRTUALIZE_APIC_ACCESSES, 0,
 		  BAD_CONTROL },
