@@ -73,15 +73,17 @@ $(O)/guests/kvm/init: $(kvm-src) $(wildcard tests/guests/kvm/*.h) l1/hv_call.h M
 $(O)/guests/kvm/initrd.img: tests/guests/kvm/make-initrd $(O)/guests/kvm/init $(O)/guests/kvm/release
 	$(call say,CPIO,$@)$< $(@D)/init $(@D) $@
 
-# A guest with KVM below it instead of hv: the second processor.
-kvmhost-src := $(addprefix tests/guests/kvm/,kvmhost.c init.c)
+# Guests with KVM below them: the second processor.
+kvmhost-src    := $(addprefix tests/guests/kvm/,kvmhost.c kvm_load.c init.c)
+kvmhost-guests := l1_smoke l1_insn l1_l2 l1_sweep l1_memory l1_rules l1_truth
 
-$(O)/guests/kvm/kvmhost: $(kvmhost-src) tests/guests/kvm/init.h Makefile | $(O)/.deps
+$(O)/guests/kvm/kvmhost: $(kvmhost-src) $(wildcard tests/guests/kvm/*.h) Makefile | $(O)/.deps
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(common) -D_GNU_SOURCE -static -s -o $@ $(kvmhost-src)
 
-$(O)/guests/kvm/truth.img: tests/guests/kvm/make-initrd $(O)/guests/kvm/kvmhost \
-		$(O)/guests/l1_truth.elf $(O)/guests/kvm/release
-	$(call say,CPIO,$@)$< $(@D)/kvmhost $(@D) $@ $(O)/guests/l1_truth.elf
+$(O)/guests/kvm/kvmhost.img: tests/guests/kvm/make-initrd $(O)/guests/kvm/kvmhost \
+		$(kvmhost-guests:%=$(O)/guests/%.elf) $(O)/vmxtape-hv.elf $(O)/guests/kvm/release
+	$(call say,CPIO,$@)$< $(@D)/kvmhost $(@D) $@ $(kvmhost-guests:%=$(O)/guests/%.elf) \
+		$(O)/vmxtape-hv.elf
 
 # Xen with a guest of its own, and the same Debian's kernel as its dom0.
 $(O)/guests/xen/release: tests/guests/xen/fetch-xen
