@@ -129,7 +129,10 @@ static void leave_vmx(struct step *step)
 
 		if (!region)
 			continue;
-		region->holders &= ~holder(step);
+		if (region->holders & holder(step)) {
+			region->holders &= ~holder(step);
+			region->used = step->place.n;
+		}
 		if (region->active == MODEL_NO || region->active_cpu != step->event->cpu)
 			continue;
 		region->used = step->place.n;

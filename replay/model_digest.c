@@ -10,7 +10,9 @@ static enum trace_effect access_effect(const struct ev_vmread *insn, u32 *fixed)
 
 	_Static_assert(EV_COLUMN(vmread, field) == EV_COLUMN(vmwrite, field), "alike");
 	*fixed = COLUMN(vmread, mode) | COLUMN(vmread, outcome);
-	return insn->outcome == OUTCOME_SUCCEED && wide ? EFFECT_READ : EFFECT_OTHER;
+	if (insn->outcome != OUTCOME_SUCCEED || !wide || vmcs_field_index(insn->field) < 0)
+		return EFFECT_OTHER;
+	return EFFECT_READ;
 }
 
 enum trace_effect model_effect(const struct trace_event *event, u32 *fixed)
@@ -99,6 +101,8 @@ bool model_digest_make(struct model_digest *digest, struct model_digest_field *f
 	const struct trace_digest_writer *exit;
 	bool reason_taken = false;
 
+	if (from->is_odd)
+		return false;
 	*digest = (struct model_digest){ .cpu = cpu, .vmcs = from->vmcs, .n = n + from->count - 1 };
 	exit = take_writers(digest, from, n);
 	for (u32 i = 0; i < from->field_count; i++) {

@@ -175,15 +175,25 @@ static enum slice_answer take(void *owner, const struct trace_event *event)
 /* False when another CPU has to do with it too. */
 static bool claim(struct pass *pass, u64 pointer, unsigned cpu)
 {
+	const struct model_region *region;
+
 	if (pointer == MODEL_NO_POINTER)
 		return true;
 	for (unsigned i = pass->claim_count; i--;)
 		if (pass->claims[i].pointer == pointer)
 			return pass->claims[i].cpu == cpu;
-	if (pass->claim_count == MAX_CLAIMS)
+	region = model_region(pass->builder->model, pointer);
+	if (pass->claim_count == MAX_CLAIMS ||
+	    (region && region->holders & ~BIT(slice_cpu(pass->slice, cpu) % 64)))
 		return false;
 	pass->claims[pass->claim_count++] = (struct claim){ pointer, cpu };
 	return true;
+}
+
+/* What an event names that is a region whatever its address. */
+static bool claim_named(struct pass *pass, u64 pointer, unsigned cpu)
+{
+	return pointer != MODEL_NO_POINTER && claim(pass, pointer, cpu);
 }
 
 static bool claim_event(struct pass *pass, const struct trace_event *event, unsigned cpu)
@@ -192,7 +202,7 @@ static bool claim_event(struct pass *pass, const struct trace_event *event, unsi
 	case EV_VMXON:
 	case EV_VMCLEAR:
 	case EV_VMPTRLD:
-		if (!claim(pass, ((const struct ev_vmclear *)event->col)->pointer, cpu))
+		if (!claim_named(pass, ((const struct ev_vmclear *)event->col)->pointer, cpu))
 			return false;
 		break;
 	case EV_L2_ENTRY:
@@ -200,9 +210,9 @@ static bool claim_event(struct pass *pass, const struct trace_event *event, unsi
 	case EV_L2_EXIT:
 		return claim(pass, ((const struct ev_l2_exit *)event->col)->vmcs, cpu);
 	case EV_VMCS12_WRITE:
-		return claim(pass, ((const struct ev_vmcs12_write *)event->col)->vmcs, cpu);
+		return claim_named(pass, ((const struct ev_vmcs12_write *)event->col)->vmcs, cpu);
 	case EV_VMCS_IMAGE:
-		return claim(pass, ((const struct ev_vmcs_image *)event->col)->vmcs, cpu);
+		return claim_named(pass, ((const struct ev_vmcs_image *)event->col)->vmcs, cpu);
 	case EV_VMX_STATE:
 		return claim(pass, ((const struct ev_vmx_state *)event->col)->vmcs, cpu);
 	default:

@@ -100,7 +100,8 @@ static bool take_items(struct trace_decoder *decoder, struct trace_digest *diges
 }
 
 /* Where not only the value of a field may miss, but which field it is. */
-static NOINLINE bool take_masked(struct trace_decoder *decoder, struct site *site)
+static NOINLINE bool take_masked(struct trace_decoder *decoder, struct trace_digest *digest,
+				 struct site *site)
 {
 	u64 id;
 
@@ -108,6 +109,7 @@ static NOINLINE bool take_masked(struct trace_decoder *decoder, struct site *sit
 	if (!site->value_bit)
 		return true;
 	id = site->values[site->kind->field_column];
+	digest->is_odd |= id >= TRACE_MAX_ITEM_ID;
 	return site->field_id == id || decoder_find_field(decoder, site, id);
 }
 
@@ -117,7 +119,7 @@ static ALWAYS_INLINE bool take_event(struct trace_decoder *decoder, struct trace
 {
 	if (site->effect == EFFECT_ITEMS)
 		return take_items(decoder, digest, site, at);
-	if (unlikely(site->form == FORM_MASKED) && !take_masked(decoder, site))
+	if (unlikely(site->form == FORM_MASKED) && !take_masked(decoder, digest, site))
 		return false;
 	if (site->mask & site->value_bit)
 		*site->field += unzigzag(take_number(decoder, site->value_stream));
@@ -195,6 +197,7 @@ void trace_decoder_digest(struct trace_decoder *decoder, struct trace_digest *di
 
 	digest->count = digest->items = digest->field_count = digest->writer_count = 0;
 	digest->vmcs = 0;
+	digest->is_odd = false;
 	if (decoder->schema->vmcs_cell == SCHEMA_NONE)
 		return;
 	digest->vmcs = decoder->cells[decoder->schema->vmcs_cell];

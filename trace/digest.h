@@ -57,11 +57,12 @@ struct trace_digest {
 	u64 *times; /* those of the events are put there */
 
 	/* The result. */
-	u64 time;  /* of the last event; at first, of the one before the first */
-	u64 tsc;   /* the highest */
-	u64 vmcs;  /* what the fields are of */
-	u32 count; /* of events */
-	u32 items; /* of events with items */
+	u64 time;    /* of the last event; at first, of the one before the first */
+	u64 tsc;     /* the highest */
+	u64 vmcs;    /* what the fields are of */
+	bool is_odd; /* an event named what cannot be a field: not all ids of fields are right */
+	u32 count;   /* of events */
+	u32 items;   /* of events with items */
 	u32 field_count;
 	u32 writer_count;
 	struct trace_digest_field fields[DIGEST_MAX_FIELDS];
