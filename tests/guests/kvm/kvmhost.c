@@ -87,14 +87,20 @@ static bool set_cpuid(struct machine *m)
 /* What firmware would have done. */
 static bool set_msrs(struct machine *m)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entries[2];
-	} msrs = { .head.nmsrs = 2,
-		   .entries = { { .index = MSR_FEATURE_CONTROL, .data = FEATURE_CONTROL_VMX },
-				{ .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ALL_WB } } };
+	static const struct kvm_msr_entry entries[] = {
+		{ .index = MSR_FEATURE_CONTROL, .data = FEATURE_CONTROL_VMX },
+		{ .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ALL_WB },
+	};
+	struct kvm_msrs *const msrs = calloc(1, sizeof(*msrs) + sizeof(entries));
+	bool set;
 
-	return ioctl(m->vcpu, KVM_SET_MSRS, &msrs) == 2;
+	if (!msrs)
+		return false;
+	msrs->nmsrs = sizeof(entries) / sizeof(entries[0]);
+	memcpy(msrs->entries, entries, sizeof(entries));
+	set = ioctl(m->vcpu, KVM_SET_MSRS, msrs) == (int)msrs->nmsrs;
+	free(msrs);
+	return set;
 }
 
 /* SDM has no say in this: it is what multiboot promises, flat segments in protected mode. */
