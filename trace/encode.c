@@ -129,6 +129,24 @@ static NOINLINE enum status encode_flags(struct trace_encoder *encoder,
 	return end_as_expected(encoder, site, op);
 }
 
+/* VMREAD to memory or VMWRITE from it, the same as last time. */
+static NOINLINE enum status encode_memory(struct trace_encoder *encoder,
+					  const struct trace_event *event, struct site *site, u8 op)
+{
+	const u64 *const columns = event->col, *const values = site->values;
+	struct stream *const tsc = &encoder->streams.stream[STREAM_TSC];
+	const u64 differ = differ_steady(columns, values) | differ_flags(columns, values, 0) |
+			   differ_flags(columns, values, 1) | any_rare(columns) |
+			   differ_operand(columns, values) |
+			   (columns[FIELD_COLUMN] ^ values[FIELD_COLUMN]) |
+			   (columns[FIELD_TAIL_VALUE] ^ *site->field);
+
+	if (unlikely(differ))
+		return encode_flags(encoder, event, site, op);
+	tsc->at = varint_put(tsc->at, encoder_take_delta(encoder, event, site));
+	return end_as_expected(encoder, site, op);
+}
+
 /* An instruction that hands a VMCS over or drops translations, the same as last time. */
 static NOINLINE enum status encode_ordered(struct trace_encoder *encoder,
 					   const struct trace_event *event, struct site *site,
@@ -184,6 +202,8 @@ static NOINLINE enum status encode_moved(struct trace_encoder *encoder,
 		return encode_l2(encoder, event, site, op);
 	if (site->path == PATH_ORDERED)
 		return encode_ordered(encoder, event, site, op);
+	if (site->path == PATH_MEMORY)
+		return encode_memory(encoder, event, site, op);
 	if (site->path == PATH_MASKED)
 		return encode_masked(encoder, event, site, op);
 	return encode_flags(encoder, event, site, op);
@@ -229,6 +249,7 @@ enum status trace_encode_event(struct trace_encoder *encoder, const struct trace
 	if (unlikely(site->path > PATH_CHANGES))
 		return site->path == PATH_FLAGS	    ? encode_flags(encoder, event, site, 0)
 		       : site->path == PATH_MASKED  ? encode_masked(encoder, event, site, 0)
+		       : site->path == PATH_MEMORY  ? encode_memory(encoder, event, site, 0)
 		       : site->path == PATH_ORDERED ? encode_ordered(encoder, event, site, 0)
 						    : encode_moved(encoder, event);
 	differ = differ_steady(columns, values) | differ_flags(columns, values, 0) |

@@ -168,6 +168,9 @@ static enum path next_path(const struct plan *plan, const struct site *site)
 		return mask ? PATH_OTHER : PATH_ORDERED;
 	if (mask & ~(plan->value_bit | FLAGS_BIT(0) | FLAGS_BIT(1)))
 		return PATH_MASKED;
+	if (!mask && plan->path == PATH_SAME && any_operand(site->values) &&
+	    !any_rare(site->values))
+		return PATH_MEMORY;
 	if (mask & ~plan->value_bit || any_rare(site->values) ||
 	    (plan->path == PATH_SAME && any_operand(site->values)))
 		return PATH_FLAGS;

@@ -56,6 +56,7 @@ enum path {
 	PATH_PLAIN,   /* INSN_COLUMNS and one more, nothing misses */
 	PATH_SAME,    /* VMREAD and VMWRITE, nothing misses */
 	PATH_CHANGES, /* the same, the value may miss */
+	PATH_MEMORY,  /* the same with an operand in memory, nothing misses */
 	PATH_FLAGS,   /* one of these, RFLAGS may miss too */
 	PATH_MASKED,  /* one of these, other columns may miss */
 	PATH_ORDERED, /* INSN_COLUMNS, more, and a number of the hand-over counter: nothing misses
