@@ -8,6 +8,8 @@
 #include "hv/vmcs01.h"
 #include "vmx/tables.h"
 
+#define RESET_POLLS 1000 /* the next instruction is late enough */
+
 _Noreturn void vm_run(void *stack_top);
 
 /* MSRs of L1's that neither a VMCS holds nor INIT should change. */
@@ -72,7 +74,10 @@ _Noreturn void ap_restart(struct percpu *cpu)
 	__atomic_store_n(&cpu->restarting, true, __ATOMIC_SEQ_CST);
 	kick_one(percpu_of(0), KICK_RESTART);
 	vmxoff();
-	halt_forever();
+	for (unsigned i = 0; i < RESET_POLLS; i++)
+		__builtin_ia32_pause();
+	/* No INIT is left: L1 has sent several, and all of them were taken. */
+	ap_resume(cpu);
 }
 
 _Noreturn void ap_resume(struct percpu *cpu)
