@@ -4,11 +4,14 @@
 
 #define COLUMN(kind, name) (1u << EV_COLUMN(kind, name))
 
+_Static_assert(EV_COLUMN(vmread, field) == EV_COLUMN(vmwrite, field) &&
+		       EV_COLUMN(vmlaunch, launched) == EV_COLUMN(vmresume, launched),
+	       "alike");
+
 static enum trace_effect access_effect(const struct ev_vmread *insn, u32 *fixed)
 {
 	const bool wide = (insn->mode >> MODE_LMA & 1) && (insn->mode >> MODE_CS_L & 1);
 
-	_Static_assert(EV_COLUMN(vmread, field) == EV_COLUMN(vmwrite, field), "alike");
 	*fixed = COLUMN(vmread, mode) | COLUMN(vmread, outcome);
 	if (insn->outcome != OUTCOME_SUCCEED || !wide || vmcs_field_index(insn->field) < 0)
 		return EFFECT_OTHER;
@@ -26,8 +29,6 @@ enum trace_effect model_effect(const struct trace_event *event, u32 *fixed)
 			       : EFFECT_OTHER;
 	case EV_VMLAUNCH:
 	case EV_VMRESUME:
-		_Static_assert(EV_COLUMN(vmlaunch, launched) == EV_COLUMN(vmresume, launched),
-			       "alike");
 		*fixed = COLUMN(vmlaunch, outcome) | COLUMN(vmlaunch, launched);
 		return model_insn(event)->outcome == OUTCOME_SUCCEED ? EFFECT_NOTED : EFFECT_OTHER;
 	case EV_L2_ENTRY:
