@@ -25,7 +25,20 @@ static struct {
 	u64 base, mask;
 } variable[MAX_VARIABLE]; /* those that are valid */
 static unsigned variable_count;
+static bool scattered; /* a mask has holes: its range is in pieces, maybe millions */
 static u64 default_type, fixed[ARRAY_SIZE(fixed_msrs)];
+
+/*
+ * A range in one piece has a mask of ones from some bit up to the physical width, or, where memory
+ * encryption takes address bits, to below those: never to below 64 GiB.
+ */
+static bool has_holes(u64 mask)
+{
+	const u64 looked_at = mask & MASK(51, 12);
+	const u64 end = looked_at + (looked_at & -looked_at);
+
+	return looked_at && (end & (end - 1) || end < GIB(64));
+}
 
 void mtrr_read(void)
 {
@@ -33,6 +46,7 @@ void mtrr_read(void)
 	const unsigned pairs = MIN((unsigned)(cap & 0xff), MAX_VARIABLE);
 
 	variable_count = 0;
+	scattered = false;
 	for (unsigned i = 0; i < pairs; i++) {
 		const u64 mask = rdmsr(MSR_MTRR_PHYSBASE + 2 * i + 1);
 
@@ -40,6 +54,7 @@ void mtrr_read(void)
 			continue;
 		variable[variable_count].base = rdmsr(MSR_MTRR_PHYSBASE + 2 * i);
 		variable[variable_count++].mask = mask;
+		scattered |= has_holes(mask);
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(fixed_msrs); i++)
 		fixed[i] = cap & BIT(8) ? rdmsr(fixed_msrs[i].index) : 0;
@@ -80,7 +95,8 @@ bool mtrr_type(u64 base, u64 size, u8 *type)
 	bool matched = false;
 
 	*type = MEMORY_UC;
-	if (!(default_type & DEF_TYPE_ENABLE))
+	/* Uncached is right for any type. Only an L1 that wants to keep hv busy scatters ranges. */
+	if (!(default_type & DEF_TYPE_ENABLE) || scattered)
 		return true;
 	if (default_type & DEF_TYPE_FIXED && base < FIXED_END) {
 		*type = fixed_type(base);

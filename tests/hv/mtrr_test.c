@@ -197,6 +197,32 @@ static void mtrr_msrs_are_told_from_their_neighbours(void **state)
 	}
 }
 
+static void ranges_in_pieces_make_all_memory_uncached(void **state)
+{
+	static const struct {
+		const char *name;
+		u64 mask;
+		bool in_pieces;
+	} rows[] = {
+		{ "1 GiB of 36 bits", MASK(35, 30), false },
+		{ "1 GiB of 46 bits", MASK(45, 30), false },
+		{ "4 KiB", MASK(35, 12), false },
+		{ "everything", 0, false },
+		{ "every other page", BIT(12), true },
+		{ "a hole", MASK(35, 30) & ~BIT(33), true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		stub_reset(state);
+		stub_msr_set(MSR_MTRR_DEF_TYPE, MEMORY_WB | DEF_TYPE_ENABLE);
+		stub_msr_set(MSR_MTRR_PHYSBASE0, MEMORY_WB);
+		stub_msr_set(MSR_MTRR_PHYSMASK0, rows[i].mask | MASK_VALID);
+		mtrr_read();
+		assert_row(rows[i].name, type_of(MIB(2), 4096),
+			   rows[i].in_pieces ? MEMORY_UC : MEMORY_WB);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +240,7 @@ int main(void)
 		cmocka_unit_test_setup(processor_without_fixed_ranges_is_not_asked_for_them,
 				       stub_reset),
 		cmocka_unit_test_setup(mtrr_msrs_are_told_from_their_neighbours, stub_reset),
+		cmocka_unit_test(ranges_in_pieces_make_all_memory_uncached),
 	};
 
 	return cmocka_run_group_tests_name("hv/mtrr", tests, NULL, NULL);
