@@ -321,7 +321,9 @@ static bool is_in_order(struct slice *slice)
 {
 	struct reader *const reader = slice->reader;
 
-	qsort(slice->ordered, slice->ordered_count, sizeof(*slice->ordered), compare_ordered);
+	if (slice->ordered_count)
+		qsort(slice->ordered, slice->ordered_count, sizeof(*slice->ordered),
+		      compare_ordered);
 	for (size_t i = 0; i < slice->ordered_count; i++)
 		if (slice->ordered[i].order != reader->order + 1 + i ||
 		    slice->ordered[i].time < reader->order_time)
