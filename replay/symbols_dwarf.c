@@ -111,6 +111,24 @@ static bool translate(struct dwarf_file *dwarf, u64 address, Dwarf_Addr *to)
 	return false;
 }
 
+/* clang leaves out the table by which libdwfl finds the unit of an address: look at each. */
+static const char *search_units(struct dwarf_file *dwarf, Dwarf_Addr at, int *line)
+{
+	Dwarf_Addr bias;
+
+	for (Dwarf_Die *unit = dwfl_module_nextcu(dwarf->module, NULL, &bias); unit;
+	     unit = dwfl_module_nextcu(dwarf->module, unit, &bias)) {
+		Dwarf_Line *found;
+
+		if (dwarf_haspc(unit, at - bias) != 1)
+			continue;
+		found = dwarf_getsrc_die(unit, at - bias);
+		if (found && dwarf_lineno(found, line) == 0)
+			return dwarf_linesrc(found, NULL, NULL);
+	}
+	return NULL;
+}
+
 static struct answer ask(struct dwarf_file *dwarf, u64 address)
 {
 	struct answer answer = { .address = address, .known = true };
@@ -123,6 +141,8 @@ static struct answer ask(struct dwarf_file *dwarf, u64 address)
 	found = dwfl_module_getsrc(dwarf->module, at);
 	if (found)
 		answer.name = dwfl_lineinfo(found, NULL, &line, NULL, NULL, NULL);
+	else
+		answer.name = search_units(dwarf, at, &line);
 	answer.line = (unsigned)line;
 	if (line <= 0 || (answer.name && strlen(answer.name) > DWARF_MAX_NAME))
 		answer.name = NULL;
