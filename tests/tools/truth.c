@@ -2,12 +2,12 @@
  * tests/tools/truth.c - judges the VM entries that tests/guests/l1_truth.c made, on one or more
  * processors
  *
- * usage: truth [-v | -c | -t] LOG[,LOG]...
+ * usage: truth [-v | -c | -t] LOG[,LOG]... LOG@N
  *
  * Each argument is a column: the texts of the guest on a bare processor, one a model, then on
- * hypervisors that run on the first model. Entries that end otherwise than the SDM allows, and
- *those that the model cannot decide, are listed by the rows of vmx/checks.def that fail and the
- *outcome, with the erratum that explains them.
+ * hypervisors that run on the first model; with @N, on the hypervisor of column N. Entries that end
+ * otherwise than the SDM allows, and those that the model cannot decide, are listed by the rows of
+ * vmx/checks.def that fail and the outcome, with the erratum that explains them.
  *
  * -v	for every row, too: how many entries there are of which this row alone fails, and that pass
  *	it with all others, and how each column let them end
@@ -47,6 +47,18 @@ static void add(struct truth_tally *to, const struct truth_tally *from)
 	to->entered_not += from->entered_not;
 }
 
+/* Cuts @N off; what is between the processor and this one is the first of column N. */
+static const struct truth_log *split_between(char *path)
+{
+	char *const at = strrchr(path, '@');
+	const unsigned number = at ? (unsigned)atoi(at + 1) : 0;
+
+	if (!number || number >= column_count)
+		return NULL;
+	*at = 0;
+	return columns[number - 1].logs[0];
+}
+
 static bool read_column(struct column *column, char *paths)
 {
 	for (char *path = strtok(paths, ","); path; path = strtok(NULL, ",")) {
@@ -55,7 +67,8 @@ static bool read_column(struct column *column, char *paths)
 		if (!log || column->count == MAX_LOGS)
 			return false;
 		column->logs[column->count++] = log;
-		truth_log_read(log, path, column == columns ? NULL : columns[0].logs[0]);
+		truth_log_read(log, path, column == columns ? NULL : columns[0].logs[0],
+			       split_between(path));
 		for (unsigned id = 0; id < CHECK_COUNT; id++)
 			add(&column->tally[id], &log->tally[id]);
 	}

@@ -14,7 +14,7 @@
 
 static struct check_plan plan;
 static struct check_memo memo;
-static const struct vmx_caps *processor;
+static const struct vmx_caps *processor, *hypervisor;
 
 static _Noreturn void bad(const struct truth_log *log, const char *what)
 {
@@ -311,7 +311,7 @@ static void judge_entry(struct truth_log *log, char *at)
 		found.unknown = (u16)first_unknown();
 		break;
 	case LEGAL_DIVERGE:
-		found.erratum = errata_explain_entry(errata_platforms_of(processor, &log->caps),
+		found.erratum = errata_explain_entry(errata_platforms_of(processor, hypervisor),
 						     &entry.input, memo.verdict, &entry.observed);
 		*(found.erratum ? &log->explained : &log->unexplained) += 1;
 		break;
@@ -366,13 +366,15 @@ static void read_line(struct truth_log *log, char *line)
 	}
 }
 
-void truth_log_read(struct truth_log *log, const char *path, const struct truth_log *below)
+void truth_log_read(struct truth_log *log, const char *path, const struct truth_log *below,
+		    const struct truth_log *between)
 {
 	FILE *const file = fopen(path, "r");
 	char line[LINE];
 
 	check_plan_init(&plan);
 	processor = below ? &below->caps : &log->caps;
+	hypervisor = between ? &between->caps : &log->caps;
 	log->path = path;
 	if (!file)
 		bad(log, "cannot be opened");

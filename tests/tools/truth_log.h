@@ -51,10 +51,11 @@ struct truth_log {
 
 /*
  * Reads and judges the text at @path into @log, which is all zero. @processor is the log of the
- * bare processor below, NULL when this is one. Ends the program with status 2 when it cannot be
- * read.
+ * bare processor below, NULL when this is one; @between that of a hypervisor between it and this
+ * one, NULL when there is none. Ends the program with status 2 when the text cannot be read.
  */
-void truth_log_read(struct truth_log *log, const char *path, const struct truth_log *processor);
+void truth_log_read(struct truth_log *log, const char *path, const struct truth_log *processor,
+		    const struct truth_log *between);
 
 /* Whether rows of its stage decide about entries; the others are about exits. */
 bool truth_row_counts(unsigned id);
