@@ -175,7 +175,9 @@ static void build_ept(void)
 		const u64 at = begin + i * PAGE_SIZE;
 
 		pd[i] = i * LARGE_PAGE | EPT_RX | EPT_LARGE;
-		pt[i] = at | (i < FUZZ_PAGES ? EPT_RWX : EPT_RX);
+		/* The lists of exits are read after L2 ran: a bad one would be the end of L1. */
+		pt[i] = at | (i < FUZZ_PAGES && (i < PAGE_STORE_LIST || i >= PAGE_CODE) ? EPT_RWX
+											: EPT_RX);
 		low[i] = i * PAGE_SIZE | EPT_RX;
 	}
 	/* What runs in real and virtual-8086 mode finds code at 0:100h and 1000:100h. */
