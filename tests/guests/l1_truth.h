@@ -115,6 +115,9 @@ u64 truth_long_list(void);
 /* The bits of a field that may be moved without endangering the guest itself. */
 u64 truth_movable(unsigned field);
 
+/* Of physical addresses, in bits. */
+unsigned truth_address_width(void);
+
 u64 truth_random(void);
 
 #endif

@@ -27,9 +27,14 @@ struct truth_leg truth_leg;
 
 static u64 *msr_list, *pdptes;
 
+unsigned truth_address_width(void)
+{
+	return BITS(cpuid(0x80000008, 0).eax, 7, 0);
+}
+
 u64 truth_movable(unsigned field)
 {
-	const u64 beyond = MASK(63, guest_caps.maxphyaddr ? guest_caps.maxphyaddr : 40);
+	const u64 beyond = MASK(63, truth_address_width());
 
 	switch (field) {
 	case FIELD(HOST_RIP):
