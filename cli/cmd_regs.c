@@ -64,8 +64,8 @@ static void print_text(struct place *place, const struct registers *registers)
 		/* A line of '?' for each segment says less than none. */
 		if (i >= REGISTER_DR7 && !registers->reg[i].known)
 			continue;
-		out_format("%-12s %-21s%s", register_info(reg)->name, value_text(registers, reg),
-			   ++shown % COLUMNS ? "" : "\n");
+		out_format(++shown % COLUMNS ? "%-12s %-20s " : "%-12s %s\n",
+			   register_info(reg)->name, value_text(registers, reg));
 	}
 	if (shown % COLUMNS)
 		out_text("\n");
