@@ -28,13 +28,19 @@ static u64 lowest_bit(u64 bits)
 	return bits & -bits;
 }
 
-/* Not posted interrupts, which would want their fields besides. */
+/* Controls that want other controls and fields besides, about which there are rules as well. */
+static u64 demanding(enum vmx_word word)
+{
+	return word == VMX_WORD_PIN	    ? PIN_POSTED_INTERRUPTS
+	       : word == VMX_WORD_SECONDARY ? SECONDARY_VIRTUAL_INTERRUPT_DELIVERY
+					    : 0;
+}
+
 static void must_be_0(enum vmx_word word)
 {
 	const u64 allowed = vmx_caps_may_be_1(&guest_caps, word);
 
-	enter_with(word,
-		   lowest_bit(~(allowed | (word == VMX_WORD_PIN ? PIN_POSTED_INTERRUPTS : 0))), 0);
+	enter_with(word, lowest_bit(~(allowed | demanding(word))), 0);
 }
 
 static void must_be_1(enum vmx_word word)
