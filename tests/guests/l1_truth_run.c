@@ -199,9 +199,10 @@ static bool is_safe(const struct truth_case *c)
 
 		if (!truth_exists[c->moves[i].field])
 			return false;
-		/* KVM stops when no memory is behind an APIC-access address that is legal. */
-		if (c->moves[i].field == FIELD(APIC_ACCESS_ADDRESS) && value >> 31 &&
-		    !(value & MASK(63, truth_address_width())))
+		/* KVM stops when no memory is behind one of these that is legal. */
+		if ((c->moves[i].field == FIELD(APIC_ACCESS_ADDRESS) ||
+		     c->moves[i].field == FIELD(EPT_POINTER)) &&
+		    value >> 31 && !(value & MASK(63, truth_address_width())))
 			return false;
 		if (c->moves[i].field == FIELD(GUEST_ACTIVITY_STATE) && value == ACTIVITY_SIPI)
 			return false;
