@@ -1,5 +1,6 @@
 #include "hv/nested/operand.h"
 
+#include "hv/deep.h"
 #include "hv/fault.h"
 #include "hv/insn.h"
 #include "hv/mem.h"
@@ -196,6 +197,7 @@ bool operand_write(struct percpu *cpu, const struct operand *operand, const void
 	struct guest_fault fault;
 
 	if (likely(operand->ram)) {
+		deep_hv_writes(operand->gpa, size);
 		copy_bytes(operand->ram, from, size);
 		return true;
 	}

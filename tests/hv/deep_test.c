@@ -5,6 +5,7 @@
 #include "hv/hv_options.h"
 #include "hv/mem.h"
 #include "hv/nested/ept02.h"
+#include "hv/nested/operand.h"
 #include "tests/hv/nested_play.h"
 #include "trace/ram.h"
 #include "vmx/qual.h"
@@ -129,6 +130,23 @@ static void what_hv_writes_for_l1_is_told_too(void **state)
 	assert_int_equal(last_event()->kind, EV_RAM);
 }
 
+/* VMREAD to memory, where the walk to its operand was made before. */
+static void an_operand_that_hv_writes_is_told_too(void **state)
+{
+	const struct operand operand = {
+		.in_memory = true,
+		.gpa = STORED + 8,
+		.ram = guest_ram(STORED + 8, sizeof(u64)),
+	};
+	const u64 value = 0x5555;
+
+	(void)state;
+	assert_true(operand_write(cpu, &operand, &value, sizeof(value)));
+	assert_int_equal(last_event()->kind, EV_PAGE);
+	deep_take(cpu);
+	assert_int_equal(last_event()->kind, EV_RAM);
+}
+
 static void an_event_that_was_being_delivered_is_injected_again(void **state)
 {
 	(void)state;
@@ -209,6 +227,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_page_is_told_before_the_first_store, in_window,
 						back_to_lean),
 		cmocka_unit_test_setup_teardown(changes_are_told_before_the_next_event, in_window,
+						back_to_lean),
+		cmocka_unit_test_setup_teardown(an_operand_that_hv_writes_is_told_too, in_window,
 						back_to_lean),
 		cmocka_unit_test_setup_teardown(what_hv_writes_for_l1_is_told_too, in_window,
 						back_to_lean),
