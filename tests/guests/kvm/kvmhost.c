@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "tests/guests/kvm/init.h"
+#include "tests/guests/kvm/kvm_cpuid.h"
 #include "tests/guests/kvm/kvm_load.h"
 
 /*
@@ -34,7 +35,6 @@
 #define MEMORY_SIZE	    0xf0000000u
 #define MEMORY_TOLD	    (128u << 20)
 #define TSS_ADDRESS	    0xfffbd000ul
-#define CPUID_ENTRIES	    256
 
 #define UART		    0x3f8
 #define UART_LCR	    0x3fb
@@ -67,22 +67,6 @@ static bool failed(const char *what)
 }
 
 /* --- The machine ------------------------------------------------------------------------------ */
-
-/* All that KVM can give, nested VMX among it. */
-static bool set_cpuid(struct machine *m)
-{
-	struct kvm_cpuid2 *cpuid =
-		calloc(1, sizeof(*cpuid) + CPUID_ENTRIES * sizeof(cpuid->entries[0]));
-	bool set;
-
-	if (!cpuid)
-		return false;
-	cpuid->nent = CPUID_ENTRIES;
-	set = ioctl(m->kvm, KVM_GET_SUPPORTED_CPUID, cpuid) == 0 &&
-	      ioctl(m->vcpu, KVM_SET_CPUID2, cpuid) == 0;
-	free(cpuid);
-	return set;
-}
 
 /* What firmware would have done. */
 static bool set_msrs(struct machine *m)
@@ -164,7 +148,8 @@ static bool create_machine(struct machine *m)
 		return failed("kvm_run");
 	if (!share_ring(m))
 		return failed("KVM_REGISTER_COALESCED_MMIO");
-	return (set_cpuid(m) && set_msrs(m) && set_registers(m)) || failed("registers");
+	return (kvm_cpuid_give_all(m->kvm, m->vcpu) && set_msrs(m) && set_registers(m)) ||
+	       failed("registers");
 }
 
 /* --- The guest -------------------------------------------------------------------------------- */

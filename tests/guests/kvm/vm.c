@@ -10,31 +10,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define MEMORY_SIZE   (2u << 20)
-#define TSS_ADDRESS   0xfffbd000ul
-#define CPUID_ENTRIES 256
-#define RFLAGS_FIXED  2
+#include "tests/guests/kvm/kvm_cpuid.h"
+
+#define MEMORY_SIZE  (2u << 20)
+#define TSS_ADDRESS  0xfffbd000ul
+#define RFLAGS_FIXED 2
 
 static bool failed(const char *what)
 {
 	printf("kvmtest: %s: %s\n", what, strerror(errno));
 	return false;
-}
-
-/* L2 goes to 64-bit mode: KVM refuses that to a processor without CPUID. */
-static bool set_cpuid(struct vm *vm)
-{
-	struct kvm_cpuid2 *cpuid =
-		calloc(1, sizeof(*cpuid) + CPUID_ENTRIES * sizeof(cpuid->entries[0]));
-	bool set;
-
-	if (!cpuid)
-		return false;
-	cpuid->nent = CPUID_ENTRIES;
-	set = ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, cpuid) == 0 &&
-	      ioctl(vm->vcpu, KVM_SET_CPUID2, cpuid) == 0;
-	free(cpuid);
-	return set;
 }
 
 static bool set_registers(struct vm *vm)
@@ -93,7 +78,8 @@ bool vm_create(struct vm *vm)
 	vm->run = mmap(NULL, (size_t)run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu, 0);
 	if (vm->run == MAP_FAILED)
 		return failed("kvm_run");
-	if (!set_cpuid(vm) || !set_registers(vm))
+	/* L2 goes to 64-bit mode: KVM refuses that to a processor without CPUID. */
+	if (!kvm_cpuid_give_all(vm->kvm, vm->vcpu) || !set_registers(vm))
 		return failed("registers");
 	return true;
 }
