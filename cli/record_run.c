@@ -16,7 +16,8 @@
 #include "recorder/capture.h"
 
 #define MAX_LINE       1024
-#define STOP_GRACE     5.0 /* seconds for Bochs to stop by itself before it is killed */
+#define HV_GRACE       15.0 /* seconds for hv to end the tape before Bochs is told to quit */
+#define QUIT_GRACE     5.0  /* seconds for Bochs to quit before it is killed */
 #define PROGRESS_EVERY 0.25
 
 static const char hv_prefix[] = "vmxtape-hv:";
@@ -207,10 +208,10 @@ static void watch_time(struct state *state)
 
 	if (state->run->timeout && time - state->started > (double)state->run->timeout)
 		stop(state, TIMEOUT);
-	if (state->stopped > 0 && !state->quitting && time - state->stopped > STOP_GRACE)
+	if (state->stopped > 0 && !state->quitting && time - state->stopped > HV_GRACE)
 		quit(state);
 	if (state->quitting && !state->reaped && !state->killed &&
-	    time - state->quit_at > STOP_GRACE) {
+	    time - state->quit_at > QUIT_GRACE) {
 		bochs_kill(&state->run->bochs);
 		state->killed = true;
 	}

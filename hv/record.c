@@ -15,23 +15,23 @@
 #include "hv/nested/nested.h"
 #include "hv/processor.h"
 #include "hv/snapshot.h"
+#include "hv/stop_word.h"
 #include "hv/tsc_clock.h"
 #include "hv/vmcs01.h"
 #include "recorder/emit.h"
 #include "vmx/tables.h"
 
-#define PORT_SHUTDOWN	   0x8900
+#define PORT_SHUTDOWN	     0x8900
+
+/* So many that an emulator at 50 million ticks a second has one in each second. */
+#define HEARTBEATS_PER_FLUSH 32
 
 /* How long a processor waits for the others to finish: seconds, in which they pack a few blocks. */
-#define END_POLLS	   (1u << 23)
-#define END_POLLS_PER_KICK (1u << 16)
+#define END_POLLS	     (1u << 23)
+#define END_POLLS_PER_KICK   (1u << 16)
 
 /* Leaves that the boot record keeps; those with subleaves end by the rule of their own. */
-#define CPUID_MAX_SUBLEAF  8
-
-/* Whoever holds the machine from outside makes this non-zero, and hv ends the tape in good order.
- */
-static volatile u32 stop_word;
+#define CPUID_MAX_SUBLEAF    8
 
 /* Of processor 0. */
 static u64 tsc_hz;
@@ -206,7 +206,7 @@ void record_init(struct percpu *cpu)
 		snapshot_init(cpu);
 	deep_init(cpu);
 	if (!cpu->id)
-		log_print("stop word at 0x%lx", virt_to_phys((const void *)&stop_word));
+		stop_word_tell();
 }
 
 u64 record_take_order(void)
@@ -232,7 +232,7 @@ static bool pack_slice(struct percpu *cpu)
 u32 record_heartbeat_timer(void)
 {
 	const u64 rate = CAP_GET(processor_caps()->msr[VMX_CAP_MISC], PREEMPTION_TIMER_RATE);
-	const u64 value = options.flush / 4 >> rate;
+	const u64 value = options.flush / HEARTBEATS_PER_FLUSH >> rate;
 
 	return (u32)MIN(value, 0xffffffff);
 }
@@ -262,7 +262,7 @@ static NOINLINE void work(struct percpu *cpu)
 {
 	if (!cpu->rec)
 		return;
-	if (unlikely(stop_word))
+	if (stop_is_asked())
 		record_stop(cpu, END_ASKED, "asked to end");
 	/* Registers stand right before the VM entry that waits to be told. */
 	if (unlikely(cpu->time.wanted) && !cpu->nested.entry.waits)
@@ -281,7 +281,7 @@ static NOINLINE void work(struct percpu *cpu)
 
 void record_idle(struct percpu *cpu)
 {
-	if (unlikely(cpu->exit.tsc - cpu->sealed_tsc >= cpu->idle_ticks) || unlikely(stop_word))
+	if (unlikely(cpu->exit.tsc - cpu->sealed_tsc >= cpu->idle_ticks) || stop_is_asked())
 		work(cpu);
 }
 

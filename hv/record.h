@@ -17,8 +17,9 @@ void record_init(struct percpu *cpu);
 u64 record_take_order(void);
 
 /*
- * The value of the VMX-preemption timer in every VMCS whose timer L1 does not use: a quarter of
- * option flush=, so that a tape that is cut off holds what happened before a hang.
+ * The value of the VMX-preemption timer in every VMCS whose timer L1 does not use: a small
+ * part of option flush=, so that a tape that is cut off holds what happened before a hang, and that
+ * hv hears soon when it is asked to end.
  */
 u32 record_heartbeat_timer(void);
 

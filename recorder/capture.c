@@ -236,6 +236,8 @@ static void take_frame(void *owner, const struct drain_frame *frame)
 		fail(capture, ST_NO_MEMORY);
 		return;
 	}
+	if (frame->flags & DRAIN_AGAIN && frame->sequence + 1 == stream->next_sequence)
+		return;
 	if (frame->sequence != stream->next_sequence) {
 		const u32 lost = frame->sequence - stream->next_sequence;
 

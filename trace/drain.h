@@ -6,7 +6,8 @@
  *	0  u32  sync       DRAIN_SYNC
  *	4  u16  length     payload bytes, 0 to DRAIN_MAX_PAYLOAD
  *	6  u8   cpu
- *	7  u8   flags      DRAIN_LAST on the last frame of a tape
+ *	7  u8   flags      DRAIN_LAST on the last frame of a tape; DRAIN_AGAIN on one that
+ *			   may have come already
  *	8  u32  sequence   counts the frames of this CPU from 0
  *	12 u32  crc        CRC-32C of bytes 0-11 and of the payload
  *	16 ...  payload
@@ -24,6 +25,7 @@
 #define DRAIN_HEADER_SIZE 16
 #define DRAIN_MAX_PAYLOAD 4080
 #define DRAIN_LAST	  1
+#define DRAIN_AGAIN	  2
 
 /* Fill the 16 bytes at @header for @payload. */
 void drain_frame_header(u8 *header, u8 cpu, u8 flags, u32 sequence, const void *payload,

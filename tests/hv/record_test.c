@@ -6,11 +6,13 @@
 #include "hv/hv_options.h"
 #include "hv/multiboot.h"
 #include "hv/record.h"
+#include "hv/stop_word.h"
 #include "hv/vmcs01.h"
 #include "recorder/capture.h"
 #include "recorder/emit.h"
 #include "tests/stubs/stub_cpu.h"
 #include "tests/test.h"
+#include "trace/drain.h"
 #include "vmx/tables.h"
 
 #define MEMORY	 MIB(64)
@@ -115,6 +117,29 @@ static void tape_begins_with_the_machine_and_ends_with_the_reason(void **state)
 	assert_string_equal(seen.events[at].text, "ACPI power-off");
 	/* The machine goes off behind it. */
 	assert_int_equal(stub_port_outs(0x8900), 8);
+}
+
+/* The debugger that writes the stop word speaks on the line of the frames. */
+static void words_in_the_middle_of_a_frame_cost_nothing(void **state)
+{
+	static const char words[] = "Next at t=12345\n<bochs:2> ";
+	const size_t size = sizeof(words) - 1;
+	char *at;
+
+	(void)state;
+	at = stub_cpu.text + stub_cpu.text_length + DRAIN_HEADER_SIZE + 100;
+	stop_word = 1;
+	assert_true(stub_stops(record_idle(cpu)));
+	memmove(at + size, at, (size_t)(stub_cpu.text + stub_cpu.text_length - at));
+	memcpy(at, words, size);
+	stub_cpu.text_length += size;
+	capture();
+	stop_word = 0;
+	assert_true(seen.stats.last);
+	assert_u64(seen.stats.lost_frames, 0);
+	assert_u64(seen.stats.lost_events, 0);
+	assert_u64(seen.stats.bad_chunks, 0);
+	assert_u64(seen.events[find(EV_END, 0)].col[0], END_ASKED);
 }
 
 static void capabilities_are_told_as_they_are_and_as_they_are_shown(void **state)
@@ -405,6 +430,7 @@ static void second_one_to_end_the_tape_joins_in(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(words_in_the_middle_of_a_frame_cost_nothing, boot),
 		cmocka_unit_test_setup(tape_begins_with_the_machine_and_ends_with_the_reason, boot),
 		cmocka_unit_test_setup(capabilities_are_told_as_they_are_and_as_they_are_shown,
 				       boot),

@@ -206,6 +206,43 @@ static void a_lost_frame_costs_its_chunks(void **state)
 	recording_free(&recording);
 }
 
+static void a_frame_that_comes_again_is_taken_once(void **state)
+{
+	struct recording recording;
+	size_t *starts;
+
+	(void)state;
+	make_recording(&recording);
+	starts = find_frames(&recording);
+	for (u32 broken = 0; broken < 2; broken++) {
+		struct capture *const capture = open_capture(NULL, NULL);
+		const u32 again = recording.sequence / 2;
+		const u8 *const frame = recording.line + starts[again];
+		const size_t size = starts[again + 1] - starts[again];
+		u8 header[DRAIN_HEADER_SIZE];
+
+		drain_frame_header(header, 0, DRAIN_AGAIN, again, frame + sizeof(header),
+				   (u16)(size - sizeof(header)));
+		capture_feed(capture, recording.line, starts[again]);
+		capture_feed(capture, frame, size / 2);
+		if (broken)
+			capture_feed(capture, "<bochs:2> ", 10);
+		capture_feed(capture, frame + size / 2, size - size / 2);
+		capture_feed(capture, header, sizeof(header));
+		capture_feed(capture, frame + sizeof(header), size - sizeof(header));
+		capture_feed(capture, recording.line + starts[again + 1],
+			     recording.line_size - starts[again + 1]);
+		assert_int_equal(capture_close(capture), ST_OK);
+		assert_int_equal(capture_stats(capture)->noise_bytes, broken ? size + 10 : 0);
+		assert_u64(capture_stats(capture)->lost_frames, 0);
+		assert_u64(capture_stats(capture)->bad_chunks, 0);
+		check_gaps(8 + EVENTS + recording.key_frames - 1, false, "again", broken);
+		capture_free(capture);
+	}
+	free(starts);
+	recording_free(&recording);
+}
+
 static void foreign_lines_cost_nothing_between_frames(void **state)
 {
 	static const char noise[] = "[    1.234567] random: crng init done\r\n";
@@ -309,6 +346,7 @@ int main(void)
 		cmocka_unit_test(pieces_of_any_size_make_the_same_tape),
 		cmocka_unit_test(those_who_watch_see_every_event),
 		cmocka_unit_test(a_lost_frame_costs_its_chunks),
+		cmocka_unit_test(a_frame_that_comes_again_is_taken_once),
 		cmocka_unit_test(foreign_lines_cost_nothing_between_frames),
 		cmocka_unit_test(a_recording_that_breaks_off_is_a_tape),
 		cmocka_unit_test(a_tape_that_cannot_be_written_is_named),
