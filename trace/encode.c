@@ -147,6 +147,21 @@ static NOINLINE enum status encode_memory(struct trace_encoder *encoder,
 	return end_as_expected(encoder, site, op);
 }
 
+/* What instructions have between INSN_COLUMNS and a number of the hand-over counter. */
+static ALWAYS_INLINE u64 differ_ordered(const struct plan *plan, const u64 *a, const u64 *b)
+{
+	const unsigned first = INSN_COLUMN_COUNT;
+	u64 differ;
+
+	if (unlikely(plan->order_column == first))
+		return 0;
+	/* An operand in memory, and three columns of a region or of what to invalidate. */
+	differ = (a[first] ^ b[first]) | differ4(a + first + 1, b + first + 1);
+	for (unsigned i = first + ORDERED_COLUMNS; i < plan->order_column; i++)
+		differ |= a[i] ^ b[i];
+	return differ;
+}
+
 /* An instruction that hands a VMCS over or drops translations, the same as last time. */
 static NOINLINE enum status encode_ordered(struct trace_encoder *encoder,
 					   const struct trace_event *event, struct site *site,
@@ -154,16 +169,12 @@ static NOINLINE enum status encode_ordered(struct trace_encoder *encoder,
 {
 	const struct plan *const plan = site->plan;
 	const u64 *const columns = event->col, *const values = site->values;
-	const unsigned last = plan->order_column;
 	struct stream *const tsc = &encoder->streams.stream[STREAM_TSC];
 	const u64 order = encoder->order + 1;
-	u64 differ = columns[last] ^ order;
-	unsigned i = 0;
+	const u64 differ = (columns[plan->order_column] ^ order) | differ_steady(columns, values) |
+			   differ_flags(columns, values, 0) | differ_flags(columns, values, 1) |
+			   any_rare(columns) | differ_ordered(plan, columns, values);
 
-	for (; i + 4 <= last; i += 4)
-		differ |= differ4(columns + i, values + i);
-	for (; i < last; i++)
-		differ |= columns[i] ^ values[i];
 	if (unlikely(differ))
 		return encoder_put_other(encoder, event, site, op);
 	encoder->order = encoder->state.last_order = order;

@@ -5,6 +5,14 @@ size_t trace_encoder_size(void)
 	return sizeof(struct trace_encoder);
 }
 
+static bool is_ordered(const struct trace_kind_info *kind, unsigned extra)
+{
+	return kind->key != KEY_COL0 && !extra && kind->value_column == SCHEMA_NONE &&
+	       kind->order_column == kind->column_count - 1 &&
+	       (kind->order_column == INSN_COLUMN_COUNT ||
+		kind->order_column >= INSN_COLUMN_COUNT + ORDERED_COLUMNS);
+}
+
 /* How an event of @kind is gone about where nothing misses. */
 static enum path path_of_kind(const struct trace_kind_info *kind, const struct plan *plan)
 {
@@ -13,10 +21,7 @@ static enum path path_of_kind(const struct trace_kind_info *kind, const struct p
 	if (plan->vmcs_column == SCHEMA_NONE || kind->key_cell != SCHEMA_NONE || !plan->counted)
 		return PATH_OTHER;
 	if (kind->order_column != SCHEMA_NONE)
-		return kind->key != KEY_COL0 && !extra && kind->value_column == SCHEMA_NONE &&
-				       kind->order_column == kind->column_count - 1
-			       ? PATH_ORDERED
-			       : PATH_OTHER;
+		return is_ordered(kind, extra) ? PATH_ORDERED : PATH_OTHER;
 	if (kind->key == KEY_COL0)
 		return extra == (KIND_ITEMS | KIND_RIP_FIELD) && plan->vmcs_column == 1 &&
 				       kind->value_column == SCHEMA_NONE

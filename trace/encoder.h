@@ -27,6 +27,7 @@
 #define RFLAGS_COLUMN	  (offsetof(struct ev_insn, rflags) / sizeof(u64))
 #define FLAGS_BIT(n)	  (1u << (RFLAGS_COLUMN + (n)))
 #define FIELD_TAIL_VALUE  (INSN_COLUMN_COUNT + 3)
+#define ORDERED_COLUMNS	  5 /* between these and the order, at least, if any are */
 
 /* What encoding needs of a kind, close together. */
 struct plan {
