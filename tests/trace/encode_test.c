@@ -119,9 +119,10 @@ static void random_events_come_back_as_they_were(void **state)
 	free(decoder);
 }
 
-#define LOOP	    24
-#define LOOP_EVENTS 60000
-#define LOOP_ITEMS  6
+#define LOOP	     24
+#define LOOP_EVENTS  60000
+#define LOOP_ITEMS   6
+#define LOOP_COLUMNS 20
 
 struct loop_event {
 	u8 kind;
@@ -132,24 +133,56 @@ struct loop_event {
 	u32 item_count;
 };
 
+static bool is_of_l2(const struct loop_event *event)
+{
+	return event->kind == EV_L2_ENTRY || event->kind == EV_L2_EXIT;
+}
+
+/* CR3 and the VMCS stay another one for all that follows. */
+static void change_column(struct loop_event *round, struct loop_event *event, u64 *random)
+{
+	const unsigned column = (unsigned)(test_random(random) % LOOP_COLUMNS);
+	const u64 value = test_random(random) >> test_random(random) % 64;
+
+	event->col[column] = value;
+	for (unsigned i = 0; i < LOOP; i++)
+		if (!is_of_l2(event) && !is_of_l2(&round[i]) && (column == 3 || column == 4))
+			round[i].col[column] = value;
+		else if (!is_of_l2(event) && is_of_l2(&round[i]) && column == 4)
+			round[i].col[1] = value;
+}
+
+/* Now and then another processor took some, or the instruction failed before it took one. */
+static void take_order(struct loop_event *event, u64 *random, unsigned seldom, u64 *order)
+{
+	const struct trace_kind_info *const kind =
+		trace_schema_kind(trace_schema_builtin(), event->kind);
+
+	if (kind->order_column == SCHEMA_NONE)
+		return;
+	*order += test_random(random) % seldom ? 1 : 1 + test_random(random) % 3;
+	event->col[kind->order_column] = test_random(random) % seldom ? *order : 0;
+}
+
 /*
  * One round of a hypervisor: the same instructions over and over, in which now and then a column,
  * an item, the order or the VMCS is another. @seldom: how seldom.
  */
 static void make_loop(struct loop_event *to, unsigned seldom)
 {
-	static const u8 kinds[] = { EV_VMREAD,	 EV_VMREAD,   EV_VMWRITE, EV_VMRESUME, EV_L2_ENTRY,
-				    EV_L2_EXIT,	 EV_VMREAD,   EV_VMREAD,  EV_VMWRITE,  EV_L2_EXIT,
-				    EV_MSR_READ, EV_L2_ENTRY, EV_VMPTRLD };
+	static const u8 kinds[] = { EV_VMREAD,	 EV_VMREAD,  EV_VMWRITE,  EV_VMRESUME,
+				    EV_L2_ENTRY, EV_L2_EXIT, EV_VMREAD,	  EV_VMREAD,
+				    EV_VMWRITE,	 EV_L2_EXIT, EV_MSR_READ, EV_L2_ENTRY,
+				    EV_VMPTRLD,	 EV_INVEPT,  EV_VMXOFF,	  EV_VMXON };
 	static struct loop_event round[LOOP];
-	u64 random = seldom, tsc = 1000;
+	u64 random = seldom, tsc = 1000, order = 0;
 
 	memset(round, 0, sizeof(round));
 	for (unsigned i = 0; i < LOOP; i++) {
 		round[i].kind = kinds[i % ARRAY_SIZE(kinds)];
 		round[i].rip = 0x1000 + i / 2 * 16;
 		round[i].col[4] = 0x5000;
-		if (round[i].kind == EV_L2_ENTRY || round[i].kind == EV_L2_EXIT)
+		if (is_of_l2(&round[i]))
 			round[i].col[1] = 0x5000;
 		if (round[i].kind == EV_VMREAD || round[i].kind == EV_VMWRITE)
 			round[i].col[13] = 0x4000 + i / 3 * 2;
@@ -162,8 +195,7 @@ static void make_loop(struct loop_event *to, unsigned seldom)
 		struct loop_event *const event = &round[i];
 
 		if (test_random(&random) % seldom == 0)
-			event->col[test_random(&random) % 16] =
-				test_random(&random) >> test_random(&random) % 64;
+			change_column(round, event, &random);
 		if (test_random(&random) % seldom == 0)
 			event->col[1 + test_random(&random) % 2] ^= 0x40;
 		if (test_random(&random) % 3 == 0)
@@ -173,10 +205,11 @@ static void make_loop(struct loop_event *to, unsigned seldom)
 			event->item_count = (u32)(test_random(&random) % LOOP_ITEMS);
 		if (test_random(&random) % (10 * seldom) == 0)
 			for (unsigned j = 0; j < LOOP; j++)
-				round[j].col[round[j].item_count ? 1 : 4] ^= 0x3000;
+				round[j].col[is_of_l2(&round[j]) ? 1 : 4] ^= 0x3000;
 		if (test_random(&random) % (4 * seldom) == 0)
 			i = (unsigned)(test_random(&random) % LOOP);
 		tsc += 500 + test_random(&random) % (n % 16 ? 20 : 200000);
+		take_order(event, &random, seldom, &order);
 		to[n] = round[i];
 		to[n].tsc = tsc;
 	}
@@ -184,7 +217,7 @@ static void make_loop(struct loop_event *to, unsigned seldom)
 
 static struct trace_event loop_event(const struct loop_event *from)
 {
-	const bool items = from->kind == EV_L2_EXIT || from->kind == EV_L2_ENTRY;
+	const bool items = is_of_l2(from);
 
 	return (struct trace_event){ .kind = from->kind,
 				     .level = items ? 2 : 1,
