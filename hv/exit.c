@@ -73,7 +73,12 @@ static NOINLINE enum exit_action handle_l2_exit(struct percpu *cpu)
 	if (!(cpu->exit.reason & EXIT_REASON_ENTRY_FAILURE))
 		cpu->hw->launched = true;
 	action = nested_handle_l2_exit(cpu, &for_l1_handler);
-	return for_l1_handler ? handle_l1_exit(cpu) : action;
+	if (!for_l1_handler)
+		return action;
+	action = handle_l1_exit(cpu);
+	if (action == EXIT_SKIP)
+		nested_end_insn(cpu);
+	return action;
 }
 
 static bool is_64bit_code(void)

@@ -198,7 +198,11 @@ static enum exit_action string_io(struct percpu *cpu, struct io_access *io, bool
 	if (!rep)
 		return EXIT_SKIP;
 	cpu->regs[REG_RCX] = by_address_size(cpu->regs[REG_RCX], count - 1, mask);
-	return count > 1 ? EXIT_RESUME : EXIT_SKIP;
+	if (count <= 1)
+		return EXIT_SKIP;
+	if (exit_level(cpu) == 2)
+		nested_end_insn(cpu);
+	return EXIT_RESUME;
 }
 
 /* SDM "Exit Qualification for I/O Instructions". */

@@ -26,6 +26,7 @@
 #include "vmx/qual.h"
 
 #define INFO_NMI	(VMX_EVENT_VALID | VMX_EVENT_NMI << 8 | VECTOR_NMI)
+#define INFO_MTF	(VMX_EVENT_VALID | VMX_EVENT_OTHER << 8)
 #define BLOCKING_STI	BIT(0)
 #define BLOCKING_MOV_SS BIT(1)
 #define BLOCKING_NMI	BIT(3)
@@ -158,6 +159,13 @@ bool nested_takes_exception(struct percpu *cpu, u8 vector, bool has_code, u32 co
 	cpu->nested.hidden_exits--;
 	nested_reflect(cpu, &exit);
 	return true;
+}
+
+/* SDM, "Monitor Trap Flag": injected, it is pending whatever the control says. */
+void nested_end_insn(struct percpu *cpu)
+{
+	if (F12(cpu->nested.current, PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_MONITOR_TRAP_FLAG)
+		vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, INFO_MTF);
 }
 
 /* --- NMIs ------------------------------------------------------------------------------------- */

@@ -41,6 +41,12 @@ enum exit_action nested_handle_vmfunc(struct percpu *cpu);
  */
 enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler);
 
+/*
+ * hv executed an instruction of L2, or one iteration of it: what follows, as after those that the
+ * processor executes, is the exit of the monitor trap flag.
+ */
+void nested_end_insn(struct percpu *cpu);
+
 /* What hv does for L2 ran into EPT12, as @fault says: an exit to L1. VMCS01 is current afterwards.
  */
 enum exit_action nested_exit_by_ept12(struct percpu *cpu, const struct guest_fault *fault);

@@ -2,7 +2,7 @@
  * tests/guests/l1_l2.c - a real L2: does what exits, exit, and come back as it should?
  *
  * Every case runs without and with EPT and VPID. On the command line: only=NAME runs the cases of
- * that table alone (insn, access, state, mode, event, nmi, string, memory).
+ * that table alone (insn, access, state, mode, event, nmi, string, step, memory).
  */
 #include "tests/guests/l1_l2.h"
 
@@ -27,6 +27,7 @@ static void run_tables(const struct l2_mode *mode)
 		{ "event", l1_l2_event_cases, l1_l2_event_count },
 		{ "nmi", l1_l2_nmi_cases, l1_l2_nmi_count },
 		{ "string", l1_l2_string_cases, l1_l2_string_count },
+		{ "step", l1_l2_step_cases, l1_l2_step_count },
 		{ "memory", l1_l2_memory_cases, l1_l2_memory_count },
 	};
 	char only[16];

@@ -34,6 +34,10 @@ extern const size_t l1_l2_nmi_count;
 extern const struct l2_case l1_l2_string_cases[];
 extern const size_t l1_l2_string_count;
 
+/* The monitor trap flag. */
+extern const struct l2_case l1_l2_step_cases[];
+extern const size_t l1_l2_step_count;
+
 /* Page faults and EPT. */
 extern const struct l2_case l1_l2_memory_cases[];
 extern const size_t l1_l2_memory_count;

@@ -250,7 +250,9 @@ static void injected_events_are_judged(void **state)
 		{ "INT n, length 16", 0x80000480, 0, 16, false },
 		{ "INT1", 0x80000501, 0, 1, true },
 		{ "INT3", 0x80000603, 0, 1, true },
-		{ "MTF, not shown", 0x80000700, 0, 0, false },
+		{ "pending MTF", 0x80000700, 0, 0, true },
+		{ "other event with vector 1", 0x80000701, 0, 0, false },
+		{ "MTF with error code", 0x80000f00, 0, 0, false },
 	};
 
 	(void)state;
@@ -271,6 +273,20 @@ static void injected_events_are_judged(void **state)
 			   rows[i].info & 0x7fffffff);
 		cpu->nested.current->launched = false;
 	}
+}
+
+static void the_monitor_trap_flag_can_be_hidden(void **state)
+{
+	play_masked = "-monitor_trap_flag";
+	play_good_vmcs(state);
+	play_masked = "";
+	set12(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0x80000700);
+	play_enter(EXIT_VMLAUNCH);
+	assert_u64(insn()->error, BAD_CONTROL);
+	set12(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0);
+	add_controls(VMCS_PRIMARY_PROC_BASED_CONTROLS, PRIMARY_MONITOR_TRAP_FLAG);
+	play_enter(EXIT_VMLAUNCH);
+	assert_u64(insn()->error, BAD_CONTROL);
 }
 
 static void the_host_state_area_is_judged_by_hv(void **state)
@@ -535,6 +551,7 @@ int main(void)
 		IN(play_good_vmcs, ept_pointers_are_judged_by_what_is_shown),
 		IN(play_good_vmcs, the_tpr_threshold_is_compared_with_the_virtual_tpr),
 		IN(play_good_vmcs, injected_events_are_judged),
+		cmocka_unit_test(the_monitor_trap_flag_can_be_hidden),
 		IN(play_good_vmcs, the_host_state_area_is_judged_by_hv),
 		IN(play_good_vmcs, pat_and_efer_are_judged_only_if_they_are_loaded),
 		IN(play_good_vmcs, outcomes_come_in_the_order_of_the_manual),

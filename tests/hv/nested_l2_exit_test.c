@@ -345,6 +345,37 @@ static void events_that_hv_interrupted_are_injected_again(void **state)
 	assert_u64(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE), 8);
 }
 
+/* SDM, "Monitor Trap Flag": hv executed the instruction, so it has to make the exit behind it. */
+static void the_monitor_trap_flag_counts_what_hv_executes(void **state)
+{
+	const u64 mtf = INFO_VALID | 7 << 8;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		set12(VMCS_MSR_BITMAP, PLAY_PAGE);
+		run_with(0, PRIMARY_MSR_BITMAPS | (i ? PRIMARY_MONITOR_TRAP_FLAG : 0));
+		assert_u64(!!(vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_MONITOR_TRAP_FLAG),
+			   i);
+		cpu->regs[REG_RCX] = MSR_FEATURE_CONTROL;
+		stub_exit(cpu, EXIT_RDMSR, 0);
+		assert_int_equal(cpu->nested.mode, NESTED_L2);
+		assert_u64(vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO), i ? mtf : 0);
+		stub_exit(cpu, EXIT_MONITOR_TRAP_FLAG, 0);
+		assert_true(l1_got(EXIT_MONITOR_TRAP_FLAG));
+	}
+}
+
+/* A fault that hv finds is delivered, and the exit follows that. */
+static void the_monitor_trap_flag_waits_for_a_fault(void **state)
+{
+	(void)state;
+	set12(VMCS_MSR_BITMAP, PLAY_PAGE);
+	run_with(0, PRIMARY_MSR_BITMAPS | PRIMARY_MONITOR_TRAP_FLAG);
+	cpu->regs[REG_RCX] = MSR_VMX_BASIC;
+	stub_exit(cpu, EXIT_WRMSR, 0);
+	assert_true(stub_injects(13));
+}
+
 static void what_ept02_lacks_is_filled_and_what_ept12_lacks_is_l1s(void **state)
 {
 	u64 *pt = stub_at(PLAY_EPT12 + 0x3000);
@@ -401,6 +432,8 @@ int main(void)
 		IN(play_l2, the_cpuid_leaf_of_hv_is_hvs_at_every_level),
 		IN(play_l2_with_ept, events_that_hv_interrupted_are_injected_again),
 		IN(play_l2_with_ept, error_codes_in_real_mode_are_not_injected_again),
+		IN(play_good_vmcs, the_monitor_trap_flag_counts_what_hv_executes),
+		IN(play_good_vmcs, the_monitor_trap_flag_waits_for_a_fault),
 		IN(play_l2_with_ept, what_ept02_lacks_is_filled_and_what_ept12_lacks_is_l1s),
 	};
 

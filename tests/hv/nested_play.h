@@ -170,6 +170,9 @@ static inline void play_paging(void)
 	vmwrite(VMCS_GUEST_CR3, PLAY_TABLES);
 }
 
+/* Option caps= of the next boot. */
+static const char *play_masked = "";
+
 static int play_boot_with(const char *masked)
 {
 	static char recorder;
@@ -190,7 +193,7 @@ static int play_boot_with(const char *masked)
 static inline int play_boot(void **state)
 {
 	(void)state;
-	return play_boot_with("");
+	return play_boot_with(play_masked);
 }
 
 /* An exit of L1 with an instruction whose information is @info. */

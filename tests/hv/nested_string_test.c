@@ -1,15 +1,16 @@
 #include "tests/hv/nested_play.h"
 
-#define PORT_COM1  0x3f8
-#define INFO_64	   (2ull << 7)
-#define TABLES2	   0x280000 /* page tables of L2: gpa2, and where EPT12 puts them */
-#define TABLES2_AT 0x380000
-#define BUFFER2	   0x290000 /* a page of L2, likewise */
-#define BUFFER2_AT 0x398000
-#define LINEAR	   0x400000008ull
-#define RFLAGS_RF  BIT(16)
+#define PORT_COM1   0x3f8
+#define INFO_64	    (2ull << 7)
+#define TABLES2	    0x280000 /* page tables of L2: gpa2, and where EPT12 puts them */
+#define TABLES2_AT  0x380000
+#define BUFFER2	    0x290000 /* a page of L2, likewise */
+#define BUFFER2_AT  0x398000
+#define LINEAR	    0x400000008ull
+#define RFLAGS_RF   BIT(16)
+#define PENDING_MTF (BIT(31) | 7 << 8)
 
-enum { OUT = 0, IN = 1 << 3, STRING = 1 << 4 };
+enum { OUT = 0, IN = 1 << 3, STRING = 1 << 4, REPEATED = 1 << 5 };
 
 static u64 *ept12_entry(u64 gpa2)
 {
@@ -60,6 +61,21 @@ static void operands_of_l2_are_found_by_its_tables_and_ept12(void **state)
 	l2_string(IN);
 	assert_memory_equal(stub_at(BUFFER2_AT + 8), "y", 1);
 	assert_int_equal(tables[1536] & 0x60, 0x60);
+}
+
+/* SDM, "Monitor Trap Flag": the exit behind the first iteration; the others are still to come. */
+static void the_monitor_trap_flag_counts_iterations(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	set12(VMCS_PRIMARY_PROC_BASED_CONTROLS,
+	      get12(VMCS_PRIMARY_PROC_BASED_CONTROLS) | PRIMARY_MONITOR_TRAP_FLAG);
+	play_enter(EXIT_VMRESUME);
+	cpu->regs[REG_RCX] = 2;
+	l2_string(OUT | REPEATED);
+	assert_u64(cpu->regs[REG_RCX], 1);
+	assert_u64(vmread(VMCS_GUEST_RIP), PLAY_L2_RIP);
+	assert_u64(vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO), PENDING_MTF);
 }
 
 static void what_ept12_forbids_exits_to_l1_before_the_port_is_touched(void **state)
@@ -159,6 +175,7 @@ int main(void)
 #define IN_STATE(state, name) cmocka_unit_test_setup(name, state)
 	const struct CMUnitTest tests[] = {
 		IN_STATE(l2_pages, operands_of_l2_are_found_by_its_tables_and_ept12),
+		IN_STATE(l2_pages, the_monitor_trap_flag_counts_iterations),
 		IN_STATE(l2_pages, what_ept12_forbids_exits_to_l1_before_the_port_is_touched),
 		IN_STATE(l2_pages, page_faults_of_l2_go_to_whom_l1_says),
 		IN_STATE(l2_pages, general_protection_of_l2_goes_to_l1_where_it_is_wanted),

@@ -533,11 +533,11 @@ bool stub_said(const char *text)
 
 static void reset_msrs(void)
 {
-	/* The capabilities of Bochs 2.7's skylake_x. */
+	/* The capabilities of Bochs 2.7's skylake_x, and the monitor trap flag. */
 	static const u64 vmx[] = {
 		[VMX_CAP_BASIC] = 0xd810000000002b,
 		[VMX_CAP_PINBASED_CTLS] = 0x7f00000016,
-		[VMX_CAP_PROCBASED_CTLS] = 0xf7f9fffe0401e172,
+		[VMX_CAP_PROCBASED_CTLS] = 0xfff9fffe0401e172,
 		[VMX_CAP_EXIT_CTLS] = 0x7fffff00036dff,
 		[VMX_CAP_ENTRY_CTLS] = 0xffff000011ff,
 		[VMX_CAP_MISC] = 0x600401e0,
@@ -549,7 +549,7 @@ static void reset_msrs(void)
 		[VMX_CAP_PROCBASED_CTLS2] = 0x2177fff00000000,
 		[VMX_CAP_EPT_VPID_CAP] = 0xf0106334141,
 		[VMX_CAP_TRUE_PINBASED_CTLS] = 0x7f00000016,
-		[VMX_CAP_TRUE_PROCBASED_CTLS] = 0xf7f9fffe04006172,
+		[VMX_CAP_TRUE_PROCBASED_CTLS] = 0xfff9fffe04006172,
 		[VMX_CAP_TRUE_EXIT_CTLS] = 0x7fffff00036dfb,
 		[VMX_CAP_TRUE_ENTRY_CTLS] = 0xffff000011fb,
 		[VMX_CAP_VMFUNC] = 1,
