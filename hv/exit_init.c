@@ -8,6 +8,7 @@
 #include "hv/apic.h"
 #include "hv/ept.h"
 #include "hv/exit_l1.h"
+#include "hv/fault.h"
 #include "hv/insn.h"
 #include "hv/log.h"
 #include "hv/record.h"
@@ -164,10 +165,13 @@ static bool came_before(struct percpu *cpu)
 	return true;
 }
 
-/*
- * SDM, "Restrictions on VMX Operation": INIT is blocked in VMX root operation, and stays. Otherwise
- * L1 is about to send a SIPI: sealing a block would take too long now.
- */
+/* SDM, "Restrictions on VMX Operation": INIT stays pending in VMX root operation. */
+static bool init_is_blocked(const struct percpu *cpu)
+{
+	return cpu->nested.mode != NESTED_OFF && !hv_fault(INIT_IN_ROOT);
+}
+
+/* Where INIT is not blocked, L1 is about to send a SIPI: sealing a block would take too long. */
 enum exit_action l1_handle_init(struct percpu *cpu)
 {
 	if (came_before(cpu))
@@ -175,7 +179,7 @@ enum exit_action l1_handle_init(struct percpu *cpu)
 	cpu->seen_init_rip = cpu->exit.rip;
 	cpu->init_pending = true;
 	describe_signal(cpu);
-	if (cpu->nested.mode != NESTED_OFF || !cpu->id)
+	if (init_is_blocked(cpu) || !cpu->id)
 		return EXIT_RESUME;
 	cpu->parked_by = cpu->pending.event;
 	cpu->parked_by.col = cpu->parked_by_columns;
@@ -186,7 +190,7 @@ enum exit_action l1_handle_init(struct percpu *cpu)
 
 void l1_take_pending_init(struct percpu *cpu)
 {
-	if (cpu->nested.mode != NESTED_OFF)
+	if (init_is_blocked(cpu))
 		return;
 	cpu->init_pending = false;
 	take_init(cpu);

@@ -75,6 +75,8 @@ void smp_start(void)
 
 void guest_main(void)
 {
+	char only[16];
+
 	guest_vmx_init();
 	guest_apic_enable();
 	if (guest_cpu_count() < 2)
@@ -84,7 +86,11 @@ void guest_main(void)
 		l2_allocate(&smp_cpus[id].l2);
 	}
 	smp_start();
-	smp_vmx();
-	smp_signals();
+	if (guest_option("case", only, sizeof(only)) && !strcmp(only, "init_in_root")) {
+		smp_init_in_root();
+	} else {
+		smp_vmx();
+		smp_signals();
+	}
 	guest_check_end();
 }

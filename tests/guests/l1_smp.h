@@ -35,6 +35,8 @@ bool smp_changes(const u64 *word, u64 old);
 /* The parts. */
 void smp_start(void);
 void smp_signals(void);
+/* One of the signals; option case=init_in_root takes no other part. */
+void smp_init_in_root(void);
 void smp_vmx(void);
 
 #endif

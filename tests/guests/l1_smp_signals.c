@@ -235,7 +235,7 @@ static void count_in_root(void *arg)
 	count(arg);
 }
 
-static void init_waits_for_vmxoff(void)
+void smp_init_in_root(void)
 {
 	begin("case init_in_root", count_in_root);
 	guest_check(target_runs(), "init_in_root: the processor does not run");
@@ -296,6 +296,6 @@ void smp_signals(void)
 		signal_makes_l2_exit("case l2_init", guest_send_init, EXIT_INIT, 0);
 	signal_makes_l2_exit("case l2_nmi", guest_send_nmi, EXIT_EXCEPTION_NMI, EVENT_NMI);
 	sipi_makes_a_waiting_l2_exit();
-	init_waits_for_vmxoff();
+	smp_init_in_root();
 	init_waits_for_l2();
 }
