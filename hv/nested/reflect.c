@@ -220,6 +220,10 @@ static void enter_l1(struct percpu *cpu, const struct state_before *before, enum
 	enum vmx_abort loading;
 
 	hwvmcs_switch(cpu, &cpu->vmcs01);
+	/* It is in VMCS02, which L1 may leave for another one. */
+	if (unlikely(nested->nmi_window))
+		vmcs_set_add(&vmcs->dirty, VMCS_IX_PRIMARY_PROC_BASED_CONTROLS);
+	nested->nmi_window = false;
 	nested->mode = NESTED_ROOT;
 	nested->l0.exited = true;
 	loading = host_state_load(cpu, vmcs, before);

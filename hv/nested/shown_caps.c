@@ -110,6 +110,35 @@ static enum status mask_list(struct vmx_caps *shown, const char *list)
 	return ST_OK;
 }
 
+/* Control fields that entry_check_controls() does not look at: any value is legal. */
+static bool any_value_is_legal(int ix)
+{
+	switch (ix) {
+	case VMCS_IX_TSC_OFFSET:
+	case VMCS_IX_EXCEPTION_BITMAP:
+	case VMCS_IX_PAGE_FAULT_ERROR_CODE_MASK:
+	case VMCS_IX_PAGE_FAULT_ERROR_CODE_MATCH:
+	case VMCS_IX_XSS_EXITING_BITMAP:
+	case VMCS_IX_PLE_GAP:
+	case VMCS_IX_PLE_WINDOW:
+	case VMCS_IX_CR0_GUEST_HOST_MASK:
+	case VMCS_IX_CR4_GUEST_HOST_MASK:
+	case VMCS_IX_CR0_READ_SHADOW:
+	case VMCS_IX_CR4_READ_SHADOW:
+	case VMCS_IX_CR3_TARGET_VALUE_0:
+	case VMCS_IX_CR3_TARGET_VALUE_1:
+	case VMCS_IX_CR3_TARGET_VALUE_2:
+	case VMCS_IX_CR3_TARGET_VALUE_3:
+	/* These three are checked at each entry. */
+	case VMCS_IX_VM_ENTRY_INTERRUPTION_INFO:
+	case VMCS_IX_VM_ENTRY_EXCEPTION_ERROR_CODE:
+	case VMCS_IX_VM_ENTRY_INSTRUCTION_LENGTH:
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum status nested_caps_init(struct percpu *cpu, const char *masked)
 {
 	struct nested *nested = &cpu->nested;
@@ -123,7 +152,7 @@ enum status nested_caps_init(struct percpu *cpu, const char *masked)
 	for (int ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
 		if (!vmcs_set_has(&nested->exists, ix))
 			continue;
-		if (vmcs_fields[ix].kind == VMCS_KIND_CONTROL)
+		if (vmcs_fields[ix].kind == VMCS_KIND_CONTROL && !any_value_is_legal(ix))
 			vmcs_set_add(&nested->control_fields, ix);
 		if (vmcs_fields[ix].kind == VMCS_KIND_HOST)
 			vmcs_set_add(&nested->host_fields, ix);

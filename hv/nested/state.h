@@ -135,7 +135,7 @@ struct nested {
 
 	struct vmx_caps shown;
 	struct vmcs_set exists;				/* fields that L1 can name */
-	struct vmcs_set control_fields, host_fields;	/* of them */
+	struct vmcs_set control_fields, host_fields;	/* of them, those that entries check */
 	struct vmcs_set checked_fields;			/* these two together */
 	struct vmcs_set copied_fields, computed_fields; /* of them, vmcs02.h */
 	struct hwvmcs spare_vmcs02; /* the first, so that there is one; pa 0 once it is taken */

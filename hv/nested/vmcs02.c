@@ -192,23 +192,48 @@ static u64 l1_page(const struct nested *nested, u64 address)
 	return ept01_lookup(address, &page) ? address : virt_to_phys(nested->dummy);
 }
 
-static void write_controls(struct nested *nested, struct nested_vmcs *vmcs)
+static bool is_dirty(const struct nested_vmcs *vmcs, int ix)
 {
-	const u32 primary = primary_controls(vmcs);
+	return vmcs_set_has(&vmcs->dirty, ix);
+}
 
-	vmwrite(VMCS_PIN_BASED_CONTROLS, pin_controls(vmcs));
-	vmwrite(VMCS_PRIMARY_PROC_BASED_CONTROLS, primary);
-	vmwrite(VMCS_SECONDARY_PROC_BASED_CONTROLS, secondary_controls(vmcs));
-	vmwrite(VMCS_VM_EXIT_CONTROLS, exit_controls(nested, vmcs));
-	vmwrite(VMCS_VM_ENTRY_CONTROLS, F12(vmcs, VM_ENTRY_CONTROLS) | ENTRY_LOAD_DEBUG_CONTROLS |
-						ENTRY_LOAD_PAT | ENTRY_LOAD_EFER);
-	vmwrite(VMCS_EXCEPTION_BITMAP, F12(vmcs, EXCEPTION_BITMAP) | nested->exceptions01);
-	if (primary & PRIMARY_TPR_SHADOW)
+/* Pages of VMX's, where they are in use; @words: a control word that says so is another one. */
+static void write_pages(const struct nested *nested, const struct nested_vmcs *vmcs, bool words)
+{
+	if (F12(vmcs, PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_TPR_SHADOW &&
+	    (words || is_dirty(vmcs, VMCS_IX_VIRTUAL_APIC_ADDRESS)))
 		vmwrite(VMCS_VIRTUAL_APIC_ADDRESS,
 			l1_page(nested, F12(vmcs, VIRTUAL_APIC_ADDRESS)));
-	if (nested_secondary(vmcs) & SECONDARY_VIRTUALIZE_APIC_ACCESSES)
+	if (nested_secondary(vmcs) & SECONDARY_VIRTUALIZE_APIC_ACCESSES &&
+	    (words || is_dirty(vmcs, VMCS_IX_APIC_ACCESS_ADDRESS)))
 		vmwrite(VMCS_APIC_ACCESS_ADDRESS, l1_page(nested, F12(vmcs, APIC_ACCESS_ADDRESS)));
-	bitmaps02_write_ports(nested, vmcs);
+}
+
+/* Each word of VMCS02 whose parts in VMCS12 changed. */
+static void write_controls(struct nested *nested, struct nested_vmcs *vmcs)
+{
+	const bool pin = is_dirty(vmcs, VMCS_IX_PIN_BASED_CONTROLS);
+	const bool primary = is_dirty(vmcs, VMCS_IX_PRIMARY_PROC_BASED_CONTROLS);
+	/* It counts as 0 until the primary controls activate it. */
+	const bool secondary = primary || is_dirty(vmcs, VMCS_IX_SECONDARY_PROC_BASED_CONTROLS);
+
+	if (pin)
+		vmwrite(VMCS_PIN_BASED_CONTROLS, pin_controls(vmcs));
+	if (primary)
+		vmwrite(VMCS_PRIMARY_PROC_BASED_CONTROLS, primary_controls(vmcs));
+	if (secondary)
+		vmwrite(VMCS_SECONDARY_PROC_BASED_CONTROLS, secondary_controls(vmcs));
+	if (pin || is_dirty(vmcs, VMCS_IX_VM_EXIT_CONTROLS))
+		vmwrite(VMCS_VM_EXIT_CONTROLS, exit_controls(nested, vmcs));
+	if (is_dirty(vmcs, VMCS_IX_VM_ENTRY_CONTROLS))
+		vmwrite(VMCS_VM_ENTRY_CONTROLS, F12(vmcs, VM_ENTRY_CONTROLS) |
+							ENTRY_LOAD_DEBUG_CONTROLS | ENTRY_LOAD_PAT |
+							ENTRY_LOAD_EFER);
+	if (is_dirty(vmcs, VMCS_IX_EXCEPTION_BITMAP))
+		vmwrite(VMCS_EXCEPTION_BITMAP, F12(vmcs, EXCEPTION_BITMAP) | nested->exceptions01);
+	write_pages(nested, vmcs, secondary);
+	if (primary)
+		bitmaps02_write_ports(nested, vmcs);
 }
 
 /* --- State ------------------------------------------------------------------------------------ */
@@ -364,9 +389,8 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	}
 	read_kept_state(cpu, vmcs, &kept);
 	provide_vmcs02(cpu, vmcs);
-	if (nested->nmi_window || nested_sets_meet(&vmcs->dirty, &nested->computed_fields))
+	if (nested_sets_meet(&vmcs->dirty, &nested->computed_fields))
 		write_controls(nested, vmcs);
-	nested->nmi_window = false;
 	nested->early_exit = false;
 	nested->timer_zero = F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER &&
 			     !F12(vmcs, VMX_PREEMPTION_TIMER_VALUE);

@@ -18,8 +18,18 @@ static void add_controls(u32 field, u64 more)
 	set12(field, get12(field) | more);
 }
 
+/* What is there is good: so it is what a row changes that fails. It is not changed any more. */
+static void enter_and_leave(const char *group)
+{
+	play_enter(EXIT_VMLAUNCH);
+	assert_row(group, cpu->nested.mode, NESTED_L2);
+	stub_exit(cpu, EXIT_HLT, 0);
+	cpu->nested.current->launched = false;
+}
+
 static void try_rows(const char *group, const struct row *rows, size_t count)
 {
+	enter_and_leave(group);
 	for (size_t i = 0; i < count; i++) {
 		const u64 before = get12(rows[i].field);
 
@@ -35,10 +45,8 @@ static void try_rows(const char *group, const struct row *rows, size_t count)
 			cpu->nested.current->launched = false;
 		}
 		set12(rows[i].field, before);
+		enter_and_leave(rows[i].name);
 	}
-	/* What was put back is good: so it was the row that failed. */
-	play_enter(EXIT_VMLAUNCH);
-	assert_row(group, cpu->nested.mode, NESTED_L2);
 }
 
 #define BAD_CONTROL VMERR_ENTRY_CONTROLS

@@ -173,6 +173,14 @@ static void nmis_that_l1_takes_exit_to_it_and_are_blocked_there(void **state)
 	assert_u64(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE), BIT(3));
 }
 
+/* A second VMCS, which is current then. */
+static void play_good_vmcs2(void)
+{
+	play_pointer(EXIT_VMCLEAR, PLAY_VMCS2);
+	play_pointer(EXIT_VMPTRLD, PLAY_VMCS2);
+	play_fill_vmcs();
+}
+
 static void nmis_that_l1_leaves_to_l2_are_injected(void **state)
 {
 	(void)state;
@@ -196,6 +204,31 @@ static void nmis_that_l1_leaves_to_l2_are_injected(void **state)
 	assert_false(vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_NMI_WINDOW_EXITING);
 	stub_exit(cpu, EXIT_HLT, 0);
 	assert_u64(last_event()->col[3], 3);
+}
+
+static void a_window_of_hvs_is_over_when_l1_runs(void **state)
+{
+	u64 vmcs02;
+
+	(void)state;
+	run_with(0, 0);
+	stub_vmcs_set(VMCS_GUEST_INTERRUPTIBILITY_STATE, BIT(3));
+	set_info(NMI, 0);
+	stub_exit(cpu, EXIT_EXCEPTION_NMI, 0);
+	assert_true(vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_NMI_WINDOW_EXITING);
+	vmcs02 = cpu->hw->pa;
+	stub_exit(cpu, EXIT_HLT, 0);
+	cpu->nmi_pending = false;
+
+	/* Also where L1 uses another VMCS before it comes back to this one. */
+	play_good_vmcs2();
+	play_enter(EXIT_VMLAUNCH);
+	assert_true(cpu->hw->pa != vmcs02);
+	stub_exit(cpu, EXIT_HLT, 0);
+	play_pointer(EXIT_VMPTRLD, PLAY_VMCS);
+	play_enter(EXIT_VMRESUME);
+	assert_u64(cpu->hw->pa, vmcs02);
+	assert_false(vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_NMI_WINDOW_EXITING);
 }
 
 static void nmis_that_arrive_in_hv_reach_who_takes_them(void **state)
@@ -424,6 +457,7 @@ int main(void)
 		IN(play_good_vmcs, exceptions_go_to_l1_by_its_bitmap),
 		IN(play_good_vmcs, nmis_that_l1_takes_exit_to_it_and_are_blocked_there),
 		IN(play_good_vmcs, nmis_that_l1_leaves_to_l2_are_injected),
+		IN(play_l2, a_window_of_hvs_is_over_when_l1_runs),
 		IN(play_l2_with_ept, nmis_that_arrive_in_hv_reach_who_takes_them),
 		IN(play_l2_with_ept, nmis_that_l2_blocks_for_l1_wait_until_l1_runs),
 		IN(play_good_vmcs, windows_that_l1_asked_for_are_its_own),

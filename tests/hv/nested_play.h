@@ -335,10 +335,9 @@ static const struct {
 	{ VMCS_GUEST_DR7, 0x400 },
 };
 
-/* With a VMCS that can be entered: 64-bit L1, no EPT, no VPID. */
-static inline int play_good_vmcs(void **state)
+/* The current VMCS can be entered: 64-bit L1, no EPT, no VPID. */
+static inline void play_fill_vmcs(void)
 {
-	play_vmptrld(state);
 	set12(VMCS_PIN_BASED_CONTROLS, must_be_1(VMX_WORD_PIN));
 	set12(VMCS_PRIMARY_PROC_BASED_CONTROLS,
 	      must_be_1(VMX_WORD_PRIMARY) | PRIMARY_SECONDARY_CONTROLS);
@@ -347,6 +346,12 @@ static inline int play_good_vmcs(void **state)
 	set12(VMCS_VM_ENTRY_CONTROLS, must_be_1(VMX_WORD_ENTRY) | ENTRY_IA32E_MODE_GUEST);
 	for (size_t i = 0; i < ARRAY_SIZE(play_good_state); i++)
 		set12(play_good_state[i].field, play_good_state[i].value);
+}
+
+static inline int play_good_vmcs(void **state)
+{
+	play_vmptrld(state);
+	play_fill_vmcs();
 	return 0;
 }
 

@@ -111,6 +111,39 @@ static void what_exits_save_and_entries_load_is_written_when_l1_changed_it(void 
 	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0xd01);
 }
 
+static void a_changed_control_costs_no_other_word_of_vmcs02(void **state)
+{
+	static const u32 words[] = {
+		VMCS_PIN_BASED_CONTROLS,
+		VMCS_PRIMARY_PROC_BASED_CONTROLS,
+		VMCS_SECONDARY_PROC_BASED_CONTROLS,
+		VMCS_VM_EXIT_CONTROLS,
+		VMCS_EXCEPTION_BITMAP,
+		VMCS_IO_BITMAP_A,
+	};
+
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	play_enter(EXIT_VMRESUME);
+	/* Values that hv would not write. */
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		stub_vmcs_set(words[i], 0x5a5a0000 + i);
+	stub_exit(cpu, EXIT_HLT, 0);
+	set12(VMCS_EXCEPTION_BITMAP, BIT(6));
+	play_enter(EXIT_VMRESUME);
+	assert_u64(vmread(VMCS_EXCEPTION_BITMAP), BIT(6));
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (words[i] != VMCS_EXCEPTION_BITMAP)
+			assert_u64(vmread(words[i]), 0x5a5a0000 + i);
+	stub_exit(cpu, EXIT_HLT, 0);
+	/* The secondary controls, and the ports, are those of the primary. */
+	set12(VMCS_PRIMARY_PROC_BASED_CONTROLS, must_be_1(VMX_WORD_PRIMARY));
+	play_enter(EXIT_VMRESUME);
+	assert_u64(vmread(VMCS_PIN_BASED_CONTROLS), 0x5a5a0000);
+	assert_u64(vmread(VMCS_SECONDARY_PROC_BASED_CONTROLS), SECONDARY_EPT | SECONDARY_VPID);
+	assert_u64(vmread(VMCS_IO_BITMAP_A), virt_to_phys(vmcs01_io_bitmap()));
+}
+
 /* By the bitmap of VMCS02, for an MSR below 2000H. */
 static bool msr_exits(u32 index, bool write)
 {
@@ -529,6 +562,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN(play_good_vmcs, vmcs02_has_l1s_guest_state_as_it_is),
 		IN(play_l2, only_changed_fields_are_written_to_vmcs02_again),
+		IN(play_l2, a_changed_control_costs_no_other_word_of_vmcs02),
 		IN(play_l2, state_that_l1_does_not_load_is_l1s_own),
 		IN(play_good_vmcs, l2_never_gets_pages_of_hvs),
 		IN(play_good_vmcs, what_exits_save_and_entries_load_is_written_when_l1_changed_it),
