@@ -298,6 +298,7 @@ static void parts_of_files_are_taken_up_to_the_end_of_their_page(void **state)
 	assert_u64(l1_sends(0x100ff0, 0), 0);
 	assert_u64(l1_sends(MEMORY - 0x1000, 16), 0); /* hv's */
 	cpu->nested.mode = NESTED_L2;
+	cpu->nested.current = &cpu->nested.slots[0];
 	assert_u64(l1_sends(0x100ff0, 5), 0);
 	cpu->nested.mode = NESTED_OFF;
 	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "")));
