@@ -120,7 +120,7 @@ static void tell_memory_writes(struct percpu *cpu, const struct nested_vmcs *vmc
 	struct left_region left;
 	struct pending_event insn;
 
-	if (!find_left(cpu, vmcs, pointer, now, &left) ||
+	if (cpu->events_off || !find_left(cpu, vmcs, pointer, now, &left) ||
 	    !memcmp(now->value, left.content->value, sizeof(now->value)))
 		return;
 	insn = cpu->pending;

@@ -1,22 +1,25 @@
 /*
  * tests/guests/l1_fuzz.c - a hostile L1 that goes on, whatever it does
  *
- * Options: seed=N, steps=N, from=N (the first step, to begin near the one that is of interest).
+ * Options: seed=N, steps=N, from=N (the first step, to begin near the one that is of interest),
+ * stop=N (stop in Bochs's debugger before each N-th step and at the end, where it knows how).
  * Prints how far it is, and at the end how many entries there were and how they ended.
  */
 #include "tests/guests/l1_fuzz.h"
 
-#define STEPS		1000
-#define TOLD		10000 /* steps */
-#define REBUILD		256   /* steps */
-#define STACK_OFFSET	0xf00
-#define CODE_OFFSET	0x100
-#define BASES		BASE_32 /* the others are for an L1 in protected mode */
-#define REGIONS		(PAGE_REGION_END + 1)
-#define ACTIVITY_SIPI	3
-#define MOVES		4
-#define FIELD(NAME)	VMCS_IX_##NAME
-#define SET(v, NAME, x) ((v)->value[FIELD(NAME)] = (x))
+#define STEPS		  1000
+#define TOLD		  10000 /* steps */
+#define REBUILD		  256	/* steps */
+#define STACK_OFFSET	  0xf00
+#define COM1_LINE_CONTROL 0x3fb
+#define EIGHT_BITS	  3
+#define FIRST_TIME	  4000	  /* ticks; a recorder below L1 needs some thousand to translate */
+#define BASES		  BASE_32 /* the others are for an L1 in protected mode */
+#define REGIONS		  (PAGE_REGION_END + 1)
+#define ACTIVITY_SIPI	  3
+#define MOVES		  4
+#define FIELD(NAME)	  VMCS_IX_##NAME
+#define SET(v, NAME, x)	  ((v)->value[FIELD(NAME)] = (x))
 
 struct truth_vmcs truth_bases[BASE_COUNT];
 bool truth_exists[VMCS_FIELD_COUNT];
@@ -75,12 +78,13 @@ static void in_arena(struct truth_vmcs *v, unsigned base)
 		return;
 	SET(v, EPT_POINTER, fuzz_page(PAGE_EPT) | EPTP_WB | EPTP_LEVEL_4);
 	v->value[FIELD(PRIMARY_PROC_BASED_CONTROLS)] |= PRIMARY_IO_BITMAPS | PRIMARY_MSR_BITMAPS;
+	SET(v, VMX_PREEMPTION_TIMER_VALUE, FIRST_TIME);
 	SET(v, GUEST_RSP, fuzz_page(PAGE_STACK) + STACK_OFFSET);
 	SET(v, GUEST_IDTR_BASE, fuzz_page(PAGE_IDT));
 	SET(v, GUEST_IDTR_LIMIT, PAGE_SIZE - 1);
 	if (base == BASE_V86 || base == BASE_REAL)
 		return;
-	SET(v, GUEST_RIP, fuzz_page(PAGE_CODE) + CODE_OFFSET);
+	SET(v, GUEST_RIP, fuzz_page(PAGE_CODE) + FUZZ_CODE);
 	SET(v, GUEST_CR3, fuzz_page(base == BASE_PAE ? PAGE_PAE : PAGE_TABLES));
 }
 
@@ -99,6 +103,9 @@ static void make_bases(void)
 	/* What runs for more than an instant needs EPT. */
 	truth_bases[BASE_INTERRUPT] = truth_bases[BASE_FULL];
 	SET(&truth_bases[BASE_INTERRUPT], GUEST_RFLAGS, 0x202);
+	/* An NMI window is open at once, so that L2 would never run. */
+	truth_bases[BASE_FULL].value[FIELD(PRIMARY_PROC_BASED_CONTROLS)] &=
+		~(u64)PRIMARY_NMI_WINDOW_EXITING;
 	for (unsigned base = 0; base < BASES; base++)
 		in_arena(&truth_bases[base], base);
 	for (unsigned i = 0; i < 4; i++)
@@ -141,12 +148,7 @@ static void do_vmxon(void *region)
 	vmxon(physical(region));
 }
 
-static void do_vmclear(void *region)
-{
-	vmclear(physical(region));
-}
-
-/* In VMX operation, none of the regions active. */
+/* In VMX operation, with no region that can be relied on. */
 static void regain(void)
 {
 	struct guest_fault fault;
@@ -154,21 +156,24 @@ static void regain(void)
 
 	*region = revision();
 	guest_try(do_vmxon, region, &fault);
-	for (unsigned i = 0; i < REGIONS; i++) {
-		if (!guest_try(do_vmclear, fuzz_at(PAGE_REGION + i), &fault))
-			guest_fail("VMCLEAR: exception %u after VMXON", fault.vector);
+	for (unsigned i = 0; i < REGIONS; i++)
 		slots[i].fresh = false;
-	}
 	moved = false;
 }
 
+static bool has_ept(unsigned base)
+{
+	return truth_bases[base].value[FIELD(SECONDARY_PROC_BASED_CONTROLS)] & SECONDARY_EPT;
+}
+
+/* Seldom one whose L2 does not run. */
 static unsigned any_base(void)
 {
 	unsigned base;
 
 	do
 		base = (unsigned)fuzz_below(BASES);
-	while (!truth_bases[base].there);
+	while (!truth_bases[base].there || (!has_ept(base) && !fuzz_one_in(4)));
 	return base;
 }
 
@@ -279,9 +284,7 @@ static u64 moved_value(unsigned ix, u64 old)
 static void move(void)
 {
 	const unsigned ix = (unsigned)fuzz_below(VMCS_FIELD_COUNT);
-	const bool plain =
-		!(truth_bases[slots[current].base].value[FIELD(SECONDARY_PROC_BASED_CONTROLS)] &
-		  SECONDARY_EPT);
+	const bool plain = !has_ept(slots[current].base);
 	const u64 width = vmcs_width_mask(vmcs_fields[ix].width);
 	u64 old = 0, value, movable;
 
@@ -313,6 +316,13 @@ static void undo_moves(bool exited)
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
+static u64 time_of_l2(void)
+{
+	if (!has_ept(slots[current].base))
+		return 0;
+	return fuzz_one_in(4) ? fuzz_below(400) : fuzz_below(2 * FIRST_TIME);
+}
+
 /* L2 starts anew, wherever the last exit left it. */
 static void rewind(void)
 {
@@ -323,26 +333,31 @@ static void rewind(void)
 	write_field(FIELD(GUEST_RFLAGS), base->value[FIELD(GUEST_RFLAGS)]);
 	write_field(FIELD(GUEST_INTERRUPTIBILITY_STATE), 0);
 	write_field(FIELD(GUEST_ACTIVITY_STATE), 0);
-	write_field(FIELD(VMX_PREEMPTION_TIMER_VALUE),
-		    base->value[FIELD(SECONDARY_PROC_BASED_CONTROLS)] & SECONDARY_EPT
-			    ? fuzz_below(400)
-			    : 0);
+	write_field(FIELD(VMX_PREEMPTION_TIMER_VALUE), time_of_l2());
 }
 
-static void count_exit(enum vmx_outcome outcome)
+static void count_exit(enum vmx_outcome outcome, u64 reason)
 {
-	u64 reason = 0;
-
 	counts.entries++;
 	if (outcome != VMX_SUCCEED)
 		return;
-	vmread(VMCS_EXIT_REASON, &reason);
 	if (reason & EXIT_REASON_ENTRY_FAILURE)
 		counts.failed_late++;
 	else
 		counts.entered++;
 	if ((reason & EXIT_REASON_BASIC) < EXIT_REASON_COUNT)
 		counts.reasons[reason & EXIT_REASON_BASIC]++;
+}
+
+/* Seldom as long as the processor allows. */
+static void set_exit_lists(void)
+{
+	const unsigned entries = fuzz_one_in(8) ? FUZZ_LIST_ENTRIES : 16;
+
+	fuzz_lists_build(entries);
+	write_field(FIELD(VM_EXIT_MSR_STORE_COUNT), fuzz_below(entries + 1));
+	write_field(FIELD(VM_EXIT_MSR_LOAD_COUNT), fuzz_below(entries + 1));
+	slots[current].fresh = false;
 }
 
 static void entry_step(void)
@@ -360,23 +375,20 @@ static void entry_step(void)
 			move();
 	if (fuzz_one_in(3))
 		fuzz_poke_at_random();
-	if (fuzz_one_in(32)) {
-		fuzz_lists_build();
-		write_field(FIELD(VM_EXIT_MSR_STORE_COUNT), fuzz_below(513));
-		write_field(FIELD(VM_EXIT_MSR_LOAD_COUNT), fuzz_below(513));
-		slots[current].fresh = false;
-	}
+	if (fuzz_one_in(32))
+		set_exit_lists();
 	fuzz_l2_code(&l2->regs);
 	if (fuzz_one_in(24))
 		l2->launched = !launched;
 	/* HOST_RSP may be anything: guest_switch() writes it where it was not so before. */
 	l2->regs.host_rsp = 0;
 	outcome = l2_enter(l2);
-	vmread(VMCS_EXIT_REASON, &reason);
+	if (outcome == VMX_SUCCEED)
+		vmread(VMCS_EXIT_REASON, &reason);
 	exited = outcome == VMX_SUCCEED && !(reason & EXIT_REASON_ENTRY_FAILURE);
 	l2->launched = launched || exited;
 	fuzz_cpu_restore();
-	count_exit(outcome);
+	count_exit(outcome, reason);
 	undo_moves(exited);
 	fuzz_unpoke();
 }
@@ -439,10 +451,23 @@ static void print_counts(void)
 			guest_print("exit %s: %lu\n", vmx_exit_name(i), counts.reasons[i]);
 }
 
+/* L2 may have changed how long a character is. */
+static void restore_serial(void)
+{
+	outb(COM1_LINE_CONTROL, EIGHT_BITS);
+}
+
+/* Nothing, unless Bochs was told to stop at it. */
+static void magic_break(void)
+{
+	__asm__ volatile("xchg %%bx, %%bx" : : : "memory");
+}
+
 void guest_main(void)
 {
 	const u64 seed = guest_option_number("seed", 1), from = guest_option_number("from", 0);
 	const u64 steps = guest_option_number("steps", STEPS);
+	const u64 stop = guest_option_number("stop", steps);
 
 	guest_vmx_init();
 	fuzz_cpu_keep();
@@ -455,12 +480,18 @@ void guest_main(void)
 	moved = true;
 	for (u64 n = from; n < from + steps; n++) {
 		fuzz_random_begin(seed, n);
-		if (n % TOLD == 0)
+		if (n % TOLD == 0 || n == from) {
+			restore_serial();
 			guest_print("step %lu\n", n);
+		}
+		if ((n - from) % stop == 0)
+			magic_break();
 		if (n % REBUILD == 0)
 			fuzz_arena_build();
 		step();
 	}
+	restore_serial();
 	print_counts();
+	magic_break();
 	guest_print("fuzz: seed %lu, steps %lu to %lu done\n", seed, from, from + steps - 1);
 }

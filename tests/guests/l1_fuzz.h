@@ -43,7 +43,12 @@ enum fuzz_page {
 	FUZZ_PAGES = 64
 };
 
-#define FUZZ_WINDOWS 16
+#define FUZZ_WINDOWS	  16
+#define FUZZ_LIST_ENTRIES 512
+
+/* In PAGE_CODE: a VMCALL for exceptions of L2, and what it runs first. */
+#define FUZZ_HANDLER	  0xf0
+#define FUZZ_CODE	  0x100
 
 /* --- l1_fuzz_arena.c ------------------------------------------------------------------------- */
 
@@ -54,8 +59,8 @@ void *fuzz_at(unsigned page);
 /* Everything in the arena but the regions, as good as new. */
 void fuzz_arena_build(void);
 
-/* The MSR lists alone: a bad one at an exit is a VMX abort, and the end. */
-void fuzz_lists_build(void);
+/* The first @entries of the MSR lists alone: a bad one at an exit is a VMX abort, and the end. */
+void fuzz_lists_build(unsigned entries);
 
 /* What is chosen at random: a number below @limit; true in one of @n cases; a value that may
  * matter. */

@@ -9,7 +9,6 @@
 #define EPT_RX	       (EPT_READ | EPT_EXECUTE | EPT_WB)
 #define EPT_RWX	       (EPT_RX | EPT_WRITE)
 #define POKES	       16
-#define LIST_ENTRIES   512
 #define GATE_INTERRUPT (0x8eull << 40)
 
 static u8 arena[FUZZ_PAGES][PAGE_SIZE] __attribute__((aligned(MIB(2))));
@@ -164,6 +163,15 @@ u64 fuzz_linear(void)
 
 /* --- contents --------------------------------------------------------------------------------- */
 
+/* Bochs stops when a processor fetches code from a device. */
+static u64 no_code(u64 entry)
+{
+	const u64 at = entry & MASK(51, 12);
+	const bool device = (at >= 0xa0000 && at < 0xc0000) || (at >= GIB(3) && at < GIB(4));
+
+	return device ? entry & ~EPT_EXECUTE : entry;
+}
+
 static void build_ept(void)
 {
 	u64 *const pml4 = fuzz_at(PAGE_EPT), *const pdpt = fuzz_at(PAGE_EPT + 1);
@@ -178,7 +186,7 @@ static void build_ept(void)
 		/* The lists of exits are read after L2 ran: a bad one would be the end of L1. */
 		pt[i] = at | (i < FUZZ_PAGES && (i < PAGE_STORE_LIST || i >= PAGE_CODE) ? EPT_RWX
 											: EPT_RX);
-		low[i] = i * PAGE_SIZE | EPT_RX;
+		low[i] = no_code(i * PAGE_SIZE | EPT_RX);
 	}
 	/* What runs in real and virtual-8086 mode finds code at 0:100h and 1000:100h. */
 	low[0] = low[16] = fuzz_page(PAGE_CODE) | EPT_RWX;
@@ -192,9 +200,9 @@ static void build_ept(void)
 
 static u64 bad_ept_entry(void)
 {
-	return (fuzz_gpa() & ~(u64)(PAGE_SIZE - 1) & ~MASK(63, 57)) | fuzz_below(8) |
-	       (fuzz_one_in(2) ? EPT_WB : fuzz_below(PAGE_SIZE) & MASK(11, 3)) |
-	       (fuzz_one_in(8) ? BIT(fuzz_below(64)) : 0);
+	return no_code((fuzz_gpa() & ~(u64)(PAGE_SIZE - 1) & ~MASK(63, 57)) | fuzz_below(8) |
+		       (fuzz_one_in(2) ? EPT_WB : fuzz_below(PAGE_SIZE) & MASK(11, 3)) |
+		       (fuzz_one_in(8) ? BIT(fuzz_below(64)) : 0));
 }
 
 static void build_bad_ept(void)
@@ -243,7 +251,7 @@ static void build_bitmaps(void)
 	msrs[3072 + 0x100 / 8] = 0;
 }
 
-void fuzz_lists_build(void)
+void fuzz_lists_build(unsigned entries)
 {
 	static const u32 good[] = { MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
 				    0xc0000081,	     0xc0000082,       0xc0000102 };
@@ -252,20 +260,22 @@ void fuzz_lists_build(void)
 	for (unsigned l = 0; l < ARRAY_SIZE(lists); l++) {
 		u64 *const list = fuzz_at(lists[l]);
 
-		for (unsigned i = 0; i < LIST_ENTRIES; i++) {
+		for (unsigned i = 0; i < entries; i++) {
 			list[2 * i] = good[i % ARRAY_SIZE(good)];
 			list[2 * i + 1] = 0;
 		}
 	}
 }
 
-/* Every vector leads to the code that L2 runs, at its beginning. */
+/* Half of the vectors lead to the code that L2 runs, half to a VMCALL; exceptions to either. */
 static void build_idt(void)
 {
 	u64 *const gates = fuzz_at(PAGE_IDT);
-	const u64 code = fuzz_page(PAGE_CODE) + 0x100;
 
 	for (unsigned i = 0; i < 256; i++) {
+		const u64 code =
+			fuzz_page(PAGE_CODE) + ((i + i / 4) % 2 ? FUZZ_CODE : FUZZ_HANDLER);
+
 		gates[2 * i] = (code & 0xffff) | (u64)GUEST_CS << 16 | GATE_INTERRUPT |
 			       BITS(code, 31, 16) << 48;
 		gates[2 * i + 1] = code >> 32;
@@ -305,7 +315,7 @@ void fuzz_arena_build(void)
 	build_bad_ept();
 	build_tables();
 	build_bitmaps();
-	fuzz_lists_build();
+	fuzz_lists_build(FUZZ_LIST_ENTRIES);
 	build_idt();
 	build_windows();
 }

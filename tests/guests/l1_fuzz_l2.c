@@ -6,10 +6,8 @@
  */
 #include "tests/guests/l1_fuzz.h"
 
-#define CODE_OFFSET 0x100
-#define CODE_SIZE   96
-#define VMCALL	    0x01, 0xc1
-#define MAX_BYTES   8
+#define VMCALL	  0x01, 0xc1
+#define MAX_BYTES 8
 
 /* Instructions without operands, or with one at [EDI]. */
 static const struct {
@@ -118,16 +116,29 @@ static void put_port_access(void)
 		put(0xb8, 1); /* MOV EAX, imm32 */
 		put(3, 4);
 	}
-	if (fuzz_one_in(2))
+	if (fuzz_one_in(2)) {
+		/* Seldom so many rounds that L2 does nothing else. */
+		if (!fuzz_one_in(16)) {
+			put(0xb9, 1); /* MOV ECX, imm32 */
+			put(fuzz_below(64), 4);
+		}
 		put(0xf3, 1);
+	}
 	put(opcode, 1);
+}
+
+/* VMCALL; JMP to it */
+static void put_last(void)
+{
+	put(0xc1010f, 3);
+	put(0xfbeb, 2);
 }
 
 void fuzz_l2_code(struct l2_regs *regs)
 {
-	u8 *const start = (u8 *)fuzz_at(PAGE_CODE) + CODE_OFFSET;
-
-	code_end = start;
+	code_end = (u8 *)fuzz_at(PAGE_CODE) + FUZZ_HANDLER;
+	put_last();
+	code_end = (u8 *)fuzz_at(PAGE_CODE) + FUZZ_CODE;
 	for (unsigned count = 1 + (unsigned)fuzz_below(4); count; count--) {
 		const unsigned i = (unsigned)fuzz_below(ARRAY_SIZE(plain) + 8);
 
@@ -139,9 +150,7 @@ void fuzz_l2_code(struct l2_regs *regs)
 			for (unsigned b = 0; b < plain[i].length; b++)
 				put(plain[i].bytes[b], 1);
 	}
-	/* VMCALL; JMP to it */
-	put(0xc1010f, 3);
-	put(0xfbeb, 2);
+	put_last();
 	regs->rax = fuzz_one_in(4) ? fuzz_below(64) : fuzz_value();
 	regs->rcx = fuzz_one_in(2) ? fuzz_below(8) : fuzz_value();
 	regs->rdx = fuzz_value();
