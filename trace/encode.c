@@ -207,8 +207,10 @@ static NOINLINE enum status encode_moved(struct trace_encoder *encoder,
 		encoder->previous->next[encoder->turn] = site;
 		op = OP_SITE;
 	}
-	if (site->version != encoder->version || site->path == PATH_OTHER)
+	if (site->path == PATH_OTHER)
 		return encoder_put_other(encoder, event, site, op);
+	if (site->version != encoder->version)
+		encoder_catch_up(encoder, site);
 	if (site->path == PATH_ITEMS)
 		return encode_l2(encoder, event, site, op);
 	if (site->path == PATH_ORDERED)
@@ -236,6 +238,16 @@ static NOINLINE enum status encode_change(struct trace_encoder *encoder,
 	return end_as_expected(encoder, site, 0);
 }
 
+/* A cell has changed since the last event at @site, which is expected now: begin again without. */
+static NOINLINE enum status encode_stale(struct trace_encoder *encoder,
+					 const struct trace_event *event, struct site *site)
+{
+	if (site->path == PATH_OTHER)
+		return encode_moved(encoder, event);
+	encoder_catch_up(encoder, site);
+	return trace_encode_event(encoder, event);
+}
+
 /*
  * Most events are a VMX instruction at the site that followed last time, with nothing or one value
  * that is not as predicted. So there are few questions on the way to that, and no calls.
@@ -247,8 +259,10 @@ enum status trace_encode_event(struct trace_encoder *encoder, const struct trace
 	const u64 *const columns = event->col, *const values = site->values;
 	u64 differ;
 
-	if (unlikely(site->version != encoder->version || tsc->at > tsc->limit))
+	if (unlikely(tsc->at > tsc->limit))
 		return encode_moved(encoder, event);
+	if (unlikely(site->version != encoder->version))
+		return encode_stale(encoder, event, site);
 	if (unlikely(site->key != event->rip || site->identity != encoder_identity(event))) {
 		if (site->path == PATH_ITEMS && site->key == columns[0] &&
 		    site->identity == (encoder_identity(event) | OTHER) &&

@@ -19,6 +19,14 @@ static void catch_up(const struct trace_encoder *encoder, const struct plan *pla
 		site->values[plan->last[i]] = encoder->cells[plan->last_cell[i]];
 }
 
+void encoder_catch_up(struct trace_encoder *encoder, struct site *site)
+{
+	catch_up(encoder, site->plan, site);
+	site->version = encoder->version;
+	if (site->field && site->vmcs != encoder->fields.vmcs)
+		encoder_find_field(encoder, site, site->field_id);
+}
+
 /* A table may be full that every kind of event can add to. */
 static void check_fields(struct trace_encoder *encoder)
 {

@@ -9,6 +9,9 @@
 
 #include "trace/encoder.h"
 
+/* A cell has changed since the last event at @site: bring its values up to date. */
+void encoder_catch_up(struct trace_encoder *encoder, struct site *site);
+
 /* Where the last value of field @id is, for @site. */
 void encoder_find_field(struct trace_encoder *encoder, struct site *site, u64 id);
 

@@ -107,7 +107,8 @@ void trace_encoder_reset(struct trace_encoder *encoder)
 {
 	encoder->state = (struct trace_encoder_state){ 0 };
 	memset(encoder->cells, 0, sizeof(encoder->cells));
-	encoder->start = (struct site){ 0 };
+	/* Of no version that there is. */
+	encoder->start = (struct site){ .path = PATH_OTHER };
 	reset_turns(encoder, &encoder->start);
 	encoder->turn = 0;
 	encoder->run = encoder->before_run = encoder->uncounted = 0;
