@@ -312,9 +312,18 @@ _Noreturn void record_power_off(void)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
+/* How near L1 came to be faster than the drain. */
+static void tell_ring(const struct percpu *cpu)
+{
+	if (options.drain == DRAIN_DEBUGCON)
+		log_print("the ring of processor %u held at most %lu of %lu bytes", cpu->id,
+			  ring_most(cpu->ring), ring_space(cpu->ring));
+}
+
 /* Let everything that @cpu recorded leave. */
 static void finish(struct percpu *cpu)
 {
+	tell_ring(cpu);
 	rec_seal(cpu->rec);
 	while (pack_slice(cpu))
 		drain_poll(cpu, false);

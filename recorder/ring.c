@@ -17,7 +17,7 @@ struct ring {
 	u64 pinned_out; /* of these, taken by the consumer */
 	u64 in;		/* bytes ever pushed; they go round behind the pinned head */
 	u64 out;	/* bytes ever taken of these, or overwritten */
-	u64 unused;
+	u64 most;	/* bytes that waited to be taken at a time, at most */
 	u8 data[];
 };
 
@@ -43,6 +43,11 @@ bool ring_overwrites(const struct ring *ring)
 size_t ring_space(const struct ring *ring)
 {
 	return ring->size - ring->pinned;
+}
+
+size_t ring_most(const struct ring *ring)
+{
+	return ring->most;
 }
 
 enum status ring_pin(struct ring *ring, const void *data, size_t size)
@@ -116,6 +121,7 @@ enum status ring_push(struct ring *ring, const void *header, size_t header_size,
 			return ST_NO_SPACE;
 		make_room(ring, size);
 	}
+	ring->most = MAX(ring->most, MIN(used + size, ring_space(ring)));
 	copy_in(ring, ring->in, header, header_size);
 	copy_in(ring, ring->in + header_size, payload, payload_size);
 	__atomic_store_n(&ring->in, ring->in + size, __ATOMIC_RELEASE);

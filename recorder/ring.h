@@ -42,6 +42,9 @@ enum status ring_push(struct ring *ring, const void *header, size_t header_size,
 /* Bytes that the consumer may take now, pinned head included. */
 size_t ring_readable(const struct ring *ring);
 
+/* The most bytes behind the pinned head that ever waited for the consumer at a time. */
+size_t ring_most(const struct ring *ring);
+
 /* Copies up to @size readable bytes to @to, takes them off the ring, and returns how many. */
 size_t ring_read(struct ring *ring, void *to, size_t size);
 

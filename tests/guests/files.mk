@@ -6,7 +6,7 @@
 #   make guests-xen   $(O)/guests/xen/xen, dom0, initrd.img
 #   make check-guests runs the small ones in Bochs with no hypervisor below
 
-guest-names := boot_linux l1_bench l1_smoke l1_l2 l1_insn l1_sweep l1_vmware_like l1_rules l1_faults l1_memory \
+guest-names := boot_linux l1_bench l1_load l1_smoke l1_l2 l1_insn l1_sweep l1_vmware_like l1_rules l1_faults l1_memory \
 	       l1_truth l1_smp l1_fuzz l1_pass
 
 # More sources of one guest, without tests/guests/ and .c

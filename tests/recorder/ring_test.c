@@ -68,6 +68,7 @@ static void what_has_no_room_is_not_there_at_all(void **state)
 	assert_int_equal(ring_push(ring, "head", 4, payload, space), ST_OK);
 	assert_int_equal(ring_push(ring, "head", 4, payload, 300), ST_NO_SPACE);
 	assert_int_equal(ring_readable(ring), space + 4);
+	assert_int_equal(ring_most(ring), space + 4);
 	free(ring);
 }
 
