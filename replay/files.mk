@@ -1,4 +1,4 @@
-host-src += replay/reader.c replay/reader_open.c replay/lane.c replay/track.c replay/boot_record.c
+host-src += replay/reader.c replay/reader_open.c replay/reader_seek.c replay/reader_outline.c replay/lane.c replay/track.c replay/boot_record.c
 host-src += replay/names.c replay/position.c replay/query_parse.c replay/query.c \
 	    replay/event_text.c replay/event_json.c
 host-src += replay/model.c replay/model_region.c replay/model_digest.c replay/situation.c replay/judge.c replay/caps_hidden.c

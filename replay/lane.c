@@ -220,7 +220,7 @@ static void leave_segment(struct lane *lane)
 {
 	lane->at++;
 	lane->done = 0;
-	lane->opened = false;
+	lane->opened = lane->outlined = false;
 }
 
 enum status lane_next_segment(struct lane *lane, const struct trace_event **event, u64 *numbers)
@@ -272,15 +272,33 @@ void lane_seek(struct lane *lane, u64 n)
 		else
 			low = middle + 1;
 	}
-	if (lane->at != low || lane_tell(lane) > n) {
+	if (lane->at != low || lane_tell(lane) > n || lane->outlined) {
 		lane->at = low;
 		lane->done = 0;
-		lane->opened = false;
+		lane->opened = lane->outlined = false;
 	}
 	/* Most of the way is inside of one block. */
 	while (lane_tell(lane) < n && lane_next(lane, &event, &numbers) == ST_OK)
 		if (lane->opened && lane_tell(lane) < n)
 			lane->done += trace_decoder_skip(lane->decoder, n - lane_tell(lane));
+}
+
+enum status lane_outline(struct lane *lane, struct trace_outline *outline)
+{
+	enum status status;
+
+	for (; lane->at < lane->count; leave_segment(lane)) {
+		const struct lane_segment *const segment = &lane->segments[lane->at];
+
+		if (!segment->chunk || (!lane->opened && open_block(lane, segment->chunk) != ST_OK))
+			return ST_UNSUPPORTED;
+		lane->opened = lane->outlined = true;
+		status = trace_decoder_outline(lane->decoder, outline);
+		lane->done += outline->count;
+		if (status != ST_END)
+			return status == ST_OK ? ST_OK : ST_UNSUPPORTED;
+	}
+	return ST_END;
 }
 
 enum status lane_find(const struct lane *lane, u64 seq, u64 *n)
@@ -309,6 +327,15 @@ u64 lane_skip_unordered(struct lane *lane)
 		!lane->segments[lane->at].chunk->block.last_order))
 		leave_segment(lane);
 	return lane_tell(lane);
+}
+
+u64 lane_first_tsc(const struct lane *lane)
+{
+	const struct lane_segment *const at = &lane->segments[lane->at];
+
+	if (lane->at == lane->count)
+		return 0;
+	return at->chunk ? at->chunk->block.first_tsc : at->gap.first_tsc;
 }
 
 u64 lane_tell(const struct lane *lane)

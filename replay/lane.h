@@ -9,6 +9,7 @@
 
 #include "trace/decode.h"
 #include "trace/file.h"
+#include "trace/outline.h"
 #include "trace/pack.h"
 
 struct lane_segment {
@@ -22,7 +23,8 @@ struct lane_segment {
 
 struct lane {
 	u16 cpu;
-	bool opened; /* the block at @at is in the decoder */
+	bool opened;   /* the block at @at is in the decoder ... */
+	bool outlined; /* ... which has an outline of it only */
 	struct tape *tape;
 	struct lane_segment *segments;
 	size_t count;
@@ -80,6 +82,13 @@ static inline enum status lane_next(struct lane *lane, const struct trace_event 
 /* Make number @n the next; inside a damaged block, the one after it. */
 void lane_seek(struct lane *lane, u64 n);
 
+/*
+ * Pass over events as trace_decoder_outline() does. ST_OK: the next one is not before
+ * outline->before. ST_END; ST_UNSUPPORTED: what is next cannot be passed over, but read. Behind it
+ * the lane is where lane_tell() says, for lane_outline() and lane_seek() alone.
+ */
+enum status lane_outline(struct lane *lane, struct trace_outline *outline);
+
 /* The number of the event @seq. ST_NOT_FOUND where it is in a gap or was never there. */
 enum status lane_find(const struct lane *lane, u64 seq, u64 *n);
 
@@ -88,6 +97,9 @@ enum status lane_find(const struct lane *lane, u64 seq, u64 *n);
  * of the next event.
  */
 u64 lane_skip_unordered(struct lane *lane);
+
+/* A TSC that the next event, and those before it in its block, are not before; 0: none is. */
+u64 lane_first_tsc(const struct lane *lane);
 
 /* The number of the next event. */
 u64 lane_tell(const struct lane *lane);

@@ -95,7 +95,7 @@ static enum status make_tracks(struct reader *reader)
 		return ST_NO_MEMORY;
 	memset(reader->times, 0xff, sizeof(reader->times));
 	reader->given = READER_NONE_GIVEN;
-	reader->next_checkpoint = READER_CHECKPOINT_EVERY;
+	reader->next_checkpoint = reader->checkpoint_every;
 	for (size_t i = 0; i < reader->tape.chunk_count && status == ST_OK; i++) {
 		struct tape_chunk *const chunk = &reader->tape.chunks[i];
 		struct track *track = reader_track(reader, chunk->chunk.cpu);
@@ -205,8 +205,10 @@ static struct reader *new_reader(const char *path, char *error, size_t size)
 
 	if (!reader)
 		snprintf(error, size, "'%s': %s", path, status_text(ST_NO_MEMORY));
-	else
-		reader->names.schema = &reader->schema;
+	if (!reader)
+		return NULL;
+	reader->names.schema = &reader->schema;
+	reader->checkpoint_every = READER_CHECKPOINT_EVERY;
 	return reader;
 }
 

@@ -38,11 +38,50 @@ struct reader {
 	u64 order_time; /* ... and the time of its event */
 	struct checkpoint **checkpoints; /* with several tracks */
 	size_t checkpoint_count;
-	u64 next_checkpoint; /* none before this number */
-	const u64 *marks;    /* of reader_use_marks() */
+	u64 next_checkpoint;  /* none before this number */
+	u64 checkpoint_every; /* numbers */
+	const u64 *marks;     /* of reader_use_marks() */
 	size_t mark_count;
 	size_t mark_stride;
 };
+
+/* Keep where the tracks are. */
+void reader_checkpoint(struct reader *reader);
+
+/* NULL: there is none. */
+const struct checkpoint *reader_last_checkpoint(const struct reader *reader);
+
+/* Number @n of the tape, or, where @track is not NULL, of its lane. */
+struct reader_goal {
+	const struct track *track;
+	u64 n;
+};
+
+/*
+ * From the last checkpoint on, leave more of them until one is behind @goal, or about @most events
+ * are passed. False: from the last one on, events have to be read. The tracks are anywhere then.
+ */
+bool reader_outline(struct reader *reader, const struct reader_goal *goal, u64 most);
+
+/* Damage inside blocks shows when they are read. */
+void reader_count_damage(struct reader *reader);
+
+static inline void reader_note_time(struct reader *reader, const struct track *track)
+{
+	reader->times[track - reader->tracks] = track->event ? track->time : ~0ull;
+}
+
+/* Go on behind the event that was given. */
+static inline void reader_leave_given(struct reader *reader)
+{
+	struct track *const track = &reader->tracks[reader->given];
+
+	if (reader->given == READER_NONE_GIVEN)
+		return;
+	track_advance(track);
+	reader_note_time(reader, track);
+	reader->given = READER_NONE_GIVEN;
+}
 
 /* The tracks are where number @n comes next; they were moved by somebody who knows. */
 void reader_place(struct reader *reader, u64 n);

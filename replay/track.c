@@ -43,7 +43,7 @@ struct track_place track_tell(const struct track *track)
 				     .shift = track->shift };
 }
 
-void track_seek(struct track *track, const struct track_place *place)
+void track_place(struct track *track, const struct track_place *place)
 {
 	const struct track_place start = { .shift = track->record.boot.clock.offset };
 
@@ -53,6 +53,12 @@ void track_seek(struct track *track, const struct track_place *place)
 	track->time = place->time;
 	track->shift = place->shift;
 	track->ahead = 0;
+	track->event = NULL;
+}
+
+void track_seek(struct track *track, const struct track_place *place)
+{
+	track_place(track, place);
 	track_advance(track);
 }
 

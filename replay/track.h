@@ -61,6 +61,9 @@ static inline void track_advance(struct track *track)
 /* The place of @track->event. */
 struct track_place track_tell(const struct track *track);
 
+/* Go to before @place, NULL for the start: no event is the next until track_advance(). */
+void track_place(struct track *track, const struct track_place *place);
+
 /* Go to @place, NULL for the start. */
 void track_seek(struct track *track, const struct track_place *place);
 

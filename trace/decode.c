@@ -10,10 +10,12 @@ struct trace_decoder *trace_decoder_init(void *memory, const struct trace_schema
 	struct trace_decoder *decoder = memory;
 
 	decoder->schema = schema;
+	decoder->has_outlines = decoder_has_outlines(schema);
 	decoder->left = decoder->turn = 0;
 	decoder->bad = false;
 	memset(decoder->streams, 0, sizeof(decoder->streams));
-	decoder->start = (struct site){ .version = NO_VERSION, .form = FORM_OTHER };
+	/* An event is never there: whoever comes there looks twice. */
+	decoder->start = (struct site){ .version = NO_VERSION, .form = FORM_OTHER, .tells = true };
 	decoder->previous = &decoder->start;
 	decoder_reset_turns(decoder, &decoder->start);
 	return decoder;

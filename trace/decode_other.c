@@ -111,6 +111,7 @@ static struct site *add_site(struct trace_decoder *decoder)
 		.turn = number % CODEC_TURNS,
 	};
 	site->event.col = site->values;
+	decoder_prepare_outline(decoder->schema, site);
 	if (site->plain == FORM_COLUMNS && kind->value_column != SCHEMA_NONE) {
 		site->value = kind->value_column;
 		site->value_stream = kind->columns[kind->value_column].stream;

@@ -47,6 +47,9 @@ struct site {
 	u32 stamp;     /* of the digest that met it last ... */
 	u32 fixed;     /* ... and what that found, trace/digest.h */
 	u8 effect;
+	bool turns;   /* column 0 is the key: the turn becomes @turn */
+	bool tells;   /* an outline more than the time, with each event ... */
+	u32 vmcs_bit; /* ... or when this column misses: the current-VMCS pointer; 0: none */
 };
 
 struct shape {
@@ -58,9 +61,10 @@ struct shape {
 
 struct trace_decoder {
 	const struct trace_schema *schema;
-	u32 left; /* events */
-	u64 run;  /* of these, how many are as expected ... */
-	u8 op;	  /* ... before one with these bits */
+	bool has_outlines; /* decoder_has_outlines() of it */
+	u32 left;	   /* events */
+	u64 run;	   /* of these, how many are as expected ... */
+	u8 op;		   /* ... before one with these bits */
 	struct site *previous;
 	u32 turn;
 	u32 version; /* grows when a cell changes */
@@ -107,6 +111,12 @@ bool decoder_find_shape_fields(struct trace_decoder *decoder, struct shape *shap
 
 /* Makes @site what it was last time, where cells have changed since. Likewise. */
 bool decoder_refresh(struct trace_decoder *decoder, struct site *site);
+
+/* Whether numbers of the counter and current VMCSs can be told without the other columns. */
+bool decoder_has_outlines(const struct trace_schema *schema);
+
+/* What outlines need to know of a new @site. */
+void decoder_prepare_outline(const struct trace_schema *schema, struct site *site);
 
 /* The rest cannot be read: ST_CORRUPT. */
 enum status decoder_fail(struct trace_decoder *decoder);

@@ -1,0 +1,163 @@
+/*
+ * trace/decode_outline.c - events, passed over by their times
+ */
+#include "trace/decode_parts.h"
+#include "trace/outline.h"
+
+/* Whether the stream of @column has misses of columns of its sort alone, one of a kind of event. */
+static bool is_alone(const struct trace_schema *schema, const struct trace_column *column)
+{
+	for (unsigned i = 0; i < schema->column_count; i++) {
+		const struct trace_column *const other = &schema->columns[i];
+
+		if (other->stream == column->stream &&
+		    (other->predictor != column->predictor || other->cell != column->cell))
+			return false;
+	}
+	return true;
+}
+
+bool decoder_has_outlines(const struct trace_schema *schema)
+{
+	for (unsigned i = 0; i < schema->column_count; i++) {
+		const struct trace_column *const column = &schema->columns[i];
+		const bool is_vmcs =
+			column->predictor == PREDICTOR_LAST && column->cell == schema->vmcs_cell;
+
+		if ((is_vmcs || column->predictor == PREDICTOR_ORDER) && !is_alone(schema, column))
+			return false;
+	}
+	return schema->vmcs_cell != SCHEMA_NONE;
+}
+
+void decoder_prepare_outline(const struct trace_schema *schema, struct site *site)
+{
+	const struct trace_kind_info *const kind = site->kind;
+
+	site->turns = kind->key == KEY_COL0;
+	site->tells = kind->order_column != SCHEMA_NONE ||
+		      (site->turns && kind->key_cell == schema->vmcs_cell);
+	for (unsigned i = 0; i < kind->last_count; i++)
+		if (kind->last_cell[i] == schema->vmcs_cell)
+			site->vmcs_bit = 1u << kind->last[i];
+}
+
+static u64 take_missing(struct trace_decoder *decoder, const struct site *site, unsigned column)
+{
+	if (!(site->mask >> column & 1))
+		return 0;
+	return unzigzag(take_number(decoder, site->kind->columns[column].stream));
+}
+
+/* Whether the next event, at @site, stops an outline by its number. */
+static bool has_order(struct trace_decoder *decoder, struct trace_outline *outline,
+		      const struct site *site)
+{
+	const unsigned column = site->kind->order_column;
+
+	if (column == SCHEMA_NONE)
+		return false;
+	/* It is the one that has stopped it. */
+	if (outline->order) {
+		outline->order = 0;
+		return false;
+	}
+	outline->order = decoder->order + 1 + take_missing(decoder, site, column);
+	if (!outline->order)
+		return false;
+	decoder->order = outline->order;
+	return true;
+}
+
+static void tell_vmcs(struct trace_decoder *decoder, const struct trace_outline *outline,
+		      const struct site *site)
+{
+	u64 *const cell = &decoder->cells[decoder->schema->vmcs_cell];
+
+	if (site->turns && site->kind->key_cell == decoder->schema->vmcs_cell)
+		*cell = site->values[0];
+	else if (site->mask & site->vmcs_bit)
+		*cell += take_missing(decoder, site, (unsigned)__builtin_ctz(site->vmcs_bit));
+	else
+		return;
+	if (outline->at_vmcs)
+		outline->at_vmcs(outline->owner, *cell);
+}
+
+/* What the next event, at @site, tells; false: it is not to be passed. */
+static NOINLINE bool tell(struct trace_decoder *decoder, struct trace_outline *outline,
+			  const struct site *site)
+{
+	if (site == &decoder->start)
+		decoder->bad = true;
+	if (decoder->bad || has_order(decoder, outline, site))
+		return false;
+	tell_vmcs(decoder, outline, site);
+	return !decoder->bad;
+}
+
+/* Of at most @most events that are expected, those that are early enough. */
+static u64 pass_expected(struct trace_decoder *decoder, struct trace_outline *outline, u64 most)
+{
+	struct stream times = decoder->streams[STREAM_TSC];
+	struct site *previous = decoder->previous;
+	const u64 before = outline->before, shift = outline->shift;
+	u64 tsc = decoder->tsc, time = outline->time, done = 0;
+	u32 turn = decoder->turn;
+
+	for (; done < most; done++) {
+		struct site *const site = previous->next[turn];
+		const u8 *const behind = times.at;
+		u64 delta, then;
+
+		if (unlikely(times.end - behind < 2 || !take_short(&times, &delta)))
+			delta = decoder_take_long(decoder, &times);
+		delta = site->delta + unzigzag(delta);
+		then = MAX(time, tsc + delta + shift);
+		if (unlikely(then >= before)) {
+			times.at = behind;
+			break;
+		}
+		if (unlikely(site->tells || site->mask & site->vmcs_bit || decoder->bad) &&
+		    !tell(decoder, outline, site)) {
+			outline->order_time = then;
+			times.at = behind;
+			break;
+		}
+		site->delta = delta;
+		tsc += delta;
+		time = then;
+		turn = site->turns ? site->turn : turn;
+		previous = site;
+	}
+	decoder->streams[STREAM_TSC] = times;
+	decoder->previous = previous;
+	decoder->turn = turn;
+	decoder->tsc = tsc;
+	outline->time = time;
+	return done;
+}
+
+enum status trace_decoder_outline(struct trace_decoder *decoder, struct trace_outline *outline)
+{
+	u64 some;
+
+	outline->count = 0;
+	if (!decoder->has_outlines)
+		return ST_UNSUPPORTED;
+	while (decoder->left) {
+		/* What ends a run is taken, though the event behind it is perhaps too late. */
+		if (!decoder->run && !decoder_take_op(decoder))
+			return decoder_fail(decoder);
+		some = pass_expected(decoder, outline, MIN(decoder->run, decoder->left));
+		if (decoder->bad)
+			return decoder_fail(decoder);
+		outline->count += some;
+		decoder->run -= some;
+		decoder->left -= (u32)some;
+		decoder->seq += some;
+		if (decoder->run && decoder->left)
+			return ST_OK;
+	}
+	return ST_END;
+}
