@@ -58,6 +58,7 @@ void deep_init(struct percpu *cpu)
 		deep->page[i].word = mem_alloc_pages(1);
 	memset(deep->slot, 0xff, sizeof(deep->slot));
 	cpu->deep = deep;
+	cpu->more_to_do = true;
 	deep_cpu = cpu;
 }
 

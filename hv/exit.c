@@ -120,23 +120,38 @@ static NOINLINE bool attend(struct percpu *cpu)
 	return cpu->parked;
 }
 
+/* Before the exit is looked at, and behind all of it: what only some captures or machines need. */
+static NOINLINE void begin_more(struct percpu *cpu)
+{
+	if (cpu->smi_stays)
+		exit_unblock_smi(cpu);
+	if (cpu->snapshot)
+		snapshot_keep(cpu);
+}
+
+static NOINLINE void end_more(struct percpu *cpu)
+{
+	l0_record_turn(cpu);
+	deep_turn(cpu);
+	if (vmcs_shadow_is_on(&cpu->nested) && cpu->nested.mode != NESTED_L2)
+		vmcs_shadow_give(cpu);
+}
+
 bool exit_dispatch(struct percpu *cpu)
 {
+	struct hv_time_row *rows = cpu->time.exits[0];
 	enum exit_action action;
-	unsigned level = 1;
 
 	cpu->exit.tsc = rdtsc();
 	cpu->exit.reason = (u32)vmread(VMCS_EXIT_REASON);
 	cpu->exit.rip = vmread(VMCS_GUEST_RIP);
 	cpu->pending.event.kind = 0;
-	if (unlikely(cpu->smi_stays))
-		exit_unblock_smi(cpu);
-	if (unlikely(cpu->snapshot))
-		snapshot_keep(cpu);
+	if (unlikely(cpu->more_to_do))
+		begin_more(cpu);
 	if (likely(cpu->nested.mode != NESTED_L2)) {
 		action = handle_l1_exit(cpu);
 	} else {
-		level = 2;
+		rows = cpu->time.exits[1];
 		action = handle_l2_exit(cpu);
 	}
 	if (cpu->pending.event.kind)
@@ -144,16 +159,12 @@ bool exit_dispatch(struct percpu *cpu)
 	if (action == EXIT_SKIP)
 		skip_instruction(cpu);
 	/* L1 may send the SIPI at once, so that nothing else is done until it is awaited. */
-	if (unlikely(cpu->attention) && attend(cpu)) {
-		hv_time_exit(cpu, level);
-		return cpu->hw->launched;
+	if (likely(!cpu->attention) || !attend(cpu)) {
+		if (unlikely(cpu->more_to_do))
+			end_more(cpu);
+		record_idle(cpu);
 	}
-	l0_record_turn(cpu);
-	record_idle(cpu);
-	deep_turn(cpu);
-	if (vmcs_shadow_is_on(&cpu->nested) && cpu->nested.mode != NESTED_L2)
-		vmcs_shadow_give(cpu);
-	hv_time_exit(cpu, level);
+	hv_time_exit(cpu, rows);
 	return cpu->hw->launched;
 }
 

@@ -121,7 +121,7 @@ static u64 vmx_insn_mode(const struct percpu *cpu)
 	return mode | MOVED(vmread(VMCS_CR4_READ_SHADOW), 13, 1, MODE_VMXE);
 }
 
-/* Every column, one by one: most are known where they are needed, and none is written twice. */
+/* One by one: most columns are known where they are needed, and none is written twice. */
 u64 exit_insn_event(struct percpu *cpu, u8 kind, bool has_info)
 {
 	struct ev_insn *const insn = (struct ev_insn *)cpu->pending.columns;
@@ -133,19 +133,17 @@ u64 exit_insn_event(struct percpu *cpu, u8 kind, bool has_info)
 	mode = vmx_insn_mode(cpu);
 	insn->mode = mode;
 	insn->rflags = rflags;
-	insn->rflags_after = rflags;
 	insn->cr3 = vmread(VMCS_GUEST_CR3);
 	insn->vmcs = cpu->nested.current_pointer;
 	insn->length = cpu->exit.insn_length;
 	insn->info = has_info ? vmread(VMCS_VM_EXIT_INSTRUCTION_INFO) : 0;
-	insn->outcome = 0;
 	insn->error = 0;
 	insn->fault_code = 0;
 	insn->cr2 = 0;
 	return mode;
 }
 
-_Static_assert(sizeof(struct ev_insn) == 11 * sizeof(u64), "exit_insn_event() fills all columns");
+_Static_assert(sizeof(struct ev_insn) == 11 * sizeof(u64), "exit_insn_event() fills all but two");
 
 static NOINLINE void emit_with_snapshot(struct percpu *cpu)
 {

@@ -106,7 +106,7 @@ void exit_unblock_smi(struct percpu *cpu)
 	if (!(blocking & BLOCKING_SMI))
 		return;
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, blocking & ~BLOCKING_SMI);
-	cpu->smi_stays = true;
+	cpu->smi_stays = cpu->more_to_do = true;
 }
 
 /* Fill cpu->pending with the INIT or SIPI. */

@@ -25,11 +25,16 @@ void *guest_ram(u64 gpa1, size_t size)
 	return memmap_is_ram(gpa1, size) ? phys_to_virt(gpa1) : NULL;
 }
 
-/* Operands of VMX instructions in 64-bit mode, and entries of tables, have eight bytes. */
+/*
+ * Operands of VMX instructions in 64-bit mode, and entries of tables, have eight bytes; the words
+ * of a region that the SDM defines have four.
+ */
 static void copy_bytes(void *to, const void *from, size_t size)
 {
 	if (likely(size == sizeof(u64)))
 		__builtin_memcpy(to, from, sizeof(u64));
+	else if (size == sizeof(u32))
+		__builtin_memcpy(to, from, sizeof(u32));
 	else
 		memcpy(to, from, size);
 }

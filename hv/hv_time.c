@@ -14,13 +14,13 @@ static void count(struct percpu *cpu, struct hv_time_row *row, u64 ticks)
 	row->longest_tsc = cpu->exit.tsc;
 }
 
-void hv_time_exit(struct percpu *cpu, unsigned level)
+void hv_time_exit(struct percpu *cpu, struct hv_time_row *rows)
 {
 	struct hv_time *const time = &cpu->time;
 	const u32 reason = cpu->exit.reason & EXIT_REASON_BASIC;
 	const u64 ticks = rdtsc() - cpu->exit.tsc - time->apart;
 
-	count(cpu, &time->exits[level - 1][MIN(reason, (u32)EXIT_REASON_COUNT)], ticks);
+	count(cpu, &rows[MIN(reason, (u32)EXIT_REASON_COUNT)], ticks);
 	cpu->nested.hv_ticks += ticks;
 	time->apart = 0;
 }

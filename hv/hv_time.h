@@ -26,8 +26,8 @@ struct hv_time {
 	bool wanted; /* a block was begun since it was told */
 };
 
-/* The exit of @level, 1 or 2, that cpu->exit describes is dealt with. */
-void hv_time_exit(struct percpu *cpu, unsigned level);
+/* The exit that cpu->exit describes is dealt with; @rows are those of its level. */
+void hv_time_exit(struct percpu *cpu, struct hv_time_row *rows);
 
 /* Since @start, a TSC, hv packed or sent the tape. */
 void hv_time_packed(struct percpu *cpu, u64 start);

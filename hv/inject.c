@@ -27,6 +27,7 @@ static void note_fault(struct percpu *cpu, u8 vector, u32 code, u64 cr2)
 	if (kind < EV_VMXON || kind > EV_CR_WRITE)
 		return;
 	insn->outcome = OUTCOME_FAULT;
+	insn->rflags_after = insn->rflags;
 	insn->error = vector;
 	insn->fault_code = code;
 	insn->cr2 = cr2;

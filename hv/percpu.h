@@ -75,6 +75,8 @@ struct percpu {
 	u64 l1_xcr0;
 	u64 feature_control; /* IA32_FEATURE_CONTROL as L1 sees it */
 	bool smi_stays;	     /* exit_unblock_smi() has to be called at each exit */
+	bool more_to_do;     /* at each exit, for @snapshot, @deep, nested.l0, nested.shadow or
+				@smi_stays */
 	u64 seen_init_rip;   /* an INIT that arrives there is one that L1 has had; ~0: none is */
 	unsigned init_again; /* how often it did, without an instruction in between */
 	struct trace_event parked_by; /* INIT that is not on the tape yet; kind 0: there is none */

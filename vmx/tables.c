@@ -29,6 +29,7 @@ const struct vmcs_field vmcs_fields[VMCS_FIELD_COUNT] = {
 #define FIELD(NAME, field_name, field_encoding, WIDTH, KIND, ACCESS, EXISTS, field_title) \
 	[VMCS_IX_##NAME] = { .name = #field_name,                                         \
 			     .title = field_title,                                        \
+			     .mask = ~0ull >> (64 - (WIDTH ? WIDTH : 64)),                \
 			     .encoding = field_encoding,                                  \
 			     .width = WIDTH,                                              \
 			     .kind = VMCS_KIND_##KIND,                                    \

@@ -58,6 +58,7 @@ enum vmcs_exists {
 struct vmcs_field {
 	const char *name;
 	const char *title;
+	u64 mask;     /* the bits that it can hold: those of @width */
 	u16 encoding; /* of the full access */
 	u8 width;     /* enum vmcs_width */
 	u8 kind;      /* enum vmcs_kind */

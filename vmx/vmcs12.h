@@ -93,7 +93,7 @@ unsigned int vmcs_set_highest_index(const struct vmcs_set *set);
 /* Field @index := the bits of @value that the field has. */
 static inline void vmcs12_set(struct vmcs12 *vmcs, int index, u64 value)
 {
-	vmcs->value[index] = value & vmcs_width_mask(vmcs_fields[index].width);
+	vmcs->value[index] = value & vmcs_fields[index].mask;
 }
 
 /*
@@ -131,7 +131,7 @@ static inline u64 vmcs_write_result(int index, u64 old, u64 encoding, bool long_
 		value = (u32)value;
 	if (vmcs_encoding_is_high(encoding))
 		return (u32)old | value << 32;
-	return value & vmcs_width_mask(vmcs_fields[index].width);
+	return value & vmcs_fields[index].mask;
 }
 
 #endif

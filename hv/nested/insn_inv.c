@@ -24,13 +24,12 @@ static bool type_is_supported(u64 capabilities, u64 type, unsigned highest, unsi
 
 static bool read_descriptor(struct percpu *cpu, struct operand *operand, struct descriptor *to)
 {
-	if (!operand_locate(cpu, sizeof(*to), GUEST_READ, operand))
-		return false;
-	if (!operand->in_memory) {
+	if (!operand_in_memory(cpu)) {
 		exit_inject_ud(cpu);
 		return false;
 	}
-	return operand_read(cpu, operand, to, sizeof(*to));
+	return operand_locate(cpu, sizeof(*to), GUEST_READ, operand) &&
+	       operand_read(cpu, operand, to, sizeof(*to));
 }
 
 enum exit_action nested_handle_invept(struct percpu *cpu)

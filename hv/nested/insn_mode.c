@@ -35,7 +35,8 @@ enum exit_action nested_handle_vmxon(struct percpu *cpu)
 
 	exit_insn_event(cpu, EV_VMXON, true);
 	event = (void *)cpu->pending.columns;
-	memset(&event->linear, 0, sizeof(*event) - sizeof(struct ev_insn));
+	nested_clear_columns(&event->linear,
+			     (sizeof(*event) - sizeof(struct ev_insn)) / sizeof(u64));
 	event->cr0 = vmcs01_visible_cr0();
 	event->cr4 = vmcs01_visible_cr4();
 	event->feature_control = cpu->feature_control;

@@ -87,10 +87,10 @@ enum exit_action nested_handle_vmptrst(struct percpu *cpu)
 
 	if (!nested_insn_begin(cpu, EV_VMPTRST, sizeof(struct ev_vmptrst)))
 		return EXIT_RESUME;
+	if (!operand_in_memory(cpu))
+		return exit_inject_ud(cpu);
 	if (!operand_locate(cpu, sizeof(u64), GUEST_WRITE, &operand))
 		return EXIT_RESUME;
-	if (!operand.in_memory)
-		return exit_inject_ud(cpu);
 	event = (void *)cpu->pending.columns;
 	event->linear = operand.linear;
 	event->gpa = operand.gpa;

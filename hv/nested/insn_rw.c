@@ -24,6 +24,22 @@ static size_t operand_size(bool is_64bit)
 	return is_64bit ? 8 : 4;
 }
 
+/* Find the operand of @event in memory. False: a fault is injected. */
+static bool locate(struct percpu *cpu, bool is_64bit, enum guest_access access,
+		   struct operand *operand)
+{
+	/* VMREAD and VMWRITE have the same columns. */
+	struct ev_vmread *event = (void *)cpu->pending.columns;
+
+	if (!operand_locate(cpu, operand_size(is_64bit), access, operand))
+		return false;
+	event->linear = operand->linear;
+	event->gpa = operand->gpa;
+	return true;
+}
+
+_Static_assert(sizeof(struct ev_vmread) == sizeof(struct ev_vmwrite), "struct ev_vmread");
+
 enum exit_action nested_handle_vmread(struct percpu *cpu)
 {
 	const struct nested *nested = &cpu->nested;
@@ -43,19 +59,15 @@ enum exit_action nested_handle_vmread(struct percpu *cpu)
 	if (ix < 0)
 		return nested_vmfail(cpu, VMERR_UNSUPPORTED_FIELD);
 	is_64bit = nested_is_64bit(cpu);
-	if (!operand_locate(cpu, operand_size(is_64bit), GUEST_WRITE, &operand))
-		return EXIT_RESUME;
-	event->linear = operand.linear;
-	event->gpa = operand.gpa;
-
 	value = nested->current->field[ix];
 	if (vmcs_encoding_is_high(event->field))
 		value >>= 32;
 	else if (!is_64bit)
 		value = (u32)value;
-	if (!operand.in_memory)
-		percpu_set_reg(cpu, operand.reg, value);
-	else if (!operand_write(cpu, &operand, &value, operand_size(is_64bit)))
+	if (!operand_in_memory(cpu))
+		percpu_set_reg(cpu, operand_register(cpu), value);
+	else if (!locate(cpu, is_64bit, GUEST_WRITE, &operand) ||
+		 !operand_write(cpu, &operand, &value, operand_size(is_64bit)))
 		return EXIT_RESUME;
 	event->value = value;
 	return nested_vmsucceed(cpu);
@@ -76,13 +88,11 @@ enum exit_action nested_handle_vmwrite(struct percpu *cpu)
 	if (!nested->current)
 		return nested_vmfail_invalid(cpu);
 	is_64bit = nested_is_64bit(cpu);
-	if (!operand_locate(cpu, operand_size(is_64bit), GUEST_READ, &operand))
-		return EXIT_RESUME;
-	event->linear = operand.linear;
-	event->gpa = operand.gpa;
-	if (!operand.in_memory)
-		event->value = percpu_reg(cpu, operand.reg) & (is_64bit ? ~0ull : 0xffffffff);
-	else if (!operand_read(cpu, &operand, &event->value, operand_size(is_64bit)))
+	if (!operand_in_memory(cpu))
+		event->value =
+			percpu_reg(cpu, operand_register(cpu)) & (is_64bit ? ~0ull : 0xffffffff);
+	else if (!locate(cpu, is_64bit, GUEST_READ, &operand) ||
+		 !operand_read(cpu, &operand, &event->value, operand_size(is_64bit)))
 		return EXIT_RESUME;
 
 	ix = field_of(nested, event->field);

@@ -86,6 +86,11 @@ static u64 effective_offset(struct percpu *cpu, u64 info)
 	}
 }
 
+static bool crosses_page(u64 address, size_t size)
+{
+	return (address & (PAGE_SIZE - 1)) + size > PAGE_SIZE;
+}
+
 static bool linear_address(struct percpu *cpu, size_t size, enum guest_access access, u64 *linear)
 {
 	const u64 info = nested_insn(cpu)->info;
@@ -97,7 +102,8 @@ static bool linear_address(struct percpu *cpu, size_t size, enum guest_access ac
 		if (segment == SEGMENT_FS || segment == SEGMENT_GS)
 			*linear += vmread(segment_field(VMCS_GUEST_ES_BASE, segment));
 		return (nested_is_canonical(&cpu->nested, *linear) &&
-			nested_is_canonical(&cpu->nested, *linear + size - 1)) ||
+			(likely(!crosses_page(*linear, size)) ||
+			 nested_is_canonical(&cpu->nested, *linear + size - 1))) ||
 		       segment_fault(cpu, segment);
 	}
 	*linear = (u32)(offset + vmread(segment_field(VMCS_GUEST_ES_BASE, segment)));
@@ -122,11 +128,6 @@ static bool inject_fault(struct percpu *cpu, const struct guest_fault *fault)
 	return false;
 }
 
-static bool crosses_page(u64 address, size_t size)
-{
-	return (address & (PAGE_SIZE - 1)) + size > PAGE_SIZE;
-}
-
 /* What the event and the exit do not tell already is read. */
 static void *recall(struct percpu *cpu, u64 linear, enum guest_access access, u64 *gpa)
 {
@@ -142,13 +143,14 @@ static void *recall(struct percpu *cpu, u64 linear, enum guest_access access, u6
 	return guest_recall(cpu, &paging, linear, access, gpa);
 }
 
-bool operand_locate_memory(struct percpu *cpu, size_t size, enum guest_access access,
-			   struct operand *operand)
+bool operand_locate(struct percpu *cpu, size_t size, enum guest_access access,
+		    struct operand *operand)
 {
 	struct guest_fault fault;
 
 	if (!linear_address(cpu, size, access, &operand->linear))
 		return false;
+	operand->ram = NULL;
 	if (likely(!crosses_page(operand->linear, size)))
 		operand->ram = recall(cpu, operand->linear, access, &operand->gpa);
 	if (likely(operand->ram))
@@ -212,11 +214,10 @@ bool operand_write(struct percpu *cpu, const struct operand *operand, const void
 
 bool operand_pointer(struct percpu *cpu, struct operand *operand, u64 *pointer)
 {
-	if (!operand_locate(cpu, sizeof(*pointer), GUEST_READ, operand))
-		return false;
-	if (!operand->in_memory) {
+	if (!operand_in_memory(cpu)) {
 		exit_inject_ud(cpu);
 		return false;
 	}
-	return operand_read(cpu, operand, pointer, sizeof(*pointer));
+	return operand_locate(cpu, sizeof(*pointer), GUEST_READ, operand) &&
+	       operand_read(cpu, operand, pointer, sizeof(*pointer));
 }

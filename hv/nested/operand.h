@@ -12,32 +12,31 @@
 #include "hv/guestmem.h"
 #include "hv/nested/outcome.h"
 
+/* Where an operand in memory is. */
 struct operand {
-	bool in_memory;
-	u8 reg;	    /* of vmx/regs.h, unless in_memory */
-	u64 linear; /* 0 unless in_memory */
-	u64 gpa;    /* gpa1 of its first byte, 0 unless in_memory */
-	void *ram;  /* where hv sees all of it, where that was found on the way; else NULL */
+	u64 linear;
+	u64 gpa;   /* gpa1 of its first byte */
+	void *ram; /* where hv sees all of it, where that was found on the way; else NULL */
 };
 
-/*
- * Find the operand that may be a register or memory of @size bytes, with the checks of its segment
- * and of L1's paging. False: the fault of @access is injected.
- */
-bool operand_locate_memory(struct percpu *cpu, size_t size, enum guest_access access,
-			   struct operand *operand);
-
-static inline bool operand_locate(struct percpu *cpu, size_t size, enum guest_access access,
-				  struct operand *operand)
+/* Whether the operand that may be a register or memory is in memory. */
+static inline bool operand_in_memory(struct percpu *cpu)
 {
-	const u64 info = nested_insn(cpu)->info;
-
-	*operand = (struct operand){
-		.in_memory = !BITS(info, 10, 10),
-		.reg = (u8)BITS(info, 6, 3),
-	};
-	return !operand->in_memory || operand_locate_memory(cpu, size, access, operand);
+	return !BITS(nested_insn(cpu)->info, 10, 10);
 }
+
+/* The register that it is else, of vmx/regs.h. */
+static inline unsigned operand_register(struct percpu *cpu)
+{
+	return (unsigned)BITS(nested_insn(cpu)->info, 6, 3);
+}
+
+/*
+ * Find the operand in memory, of @size bytes, with the checks of its segment and of L1's paging.
+ * False: the fault of @access is injected.
+ */
+bool operand_locate(struct percpu *cpu, size_t size, enum guest_access access,
+		    struct operand *operand);
 
 /* The register that the instruction encodes besides, as wide as the mode makes it. */
 u64 operand_second_register(struct percpu *cpu);

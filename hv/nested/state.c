@@ -240,7 +240,7 @@ struct nested_vmcs *nested_vmcs_load(struct percpu *cpu, u64 pointer)
 	vmcs->written = *now;
 	vmcs->written_tsc = rdtsc();
 	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++)
-		vmcs->field[ix] = now->value[ix] & vmcs_width_mask(vmcs_fields[ix].width);
+		vmcs->field[ix] = now->value[ix] & vmcs_fields[ix].mask;
 	return vmcs;
 }
 
@@ -296,6 +296,8 @@ void nested_init(struct percpu *cpu)
 	ept02_init(nested);
 	l0_record_init(nested);
 	vmcs_shadow_init(cpu);
+	if (l0_record_is_on(nested) || vmcs_shadow_is_on(nested))
+		cpu->more_to_do = true;
 }
 
 /* --- Key frames ------------------------------------------------------------------------------- */

@@ -184,6 +184,9 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 
 	if (!nested_insn_begin(cpu, kind, sizeof(struct ev_vmlaunch)))
 		return EXIT_RESUME;
+	/* Unless it fails. */
+	nested_insn(cpu)->outcome = OUTCOME_SUCCEED;
+	nested_insn(cpu)->rflags_after = nested_insn(cpu)->rflags;
 	vmcs = nested->current;
 	if (!vmcs)
 		return nested_vmfail_invalid(cpu);

@@ -134,7 +134,6 @@ static void what_hv_writes_for_l1_is_told_too(void **state)
 static void an_operand_that_hv_writes_is_told_too(void **state)
 {
 	const struct operand operand = {
-		.in_memory = true,
 		.gpa = STORED + 8,
 		.ram = guest_ram(STORED + 8, sizeof(u64)),
 	};
