@@ -93,8 +93,10 @@ $(O)/host/replay/timeline_index.o: host-cflags += \
 	-DMODEL_SUM=$(firstword $(shell cat $(model-src) | cksum))u
 
 # What record loads into Bochs is a file of its own inside vmxtape.
-$(O)/bochs_preload.so: cli/bochs_preload.c Makefile | $(O)/.deps
-	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(common) -D_GNU_SOURCE -fPIC -shared -o $@ $<
+$(O)/bochs_preload.so: cli/bochs_preload.c cli/bochs_rounds.c cli/bochs.h cli/bochs_rounds.h \
+		cli/bochs_text.h Makefile | $(O)/.deps
+	$(call say,LINK,$@)mkdir -p $(@D) && \
+		$(CC) $(common) -D_GNU_SOURCE -fPIC -shared -o $@ $(filter %.c,$^)
 
 $(O)/host/cli/bochs_preload_so.o: $(O)/bochs_preload.so
 	$(call say,LD,$@)mkdir -p $(@D) && cd $(O) && \

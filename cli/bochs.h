@@ -22,6 +22,20 @@
  */
 #define BOCHS_COPY     "vmxtape-copy "
 
+/*
+ * More of them (bochs_rounds.c), for machines of several processors. RUN is followed by "CPU TICK
+ * COUNT STOPS ALL": on to where processor CPU is before an instruction at TICK or behind, or has
+ * executed COUNT (0: any number), or to what stops it (DEBUGGER_AT_*), or with ALL any of them. The
+ * answer is PLACE and "CPU ROUND TICK RIP PHYSICAL LINEAR WHY WATCHED", where ROUND is the tick at
+ * which all processors began their turns, and TICK counts on in this one's; or UNKNOWN. LOOK and a
+ * number: commands are about that processor. MEMORY and a path: all physical memory goes there.
+ */
+#define BOCHS_RUN      "vmxtape-run "
+#define BOCHS_LOOK     "vmxtape-look "
+#define BOCHS_MEMORY   "vmxtape-memory "
+#define BOCHS_PLACE    "vmxtape-place "
+#define BOCHS_UNKNOWN  "vmxtape-unknown"
+
 struct bochs_setup {
 	const char *image;     /* the CD */
 	const char *work;      /* folder for configuration, log and the serial pipe */

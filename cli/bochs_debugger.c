@@ -129,40 +129,61 @@ enum status debugger_ask(struct debugger *debugger, const char *command)
 	return status;
 }
 
-/* What its registers do not print, its tree of parameters has. */
+/* What its registers do not print, or of the first processor only, its tree of parameters has. */
 static const struct {
-	const char *command;
+	const char *object;
 	struct {
 		const char *name, *key; /* in the text, in the answer */
-	} values[4];
+	} values[5];
 } parameters[] = {
-	{ "show \"cpu0.ES\"", { { "es.base", "base" } } },
-	{ "show \"cpu0.CS\"", { { "cs.base", "base" } } },
-	{ "show \"cpu0.SS\"", { { "ss.base", "base" } } },
-	{ "show \"cpu0.DS\"", { { "ds.base", "base" } } },
-	{ "show \"cpu0.FS\"", { { "fs.base", "base" } } },
-	{ "show \"cpu0.GS\"", { { "gs.base", "base" } } },
-	{ "show \"cpu0.LDTR\"", { { "ldtr.base", "base" } } },
-	{ "show \"cpu0.TR\"", { { "tr.base", "base" } } },
-	{ "show \"cpu0.MSR\"",
-	  { { "pat", "pat" },
+	{ "cpu%u.CR0", { { "CR0", "CR0" } } },
+	{ "cpu%u.CR2", { { "CR2", "CR2" } } },
+	{ "cpu%u.CR3", { { "CR3", "CR3" } } },
+	{ "cpu%u.CR4", { { "CR4", "CR4" } } },
+	{ "cpu%u.DR0", { { "DR0", "DR0" } } },
+	{ "cpu%u.DR1", { { "DR1", "DR1" } } },
+	{ "cpu%u.DR2", { { "DR2", "DR2" } } },
+	{ "cpu%u.DR3", { { "DR3", "DR3" } } },
+	{ "cpu%u.DR6", { { "DR6", "DR6" } } },
+	{ "cpu%u.DR7", { { "DR7", "DR7" } } },
+	{ "cpu%u.ES", { { "es.base", "base" } } },
+	{ "cpu%u.CS", { { "cs.base", "base" } } },
+	{ "cpu%u.SS", { { "ss.base", "base" } } },
+	{ "cpu%u.DS", { { "ds.base", "base" } } },
+	{ "cpu%u.FS", { { "fs.base", "base" } } },
+	{ "cpu%u.GS", { { "gs.base", "base" } } },
+	{ "cpu%u.LDTR", { { "ldtr.base", "base" } } },
+	{ "cpu%u.TR", { { "tr.base", "base" } } },
+	{ "cpu%u.MSR",
+	  { { "EFER", "EFER" },
+	    { "pat", "pat" },
 	    { "sysenter_cs", "sysenter_cs_msr" },
 	    { "sysenter_esp", "sysenter_esp_msr" },
 	    { "sysenter_eip", "sysenter_eip_msr" } } },
-	{ "show \"cpu0.VMX.VMCS_CACHE.VMEXEC_CTRLS\"",
+	{ "cpu%u.VMX.VMCS_CACHE.VMEXEC_CTRLS",
 	  { { "cr0.mask", "vm_cr0_mask" },
 	    { "cr0.shadow", "vm_cr0_read_shadow" },
 	    { "cr4.mask", "vm_cr4_mask" },
 	    { "cr4.shadow", "vm_cr4_read_shadow" } } },
 };
 
-static enum status read_parameters(struct debugger *debugger, FILE *to)
+/* "show": the object's name has a place for the number of the processor. */
+static enum status show(struct debugger *debugger, const char *object, unsigned cpu)
+{
+	char name[64], command[80];
+
+	snprintf(name, sizeof(name), object, cpu);
+	snprintf(command, sizeof(command), "show \"%s\"", name);
+	return debugger_ask(debugger, command);
+}
+
+static enum status read_parameters(struct debugger *debugger, unsigned cpu, FILE *to)
 {
 	enum status status = ST_OK;
 	u64 value;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parameters) && status == ST_OK; i++) {
-		status = debugger_ask(debugger, parameters[i].command);
+		status = show(debugger, parameters[i].object, cpu);
 		for (size_t k = 0; k < ARRAY_SIZE(parameters[i].values); k++)
 			if (status == ST_OK && parameters[i].values[k].name &&
 			    bochs_text_parameter(debugger->text, parameters[i].values[k].key,
@@ -173,11 +194,22 @@ static enum status read_parameters(struct debugger *debugger, FILE *to)
 	return status;
 }
 
-enum status debugger_read_registers(struct debugger *debugger, char *to, size_t size)
+/* What commands are about from here on. */
+static enum status look(struct debugger *debugger, unsigned cpu)
 {
-	static const char *const commands[] = { "r", "sreg", "creg", "dreg" };
+	char command[40];
+
+	if (debugger->cpus == 1)
+		return ST_OK;
+	snprintf(command, sizeof(command), BOCHS_LOOK "%u", cpu);
+	return debugger_ask(debugger, command);
+}
+
+enum status debugger_read_registers(struct debugger *debugger, unsigned cpu, char *to, size_t size)
+{
+	static const char *const commands[] = { "r", "sreg" };
 	FILE *const file = fmemopen(to, size, "w");
-	enum status status = file ? ST_OK : ST_NO_MEMORY;
+	enum status status = file ? look(debugger, cpu) : ST_NO_MEMORY;
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands) && status == ST_OK; i++) {
 		status = debugger_ask(debugger, commands[i]);
@@ -185,11 +217,33 @@ enum status debugger_read_registers(struct debugger *debugger, char *to, size_t 
 			fputs(debugger->text, file);
 	}
 	if (status == ST_OK)
-		status = read_parameters(debugger, file);
+		status = read_parameters(debugger, cpu, file);
+	if (status == ST_OK)
+		status = look(debugger, debugger->cpu);
 	/* Without room for all of it nothing is told. */
 	if (file && fclose(file) && status == ST_OK)
 		status = ST_NO_SPACE;
 	return status;
+}
+
+enum status debugger_in_guest(struct debugger *debugger, unsigned cpu, bool *in_guest)
+{
+	static const char key[] = "in_vmx_guest = ";
+	const enum status status = show(debugger, "cpu%u.VMX.in_vmx_guest", cpu);
+	const char *const found = status == ST_OK ? strstr(debugger->text, key) : NULL;
+
+	if (!found)
+		return status == ST_OK ? ST_NOT_FOUND : status;
+	*in_guest = !strncmp(found + sizeof(key) - 1, "true", 4);
+	return ST_OK;
+}
+
+enum status debugger_write_memory(struct debugger *debugger, const char *path)
+{
+	char command[4200];
+
+	snprintf(command, sizeof(command), BOCHS_MEMORY "%s", path);
+	return debugger_ask(debugger, command);
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -198,6 +252,12 @@ static enum status read_place(struct debugger *debugger)
 {
 	enum status status;
 
+	if (bochs_text_rounds_place(debugger->text, debugger->length, &debugger->place)) {
+		debugger->cpu = debugger->place.cpu;
+		return ST_OK;
+	}
+	if (find(debugger->text, debugger->text + debugger->length, BOCHS_UNKNOWN))
+		return ST_UNSUPPORTED;
 	if (!bochs_text_place(debugger->text, debugger->length, &debugger->place))
 		return ST_IO;
 	if (debugger->place.physical != ~0ull)
@@ -219,7 +279,8 @@ static void drop_times(struct debugger *debugger)
 	debugger->time_count = kept;
 }
 
-enum status debugger_run(struct debugger *debugger, const char *command)
+/* A command that lets instructions run. */
+static enum status run(struct debugger *debugger, const char *command)
 {
 	const struct debugger_watcher *const watcher = debugger->watcher;
 	enum status status = say(debugger, command);
@@ -239,9 +300,27 @@ enum status debugger_run(struct debugger *debugger, const char *command)
 	return status == ST_OK && interrupted ? ST_INTERRUPTED : status;
 }
 
+/* On to @tick, or by @count instructions, of the processor that is looked at. */
+static enum status run_rounds(struct debugger *debugger, u64 tick, unsigned count)
+{
+	const unsigned stops = (debugger->break_count ? DEBUGGER_AT_BREAK : 0) |
+			       (debugger->watch_count ? DEBUGGER_AT_WATCH : 0) |
+			       (debugger->stops_at_exits ? DEBUGGER_AT_EXIT : 0);
+	char command[80];
+
+	snprintf(command, sizeof(command), BOCHS_RUN "%u %llu %u %u %u", debugger->cpu,
+		 (unsigned long long)tick, count, stops, debugger->all_break);
+	return run(debugger, command);
+}
+
+enum status debugger_continue(struct debugger *debugger)
+{
+	return debugger->cpus > 1 ? run_rounds(debugger, ~0ull, 0) : run(debugger, "c");
+}
+
 enum status debugger_step(struct debugger *debugger)
 {
-	return debugger_run(debugger, "s");
+	return debugger->cpus > 1 ? run_rounds(debugger, ~0ull, 1) : run(debugger, "s");
 }
 
 static bool has_time(const struct debugger *debugger, u64 end)
@@ -257,6 +336,10 @@ enum status debugger_run_to(struct debugger *debugger, u64 tick)
 	enum status status = ST_OK;
 	char command[40];
 
+	if (debugger->cpus > 1)
+		return debugger->place.cpu != debugger->cpu || debugger->place.tick < tick
+			       ? run_rounds(debugger, tick, 0)
+			       : ST_OK;
 	while (status == ST_OK && debugger->place.tick < tick) {
 		if (!has_time(debugger, tick)) {
 			if (debugger->time_count == DEBUGGER_MAX_TIMES)
@@ -266,7 +349,7 @@ enum status debugger_run_to(struct debugger *debugger, u64 tick)
 			status = debugger_ask(debugger, command);
 		}
 		if (status == ST_OK)
-			status = debugger_run(debugger, "c");
+			status = run(debugger, "c");
 		/* Where both are, Bochs tells of the time only. */
 		if (debugger->place.why & DEBUGGER_EARLY ||
 		    (debugger->watch_count && debugger->place.why & DEBUGGER_AT_TIME))
@@ -370,10 +453,13 @@ enum status debugger_set_watches(struct debugger *debugger, const struct debugge
 
 enum status debugger_set_exits(struct debugger *debugger, bool stop)
 {
+	enum status status;
+
 	if (debugger->stops_at_exits == stop)
 		return ST_OK;
 	debugger->stops_at_exits = stop;
-	return debugger_ask(debugger, "vmexitbp");
+	status = look(debugger, debugger->cpu);
+	return status == ST_OK ? debugger_ask(debugger, "vmexitbp") : status;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -393,7 +479,9 @@ void debugger_start(const struct bochs_setup *setup, const struct debugger_watch
 	struct bochs_setup waiting = *setup;
 
 	waiting.waits = true;
-	*debugger = (struct debugger){ .watcher = watcher, .text = new_text(), .next_id = 1 };
+	*debugger = (struct debugger){
+		.watcher = watcher, .text = new_text(), .next_id = 1, .cpus = (unsigned)setup->cpus
+	};
 	/* Copies become children of this process. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	bochs_start(&waiting, &debugger->bochs);

@@ -4,6 +4,9 @@
  * Bochs counts time in ticks, which are instructions but for processors that halt. It stops between
  * two of them, reads commands, and can be copied there (bochs_preload.c): the copy is a machine of
  * its own. Text comes mixed with what the guest writes to port E9.
+ *
+ * Of several processors, one is looked at: places are its own, and time is counted by its
+ * instructions; bochs_rounds.c runs them.
  */
 #ifndef CLI_BOCHS_DEBUGGER_H
 #define CLI_BOCHS_DEBUGGER_H
@@ -40,6 +43,10 @@ struct debugger {
 	struct bochs bochs; /* of a copy, log and serial pipe are the original's */
 	const struct debugger_watcher *watcher;
 	struct debugger_place place;
+	unsigned cpus;
+	unsigned cpu;	/* that is looked at */
+	bool all_break; /* breaks and watches stop whichever it is, and then that one is looked at
+			 */
 	bool is_copy;
 	char *text; /* what was said since the last command, as far as it has room */
 	size_t length;
@@ -76,11 +83,20 @@ enum status debugger_copy(struct debugger *debugger, const char *work, struct de
  */
 enum status debugger_ask(struct debugger *debugger, const char *command);
 
-/* All registers, as registers_from_text() takes them, into @to. */
-enum status debugger_read_registers(struct debugger *debugger, char *to, size_t size);
+/* All registers of processor @cpu, as registers_from_text() takes them, into @to. */
+enum status debugger_read_registers(struct debugger *debugger, unsigned cpu, char *to, size_t size);
 
-/* A command that lets instructions run. ST_INTERRUPTED: the watcher's poll stopped it somewhere. */
-enum status debugger_run(struct debugger *debugger, const char *command);
+/* Whether processor @cpu is in a guest: no hypervisor runs on it. ST_IO, ST_NOT_FOUND. */
+enum status debugger_in_guest(struct debugger *debugger, unsigned cpu, bool *in_guest);
+
+/* All physical memory into file @path. */
+enum status debugger_write_memory(struct debugger *debugger, const char *path);
+
+/*
+ * On, to what is set to stop it. ST_INTERRUPTED: the watcher's poll stopped it somewhere.
+ * ST_UNSUPPORTED: several processors, and a Bochs whose insides are not known.
+ */
+enum status debugger_continue(struct debugger *debugger);
 
 /* One instruction, or the delivery of an event, or a wait. */
 enum status debugger_step(struct debugger *debugger);
@@ -99,7 +115,7 @@ enum status debugger_set_breaks(struct debugger *debugger, const u64 *addresses,
 enum status debugger_set_watches(struct debugger *debugger, const struct debugger_watch *watches,
 				 unsigned count);
 
-/* Whether to stop behind each VM exit. */
+/* Whether to stop behind each VM exit, of the processor that is looked at now. */
 enum status debugger_set_exits(struct debugger *debugger, bool stop);
 
 #endif

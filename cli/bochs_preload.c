@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "cli/bochs.h"
+#include "cli/bochs_rounds.h"
 
 #define MAX_LINE 8192
 
@@ -130,8 +131,9 @@ char *readline(const char *prompt)
 		fflush(stdout);
 		if (!read_line(line))
 			return NULL;
-		if (strncmp(line, BOCHS_COPY, sizeof(BOCHS_COPY) - 1))
+		if (!strncmp(line, BOCHS_COPY, sizeof(BOCHS_COPY) - 1))
+			copy(line + sizeof(BOCHS_COPY) - 1);
+		else if (!bochs_rounds_command(line))
 			return strdup(line);
-		copy(line + sizeof(BOCHS_COPY) - 1);
 	}
 }

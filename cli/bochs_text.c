@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/bochs.h"
+
 #define NEXT	  "Next at t="
 #define BROKEN	  "Breakpoint "	     /* and its number, a comma, its address */
 #define WATCHED	  " watch point at " /* and its address */
@@ -59,8 +61,35 @@ bool bochs_text_place(const char *text, size_t length, struct debugger_place *pl
 	*place = (struct debugger_place){ .tick = strtoull(last + strlen(NEXT), NULL, 10) };
 	place->rip = code ? strtoull(code + 1, NULL, 16) : 0;
 	place->physical = code ? strtoull(line + 6, NULL, 16) : ~0ull;
+	place->round = place->tick;
 	read_reasons(last - text > MAX_LINES ? last - MAX_LINES : text, last, place);
 	return true;
+}
+
+bool bochs_text_rounds_place(const char *text, size_t length, struct debugger_place *place)
+{
+	const char *at = find(text, text + length, BOCHS_PLACE);
+	u64 values[8];
+	char *end;
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		if (!at)
+			return false;
+		at += i ? 0 : strlen(BOCHS_PLACE);
+		values[i] = strtoull(at, &end, i < 3 || i == 6 ? 10 : 16);
+		at = end > at ? end : NULL;
+	}
+	*place = (struct debugger_place){
+		.cpu = (unsigned)values[0],
+		.round = values[1],
+		.tick = values[2],
+		.rip = values[3],
+		.physical = values[4],
+		.linear = values[5],
+		.why = (unsigned)values[6],
+		.watched = values[7],
+	};
+	return at;
 }
 
 /* Two halves, as in "rip: ffffffff_801250cd". */

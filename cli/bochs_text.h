@@ -28,10 +28,15 @@ struct debugger_place {
 	unsigned why; /* DEBUGGER_AT_* of the run that led here */
 	u64 linear;   /* address of the break, for DEBUGGER_AT_BREAK */
 	u64 watched;  /* address of the watch, for DEBUGGER_AT_WATCH */
+	unsigned cpu; /* whose next instruction it is */
+	u64 round;    /* a tick that each processor has reached, and none is far behind */
 };
 
-/* Where the machine of one processor stands by the last lines of @text. False: that is not told. */
+/* Where a processor stands by the last lines of @text. False: that is not told. */
 bool bochs_text_place(const char *text, size_t length, struct debugger_place *place);
+
+/* The same, where bochs_rounds.c says it. */
+bool bochs_text_rounds_place(const char *text, size_t length, struct debugger_place *place);
 
 /* A register of 64 bits, such as "rip", in the answer to "r". False: it is not there. */
 bool bochs_text_register(const char *text, const char *name, u64 *value);

@@ -42,11 +42,11 @@ static const struct option_spec spec = {
 	.summary =
 		"Runs the machine that a tape was recorded from once more, to the tick of event "
 		"@N, and\n"
-		"writes all of L1's memory and the processor's registers right before that event "
+		"writes all of L1's memory and the processors' registers right before that event "
 		"as an ELF\n"
-		"core file. Takes as long as the recording did. For tapes of Bochs with one "
-		"processor,\n"
-		"while the files that they were recorded with are unchanged.",
+		"core file. Takes as long as the recording did. For tapes of Bochs, while the "
+		"files that\n"
+		"they were recorded with are unchanged.",
 	.options = options,
 	.count = ARRAY_SIZE(options),
 };
@@ -132,6 +132,7 @@ static struct rerun_goal goal_of(struct reader *reader, u64 n, char *name, size_
 	if (event->kind == EV_GAP || !event->tsc)
 		die("the tape does not tell when event @%llu was", (unsigned long long)n);
 	snprintf(name, size, "@c%u:%llu", event->cpu, (unsigned long long)event->seq);
+	goal.cpu = event->cpu;
 	goal.tsc = event->tsc;
 	goal.rip = event->rip;
 	goal.has_rip = event->level && event->rip;
@@ -156,8 +157,6 @@ static void materialize(struct reader *reader, u64 n)
 	if (!text)
 		die("'%s' does not say which machine it was recorded from: only tapes of Bochs do",
 		    tape);
-	if (reader_info(reader)->cpus != 1)
-		die("'%s' has several processors, which Bochs cannot stop at a time", tape);
 	work = output_work_folder(opt.keep);
 	setup = machine_rebuild(text, size, work, tape);
 	setup.waits = true;
@@ -172,8 +171,10 @@ static void materialize(struct reader *reader, u64 n)
 	total = write_core(path, reader, note, result.memory);
 	message("'%s': %llu MiB of memory%s right before event %s, at tick %llu; %u blocks of "
 		"the tape were sent by then, and are the same",
-		path, (unsigned long long)(total >> 20), *result.registers ? " and registers" : "",
+		path, (unsigned long long)(total >> 20), result.in_guest ? " and registers" : "",
 		name, (unsigned long long)result.tick, blocks);
+	if (!result.in_guest)
+		message("the hypervisor runs there: no instruction of a guest comes just before");
 	free(path);
 	free(sent);
 }

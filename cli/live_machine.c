@@ -73,7 +73,7 @@ static const char *read_registers(void *owner)
 	struct live_machine *const live = owner;
 
 	if (!live->has_registers &&
-	    debugger_read_registers(&live->walk.machine.now, live->registers,
+	    debugger_read_registers(&live->walk.machine.now, live->memory.cpu, live->registers,
 				    sizeof(live->registers)) != ST_OK)
 		return "";
 	live->has_registers = true;

@@ -142,7 +142,7 @@ enum status machine_time_continue(struct machine_time *machine)
 	if (machine->now.place.tick < machine->heard_to && machine->heard_to != ~0ull)
 		return run_to(machine, machine->heard_to);
 	begin(machine);
-	return end(machine, debugger_run(&machine->now, "c"));
+	return end(machine, debugger_continue(&machine->now));
 }
 
 enum status machine_time_run(struct machine_time *machine, u64 tick)

@@ -47,7 +47,7 @@ enum status machine_time_go(struct machine_time *machine, u64 tick);
  */
 enum status machine_time_run(struct machine_time *machine, u64 tick);
 
-/* Without an end, and by one instruction: debugger_run(), debugger_step(). */
+/* Without an end, and by one instruction: debugger_continue(), debugger_step(). */
 enum status machine_time_continue(struct machine_time *machine);
 enum status machine_time_step(struct machine_time *machine);
 

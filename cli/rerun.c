@@ -10,15 +10,22 @@
 #include "cli/message.h"
 #include "cli/stop_signals.h"
 #include "recorder/capture.h"
+#include "replay/memory_core.h"
 
-#define BEFORE	   64	/* ticks from where single steps begin to hv's reading of the TSC */
+#define BEFORE	   64	/* ticks in which an instruction comes to hv's reading of the TSC */
+#define FAR_BEFORE 4096 /* where it is not known which one it was */
 #define BEHIND	   2000 /* ticks in which what is ahead comes */
-#define DIRECT_MAP 0xffff800000000000ull /* where hv sees physical memory */
+
+#define DIFFERENT \
+	"the instruction is not executed there: something of the machine is other than it was"
 
 struct run {
 	struct debugger debugger;
-	struct debugger_watcher watcher;
+	struct debugger early; /* an unheard copy from before, with several processors */
+	struct debugger probe; /* an unheard one that looks ahead */
+	struct debugger_watcher watcher, deaf;
 	struct capture *capture;
+	const char *work;	/* folder of its files */
 	const char *trouble;	/* why it must stop; NULL: it need not */
 	double start, deadline; /* 0: none */
 	bool shows_progress;
@@ -59,6 +66,8 @@ static _Noreturn void fail(struct run *run, const char *why)
 {
 	struct bochs_end end;
 
+	debugger_stop(&run->probe, NULL);
+	debugger_stop(&run->early, NULL);
 	debugger_stop(&run->debugger, &end);
 	if (end.message[0])
 		message("Bochs said: %s", end.message);
@@ -69,6 +78,9 @@ static void need(struct run *run, enum status status)
 {
 	if (status == ST_OK && !run->trouble)
 		return;
+	if (status == ST_UNSUPPORTED)
+		fail(run, "this is another build of Bochs than those that vmxtape can stop with "
+			  "several processors");
 	fail(run, run->trouble ? run->trouble : "Bochs ended before, or says nothing");
 }
 
@@ -84,43 +96,146 @@ static void run_to(struct run *run, u64 tick)
 	if (run->shows_progress)
 		fputs("\r\033[K", stderr);
 	need(run, status);
-	if (run->debugger.place.tick != tick)
-		fail(run, "it does not stop there");
 }
 
-/* hv has all physical memory in its address space, so that is where it must be read. */
-static void read_memory(struct run *run, const struct bochs_setup *setup, const char *path)
+static void read_memory(struct run *run, const char *path)
 {
-	char command[4200];
+	need(run, debugger_write_memory(&run->debugger, path));
+}
 
-	snprintf(command, sizeof(command), "writemem \"%s\" 0x%llx %llu", path, DIRECT_MAP,
-		 (unsigned long long)MIB(setup->mib));
-	need(run, debugger_ask(&run->debugger, command));
+static void copy(struct run *run, struct debugger *from, struct debugger *to)
+{
+	need(run, debugger_copy(from, run->work, to));
+	to->watcher = &run->deaf;
+}
+
+static void end_probe(struct run *run)
+{
+	debugger_stop(&run->probe, NULL);
+	run->probe = (struct debugger){ 0 };
 }
 
 /*
- * Steps on up to tick @end. At each place where the instruction at @rip is next, the registers are
- * read: those of the last one stay, or, with @first, of the first, and it ends there.
+ * When processor @cpu had its last VM exit before the moment at which the machine stands; 0: that
+ * is long ago.
  */
-static void step_to(struct run *run, u64 rip, u64 end, bool first, struct rerun_result *result)
+static u64 find_exit(struct run *run, unsigned cpu)
+{
+	const struct debugger_place *const moment = &run->debugger.place;
+	struct debugger *const probe = &run->probe;
+	u64 found = 0;
+
+	copy(run, &run->early, probe);
+	probe->cpu = cpu;
+	probe->all_break = true;
+	need(run, debugger_set_exits(probe, true));
+	for (;;) {
+		probe->cpu = moment->cpu;
+		need(run, debugger_run_to(probe, moment->tick));
+		if (!(probe->place.why & DEBUGGER_AT_EXIT))
+			break;
+		if (probe->place.cpu == cpu)
+			found = probe->place.tick;
+	}
+	end_probe(run);
+	return found;
+}
+
+/* Where hv runs, the instruction that led to it is being executed: registers are those before it.
+ */
+static void add_registers(struct run *run, unsigned cpu, struct rerun_result *result)
+{
+	const size_t length = strlen(result->registers), room = sizeof(result->registers) - length;
+	char *const to = result->registers + length;
+	bool in_guest;
+	u64 exit;
+
+	need(run, debugger_in_guest(&run->debugger, cpu, &in_guest));
+	if (in_guest) {
+		need(run, debugger_read_registers(&run->debugger, cpu, to, room));
+		return;
+	}
+	exit = run->early.text ? find_exit(run, cpu) : 0;
+	if (!exit)
+		return;
+	copy(run, &run->early, &run->probe);
+	run->probe.cpu = cpu;
+	need(run, debugger_run_to(&run->probe, exit - 1));
+	need(run, debugger_in_guest(&run->probe, cpu, &in_guest));
+	if (in_guest)
+		need(run, debugger_read_registers(&run->probe, cpu, to, room));
+	end_probe(run);
+}
+
+static void read_registers(struct run *run, unsigned first, struct rerun_result *result)
+{
+	*result->registers = 0;
+	add_registers(run, first, result);
+	result->in_guest = *result->registers;
+	for (unsigned cpu = 0; cpu < run->debugger.cpus; cpu++) {
+		const size_t length = strlen(result->registers);
+
+		if (cpu == first)
+			continue;
+		snprintf(result->registers + length, sizeof(result->registers) - length,
+			 MEMORY_CORE_CPU "%u\n", cpu);
+		add_registers(run, cpu, result);
+	}
+}
+
+/* Whether the moment before the event can be where @debugger is. */
+static bool is_place(struct run *run, struct debugger *debugger, const struct rerun_goal *goal)
+{
+	bool in_guest;
+
+	if (goal->has_rip)
+		return debugger->place.rip == goal->rip;
+	need(run, debugger_in_guest(debugger, goal->cpu, &in_guest));
+	return in_guest;
+}
+
+/* Steps on up to tick @end: the tick of the last place where the moment can be, 0: there is none.
+ */
+static u64 find_last(struct run *run, const struct rerun_goal *goal, u64 end)
+{
+	const struct debugger_place *const place = &run->probe.place;
+	u64 found = 0;
+
+	for (;;) {
+		if (is_place(run, &run->probe, goal))
+			found = place->tick;
+		if (place->tick >= end)
+			return found;
+		need(run, debugger_step(&run->probe));
+	}
+}
+
+/* What L1 and its L2 do just before hv tells of it is looked for by a copy, and then gone to. */
+static void go_before(struct run *run, const struct rerun_goal *goal)
+{
+	u64 found;
+
+	if (goal->has_rip && goal->tsc > BEFORE)
+		run_to(run, goal->tsc - BEFORE);
+	copy(run, &run->debugger, &run->probe);
+	found = find_last(run, goal, goal->tsc);
+	end_probe(run);
+	if (!found && goal->has_rip)
+		fail(run, DIFFERENT);
+	run_to(run, found ? found : goal->tsc);
+}
+
+/* What comes behind that time. */
+static void go_ahead(struct run *run, const struct rerun_goal *goal)
 {
 	const struct debugger_place *const place = &run->debugger.place;
 
-	for (result->tick = 0;;) {
-		if (place->rip == rip) {
-			result->tick = place->tick;
-			need(run, debugger_read_registers(&run->debugger, result->registers,
-							  sizeof(result->registers)));
-			if (first)
-				return;
-		}
-		if (place->tick >= end)
-			break;
+	run_to(run, goal->tsc + 1);
+	while (!is_place(run, &run->debugger, goal)) {
+		if (place->tick >= goal->tsc + BEHIND)
+			fail(run, DIFFERENT);
 		need(run, debugger_step(&run->debugger));
 	}
-	if (!result->tick)
-		fail(run, "the instruction is not executed there: something of the machine is "
-			  "other than it was");
 }
 
 void rerun(const struct bochs_setup *setup, const struct rerun_goal *goal, u64 timeout, bool quiet,
@@ -129,9 +244,11 @@ void rerun(const struct bochs_setup *setup, const struct rerun_goal *goal, u64 t
 	static struct run run;
 	char error[512], *path;
 
-	run = (struct run){ .deadline = timeout ? now() + (double)timeout : 0 };
+	run = (struct run){ .work = setup->work,
+			    .deadline = timeout ? now() + (double)timeout : 0 };
 	run.shows_progress = !quiet && isatty(STDERR_FILENO);
 	run.watcher = (struct debugger_watcher){ hear, poll_run, &run };
+	run.deaf = (struct debugger_watcher){ NULL, poll_run, &run };
 	if (asprintf(&path, "%s/memory", setup->work) < 0)
 		die("out of memory");
 	if (capture_open(sent, NULL, NULL, &run.capture, error, sizeof(error)) != ST_OK)
@@ -139,20 +256,20 @@ void rerun(const struct bochs_setup *setup, const struct rerun_goal *goal, u64 t
 	/* So that neither Bochs nor its files are left behind. */
 	stop_signals_catch(false);
 	debugger_start(setup, &run.watcher, &run.debugger);
-	if (goal->has_rip && !goal->is_ahead && goal->tsc > BEFORE) {
-		run_to(&run, goal->tsc - BEFORE);
-		step_to(&run, goal->rip, goal->tsc, false, result);
-	} else {
-		run_to(&run, goal->tsc);
-		result->tick = goal->tsc;
-	}
-	/* L1's memory is as it was at the exit until hv has handled that. */
-	read_memory(&run, setup, path);
-	if (goal->is_ahead) {
-		run_to(&run, goal->tsc + 1);
-		step_to(&run, goal->rip, goal->tsc + BEHIND, true, result);
-	}
+	run.debugger.cpu = goal->cpu;
+	if (goal->tsc > FAR_BEFORE)
+		run_to(&run, goal->tsc - FAR_BEFORE);
+	if (setup->cpus > 1)
+		copy(&run, &run.debugger, &run.early);
+	if (goal->is_ahead)
+		go_ahead(&run, goal);
+	else
+		go_before(&run, goal);
+	result->tick = run.debugger.place.tick;
+	read_registers(&run, goal->cpu, result);
+	read_memory(&run, path);
 	result->memory = path;
+	debugger_stop(&run.early, NULL);
 	debugger_stop(&run.debugger, NULL);
 	capture_close(run.capture);
 	capture_free(run.capture);

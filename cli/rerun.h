@@ -9,10 +9,11 @@
 
 #include "cli/bochs.h"
 
-#define RERUN_MAX_REGISTERS 32768
+#define RERUN_MAX_REGISTERS 131072
 
 /* Where to stop. */
 struct rerun_goal {
+	unsigned cpu;
 	u64 tsc; /* of the event: hv read it a little behind the instruction */
 	u64 rip; /* of the instruction ... */
 	bool has_rip;
@@ -20,8 +21,14 @@ struct rerun_goal {
 };
 
 struct rerun_result {
-	u64 tick;			     /* before which it stopped */
-	char registers[RERUN_MAX_REGISTERS]; /* what Bochs prints of them */
+	u64 tick;      /* before which it stopped, as the processor of the event counts */
+	bool in_guest; /* false: hv runs there, since nothing of a guest came just before */
+	/*
+	 * What Bochs prints of them: of the processor of the event, then, each behind a line
+	 * MEMORY_CORE_CPU, of the others. Of one where hv runs, those before the instruction that
+	 * led to it, if that was not long before.
+	 */
+	char registers[RERUN_MAX_REGISTERS];
 	const char *memory; /* file with physical memory from 0 on; owned by the caller */
 };
 

@@ -11,7 +11,7 @@
 
 #define PAGE	     4096
 #define MAX_SEGMENTS 60000
-#define MAX_NOTE     65536
+#define MAX_NOTE     (1 << 18)
 #define OWNER	     "VMXTAPE"
 #define NOTE_TYPE    1	/* of that owner */
 #define ZEROS	     16 /* pages of them that are worth a segment of their own */

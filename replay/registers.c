@@ -1,8 +1,11 @@
 #include "replay/registers.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "replay/core_file.h"
+#include "replay/memory_core.h"
 #include "replay/memory_state.h"
 #include "replay/registers_core.h"
 
@@ -273,15 +276,40 @@ static void machine_registers(struct timeline *timeline, const struct memory_mac
 	set_forced(timeline, machine->cpu, machine->level, registers);
 }
 
+/* What @note tells of processor @cpu, of those that have a line before theirs, or of the first one.
+ */
+static char *part_of_note(const char *note, bool is_first, u16 cpu)
+{
+	char head[40];
+	const char *start = note, *end;
+
+	if (!is_first) {
+		snprintf(head, sizeof(head), "\n" MEMORY_CORE_CPU "%u\n", cpu);
+		start = strstr(note, head);
+		if (!start)
+			return NULL;
+		start += strlen(head) - 1;
+	}
+	end = strstr(start, "\n" MEMORY_CORE_CPU);
+	return end ? strndup(start, (size_t)(end - start)) : strdup(start);
+}
+
+/* @who: the level that runs on @cpu. */
 static void core_registers(struct timeline *timeline, const struct core_file *core, u16 cpu,
-			   unsigned level, struct registers *registers)
+			   unsigned level, unsigned who, struct registers *registers)
 {
 	const struct trace_event *const event = timeline_event(timeline);
+	const bool is_first = event && event->cpu == cpu;
+	char *text;
 
-	if (!event || event->cpu != cpu || event->level != level)
+	if (!event || level != (is_first ? event->level : who))
 		return;
-	registers_from_text(core_file_note(core), level, timeline_tell(timeline), registers);
+	text = part_of_note(core_file_note(core), is_first, cpu);
+	if (!text)
+		return;
+	registers_from_text(text, level, timeline_tell(timeline), registers);
 	set_forced(timeline, cpu, level, registers);
+	free(text);
 }
 
 void registers_at(struct timeline *timeline, u16 cpu, unsigned level, struct registers *registers)
@@ -304,7 +332,7 @@ void registers_at(struct timeline *timeline, u16 cpu, unsigned level, struct reg
 	if (machine && machine->cpu == cpu && machine->level == level)
 		machine_registers(timeline, machine, registers);
 	else if (core)
-		core_registers(timeline, core, cpu, level, registers);
+		core_registers(timeline, core, cpu, level, who, registers);
 	if (machine && machine->cpu == cpu)
 		registers->runs = machine->level == level;
 	if (machine || core)

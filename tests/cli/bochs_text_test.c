@@ -97,6 +97,27 @@ static void what_is_cut_off_tells_no_place(void **state)
 		assert_row(texts[i], bochs_text_place(texts[i], strlen(texts[i]), &place), false);
 }
 
+static void places_between_rounds_have_a_line_of_their_own(void **state)
+{
+	static const char line[] = "x\0y<bochs:3> \nvmxtape-place 1 1000 1003 ffff80001234 1234 "
+				   "ffff80005234 10 2008\n<bochs:3> ";
+	static const char cut[] = "vmxtape-place 1 1000 1003 ffff80001234";
+	struct debugger_place place;
+
+	(void)state;
+	assert_true(bochs_text_rounds_place(line, sizeof(line) - 1, &place));
+	assert_int_equal(place.cpu, 1);
+	assert_u64(place.round, 1000);
+	assert_u64(place.tick, 1003);
+	assert_u64(place.rip, 0xffff80001234);
+	assert_u64(place.physical, 0x1234);
+	assert_u64(place.linear, 0xffff80005234);
+	assert_int_equal(place.why, DEBUGGER_AT_BREAK | DEBUGGER_AT_WATCH);
+	assert_u64(place.watched, 0x2008);
+	assert_false(bochs_text_rounds_place(cut, sizeof(cut) - 1, &place));
+	assert_false(bochs_text_rounds_place("", 0, &place));
+}
+
 static void registers_have_two_halves(void **state)
 {
 	static const char text[] = "CPU0:\nrax: 00000001_00000002\nrsp: ffff8000_1ebcc000\n"
@@ -152,6 +173,7 @@ int main(void)
 		cmocka_unit_test(places_are_read_whatever_led_there),
 		cmocka_unit_test(bytes_of_the_guest_before_are_passed_over),
 		cmocka_unit_test(what_is_cut_off_tells_no_place),
+		cmocka_unit_test(places_between_rounds_have_a_line_of_their_own),
 		cmocka_unit_test(registers_have_two_halves),
 		cmocka_unit_test(parameters_are_found_by_their_whole_names),
 		cmocka_unit_test(words_are_those_of_all_lines),

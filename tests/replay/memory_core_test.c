@@ -205,6 +205,46 @@ static void registers_are_those_of_the_note(void **state)
 	assert_u64(registers.seen, N);
 }
 
+static u64 rax_of(struct timeline *timeline, u16 cpu, unsigned level)
+{
+	struct registers registers;
+	u64 value = 0;
+
+	registers_at(timeline, cpu, level, &registers);
+	return register_known(&registers, REGISTER_RAX, &value) ? value : 0;
+}
+
+static void each_processor_has_the_registers_of_its_part(void **state)
+{
+	struct timeline *timeline;
+	char path[64], file[64], head[80], note[400], error[256];
+	const struct trace_event *event;
+	u16 other;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/2.vxt", folder);
+	dialogue_record(path, 2, 2000, 200, 1);
+	assert_int_equal(timeline_open(path, &timeline, error, sizeof(error)), ST_OK);
+	assert_int_equal(timeline_seek(timeline, N), ST_OK);
+	event = timeline_event(timeline);
+	other = 1 - event->cpu;
+	memory_core_head(timeline_reader(timeline), N, head, sizeof(head));
+	snprintf(note, sizeof(note),
+		 "%srax: 0_1\nrip: 0_1\n" MEMORY_CORE_CPU "%u\nrax: 0_2\nrip: 0_2\n", head, other);
+	assert_true(memory_core_path(path, N, file, sizeof(file)));
+	assert_int_equal(
+		core_file_write(file, note, &(struct core_range){ 0, 1, (const u8 *)"" }, 1),
+		ST_OK);
+	assert_int_equal(timeline_seek(timeline, N + 1), ST_OK);
+	assert_int_equal(timeline_seek(timeline, N), ST_OK);
+	event = timeline_event(timeline);
+	assert_u64(rax_of(timeline, event->cpu, event->level), 1);
+	assert_u64(rax_of(timeline, other, 1) + rax_of(timeline, other, 2), 2);
+	timeline_close(timeline);
+	unlink(path);
+	unlink(file);
+}
+
 static void bases_and_tables_are_told_outside_of_64_bit_mode(void **state)
 {
 	static const char text[] = "rip: 00000000_00001234\n"
@@ -275,6 +315,7 @@ int main(void)
 		cmocka_unit_test(a_machine_tells_of_the_level_that_runs),
 		cmocka_unit_test(one_of_another_tape_or_moment_does_not_count),
 		cmocka_unit_test(registers_are_those_of_the_note),
+		cmocka_unit_test(each_processor_has_the_registers_of_its_part),
 		cmocka_unit_test(what_l1_sees_of_cr0_and_cr4_is_told),
 		cmocka_unit_test(bases_and_tables_are_told_outside_of_64_bit_mode),
 	};
