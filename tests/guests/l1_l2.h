@@ -42,4 +42,12 @@ extern const size_t l1_l2_step_count;
 extern const struct l2_case l1_l2_memory_cases[];
 extern const size_t l1_l2_memory_count;
 
+/* Accessed and dirty flags for EPT, and the page-modification log. */
+extern const struct l2_case l1_l2_flags_cases[];
+extern const size_t l1_l2_flags_count;
+
+/* VM functions and EPT-violation #VE. */
+extern const struct l2_case l1_l2_function_cases[];
+extern const size_t l1_l2_function_count;
+
 #endif

@@ -21,9 +21,6 @@
 #define EPTV_NOT_PAGE_TABLE BIT(8)
 #define EPTV_KNOWN	    MASK(8, 0) /* the rest depends on the processor */
 
-#define EPT_ACCESSED	    BIT(8)
-#define EPT_DIRTY	    BIT(9)
-
 /* A page whose mapping the cases change, and one to map in its place. */
 static volatile u64 page[512] __attribute__((aligned(PAGE_SIZE)));
 static volatile u64 other[512] __attribute__((aligned(PAGE_SIZE)));
@@ -242,34 +239,6 @@ static void check_ept_remap(struct l2 *l2)
 	l2_expect_end(l2);
 }
 
-static void code_ept_ad(void)
-{
-	const u64 value = page[0];
-
-	l2_vmcall(2);
-	page[0] = value;
-	l2_vmcall(true);
-}
-
-static void check_ept_ad(struct l2 *l2)
-{
-	const u64 *entry = guest_table_entry(l2_case_eptp, page_address());
-
-	guest_vmcs_write(VMCS_EPT_POINTER, l2_case_eptp | EPTP_AD);
-	if (!l2_expect(l2, EXIT_VMCALL))
-		return;
-	l2_check((*entry & (EPT_ACCESSED | EPT_DIRTY)) == EPT_ACCESSED, "after a read: %lx",
-		 *entry);
-	l2_skip();
-	l2_expect_end(l2);
-	l2_check(*entry & EPT_DIRTY, "after a write: %lx", *entry);
-}
-
-static bool has_ept_ad(void)
-{
-	return guest_caps.msr[VMX_CAP_EPT_VPID_CAP] & CAP_EPT_AD;
-}
-
 /* An event whose delivery the violation cut short is in the IDT-vectoring information. */
 static void code_ept_vectoring(void)
 {
@@ -307,27 +276,6 @@ static void check_ept_vectoring(struct l2 *l2)
 	l2_expect_end(l2);
 }
 
-#define PML_ENTRIES 512
-
-static void check_pml(struct l2 *l2)
-{
-	const u64 *log = guest_pages(1);
-	bool found = false;
-	u64 index;
-
-	guest_vmcs_write(VMCS_EPT_POINTER, l2_case_eptp | EPTP_AD);
-	guest_vmcs_write(VMCS_PML_ADDRESS, physical(log));
-	guest_vmcs_write(VMCS_PML_INDEX, PML_ENTRIES - 1);
-	guest_table_entry(l2_case_eptp, page_address());
-	l2_expect_end(l2);
-	index = guest_vmcs_read(VMCS_PML_INDEX);
-	l2_check(index < PML_ENTRIES - 1, "nothing was logged");
-	for (u64 i = index + 1; i < PML_ENTRIES; i++)
-		if (ALIGN_DOWN(log[i], (u64)PAGE_SIZE) == page_address())
-			found = true;
-	l2_check(found, "the written page is not in the log");
-}
-
 const struct l2_case l1_l2_memory_cases[] = {
 	L2_CASE(page_fault),
 	L2_CASE(page_fault_filter),
@@ -339,9 +287,6 @@ const struct l2_case l1_l2_memory_cases[] = {
 		   .needs_ept = true),
 	L2_CASE_OF(ept_page_table, code_ept_read, check_ept_page_table, .needs_ept = true),
 	L2_CASE_OF(ept_remap, code_remap, check_ept_remap, .needs_ept = true),
-	L2_CASE(ept_ad, .needs_ept = true, .possible = has_ept_ad),
 	L2_CASE(ept_vectoring, .needs_ept = true),
-	L2_CASE_OF(pml, code_ept_write, check_pml, .options.secondary = SECONDARY_PML,
-		   .possible = has_ept_ad, .needs_ept = true),
 };
 const size_t l1_l2_memory_count = ARRAY_SIZE(l1_l2_memory_cases);
