@@ -4,7 +4,7 @@
 #include "hv/insn.h"
 #include "hv/mem.h"
 #include "hv/memmap.h"
-#include "hv/nested/ept02.h"
+#include "hv/nested/ept12_access.h"
 #include "hv/paging.h"
 #include "hv/percpu.h"
 #include "hv/vmcs01.h"
@@ -62,12 +62,23 @@ enum status guest_write_gpa(u64 gpa1, const void *from, size_t size)
 	return ST_OK;
 }
 
+bool guest_swap_gpa(u64 gpa1, u64 old, u64 value)
+{
+	u64 *to = guest_ram(gpa1, sizeof(*to));
+
+	if (!to)
+		return true;
+	deep_hv_writes(gpa1, sizeof(*to));
+	return __atomic_compare_exchange_n(to, &old, value, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
+}
+
 /* One walk of the guest's page tables: what it needs of the processor's state. */
 struct walk {
 	struct guest_paging paging;
 	bool set_flags;
-	const struct nested *nested; /* NULL: addresses that come out are gpa1, else gpa2 ... */
-	u64 eptp;		     /* ... and this leads on */
+	struct nested *nested; /* NULL: addresses that come out are gpa1, else gpa2 ... */
+	u64 eptp;	       /* ... and this leads on */
 };
 
 /* A physical access of the guest, to a paging structure or at the end. */
@@ -79,15 +90,16 @@ struct walk_access {
 static enum status to_gpa1(const struct walk *walk, const struct walk_access *access, u64 gpa,
 			   u64 *gpa1, struct guest_fault *fault)
 {
-	const u64 kind = access->write	 ? VMX_EPT_VIOLATION_WRITE
-			 : access->fetch ? VMX_EPT_VIOLATION_FETCH
-					 : VMX_EPT_VIOLATION_READ;
+	u64 kind = access->write   ? VMX_EPT_VIOLATION_WRITE
+		   : access->fetch ? VMX_EPT_VIOLATION_FETCH
+				   : VMX_EPT_VIOLATION_READ;
 	struct ept12_walk walk12;
 
 	*gpa1 = gpa;
 	if (!walk->nested)
 		return ST_OK;
-	ept12_walk(walk->nested, walk->eptp, gpa, kind, &walk12);
+	kind = ept12_access_kind(walk->eptp, kind, !access->final);
+	ept12_access(walk->nested, walk->eptp, gpa, kind, &walk12);
 	*gpa1 = walk12.gpa1;
 	if (walk12.result == EPT12_MAPPED)
 		return ST_OK;
@@ -288,9 +300,9 @@ static enum status walk_tables(const struct walk *walk, struct walk_memory *memo
 	return ST_OK;
 }
 
-static struct walk walk_of(const struct percpu *cpu)
+static struct walk walk_of(struct percpu *cpu)
 {
-	const struct nested *nested = &cpu->nested;
+	struct nested *nested = &cpu->nested;
 	const bool two = nested->mode == NESTED_L2 && nested_uses_ept(nested->current);
 	const bool user = BITS(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), 6, 5) == 3;
 

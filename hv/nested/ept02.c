@@ -10,6 +10,7 @@
 #define EPT_RIGHTS     (EPT_READ | EPT_WRITE | EPT_EXECUTE)
 #define EPT_TYPE_MASK  MASK(6, 3) /* memory type and "ignore PAT" of a leaf */
 #define EPT_ADDRESS    MASK(51, 12)
+#define ROOT_KEY       (EPT_ADDRESS | EPTP_ENABLE_AD) /* of an EPTP */
 #define INVEPT_CONTEXT 1
 #define NO_ROOT	       0xff
 #define RESERVED_PAGES 64 /* so that every processor can always map what one instruction needs */
@@ -38,7 +39,7 @@ void ept02_init(struct nested *nested)
 	for (unsigned i = 0; i < RESERVED_PAGES; i++)
 		ept02->page[ept02->total++] = (u64 *)(reserve + i * PAGE_SIZE);
 	for (unsigned i = 0; i < NESTED_EPT_ROOTS; i++) {
-		ept02->root[i].address = NESTED_NONE;
+		ept02->root[i].key = NESTED_NONE;
 		ept02->root[i].table = mem_alloc_pages(1);
 	}
 }
@@ -59,7 +60,7 @@ static u64 *take_page(struct ept02 *ept02, unsigned root)
 
 static u64 pointer_of(const struct ept02_root *root)
 {
-	return virt_to_phys(root->table) | EPTP_WALK_4 | EPT_TYPE_WB;
+	return virt_to_phys(root->table) | EPTP_WALK_4 | EPT_TYPE_WB | (root->key & EPTP_ENABLE_AD);
 }
 
 /* Forget the tree of @root: its tables go back, zeroed, behind those in use. */
@@ -87,7 +88,7 @@ static void zap(struct ept02 *ept02, unsigned root)
 static unsigned root_of(const struct ept02 *ept02, u64 eptp)
 {
 	for (unsigned i = 0; i < NESTED_EPT_ROOTS; i++)
-		if (ept02->root[i].address == (eptp & EPT_ADDRESS))
+		if (ept02->root[i].key == (eptp & ROOT_KEY))
 			return i;
 	return NO_ROOT;
 }
@@ -103,9 +104,9 @@ static unsigned take_root(struct nested *nested, u64 eptp)
 		for (unsigned i = 1; i < NESTED_EPT_ROOTS; i++)
 			if (ept02->root[i].used < ept02->root[root].used)
 				root = i;
-		if (ept02->root[root].address != NESTED_NONE)
+		if (ept02->root[root].key != NESTED_NONE)
 			zap(ept02, root);
-		ept02->root[root].address = eptp & EPT_ADDRESS;
+		ept02->root[root].key = eptp & ROOT_KEY;
 	}
 	ept02->root[root].used = ++nested->clock;
 	return root;
@@ -118,16 +119,17 @@ u64 ept02_pointer(struct nested *nested, u64 eptp)
 
 void ept02_invalidate(struct nested *nested, u64 eptp)
 {
-	const unsigned root = root_of(&nested->ept02, eptp);
-
-	if (root != NO_ROOT)
-		zap(&nested->ept02, root);
+	/* Bits 51:12 alone name what INVEPT drops. */
+	for (unsigned i = 0; i < NESTED_EPT_ROOTS; i++)
+		if (nested->ept02.root[i].key != NESTED_NONE &&
+		    !((nested->ept02.root[i].key ^ eptp) & EPT_ADDRESS))
+			zap(&nested->ept02, i);
 }
 
 void ept02_invalidate_all(struct nested *nested)
 {
 	for (unsigned i = 0; i < NESTED_EPT_ROOTS; i++)
-		if (nested->ept02.root[i].address != NESTED_NONE)
+		if (nested->ept02.root[i].key != NESTED_NONE)
 			zap(&nested->ept02, i);
 }
 

@@ -3,7 +3,9 @@
  *
  * Trees are filled page by page as L2 touches memory, kept for a few EPTPs of L1, and thrown away
  * whole when L1 invalidates them or when pages run out. No entry ever maps a page that EPT01 does
- * not map. Accessed and dirty flags are not shown to L1 and not used.
+ * not map. Where the EPTP enables accessed and dirty flags, EPT02 has them enabled as well, so that
+ * the processor takes walks of L2's page tables for writes, and a page is writable in EPT02 only
+ * while it is dirty in EPT12: ept12_access.h.
  */
 #ifndef HV_NESTED_EPT02_H
 #define HV_NESTED_EPT02_H

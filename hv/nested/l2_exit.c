@@ -15,6 +15,7 @@
 #include "hv/kick.h"
 #include "hv/nested/bitmaps02.h"
 #include "hv/nested/ept02.h"
+#include "hv/nested/ept12_access.h"
 #include "hv/nested/l0_record.h"
 #include "hv/nested/msrlist.h"
 #include "hv/nested/nested.h"
@@ -313,18 +314,28 @@ static void describe_ept_exit(struct nested *nested, const struct ept12_walk *wa
 	}
 }
 
+/* Bochs calls an access to a paging structure that counts as a write not a read as well. */
+static u64 qualification_of(u64 eptp, u64 qualification)
+{
+	const bool paging_structure = qualification & VMX_EPT_VIOLATION_LINEAR_VALID &&
+				      !(qualification & VMX_EPT_VIOLATION_FINAL);
+
+	return (qualification & ~VIOLATION_ACCESS) |
+	       ept12_access_kind(eptp, qualification & VIOLATION_ACCESS, paging_structure);
+}
+
 static enum owner ept_exit(struct percpu *cpu, struct nested_exit *exit)
 {
 	struct nested *nested = &cpu->nested;
 	const u64 eptp = F12(nested->current, EPT_POINTER);
 	const u64 gpa2 = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
-	const u64 qualification = exit->qualification;
 	const bool misconfigured = exit->reason == EXIT_EPT_MISCONFIGURATION;
+	const u64 qualification = misconfigured ? 0 : qualification_of(eptp, exit->qualification);
 	struct ept12_walk walk;
 
 	if (!nested_uses_ept(nested->current))
 		return OWNER_L1_HANDLER;
-	ept12_walk(nested, eptp, gpa2, misconfigured ? 0 : qualification & VIOLATION_ACCESS, &walk);
+	ept12_access(nested, eptp, gpa2, qualification & VIOLATION_ACCESS, &walk);
 	if (walk.result == EPT12_MAPPED) {
 		if (misconfigured)
 			nested_report_bug(cpu, BUG_EPT_MISCONFIGURED, gpa2);
@@ -353,8 +364,8 @@ enum exit_action nested_exit_by_ept12(struct percpu *cpu, const struct guest_fau
 	struct nested_exit exit = { .made = true, .linear = fault->address, .gpa2 = fault->gpa2 };
 	struct ept12_walk walk;
 
-	ept12_walk(nested, F12(nested->current, EPT_POINTER), fault->gpa2,
-		   fault->code & VIOLATION_ACCESS, &walk);
+	ept12_access(nested, F12(nested->current, EPT_POINTER), fault->gpa2,
+		     fault->code & VIOLATION_ACCESS, &walk);
 	describe_ept_exit(nested, &walk, fault->code, &exit);
 	nested->hidden_exits--;
 	return nested_reflect(cpu, &exit);

@@ -64,8 +64,8 @@ struct nested_vmcs {
 
 /* The pages of EPT02 trees, which never leave their processor. */
 struct ept02_root {
-	u64 address; /* bits 51:12 of the EPTP of L1; NESTED_NONE: free */
-	u64 *table;  /* PML4 */
+	u64 key;    /* bits 51:12 and 6 of the EPTP of L1; NESTED_NONE: free */
+	u64 *table; /* PML4 */
 	u64 used;
 };
 

@@ -203,7 +203,7 @@ static void ept_pointers_are_judged_by_what_is_shown(void **state)
 		{ "uncached", VMCS_EPT_POINTER, eptp & ~7ull, 0 },
 		{ "3 levels", VMCS_EPT_POINTER, (eptp & ~0x38ull) | 2 << 3, BAD_CONTROL },
 		{ "5 levels", VMCS_EPT_POINTER, (eptp & ~0x38ull) | 4 << 3, BAD_CONTROL },
-		{ "A/D, not shown", VMCS_EPT_POINTER, eptp | BIT(6), BAD_CONTROL },
+		{ "A/D", VMCS_EPT_POINTER, eptp | BIT(6), 0 },
 		{ "bit 7", VMCS_EPT_POINTER, eptp | BIT(7), BAD_CONTROL },
 		{ "bit 11", VMCS_EPT_POINTER, eptp | BIT(11), BAD_CONTROL },
 		{ "too wide", VMCS_EPT_POINTER, eptp | TOO_WIDE, BAD_CONTROL },

@@ -1,0 +1,24 @@
+/*
+ * hv/nested/ept12_access.h - accesses by EPT12, with what a processor does besides translating
+ *
+ * SDM, "Accessed and Dirty Flags for EPT": where the EPTP enables them, an access sets the accessed
+ * flag of each entry on its way and, if it writes, the dirty flag of the last.
+ */
+#ifndef HV_NESTED_EPT12_ACCESS_H
+#define HV_NESTED_EPT12_ACCESS_H
+
+#include "hv/nested/ept02.h"
+
+/*
+ * Bits 2:0 of the exit qualification for an access that is @kind: with flags enabled, one to a
+ * paging structure of L2 is a read and a write, whatever it does.
+ */
+u64 ept12_access_kind(u64 eptp, u64 kind, bool paging_structure);
+
+/*
+ * ept12_walk() for an access that L2 makes. Where it succeeds, the flags of @walk's entries are set
+ * in L1's memory, and @walk->rights lack EPT_WRITE as long as the page is not dirty.
+ */
+void ept12_access(struct nested *nested, u64 eptp, u64 gpa2, u64 access, struct ept12_walk *walk);
+
+#endif
