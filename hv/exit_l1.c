@@ -34,8 +34,9 @@ enum exit_action l1_handle_nmi(struct percpu *cpu)
 
 enum exit_action l1_handle_nmi_window(struct percpu *cpu)
 {
-	/* The dispatcher injects it: nmi_pending is why the window was asked for. */
-	(void)cpu;
+	/* The dispatcher injects it, unless an exit of L2 has told L1 of it in the meantime. */
+	if (!cpu->nmi_pending)
+		inject_close_nmi_window();
 	return EXIT_RESUME;
 }
 

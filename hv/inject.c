@@ -101,6 +101,11 @@ void inject_nmi_when_possible(struct percpu *cpu)
 	cpu->nmi_pending = false;
 }
 
+void inject_close_nmi_window(void)
+{
+	want_nmi_window(false);
+}
+
 void inject_pending_step(void)
 {
 	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,

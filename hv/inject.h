@@ -9,6 +9,9 @@
 /* Give cpu->nmi_pending to the guest now, or have it exit as soon as it can take it. */
 void inject_nmi_when_possible(struct percpu *cpu);
 
+/* No NMI-window exits of L1 any more, until an NMI waits for one. */
+void inject_close_nmi_window(void);
+
 /* Leave a pending single-step debug exception (BS) for the next entry. */
 void inject_pending_step(void);
 

@@ -152,6 +152,21 @@ static void nmi_that_had_to_wait_comes_with_the_window(void **state)
 	assert_false(window_is_open());
 }
 
+/* As after an exit of L2 that told L1 of the NMI. */
+static void window_that_no_nmi_waits_for_closes(void **state)
+{
+	(void)state;
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, BLOCKING_NMI);
+	stub_vmcs_set(VMCS_VM_EXIT_INTERRUPTION_INFO, INFO_NMI);
+	stub_exit(cpu, EXIT_EXCEPTION_NMI, 0);
+	assert_true(window_is_open());
+	cpu->nmi_pending = false;
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
+	stub_exit(cpu, EXIT_NMI_WINDOW, 0);
+	assert_false(window_is_open());
+	assert_u64(vmread(VMCS_VM_ENTRY_INTERRUPTION_INFO), 0);
+}
+
 static void exception_that_should_not_exit_stops_the_tape(void **state)
 {
 	(void)state;
@@ -179,6 +194,7 @@ int main(void)
 		cmocka_unit_test_setup(nmi_waits_for_its_window_while_something_forbids_it, boot),
 		cmocka_unit_test_setup(nmi_that_exits_reaches_l1_with_the_next_entry, boot),
 		cmocka_unit_test_setup(nmi_that_had_to_wait_comes_with_the_window, boot),
+		cmocka_unit_test_setup(window_that_no_nmi_waits_for_closes, boot),
 		cmocka_unit_test_setup(exception_that_should_not_exit_stops_the_tape, boot),
 		cmocka_unit_test_setup(pending_step_adds_to_what_is_pending, boot),
 	};
