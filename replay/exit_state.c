@@ -20,6 +20,8 @@
 #define BLOCKING_STI	BIT(0)
 #define BLOCKING_MOV_SS BIT(1)
 #define BLOCKING_SMI	BIT(2)
+#define BLOCKING_NMI	BIT(3)
+#define INJECTED_NMI	(VMX_EVENT_VALID | VMX_EVENT_NMI << 8)
 
 #define VECTOR_MC	18
 
@@ -228,6 +230,23 @@ EXIT_PREDICATE(SAVED_BLOCKING)
 					   tri_not(tri_and(word_any(blocking, BLOCKING_STI),
 							   word_any(blocking, BLOCKING_MOV_SS))),
 					   field, BLOCKING_STI, 0));
+}
+
+/* Virtual NMIs are only injected: what comes by itself exits. */
+EXIT_PREDICATE(SAVED_NMI_BLOCKING)
+{
+	const unsigned int field = F(GUEST_INTERRUPTIBILITY_STATE);
+	const struct word info = exit_before(x, F(VM_ENTRY_INTERRUPTION_INFO));
+	const enum tri virtual = exit_control(x, CTL(PIN, VIRTUAL_NMIS));
+	const enum tri injected =
+		word_is(word_and(info, VMX_EVENT_VALID | VMX_EVENT_TYPE), INJECTED_NMI);
+	const enum tri before = word_any(exit_before(x, field), BLOCKING_NMI);
+	const enum tri after = word_any(exit_after(x, field), BLOCKING_NMI);
+
+	if (virtual == TRI_NO)
+		return exit_skip(x);
+	return exit_must(x, tri_implies(tri_and(virtual, after), tri_or(before, injected)), field,
+			 BLOCKING_NMI, 0);
 }
 
 EXIT_PREDICATE(SAVED_PENDING_DEBUG)

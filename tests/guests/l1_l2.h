@@ -26,7 +26,7 @@ extern const size_t l1_l2_mode_count;
 extern const struct l2_case l1_l2_event_cases[];
 extern const size_t l1_l2_event_count;
 
-/* NMIs, more than one. */
+/* NMIs that come, more than one, and those that L1 injects. */
 extern const struct l2_case l1_l2_nmi_cases[];
 extern const size_t l1_l2_nmi_count;
 
