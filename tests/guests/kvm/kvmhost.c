@@ -154,11 +154,12 @@ static bool create_machine(struct machine *m)
 
 /* --- The guest -------------------------------------------------------------------------------- */
 
-static bool divisor_selected; /* in the place of the transmitter */
+static uint8_t line_control;
 
+/* The divisor may be in the place of the transmitter. */
 static void transmit(uint8_t byte)
 {
-	if (byte != '\r' && !divisor_selected)
+	if (byte != '\r' && !(line_control & LCR_DIVISOR))
 		putchar(byte);
 }
 
@@ -174,6 +175,18 @@ static void drain_ring(struct machine *m)
 	}
 }
 
+static uint8_t read_port(uint16_t port)
+{
+	switch (port) {
+	case UART_LCR:
+		return line_control;
+	case UART_LSR:
+		return LSR_EMPTY;
+	default:
+		return 0xff;
+	}
+}
+
 /* False when the guest switched the machine off. */
 static bool handle_io(struct machine *m)
 {
@@ -182,11 +195,11 @@ static bool handle_io(struct machine *m)
 	const size_t size = (size_t)run->io.size * run->io.count;
 
 	if (run->io.direction == KVM_EXIT_IO_IN) {
-		memset(data, run->io.port == UART_LSR ? LSR_EMPTY : 0xff, size);
+		memset(data, read_port(run->io.port), size);
 		return true;
 	}
 	if (run->io.port == UART_LCR)
-		divisor_selected = *data & LCR_DIVISOR;
+		line_control = data[size - 1];
 	for (size_t i = 0; i < size; i++)
 		if (run->io.port == UART || run->io.port == DEBUG_PORT)
 			transmit(data[i]);
