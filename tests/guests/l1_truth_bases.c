@@ -50,6 +50,12 @@ u64 truth_movable(unsigned field)
 		return beyond | MASK(30, 0);
 	case FIELD(HOST_CR4):
 		return ~(BIT(20) | BIT(21));
+	/* Where L2's events are pushed: in the last page of its stack, or where nothing is. */
+	case FIELD(GUEST_RSP):
+		return MASK(63, 32) | MASK(11, 0);
+	/* KVM watches what it takes for EPT tables: that must be no memory of L1's. */
+	case FIELD(EPT_POINTER):
+		return ~MASK(22, 12);
 	case FIELD(VM_ENTRY_MSR_LOAD_ADDRESS):
 	case FIELD(VM_EXIT_MSR_STORE_ADDRESS):
 	case FIELD(VM_EXIT_MSR_LOAD_ADDRESS):

@@ -337,7 +337,8 @@ static void run_row(const struct directed *row, unsigned turn)
 		c.moves[c.count++] = (struct truth_move){ .field = field, .value = value };
 	}
 	if (turn) {
-		const u64 mask = vmcs_width_mask(vmcs_fields[free_field].width);
+		const u64 mask =
+			truth_movable(free_field) & vmcs_width_mask(vmcs_fields[free_field].width);
 
 		c.moves[c.count++] = (struct truth_move){
 			.field = free_field,

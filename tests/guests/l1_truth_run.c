@@ -191,25 +191,42 @@ static bool print_outcome(enum vmx_outcome outcome)
 	return true;
 }
 
-/* Nothing wakes a processor that waits for a SIPI; Bochs stops when it is to inject type 7. */
+/* True when an entry that succeeds has an event for L2: an injected one, or a debug exception. */
+static bool has_event(const struct truth_case *c)
+{
+	return value_of(c, FIELD(VM_ENTRY_INTERRUPTION_INFO)) & VMX_EVENT_VALID ||
+	       value_of(c, FIELD(GUEST_PENDING_DEBUG_EXCEPTIONS));
+}
+
+static bool is_safe_move(const struct truth_case *c, unsigned field, u64 value)
+{
+	switch (field) {
+	/* KVM stops when no memory is behind one of these that is legal. */
+	case FIELD(APIC_ACCESS_ADDRESS):
+	case FIELD(EPT_POINTER):
+		return !(value >> 31) || value & MASK(63, truth_address_width());
+	/* Events are pushed to where RSP points, unless SS has another base or the TSS a stack. */
+	case FIELD(GUEST_SS_BASE):
+	case FIELD(GUEST_TR_BASE):
+		return !has_event(c) ||
+		       !((value ^ truth_bases[c->base].value[field]) & MASK(31, 0));
+	/* Nothing wakes a processor that waits for a SIPI. */
+	case FIELD(GUEST_ACTIVITY_STATE):
+		return value != ACTIVITY_SIPI;
+	/* Bochs stops when it is to inject type 7. */
+	case FIELD(VM_ENTRY_INTERRUPTION_INFO):
+		return !(value & VMX_EVENT_VALID) || vmx_event_type(value) != VMX_EVENT_OTHER;
+	default:
+		return true;
+	}
+}
+
 static bool is_safe(const struct truth_case *c)
 {
-	for (unsigned i = 0; i < c->count; i++) {
-		const u64 value = c->moves[i].value;
-
-		if (!truth_exists[c->moves[i].field])
+	for (unsigned i = 0; i < c->count; i++)
+		if (!truth_exists[c->moves[i].field] ||
+		    !is_safe_move(c, c->moves[i].field, c->moves[i].value))
 			return false;
-		/* KVM stops when no memory is behind one of these that is legal. */
-		if ((c->moves[i].field == FIELD(APIC_ACCESS_ADDRESS) ||
-		     c->moves[i].field == FIELD(EPT_POINTER)) &&
-		    value >> 31 && !(value & MASK(63, truth_address_width())))
-			return false;
-		if (c->moves[i].field == FIELD(GUEST_ACTIVITY_STATE) && value == ACTIVITY_SIPI)
-			return false;
-		if (c->moves[i].field == FIELD(VM_ENTRY_INTERRUPTION_INFO) &&
-		    value & VMX_EVENT_VALID && vmx_event_type(value) == VMX_EVENT_OTHER)
-			return false;
-	}
 	return truth_bases[c->base].there;
 }
 
