@@ -12,6 +12,9 @@
 #define EPT_TYPE      MASK(5, 3)
 #define MAX_WIDTH_1G  46 /* 64 TiB: 128 tables */
 #define MAX_WIDTH_2M  39 /* without 1 GiB pages, 512 GiB: 512 tables */
+/* Memory types are set up to the end of RAM, and at least up to here. */
+#define TYPED_1G      BIT(40)
+#define TYPED_2M      GIB(4)
 
 /* How many pages L1 can make hv split by MTRRs that it writes; firmware and Linux need a handful.
  */
@@ -19,6 +22,7 @@
 
 static u64 *pml4;
 static u64 mapped_end;
+static u64 typed_end; /* above it all is uncached, whatever the MTRRs say */
 static bool large_1g;
 static bool built;
 static bool changed;
@@ -46,8 +50,6 @@ static bool is_leaf(unsigned level, u64 entry)
 	return level == 1 || entry & EPT_LARGE;
 }
 
-static void fill(u64 *table, unsigned level, u64 base);
-
 /* A table to split a page with; NULL when L1 has had its share of hv's memory. */
 static u64 *split_table(void)
 {
@@ -68,56 +70,104 @@ static void set_entry(u64 *entry, u64 value)
 	changed = true;
 }
 
+/* A table of smaller pages in the place of the page that @entry maps. */
+static enum status split(u64 *entry, unsigned level, u64 *table)
+{
+	const u64 whole = *entry;
+
+	if (!table)
+		return ST_NO_MEMORY;
+	for (u64 i = 0; i < 512; i++)
+		table[i] = (level == 2 ? whole & ~EPT_LARGE : whole) + i * level_size(level - 1);
+	__atomic_store_n(entry, virt_to_phys(table) | EPT_ALL, __ATOMIC_RELEASE);
+	return ST_OK;
+}
+
+/* --- The identity ----------------------------------------------------------------------------- */
+
+/* Uncached, in the largest pages that leave hv's range out. */
+static void map(u64 *table, unsigned level, u64 base)
+{
+	const u64 size = level_size(level);
+
+	for (u64 i = 0; i < 512 && base + i * size < mapped_end; i++) {
+		const u64 at = base + i * size;
+
+		if (level == 2 && at >= hv_range_base && at < hv_range_base + hv_range_size) {
+			table[i] = virt_to_phys(scratch_table) | EPT_ALL;
+		} else if (level == 4 || (level == 3 && (!large_1g || mem_is_hv(at, size)))) {
+			u64 *const lower = mem_alloc_pages(1);
+
+			map(lower, level - 1, at);
+			table[i] = virt_to_phys(lower) | EPT_ALL;
+		} else {
+			table[i] = at | EPT_ALL | EPT_LARGE;
+		}
+	}
+}
+
+/* --- Memory types ----------------------------------------------------------------------------- */
+
 /* All of @table, which is of @level and has nothing of hv's, is of one type. */
-static void fill_alike(u64 *table, unsigned level, u8 type)
+static void set_types_below(u64 *table, unsigned level, u64 type)
 {
 	for (unsigned i = 0; i < 512 && table[i]; i++) {
 		if (!is_leaf(level, table[i]))
-			fill_alike(table_of(table[i]), level - 1, type);
+			set_types_below(table_of(table[i]), level - 1, type);
 		else
-			set_entry(&table[i], (table[i] & ~EPT_TYPE) | (u64)type << EPT_TYPE_SHIFT);
+			set_entry(&table[i], (table[i] & ~EPT_TYPE) | type | EPT_ALL);
 	}
 }
 
-static void fill_entry(u64 *entry, unsigned level, u64 base)
+/*
+ * [@begin, @end), which overlaps what @table maps from @base on, is of one type. Called for all
+ * ranges in turn, so that a page which is split keeps its type where it is not of this range.
+ */
+static void set_types(u64 *table, unsigned level, u64 base, u64 begin, u64 end, u64 type)
 {
 	const u64 size = level_size(level);
-	const bool has_table = *entry && !is_leaf(level, *entry);
-	u8 type;
 
-	if (level == 2 && base >= hv_range_base && base < hv_range_base + hv_range_size) {
-		set_entry(entry, virt_to_phys(scratch_table) | EPT_ALL);
-	} else if (!has_table && (level <= 2 || (level == 3 && large_1g)) &&
-		   !(level > 1 && mem_is_hv(base, size)) && mtrr_type(base, size, &type)) {
-		set_entry(entry, base | (u64)type << EPT_TYPE_SHIFT | EPT_ALL |
-					 (level > 1 ? EPT_LARGE : 0));
-	} else {
-		u64 *table = has_table ? table_of(*entry) : split_table();
+	for (u64 i = begin > base ? (begin - base) / size : 0; i < 512; i++) {
+		const u64 at = base + i * size;
+		u64 *const entry = &table[i];
+		const bool whole = begin <= at && at + size <= end;
 
-		/* Without a table the whole page is uncached: slow, and right for every type. It
-		 * can't hold anything of hv's, whose range has its tables from the start. */
-		if (!table) {
-			set_entry(entry,
-				  base | EPT_TYPE_UC << EPT_TYPE_SHIFT | EPT_ALL | EPT_LARGE);
+		if (at >= end || !*entry)
 			return;
+		if (!is_leaf(level, *entry) && table_of(*entry) == scratch_table)
+			continue;
+		if (is_leaf(level, *entry)) {
+			if (whole || (*entry & EPT_TYPE) == type) {
+				set_entry(entry, (*entry & ~EPT_TYPE) | type | EPT_ALL);
+				continue;
+			}
+			/* Without a table the whole page is uncached: slow, and right for every
+			 * type. */
+			if (split(entry, level, split_table()) != ST_OK) {
+				set_entry(entry, *entry & ~EPT_TYPE);
+				continue;
+			}
+			changed = true;
 		}
-		if (has_table && level <= 3 && !mem_is_hv(base, size) &&
-		    mtrr_type(base, size, &type))
-			fill_alike(table, level - 1, type);
+		if (whole && !mem_is_hv(at, size))
+			set_types_below(table_of(*entry), level - 1, type);
 		else
-			fill(table, level - 1, base);
-		set_entry(entry, virt_to_phys(table) | EPT_ALL);
+			set_types(table_of(*entry), level - 1, at, begin, end, type);
 	}
 }
 
-static void fill(u64 *table, unsigned level, u64 base)
+/* What L1 can make this cost is bounded by the number of tables: some ten instructions an entry. */
+static void set_all_types(void)
 {
-	for (unsigned i = 0; i < 512; i++) {
-		const u64 at = base + i * level_size(level);
+	u64 end;
 
-		if (at >= mapped_end)
-			return;
-		fill_entry(&table[i], level, at);
+	mtrr_read();
+	changed = false;
+	for (u64 at = 0; at < typed_end; at = end) {
+		const u8 type = mtrr_type(at, &end);
+
+		end = MIN(end, typed_end);
+		set_types(pml4, 4, 0, at, end, (u64)type << EPT_TYPE_SHIFT);
 	}
 }
 
@@ -128,13 +178,14 @@ void ept01_init(void)
 
 	large_1g = rdmsr(MSR_VMX_EPT_VPID_CAP) & EPT_CAP_1G;
 	mapped_end = BIT(MIN(width, large_1g ? MAX_WIDTH_1G : MAX_WIDTH_2M));
+	typed_end = MIN(mapped_end, MAX(memmap_top(), large_1g ? TYPED_1G : TYPED_2M));
 	scratch_table = mem_alloc_pages(1);
 	for (unsigned i = 0; i < 512; i++)
 		scratch_table[i] = virt_to_phys(scratch) | EPT_TYPE_WB << EPT_TYPE_SHIFT | EPT_ALL;
-	mtrr_read();
 	pml4 = mem_alloc_pages(1);
 	built = false;
-	fill(pml4, 4, 0);
+	map(pml4, 4, 0);
+	set_all_types();
 	built = true;
 	splits_left = MAX_SPLITS;
 }
@@ -151,9 +202,7 @@ void ept01_flush(void)
 
 bool ept01_update_types(void)
 {
-	mtrr_read();
-	changed = false;
-	fill(pml4, 4, 0);
+	set_all_types();
 	if (changed) {
 		type_changes++;
 		ept01_flush();
@@ -168,20 +217,6 @@ u64 ept01_type_changes(void)
 
 /* --- The right to write ----------------------------------------------------------------------- */
 
-/* A table of smaller pages in the place of the page that @entry maps. */
-static enum status split(u64 *entry, unsigned level)
-{
-	const u64 whole = *entry;
-	u64 *const table = mem_try_page();
-
-	if (!table)
-		return ST_NO_MEMORY;
-	for (u64 i = 0; i < 512; i++)
-		table[i] = (level == 2 ? whole & ~EPT_LARGE : whole) + i * level_size(level - 1);
-	*entry = virt_to_phys(table) | EPT_ALL;
-	return ST_OK;
-}
-
 static enum status set_rights(u64 *table, unsigned level, u64 base, bool protect)
 {
 	for (unsigned i = 0; i < 512; i++) {
@@ -193,7 +228,7 @@ static enum status set_rights(u64 *table, unsigned level, u64 base, bool protect
 		if (!table[i])
 			continue;
 		if (is_leaf(level, table[i]) && level > 1 && protect && !memmap_is_ram(at, size))
-			status = split(&table[i], level);
+			status = split(&table[i], level, mem_try_page());
 		if (status == ST_OK && !is_leaf(level, table[i]))
 			status = table_of(table[i]) == scratch_table
 					 ? ST_OK
@@ -233,7 +268,7 @@ enum status ept01_protect_page(u64 gpa1, bool protect)
 			*entry = protect ? *entry & ~EPT_WRITE : *entry | EPT_WRITE;
 			return ST_OK;
 		}
-		if (is_leaf(level, *entry) && split(entry, level) != ST_OK)
+		if (is_leaf(level, *entry) && split(entry, level, mem_try_page()) != ST_OK)
 			return ST_NO_MEMORY;
 		table = table_of(*entry);
 	}

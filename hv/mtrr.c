@@ -70,13 +70,15 @@ bool mtrr_is_msr(u32 index)
 	       (index >= MSR_MTRR_PHYSBASE && index < MSR_MTRR_PHYSBASE + 2 * MAX_VARIABLE);
 }
 
-static u8 fixed_type(u64 pa)
+static u8 fixed_type(u64 pa, u64 *end)
 {
-	unsigned i = ARRAY_SIZE(fixed_msrs) - 1;
+	unsigned i = ARRAY_SIZE(fixed_msrs) - 1, range;
 
 	while (pa < fixed_msrs[i].base)
 		i--;
-	return (u8)(fixed[i] >> (pa - fixed_msrs[i].base) / fixed_msrs[i].size * 8);
+	range = (unsigned)((pa - fixed_msrs[i].base) / fixed_msrs[i].size);
+	*end = fixed_msrs[i].base + (range + 1ull) * fixed_msrs[i].size;
+	return (u8)(fixed[i] >> range * 8);
 }
 
 /* SDM "MTRR Precedences": UC wins, WT wins over WB; other overlaps are undefined, the lower is
@@ -90,30 +92,44 @@ static u8 combine(u8 a, u8 b)
 	return MIN(a, b);
 }
 
-bool mtrr_type(u64 base, u64 size, u8 *type)
+/* Whether a variable range has @pa; *@end, which is above @pa, goes down to where that changes. */
+static bool is_in_range(u64 base, u64 mask, u64 pa, u64 *end)
+{
+	const u64 looked_at = mask & MASK(51, 12), size = looked_at & -looked_at;
+	const u64 begin = base & looked_at;
+	/* The mask does not look at address bits from here on: the range comes again there. */
+	const u64 period = looked_at + size;
+
+	if (!looked_at)
+		return true;
+	if ((pa & looked_at) == begin) {
+		*end = MIN(*end, (pa | (size - 1)) + 1);
+		return true;
+	}
+	if ((pa & (period - 1)) < begin)
+		*end = MIN(*end, (pa & -period) + begin);
+	else
+		*end = MIN(*end, (pa | (period - 1)) + 1);
+	return false;
+}
+
+u8 mtrr_type(u64 pa, u64 *end)
 {
 	bool matched = false;
+	u8 type;
 
-	*type = MEMORY_UC;
+	*end = MTRR_END;
 	/* Uncached is right for any type. Only an L1 that wants to keep hv busy scatters ranges. */
 	if (!(default_type & DEF_TYPE_ENABLE) || scattered)
-		return true;
-	if (default_type & DEF_TYPE_FIXED && base < FIXED_END) {
-		*type = fixed_type(base);
-		return size == 4096;
-	}
-	*type = (u8)default_type;
+		return MEMORY_UC;
+	if (default_type & DEF_TYPE_FIXED && pa < FIXED_END)
+		return fixed_type(pa, end);
+	type = (u8)default_type;
 	for (unsigned i = 0; i < variable_count; i++) {
-		const u64 mask = variable[i].mask & MASK(51, 12);
-
-		/* Where the mask looks at bits below @size, part of the page may match and part
-		 * not. */
-		if ((base & mask & ~(size - 1)) != (variable[i].base & mask & ~(size - 1)))
+		if (!is_in_range(variable[i].base, variable[i].mask, pa, end))
 			continue;
-		if (mask & (size - 1) & ~0xfffull)
-			return false;
-		*type = matched ? combine(*type, (u8)variable[i].base) : (u8)variable[i].base;
+		type = matched ? combine(type, (u8)variable[i].base) : (u8)variable[i].base;
 		matched = true;
 	}
-	return true;
+	return type;
 }

@@ -20,10 +20,10 @@ void mtrr_read(void);
 /* Whether @index is an MTRR, so that a write to it may change memory types. */
 bool mtrr_is_msr(u32 index);
 
-/*
- * The memory type of [@base, @base + @size), which is a naturally aligned page of any size. false
- * when it is not the same throughout; always true for 4 KiB.
- */
-bool mtrr_type(u64 base, u64 size, u8 *type);
+/* Above all physical addresses. */
+#define MTRR_END BIT(52)
+
+/* The memory type at @pa, below MTRR_END. It is the same up to *@end, a multiple of 4 KiB. */
+u8 mtrr_type(u64 pa, u64 *end);
 
 #endif
