@@ -101,6 +101,8 @@ static void on_first_entry(const struct rule_run *run, const struct cpu_state *c
 
 /* --- Windows ---------------------------------------------------------------------------------- */
 
+static const char nmi_window[] = "NMI window";
+
 /* What must exit before L2 executes an instruction; NULL: nothing, or it is unknown. */
 static const char *due_window(const struct model_region *region, u64 injected)
 {
@@ -116,7 +118,7 @@ static const char *due_window(const struct model_region *region, u64 injected)
 		return "interrupt window";
 	if (model_control(region, VMX_WORD_PRIMARY, PRIMARY_NMI_WINDOW_EXITING) == MODEL_YES &&
 	    !(blocking & (BLOCKING_NMI | BLOCKING_STI_SS)))
-		return "NMI window";
+		return nmi_window;
 	return NULL;
 }
 
@@ -163,6 +165,10 @@ static void was_it_in_order(const struct rule_run *run, const struct cpu_state *
 		     (unsigned long long)region->value[VMCS_IX_GUEST_INTERRUPTIBILITY_STATE]);
 	finding_explain(finding, "The interrupt that L1 holds back for L2 comes late, or never.");
 	finding_next(finding, "see whether VMCS02 has the control: record with capture=lean+l0");
+	if (cpu->window == nmi_window)
+		rule_explain(finding, errata_explain_exit(errata_platforms_of(&run->model->real,
+									      &run->model->shown),
+							  EXIT_CHECK_NMI_WINDOW_OPEN));
 }
 
 /* --- Deliveries that exits cut short ---------------------------------------------------------- */
