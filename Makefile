@@ -186,7 +186,7 @@ check-kvm: all $(O)/guests/kvm/kvmhost.img $(O)/tests/tools/truth $(O)/.deps-run
 # 10 million steps of the hostile guest, and what of hv they reach.
 check-fuzz: all $(O)/vmxtape-hv-cover.elf $(O)/.deps-run
 	tests/e2e/fuzz --cover $(O) 1 300000
-	seq 2 21 | xargs -P $(shell nproc) -n 1 -I SEED tests/e2e/fuzz --fast $(O) SEED 485000
+	seq 2 21 | xargs -P $(shell nproc) -I SEED tests/e2e/fuzz --fast $(O) SEED 485000
 
 check-static: $(O)/.deps-test
 	tests/tools/check-includes

@@ -17,6 +17,7 @@
 #define BASES		  BASE_32 /* the others are for an L1 in protected mode */
 #define REGIONS		  (PAGE_REGION_END + 1)
 #define ACTIVITY_SIPI	  3
+#define CR0_PAGING	  BIT(31)
 #define MOVES		  4
 #define FIELD(NAME)	  VMCS_IX_##NAME
 #define SET(v, NAME, x)	  ((v)->value[FIELD(NAME)] = (x))
@@ -181,7 +182,12 @@ static void make_fresh(unsigned slot)
 {
 	u64 *const region = fuzz_at(PAGE_REGION + slot);
 
-	vmclear(physical(region));
+	/* It may be what a random VMXON was given. */
+	if (vmclear(physical(region)) != VMX_SUCCEED) {
+		vmxoff();
+		regain();
+		vmclear(physical(region));
+	}
 	slots[slot].base = any_base();
 	memcpy(region, images[slots[slot].base], PAGE_SIZE);
 	slots[slot].l2 = (struct l2){ .region = region };
@@ -235,10 +241,19 @@ static bool is_address(unsigned ix)
 	}
 }
 
-/* What would take the machine from L1, or stop Bochs. */
+/* What would take the machine from L1, or stop Bochs: 64-bit mode without paging, which it enters
+ * (replay/errata.def), and code on the APIC-access page. */
 static bool is_safe(unsigned ix, u64 value)
 {
+	const bool real = slots[current].base == BASE_REAL;
+
 	switch (ix) {
+	case FIELD(GUEST_CR0):
+		return real || value & CR0_PAGING;
+	case FIELD(VM_ENTRY_CONTROLS):
+		return !real || !(value & ENTRY_IA32E_MODE_GUEST);
+	case FIELD(APIC_ACCESS_ADDRESS):
+		return (value & ~MASK(11, 0)) != fuzz_page(PAGE_CODE);
 	case FIELD(HOST_RIP):
 	case FIELD(HOST_RSP):
 	case FIELD(HOST_TR_BASE):

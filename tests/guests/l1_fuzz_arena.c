@@ -163,11 +163,12 @@ u64 fuzz_linear(void)
 
 /* --- contents --------------------------------------------------------------------------------- */
 
-/* Bochs stops when a processor fetches code from a device. */
+/* Bochs stops when a processor fetches code from a device, a virtual APIC as well. */
 static u64 no_code(u64 entry)
 {
 	const u64 at = entry & MASK(51, 12);
-	const bool device = (at >= 0xa0000 && at < 0xc0000) || (at >= GIB(3) && at < GIB(4));
+	const bool device = (at >= 0xa0000 && at < 0xc0000) || (at >= GIB(3) && at < GIB(4)) ||
+			    at == fuzz_page(PAGE_APIC_ACCESS);
 
 	return device ? entry & ~EPT_EXECUTE : entry;
 }
@@ -184,8 +185,9 @@ static void build_ept(void)
 
 		pd[i] = i * LARGE_PAGE | EPT_RX | EPT_LARGE;
 		/* The lists of exits are read after L2 ran: a bad one would be the end of L1. */
-		pt[i] = at | (i < FUZZ_PAGES && (i < PAGE_STORE_LIST || i >= PAGE_CODE) ? EPT_RWX
-											: EPT_RX);
+		pt[i] = no_code(at | (i < FUZZ_PAGES && (i < PAGE_STORE_LIST || i >= PAGE_CODE)
+					      ? EPT_RWX
+					      : EPT_RX));
 		low[i] = no_code(i * PAGE_SIZE | EPT_RX);
 	}
 	/* What runs in real and virtual-8086 mode finds code at 0:100h and 1000:100h. */

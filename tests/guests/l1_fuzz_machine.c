@@ -10,6 +10,8 @@
 #define CR0_MAY	    (BIT(1) | BIT(2) | BIT(3) | BIT(5) | BIT(16) | BIT(18) | BIT(29) | BIT(30))
 #define CR4_NEVER   (BIT(12) | BIT(20) | BIT(21) | BIT(23))
 #define CR4_OSXSAVE BIT(18)
+#define MTRR_VALID  BIT(11)
+#define MTRR_ENABLE (BIT(11) | BIT(10))
 
 struct __attribute__((packed)) table_pointer {
 	u16 limit;
@@ -307,6 +309,25 @@ static void extended_control(void)
 	    0);
 }
 
+/* All variable ranges, of any size and anywhere, and the default: each a walk of EPT01. */
+static void do_mtrrs(void *argument)
+{
+	static const u8 types[] = { 0, 1, 4, 5, 6 };
+	const unsigned pairs = rdmsr(MSR_MTRRCAP) & 0xff;
+
+	(void)argument;
+	for (unsigned i = 0; i < pairs; i++) {
+		const u64 size = BIT(12 + fuzz_below(22));
+
+		wrmsr(MSR_MTRR_PHYSBASE0 + 2 * i,
+		      (fuzz_below(GIB(8)) & -size) | types[fuzz_below(ARRAY_SIZE(types))]);
+		wrmsr(MSR_MTRR_PHYSBASE0 + 2 * i + 1,
+		      (MASK(guest_caps.maxphyaddr - 1, 12) & -size) | MTRR_VALID);
+	}
+	wrmsr(MSR_MTRR_DEF_TYPE, MTRR_ENABLE | types[fuzz_below(ARRAY_SIZE(types))]);
+	wrmsr(MSR_MTRR_DEF_TYPE, MTRR_ENABLE | types[fuzz_below(ARRAY_SIZE(types))]);
+}
+
 void fuzz_machine_insn(void)
 {
 	switch (fuzz_below(10)) {
@@ -317,6 +338,11 @@ void fuzz_machine_insn(void)
 		try(do_rdmsr, any_msr(), 0, 0);
 		break;
 	case 2:
+		if (fuzz_one_in(32)) {
+			try(do_mtrrs, 0, 0, 0);
+			break;
+		}
+		/* fall through */
 	case 3:
 		try(do_wrmsr, any_msr_to_write(), fuzz_value(), 0);
 		wrmsr(MSR_PAT, kept.pat);
