@@ -108,15 +108,19 @@ u64 *exit_event(struct percpu *cpu, u8 kind, u8 level)
 static u64 vmx_insn_mode(const struct percpu *cpu)
 {
 	const u64 blocking = cpu->exit.blocking;
-	u64 mode = BIT(MODE_PE) | MOVED(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), 5, 2, MODE_CPL) |
-		   MOVED(blocking, 0, 2, MODE_STI) | MOVED(blocking, 3, 1, MODE_NMI);
+	u64 mode = BIT(MODE_PE) | MOVED(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), 5, 2, MODE_CPL);
 
-	if (likely(cpu->exit.efer & EFER_LMA))
+	if (unlikely(blocking))
+		mode |= MOVED(blocking, 0, 2, MODE_STI) | MOVED(blocking, 3, 1, MODE_NMI);
+	if (likely(cpu->nested.long_mode))
+		return mode | BIT(MODE_LMA) | BIT(MODE_CS_L) | BIT(MODE_PG) | BIT(MODE_VMX_ROOT) |
+		       BIT(MODE_VMXE);
+	if (vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA)
 		mode |= BIT(MODE_LMA) | BIT(MODE_CS_L) | BIT(MODE_PG);
 	else
 		mode |= MOVED(vmread(VMCS_GUEST_CR0), 31, 1, MODE_PG) |
 			MOVED(vmread(VMCS_GUEST_CS_ACCESS_RIGHTS), 13, 2, MODE_CS_L);
-	if (likely(cpu->nested.mode == NESTED_ROOT))
+	if (cpu->nested.mode == NESTED_ROOT)
 		return mode | BIT(MODE_VMX_ROOT) | BIT(MODE_VMXE);
 	return mode | MOVED(vmread(VMCS_CR4_READ_SHADOW), 13, 1, MODE_VMXE);
 }
@@ -129,7 +133,6 @@ u64 exit_insn_event(struct percpu *cpu, u8 kind, bool has_info)
 	u64 mode;
 
 	exit_start_event(cpu, kind, 1);
-	cpu->exit.efer = vmread(VMCS_GUEST_IA32_EFER);
 	mode = vmx_insn_mode(cpu);
 	insn->mode = mode;
 	insn->rflags = rflags;

@@ -52,7 +52,7 @@ static void reset_segments(void)
 	vmwrite(VMCS_GUEST_IDTR_LIMIT, 0xffff);
 }
 
-static void reset_control_registers(struct percpu *cpu)
+static void reset_control_registers(void)
 {
 	const u64 cr0 = CR0_ET | (vmread(VMCS_GUEST_CR0) & (CR0_CD | CR0_NW));
 
@@ -65,7 +65,7 @@ static void reset_control_registers(struct percpu *cpu)
 	vmwrite(VMCS_GUEST_IA32_EFER, 0);
 	vmwrite(VMCS_VM_ENTRY_CONTROLS,
 		vmread(VMCS_VM_ENTRY_CONTROLS) & ~(u64)ENTRY_IA32E_MODE_GUEST);
-	vmcs01_update_masks(cpu);
+	vmcs01_end_vmx();
 }
 
 static void reset_debug_registers(void)
@@ -83,7 +83,7 @@ static void reset_debug_registers(void)
 void l1_wait_for_sipi(struct percpu *cpu)
 {
 	reset_segments();
-	reset_control_registers(cpu);
+	reset_control_registers();
 	reset_debug_registers();
 	memset(cpu->regs, 0, sizeof(cpu->regs));
 	cpu->regs[REG_RDX] = cpuid(1, 0).eax;

@@ -32,7 +32,6 @@ struct exit_info {
 	u64 rip;	 /* of the guest that exited */
 	u64 rflags;	 /* before hv did anything */
 	u64 blocking;	 /* interruptibility state, likewise */
-	u64 efer;	 /* of L1, filled by exit_insn_event() */
 	u64 tsc;	 /* when hv was entered */
 };
 

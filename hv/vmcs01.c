@@ -186,7 +186,6 @@ void vmcs01_init(struct percpu *cpu, bool long_mode)
 	hwvmcs_write_host_state(cpu);
 	write_guest_segments(long_mode);
 	write_guest_state(long_mode);
-	vmcs01_update_masks(cpu);
 }
 
 u64 vmcs01_visible_cr0(void)
@@ -203,14 +202,13 @@ u64 vmcs01_visible_cr4(void)
 	return (vmread(VMCS_GUEST_CR4) & ~mask) | (vmread(VMCS_CR4_READ_SHADOW) & mask);
 }
 
-void vmcs01_update_masks(struct percpu *cpu)
+void vmcs01_begin_vmx(u64 cr0)
 {
-	const bool in_vmx = cpu->nested.mode != NESTED_OFF;
-	const u64 cr0 = vmcs01_visible_cr0(), cr4 = vmcs01_visible_cr4();
-
-	/* In VMX operation L1 must keep PE, PG and NE set (SDM "Restrictions on VMX Operation"). */
-	vmwrite(VMCS_CR0_GUEST_HOST_MASK, OWNED_CR0 | (in_vmx ? CR0_PE | CR0_PG : 0));
-	vmwrite(VMCS_CR4_GUEST_HOST_MASK, OWNED_CR4);
 	vmwrite(VMCS_CR0_READ_SHADOW, cr0);
-	vmwrite(VMCS_CR4_READ_SHADOW, cr4);
+	vmwrite(VMCS_CR0_GUEST_HOST_MASK, OWNED_CR0 | CR0_PE | CR0_PG);
+}
+
+void vmcs01_end_vmx(void)
+{
+	vmwrite(VMCS_CR0_GUEST_HOST_MASK, OWNED_CR0);
 }

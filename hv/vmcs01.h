@@ -62,7 +62,11 @@ void vmcs01_intercept_port(u16 port);
 u64 vmcs01_visible_cr0(void);
 u64 vmcs01_visible_cr4(void);
 
-/* L1 entered or left VMX operation: from now on it may, or may not, change the fixed bits. */
-void vmcs01_update_masks(struct percpu *cpu);
+/*
+ * L1, which sees @cr0, enters VMX operation, in which PE, PG and NE stay set (SDM, "Restrictions on
+ * VMX Operation"), or leaves it. Of CR4 it never owns but VMXE.
+ */
+void vmcs01_begin_vmx(u64 cr0);
+void vmcs01_end_vmx(void);
 
 #endif

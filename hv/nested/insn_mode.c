@@ -61,10 +61,11 @@ enum exit_action nested_handle_vmxon(struct percpu *cpu)
 		return nested_vmfail_invalid(cpu);
 
 	nested->mode = NESTED_ROOT;
+	nested->long_mode = nested_mode_bit(cpu, MODE_LMA);
 	nested->vmxon_pointer = event->pointer;
 	nested->current_pointer = NESTED_NONE;
 	nested->current = NULL;
-	vmcs01_update_masks(cpu);
+	vmcs01_begin_vmx(event->cr0);
 	return nested_vmsucceed(cpu);
 }
 
@@ -80,10 +81,11 @@ enum exit_action nested_handle_vmxoff(struct percpu *cpu)
 	nested_vmcs_release_all(cpu);
 	((struct ev_vmxoff *)cpu->pending.columns)->order = record_take_order();
 	nested->mode = NESTED_OFF;
+	nested->long_mode = false;
 	nested->vmxon_pointer = NESTED_NONE;
 	nested->current_pointer = NESTED_NONE;
 	nested->current = NULL;
-	vmcs01_update_masks(cpu);
+	vmcs01_end_vmx();
 	return nested_vmsucceed(cpu);
 }
 

@@ -135,7 +135,7 @@ static void *recall(struct percpu *cpu, u64 linear, enum guest_access access, u6
 		.cr0 = vmread(VMCS_GUEST_CR0),
 		.cr3 = nested_insn(cpu)->cr3,
 		.cr4 = vmread(VMCS_GUEST_CR4),
-		.efer = cpu->exit.efer,
+		.efer = vmread(VMCS_GUEST_IA32_EFER),
 		.user = nested_cpl(cpu) == 3,
 		.smap_applies = !(cpu->exit.rflags & RFLAGS_AC),
 	};

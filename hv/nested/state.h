@@ -95,8 +95,11 @@ struct nested_entry {
 
 /* What VMCS01 has of L1 since L1 entered L2, for the next exit to know. */
 struct left01 {
-	u64 cr3, efer, blocking;
+	u64 cr3, blocking;
+	u64 efer; /* LEFT_UNKNOWN: it was not looked at */
 };
+
+#define LEFT_UNKNOWN (~0ull)
 
 /* For capture=+l0, l0_record.h. */
 struct l0_record {
@@ -123,6 +126,7 @@ struct vmcs_shadow {
 
 struct nested {
 	enum nested_mode mode;
+	bool long_mode; /* L1 is in VMX operation, and in IA-32e mode, which it can't leave then */
 	u64 vmxon_pointer;	     /* NESTED_NONE when mode is NESTED_OFF */
 	u64 current_pointer;	     /* current-VMCS pointer of L1 */
 	struct nested_vmcs *current; /* the slot of current_pointer, NULL when there is none */

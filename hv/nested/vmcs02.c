@@ -256,7 +256,7 @@ struct kept_state {
 	u64 efer, pat, dr7, debugctl;
 };
 
-static void read_kept_state(const struct percpu *cpu, const struct nested_vmcs *vmcs,
+static void read_kept_state(struct percpu *cpu, const struct nested_vmcs *vmcs,
 			    struct kept_state *kept)
 {
 	const u64 entry = F12(vmcs, VM_ENTRY_CONTROLS);
@@ -264,7 +264,10 @@ static void read_kept_state(const struct percpu *cpu, const struct nested_vmcs *
 	kept->efer = F12(vmcs, GUEST_IA32_EFER);
 	if (!(entry & ENTRY_LOAD_EFER)) {
 		/* SDM, "Loading Guest Control Registers, Debug Registers, and MSRs". */
-		kept->efer = cpu->exit.efer & ~EFER_LMA;
+		const u64 efer = vmread(VMCS_GUEST_IA32_EFER);
+
+		cpu->nested.left01.efer = efer;
+		kept->efer = efer & ~EFER_LMA;
 		if (entry & ENTRY_IA32E_MODE_GUEST)
 			kept->efer |= EFER_LMA;
 		if (F12(vmcs, GUEST_CR0) & CR0_PG)

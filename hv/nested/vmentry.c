@@ -205,6 +205,11 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 		note(nested, ITEM_LAUNCHED, 1);
 	note_results(cpu, vmcs);
 	snapshot_take(cpu);
+	nested->left01 = (struct left01){
+		.cr3 = nested_insn(cpu)->cr3,
+		.efer = LEFT_UNKNOWN,
+		.blocking = cpu->exit.blocking,
+	};
 	vmcs02_prepare(cpu, vmcs);
 	if (vmcs02_needs_pdptes(vmcs)) {
 		for (unsigned i = 0; i < ARRAY_SIZE(pdpte); i++) {
@@ -215,11 +220,6 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 	vmcs02_spoil(nested, vmcs);
 	load_msrs(cpu, vmcs);
 	keep_event(cpu, vmcs);
-	nested->left01 = (struct left01){
-		.cr3 = nested_insn(cpu)->cr3,
-		.efer = cpu->exit.efer,
-		.blocking = cpu->exit.blocking,
-	};
 	nested->hidden_exits = 0;
 	nested->mode = NESTED_L2;
 	return EXIT_RESUME;

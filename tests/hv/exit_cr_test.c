@@ -31,7 +31,6 @@ static void l1_has(u64 cr0, u64 cr4, u64 efer, u64 cs)
 	vmwrite(VMCS_GUEST_IA32_EFER, efer);
 	vmwrite(VMCS_GUEST_CS_ACCESS_RIGHTS, cs);
 	vmwrite(VMCS_GUEST_RIP, 0x1000);
-	vmcs01_update_masks(cpu);
 }
 
 static int boot(void **state)
@@ -252,7 +251,8 @@ static void rules_of_mov_to_cr0_hold(void **state)
 		boot(NULL);
 		l1_has(rows[i].old, rows[i].cr4, rows[i].efer, rows[i].cs);
 		cpu->nested.mode = rows[i].mode;
-		vmcs01_update_masks(cpu);
+		if (rows[i].mode == NESTED_ROOT)
+			vmcs01_begin_vmx(rows[i].old);
 		assert_row(rows[i].name, mov_to_cr0(rows[i].new), rows[i].legal);
 		assert_row(rows[i].name, vmcs01_visible_cr0(),
 			   rows[i].legal ? rows[i].new : rows[i].old);

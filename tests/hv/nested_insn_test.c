@@ -297,7 +297,7 @@ static void fields_keep_their_width(void **state)
 static void protected_mode_operands_have_32_bits(void **state)
 {
 	(void)state;
-	vmwrite(VMCS_GUEST_IA32_EFER, 0);
+	play_legacy_mode();
 	vmwrite(VMCS_GUEST_CS_ACCESS_RIGHTS, 0xc09b);
 	play_vmwrite(BIT(32) | VMCS_TSC_OFFSET, 0x1122334455667788);
 	expect("vmwrite", OUTCOME_SUCCEED, 0);

@@ -112,7 +112,7 @@ static void addresses_that_are_not_canonical_fault(void **state)
 static int play_protected(void **state)
 {
 	play_vmptrld(state);
-	vmwrite(VMCS_GUEST_IA32_EFER, 0);
+	play_legacy_mode();
 	vmwrite(VMCS_GUEST_CR0, vmread(VMCS_GUEST_CR0) & ~CR0_PG);
 	vmwrite(VMCS_GUEST_CS_ACCESS_RIGHTS, CODE32);
 	return 0;
@@ -270,7 +270,7 @@ static void vmread_to_memory_stores_as_much_as_the_mode_says(void **state)
 	memcpy(&stored, stub_at(PLAY_OPERAND), sizeof(stored));
 	assert_u64(stored, 0x1122334455667788);
 
-	vmwrite(VMCS_GUEST_IA32_EFER, 0);
+	play_legacy_mode();
 	vmwrite(VMCS_GUEST_CR0, vmread(VMCS_GUEST_CR0) & ~CR0_PG);
 	vmwrite(VMCS_GUEST_CS_ACCESS_RIGHTS, CODE32);
 	memset(stub_at(PLAY_OPERAND), 0xee, 16);

@@ -196,6 +196,13 @@ static inline int play_boot(void **state)
 	return play_boot_with(play_masked);
 }
 
+/* L1 is as if it had entered VMX operation without IA-32e mode; CS is for the test to say. */
+static inline void play_legacy_mode(void)
+{
+	vmwrite(VMCS_GUEST_IA32_EFER, 0);
+	cpu->nested.long_mode = false;
+}
+
 /* An exit of L1 with an instruction whose information is @info. */
 static inline void play(u32 reason, u64 info, u64 qualification)
 {

@@ -234,7 +234,7 @@ static void a_32_bit_host_gets_32_bit_state(void **state)
 	/* L1 in PAE paging. */
 	for (unsigned i = 0; i < 4; i++)
 		pdpt[i] = (PLAY_PAGE + 0x1000 * i) | 1;
-	vmwrite(VMCS_GUEST_IA32_EFER, 0);
+	play_legacy_mode();
 	vmwrite(VMCS_GUEST_CS_ACCESS_RIGHTS, 0xc09b);
 	vmwrite(VMCS_VM_ENTRY_CONTROLS,
 		vmread(VMCS_VM_ENTRY_CONTROLS) & ~(u64)ENTRY_IA32E_MODE_GUEST);

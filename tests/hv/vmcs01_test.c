@@ -98,13 +98,11 @@ static void paging_and_protection_are_hv_s_while_l1_is_in_vmx_operation(void **s
 	const u64 cr0 = vmcs01_visible_cr0(), cr4 = vmcs01_visible_cr4();
 
 	(void)state;
-	cpu->nested.mode = NESTED_ROOT;
-	vmcs01_update_masks(cpu);
+	vmcs01_begin_vmx(cr0);
 	assert_u64(vmread(VMCS_CR0_GUEST_HOST_MASK), CR0_NE | CR0_PE | CR0_PG);
 	assert_u64(vmcs01_visible_cr0(), cr0);
 	assert_u64(vmcs01_visible_cr4(), cr4);
-	cpu->nested.mode = NESTED_OFF;
-	vmcs01_update_masks(cpu);
+	vmcs01_end_vmx();
 	assert_u64(vmread(VMCS_CR0_GUEST_HOST_MASK), CR0_NE);
 	assert_u64(vmcs01_visible_cr0(), cr0);
 }
