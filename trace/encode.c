@@ -243,7 +243,9 @@ static NOINLINE enum status encode_stale(struct trace_encoder *encoder,
 					 const struct trace_event *event, struct site *site)
 {
 	if (site->path == PATH_OTHER)
-		return encode_moved(encoder, event);
+		return site->key == event->rip && site->identity == encoder_identity(event)
+			       ? encoder_put_other(encoder, event, site, 0)
+			       : encode_moved(encoder, event);
 	encoder_catch_up(encoder, site);
 	return trace_encode_event(encoder, event);
 }
@@ -276,7 +278,7 @@ enum status trace_encode_event(struct trace_encoder *encoder, const struct trace
 		       : site->path == PATH_MASKED  ? encode_masked(encoder, event, site, 0)
 		       : site->path == PATH_MEMORY  ? encode_memory(encoder, event, site, 0)
 		       : site->path == PATH_ORDERED ? encode_ordered(encoder, event, site, 0)
-						    : encode_moved(encoder, event);
+						    : encoder_put_other(encoder, event, site, 0);
 	differ = differ_steady(columns, values) | differ_flags(columns, values, 0) |
 		 differ_flags(columns, values, 1) | any_rare(columns);
 	if (likely(site->path != PATH_PLAIN)) {

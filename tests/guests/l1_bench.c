@@ -5,7 +5,7 @@
  * the cost of reading the clock is taken off. Each row leaves a mark with its name, by which
  * tests/bench/hv_exits finds it on the tape.
  *
- *	bench: NAME: LEAST MEAN
+ *	bench: NAME: LEAST MEAN STEPS
  */
 #include "tests/guests/lib/guest_l2.h"
 #include "tests/guests/lib/guest_paging.h"
@@ -332,14 +332,15 @@ void guest_main(void)
 	eptp = guest_ept_tables();
 	clock = measure(do_nothing, REPETITIONS, &clock_mean);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const unsigned steps = rows[i].step == do_invept_and_touches ? FEW : REPETITIONS;
 		u64 least, mean;
 
 		rows[i].prepare();
 		guest_mark(rows[i].name);
-		least = measure(rows[i].step,
-				rows[i].step == do_invept_and_touches ? FEW : REPETITIONS, &mean);
+		least = measure(rows[i].step, steps, &mean);
 		guest_mark("end");
-		guest_print("bench: %s: %lu %lu\n", rows[i].name, least - clock, mean - clock_mean);
+		guest_print("bench: %s: %lu %lu %u\n", rows[i].name, least - clock,
+			    mean - clock_mean, steps + WARM_UP);
 	}
 	guest_check(true, "measured");
 	guest_check_end();
