@@ -23,6 +23,9 @@
 
 #define PORT_SHUTDOWN	     0x8900
 
+/* TSC ticks: an exit that took longer leaves packing to a later one. */
+#define PACK_WITHIN	     20000
+
 /* So many that an emulator at 50 million ticks a second has one in each second. */
 #define HEARTBEATS_PER_FLUSH 32
 
@@ -271,7 +274,7 @@ static NOINLINE void work(struct percpu *cpu)
 		cpu->packing = true;
 		rec_seal(cpu->rec);
 	}
-	if (drain_poll(cpu, false))
+	if (drain_poll(cpu, false) || rdtsc() - cpu->exit.tsc > PACK_WITHIN)
 		return;
 	if (cpu->packing || rec_pack_urgent(cpu->rec))
 		cpu->packing = pack_slice(cpu);

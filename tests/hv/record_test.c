@@ -276,6 +276,23 @@ static void packing_is_not_time_of_the_exit_that_does_it(void **state)
 	assert_true(time_told(0, 0)->exits > 0);
 }
 
+static void exit_that_took_long_leaves_packing_to_a_later_one(void **state)
+{
+	u64 packed;
+
+	(void)state;
+	options.flush = 1; /* a block is stale at each exit */
+	stub_exit(cpu, EXIT_CPUID, 0);
+	packed = cpu->nested.packing_ticks;
+	record_mark(cpu, "to be packed", 12);
+	stub_cpu.tsc_step = 100000;
+	stub_exit(cpu, EXIT_CPUID, 0);
+	assert_u64(cpu->nested.packing_ticks, packed);
+	stub_cpu.tsc_step = 10;
+	stub_exit(cpu, EXIT_CPUID, 0);
+	assert_true(cpu->nested.packing_ticks > packed);
+}
+
 static u64 l1_sends(u64 linear, u64 length)
 {
 	cpu->regs[REG_RAX] = HV_LEAF;
@@ -440,6 +457,7 @@ int main(void)
 		cmocka_unit_test_setup(nothing_of_vmx_is_recorded_when_it_is_off, boot),
 		cmocka_unit_test_setup(the_time_in_hv_is_told_by_level_and_reason, boot),
 		cmocka_unit_test_setup(packing_is_not_time_of_the_exit_that_does_it, boot),
+		cmocka_unit_test_setup(exit_that_took_long_leaves_packing_to_a_later_one, boot),
 		cmocka_unit_test_setup(parts_of_files_are_taken_up_to_the_end_of_their_page, boot),
 		cmocka_unit_test_setup(panic_is_on_the_tape_with_where_and_why, boot),
 		cmocka_unit_test_setup(event_in_hand_is_on_the_tape_before_the_end, boot),
