@@ -228,13 +228,21 @@ static void open(struct rec *rec)
 	rec->key_frames = trace_encoder_state(rec->encoder).events;
 }
 
-static enum status append(struct rec *rec, const struct trace_event *event)
+/* Returns false when the block has no room for @event. */
+static inline bool append(struct rec *rec, const struct trace_event *event)
 {
 	const enum status status = trace_encode_event(rec->encoder, event);
 
-	if (status == ST_OK)
+	if (likely(status == ST_OK))
 		rec->seq++;
-	return status;
+	return status != ST_NO_SPACE;
+}
+
+static NOINLINE void append_to_next(struct rec *rec, const struct trace_event *event)
+{
+	seal(rec);
+	open(rec);
+	append(rec, event);
 }
 
 u64 rec_emit(struct rec *rec, const struct trace_event *event)
@@ -243,14 +251,12 @@ u64 rec_emit(struct rec *rec, const struct trace_event *event)
 
 	if (unlikely(!rec->open))
 		open(rec);
-	if (unlikely(append(rec, event) == ST_NO_SPACE)) {
-		seal(rec);
-		open(rec);
-		append(rec, event);
-	}
+	if (unlikely(!append(rec, event)))
+		append_to_next(rec, event);
 	seq = rec->seq - 1;
 	/* Key frames must show the state before the next event, so they are made now. */
-	if (!rec->pinned && !rec->in_key_frames && !trace_encoder_has_room(rec->encoder, 0))
+	if (unlikely(!trace_encoder_has_room(rec->encoder, 0)) && !rec->pinned &&
+	    !rec->in_key_frames)
 		rec_seal(rec);
 	return seq;
 }

@@ -137,9 +137,16 @@ static inline u32 encoder_byte_count(const struct plan *plan, const struct trace
 	return plan->flags & KIND_BYTES ? MIN(event->byte_count, TRACE_MAX_BYTES) : 0;
 }
 
-static inline void put_item(u8 **at, const struct trace_item *item, u64 *field)
+/* Most items are as they were. */
+static ALWAYS_INLINE void put_item(u8 **at, const struct trace_item *item, u64 *field)
 {
-	*at = varint_put(*at, zigzag(item->value - *field));
+	const u64 difference = item->value - *field;
+
+	if (likely(!difference)) {
+		*(*at)++ = 0;
+		return;
+	}
+	*at = varint_put(*at, zigzag(difference));
 	*field = item->value;
 }
 
