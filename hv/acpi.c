@@ -8,11 +8,22 @@
 #define FADT_DSDT     40
 #define FADT_PM1A_CNT 64
 #define FADT_PM1B_CNT 68
+#define FADT_X_DSDT   140
+#define FADT_X_PM1A   172
+#define FADT_X_PM1B   184
 #define MADT_ENTRIES  44
 #define MADT_APIC     0
 #define MADT_X2APIC   9
 #define MADT_ENABLED  BIT(0)
 #define RSDP_SIZE     20
+#define RSDP_REVISION 15
+#define RSDP_RSDT     16
+#define RSDP_XSDT     24
+#define RSDP_V2_SIZE  36
+#define GAS_SPACE     0 /* of a generic address structure */
+#define GAS_ADDRESS   4
+#define GAS_SIZE      12
+#define SPACE_IO      1
 #define AML_NAME      0x08
 #define AML_PACKAGE   0x12
 #define AML_ROOT      '\\'
@@ -46,6 +57,11 @@ static u32 get_u32(const u8 *at)
 	return value;
 }
 
+static u64 get_u64(const u8 *at)
+{
+	return get_u32(at) | (u64)get_u32(at + 4) << 32;
+}
+
 /* The table at @pa when it is readable and whole. */
 static const u8 *table_at(u64 pa, u32 *size)
 {
@@ -68,15 +84,58 @@ static u64 find_rsdp(u64 from, u64 size)
 	return 0;
 }
 
-static const u8 *find_table(const u8 *rsdt, u32 rsdt_size, const char *signature, u32 *size)
+/* The RSDT, or the XSDT, whose entries have 64 bits. */
+struct root {
+	const u8 *table;
+	u32 size, entry;
+};
+
+/* ACPI Specification, "Root System Description Pointer": the XSDT comes first, and firmware of
+ * today may have no RSDT. */
+static struct root find_root(u64 pa)
 {
-	for (u32 at = TABLE_HEADER; at + 4 <= rsdt_size; at += 4) {
-		const u8 *table = table_at(get_u32(rsdt + at), size);
+	const u8 *const rsdp = phys_to_virt(pa);
+	struct root root = { .entry = 8 };
+
+	if (rsdp[RSDP_REVISION] >= 2 && checksum_ok(rsdp, RSDP_V2_SIZE))
+		root.table = table_at(get_u64(rsdp + RSDP_XSDT), &root.size);
+	if (root.table)
+		return root;
+	root.entry = 4;
+	root.table = table_at(get_u32(rsdp + RSDP_RSDT), &root.size);
+	return root;
+}
+
+static const u8 *find_table(const struct root *root, const char *signature, u32 *size)
+{
+	for (u32 at = TABLE_HEADER; at + root->entry <= root->size; at += root->entry) {
+		const u8 *const entry = root->table + at;
+		const u8 *table =
+			table_at(root->entry == 8 ? get_u64(entry) : get_u32(entry), size);
 
 		if (table && !memcmp(table, signature, 4))
 			return table;
 	}
 	return NULL;
+}
+
+/* A port of the FADT: the newer field where there is one, a generic address structure. */
+static u16 fadt_port(const u8 *fadt, u32 size, u32 at, u32 x_at)
+{
+	if (size >= x_at + GAS_SIZE && fadt[x_at + GAS_SPACE] == SPACE_IO &&
+	    get_u64(fadt + x_at + GAS_ADDRESS))
+		return (u16)get_u64(fadt + x_at + GAS_ADDRESS);
+	return (u16)get_u32(fadt + at);
+}
+
+/* The older field is 0 where firmware fills in the newer one only. */
+static const u8 *find_dsdt(const u8 *fadt, u32 fadt_size, u32 *size)
+{
+	const u8 *dsdt = NULL;
+
+	if (fadt_size >= FADT_X_DSDT + 8)
+		dsdt = table_at(get_u64(fadt + FADT_X_DSDT), size);
+	return dsdt ? dsdt : table_at(get_u32(fadt + FADT_DSDT), size);
 }
 
 /* The state that the name at @at of Name(_Sx_, ...) or Name(\_Sx_, ...) stands for, or -1. */
@@ -139,8 +198,9 @@ static void find_processors(const u8 *madt, u32 size)
 
 void acpi_init(u64 rsdp)
 {
-	const u8 *rsdt, *fadt, *dsdt, *madt;
-	u32 rsdt_size, size;
+	const u8 *fadt, *dsdt, *madt;
+	struct root root;
+	u32 size, dsdt_size;
 
 	memset(sleep_ports, 0, sizeof(sleep_ports));
 	memset(sleep_types, NO_TYPE, sizeof(sleep_types));
@@ -149,20 +209,20 @@ void acpi_init(u64 rsdp)
 		rsdp = find_rsdp(0xe0000, 0x20000);
 	if (!rsdp)
 		return;
-	rsdt = table_at(get_u32((const u8 *)phys_to_virt(rsdp) + 16), &rsdt_size);
-	if (!rsdt)
+	root = find_root(rsdp);
+	if (!root.table)
 		return;
-	madt = find_table(rsdt, rsdt_size, "APIC", &size);
+	madt = find_table(&root, "APIC", &size);
 	if (madt)
 		find_processors(madt, size);
-	fadt = find_table(rsdt, rsdt_size, "FACP", &size);
+	fadt = find_table(&root, "FACP", &size);
 	if (!fadt || size < FADT_PM1B_CNT + 4)
 		return;
-	sleep_ports[0] = (u16)get_u32(fadt + FADT_PM1A_CNT);
-	sleep_ports[1] = (u16)get_u32(fadt + FADT_PM1B_CNT);
-	dsdt = table_at(get_u32(fadt + FADT_DSDT), &size);
+	sleep_ports[0] = fadt_port(fadt, size, FADT_PM1A_CNT, FADT_X_PM1A);
+	sleep_ports[1] = fadt_port(fadt, size, FADT_PM1B_CNT, FADT_X_PM1B);
+	dsdt = find_dsdt(fadt, size, &dsdt_size);
 	if (dsdt)
-		find_sleep_types(dsdt, size);
+		find_sleep_types(dsdt, dsdt_size);
 }
 
 u16 acpi_sleep_port(unsigned index)

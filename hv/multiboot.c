@@ -5,6 +5,7 @@
 
 #define MB2_LOADER_MAGIC 0x36d76289
 #define RSDP_SIZE	 20 /* of the first version, which later ones extend */
+#define RSDP_NEW_SIZE	 36
 
 enum {
 	TAG_END = 0,
@@ -127,6 +128,16 @@ static void parse_efi_map(const struct tag *tag)
 	memcpy(boot_info.efi_map, (const u8 *)tag + 16, size);
 }
 
+static void parse_rsdp(const struct tag *tag, u32 least)
+{
+	if (tag->size < 8 + least)
+		return;
+	boot_info.rsdp = virt_to_phys(tag) + 8;
+	memset(boot_info.rsdp_copy, 0, sizeof(boot_info.rsdp_copy));
+	memcpy(boot_info.rsdp_copy, (const u8 *)tag + 8,
+	       MIN(sizeof(boot_info.rsdp_copy), tag->size - 8));
+}
+
 static void parse_tag(const struct tag *tag)
 {
 	switch (tag->type) {
@@ -146,11 +157,12 @@ static void parse_tag(const struct tag *tag)
 		boot_info.efi_system_table = tag_u64(tag, 8);
 		break;
 	case TAG_RSDP_OLD:
+		/* GRUB gives both where there are two; the new one has what the old one has. */
+		if (!boot_info.rsdp)
+			parse_rsdp(tag, RSDP_SIZE);
+		break;
 	case TAG_RSDP_NEW:
-		if (tag->size >= 8 + RSDP_SIZE)
-			boot_info.rsdp = virt_to_phys(tag) + 8;
-		memcpy(boot_info.rsdp_copy, (const u8 *)tag + 8,
-		       MIN(sizeof(boot_info.rsdp_copy), tag->size - 8));
+		parse_rsdp(tag, RSDP_NEW_SIZE);
 		break;
 	case TAG_EFI_MAP:
 		if (tag->size > 16)

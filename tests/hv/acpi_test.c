@@ -141,6 +141,73 @@ static void machine_without_tables_has_no_ports(void **state)
 	assert_int_equal(acpi_sleep_state(1), 5);
 }
 
+#define XSDT	      0x9000ull
+#define FADT_NEW_SIZE 244
+
+/* As firmware of today has it: no RSDT, and only the newer fields of the FADT. */
+static void make_tables_new(void)
+{
+	u8 *const rsdp = stub_at(STUB_RSDP), sum = 0;
+
+	rsdp[15] = 2;
+	put(STUB_RSDP + 16, 0, 4);
+	put(STUB_RSDP + 20, 36, 4);
+	put(STUB_RSDP + 24, XSDT, 8);
+	for (unsigned i = 0; i < 20; i++)
+		sum = (u8)(sum + rsdp[i]);
+	rsdp[8] = (u8)(rsdp[8] - sum);
+	rsdp[32] = 0;
+	sum = 0;
+	for (unsigned i = 0; i < 36; i++)
+		sum = (u8)(sum + rsdp[i]);
+	rsdp[32] = (u8)-sum;
+	memcpy(stub_at(XSDT), "XSDT", 4);
+	put(XSDT + 4, 36 + 2 * 8, 4);
+	put(XSDT + 36, BIT(40), 8); /* where hv does not look */
+	put(XSDT + 44, STUB_FADT, 8);
+	stub_acpi_sum(XSDT, 36 + 2 * 8);
+	put(STUB_FADT + 4, FADT_NEW_SIZE, 4);
+	memset((u8 *)stub_at(STUB_FADT) + 116, 0, FADT_NEW_SIZE - 116);
+	memmove(stub_at(STUB_FADT + 0x400), stub_at(STUB_DSDT), 0x100);
+	put(STUB_FADT + 40, 0, 4);
+	put(STUB_FADT + 64, 0, 4);
+	put(STUB_FADT + 140, STUB_FADT + 0x400, 8);
+	put(STUB_FADT + 172, 1, 1);
+	put(STUB_FADT + 176, PM1A, 8);
+	put(STUB_FADT + 184, 0, 1); /* in memory: no port */
+	put(STUB_FADT + 188, 0xfed00000, 8);
+	stub_acpi_sum(STUB_FADT, FADT_NEW_SIZE);
+}
+
+static void an_xsdt_and_newer_fields_are_enough(void **state)
+{
+	(void)state;
+	make_tables_new();
+	acpi_init(0);
+	assert_int_equal(acpi_sleep_port(0), PM1A);
+	assert_int_equal(acpi_sleep_port(1), 0);
+	assert_int_equal(acpi_sleep_state(1), 3);
+}
+
+static void an_xsdt_that_is_broken_is_not_used(void **state)
+{
+	static const struct {
+		const char *name;
+		u64 pa;
+	} rows[] = {
+		{ "RSDP's second checksum", STUB_RSDP + 32 },
+		{ "XSDT's checksum", XSDT + 9 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		tables(state);
+		make_tables_new();
+		*(u8 *)stub_at(rows[i].pa) ^= 1;
+		acpi_init(0);
+		assert_row(rows[i].name, acpi_sleep_port(0), 0);
+	}
+}
+
 #define MADT 0x20000ull
 
 /* A MADT with @entries. */
@@ -228,6 +295,8 @@ int main(void)
 		cmocka_unit_test_setup(tables_that_can_not_be_trusted_are_not_used, tables),
 		cmocka_unit_test_setup(package_cut_by_the_end_of_the_table_is_not_read, tables),
 		cmocka_unit_test_setup(machine_without_tables_has_no_ports, tables),
+		cmocka_unit_test_setup(an_xsdt_and_newer_fields_are_enough, tables),
+		cmocka_unit_test_setup(an_xsdt_that_is_broken_is_not_used, tables),
 		cmocka_unit_test_setup(processors_that_are_enabled_are_counted_once, tables),
 		cmocka_unit_test_setup(entries_that_can_not_be_are_not_read, tables),
 		cmocka_unit_test_setup(more_processors_than_fit_are_counted, tables),

@@ -110,6 +110,25 @@ static void what_grub_leaves_is_copied(void **state)
 	assert_u64(boot_info.loader_size, info_size);
 }
 
+static void the_newer_rsdp_is_taken_wherever_it_stands(void **state)
+{
+	static const u8 old[20] = "RSD PTR old", new[36] = "RSD PTR new";
+
+	for (unsigned first = 0; first < 2; first++) {
+		empty_information(state);
+		add_small_map();
+		if (first)
+			add(15, new, sizeof(new));
+		add(14, old, sizeof(old));
+		if (!first)
+			add(15, new, sizeof(new));
+		add_end();
+		assert_int_equal(multiboot_parse(LOADER_MAGIC, INFO_AT), ST_OK);
+		assert_memory_equal(boot_info.rsdp_copy, new, sizeof(new));
+		assert_memory_equal(stub_at(boot_info.rsdp), new, sizeof(new));
+	}
+}
+
 static void other_loaders_are_refused(void **state)
 {
 	(void)state;
@@ -307,6 +326,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_grub_leaves_is_copied, empty_information),
+		cmocka_unit_test_setup(the_newer_rsdp_is_taken_wherever_it_stands,
+				       empty_information),
 		cmocka_unit_test_setup(other_loaders_are_refused, empty_information),
 		cmocka_unit_test_setup(information_without_memory_map_is_refused,
 				       empty_information),
