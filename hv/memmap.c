@@ -1,5 +1,6 @@
 #include "hv/memmap.h"
 
+#include "hv/efi_map.h"
 #include "hv/mem.h"
 #include "hv/multiboot.h"
 
@@ -8,38 +9,52 @@ static u64 end_of(const struct boot_range *range)
 	return range->base + range->size;
 }
 
-/* Move @base down below every hole that [@base, @base + @size) touches. */
-static u64 below_holes(u64 base, u64 size, u64 align, const struct memmap_hole *holes,
-		       unsigned count)
+static bool touches(u64 base, u64 size, const struct memmap_hole *hole)
 {
-	for (unsigned i = 0; i < count; i++)
-		if (base < holes[i].base + holes[i].size && base + size > holes[i].base) {
-			if (holes[i].base < size)
-				return 0;
-			base = ALIGN_DOWN(holes[i].base - size, align);
-			i = (unsigned)-1; /* another hole may lie there */
-		}
-	return base;
+	return base < hole->base + hole->size && base + size > hole->base;
 }
 
-enum status memmap_find(u64 size, u64 align, u64 limit, const struct memmap_hole *holes,
-			unsigned hole_count, u64 *base)
+/* A hole that [@base, @base + @size) touches, or memory that firmware uses, if that counts. */
+static bool find_hole(u64 base, u64 size, const struct memmap_hole *holes, unsigned count,
+		      bool firmware, struct memmap_hole *hole)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (touches(base, size, &holes[i])) {
+			*hole = holes[i];
+			return true;
+		}
+	return firmware && efi_map_is_used(base, size, hole);
+}
+
+static u64 find(u64 size, u64 align, u64 limit, const struct memmap_hole *holes,
+		unsigned hole_count, bool firmware)
 {
 	u64 best = 0;
 
 	for (unsigned i = 0; i < boot_info.range_count; i++) {
 		const struct boot_range *range = &boot_info.ranges[i];
 		const u64 low = MAX(range->base, MIB(1)), high = MIN(end_of(range), limit);
+		struct memmap_hole hole;
 		u64 place;
 
 		if (range->type != E820_RAM || high < low || high - low < size)
 			continue;
-		place = below_holes(ALIGN_DOWN(high - size, align), size, align, holes, hole_count);
+		place = ALIGN_DOWN(high - size, align);
+		while (place && find_hole(place, size, holes, hole_count, firmware, &hole))
+			place = hole.base < size ? 0 : ALIGN_DOWN(hole.base - size, align);
 		if (place >= low && place > best)
 			best = place;
 	}
-	*base = best;
-	return best ? ST_OK : ST_NO_SPACE;
+	return best;
+}
+
+enum status memmap_find(u64 size, u64 align, u64 limit, const struct memmap_hole *holes,
+			unsigned hole_count, u64 *base)
+{
+	*base = find(size, align, limit, holes, hole_count, true);
+	if (!*base)
+		*base = find(size, align, limit, holes, hole_count, false);
+	return *base ? ST_OK : ST_NO_SPACE;
 }
 
 static bool is_in_ram(const struct boot_range *range, u64 base, u64 size)
@@ -88,7 +103,7 @@ enum status memmap_cut(u64 base, u64 size, u32 type)
 		memmove(range + count, range + 1, (boot_info.range_count - i - 1) * sizeof(*range));
 		memcpy(range, parts, count * sizeof(*range));
 		boot_info.range_count += count - 1;
-		return ST_OK;
+		return efi_map_reserve(base, size);
 	}
 	return ST_RANGE;
 }

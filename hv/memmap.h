@@ -16,7 +16,8 @@ struct memmap_hole {
 
 /*
  * The highest place for @size bytes of RAM below @limit, aligned to @align (a power of two, at
- * least 4096), at or above 1 MiB and clear of @holes. ST_NO_SPACE when there is none.
+ * least 4096), at or above 1 MiB and clear of @holes; clear also of what UEFI firmware still uses,
+ * unless there is no such place. ST_NO_SPACE when there is none at all.
  */
 enum status memmap_find(u64 size, u64 align, u64 limit, const struct memmap_hole *holes,
 			unsigned hole_count, u64 *base);
@@ -24,7 +25,9 @@ enum status memmap_find(u64 size, u64 align, u64 limit, const struct memmap_hole
 /* Whether all of [@base, @base + @size) is RAM by the map. */
 bool memmap_is_ram(u64 base, u64 size);
 
-/* Make [@base, @base + @size), which lies in one range, of @type. ST_NO_SPACE when the map is full.
+/*
+ * Make [@base, @base + @size), which lies in one range, of @type, and reserved in the map of UEFI
+ * firmware. ST_NO_SPACE when a map is full.
  */
 enum status memmap_cut(u64 base, u64 size, u32 type);
 

@@ -60,6 +60,44 @@ static void find_takes_the_highest_place_that_satisfies_all(void **state)
 	}
 }
 
+/* The firmware's map: one range of data of boot services. */
+static void put_boot_services(u64 base, u64 size)
+{
+	const u32 type = 4;
+	const u64 pages = size / 4096;
+
+	boot_info.efi_descriptor_size = 48;
+	boot_info.efi_map_size = 48;
+	memcpy(boot_info.efi_map, &type, 4);
+	memcpy(boot_info.efi_map + 8, &base, 8);
+	memcpy(boot_info.efi_map + 24, &pages, 8);
+}
+
+static void find_leaves_to_firmware_what_it_uses_if_it_can(void **state)
+{
+	static const struct memmap_hole hole = { MIB(100), MIB(4) };
+	u64 base;
+
+	(void)state;
+	put_boot_services(MIB(104), MIB(24));
+	assert_int_equal(memmap_find(MIB(4), MIB(2), GIB(4), &hole, 1, &base), ST_OK);
+	assert_u64(base, MIB(96));
+	put_boot_services(0, GIB(4));
+	assert_int_equal(memmap_find(MIB(4), MIB(2), GIB(4), &hole, 1, &base), ST_OK);
+	assert_u64(base, MIB(124));
+}
+
+static void cut_reserves_in_the_map_of_firmware_too(void **state)
+{
+	u32 type;
+
+	(void)state;
+	put_boot_services(MIB(64), MIB(16));
+	assert_int_equal(memmap_cut(MIB(64), MIB(16), E820_RESERVED), ST_OK);
+	memcpy(&type, boot_info.efi_map, 4);
+	assert_int_equal(type, 0);
+}
+
 static void find_survives_ranges_that_wrap_around(void **state)
 {
 	u64 base;
@@ -163,6 +201,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(find_takes_the_highest_place_that_satisfies_all,
+				       pc_with_two_ranges_of_ram),
+		cmocka_unit_test_setup(find_leaves_to_firmware_what_it_uses_if_it_can,
+				       pc_with_two_ranges_of_ram),
+		cmocka_unit_test_setup(cut_reserves_in_the_map_of_firmware_too,
 				       pc_with_two_ranges_of_ram),
 		cmocka_unit_test_setup(find_survives_ranges_that_wrap_around,
 				       pc_with_two_ranges_of_ram),
