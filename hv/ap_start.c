@@ -227,8 +227,8 @@ _Noreturn void ap_begin(struct percpu *cpu)
 	write_cr3(start.cr3);
 	if (__atomic_load_n(&cpu->restarting, __ATOMIC_ACQUIRE))
 		ap_resume(cpu);
-	cpu->feature_control = rdmsr(MSR_FEATURE_CONTROL);
 	traps_init(cpu);
+	(void)rdmsr_safe(MSR_FEATURE_CONTROL, &cpu->feature_control);
 	if (processor_join() != ST_OK)
 		shared.failed = true;
 	__atomic_add_fetch(&shared.joined, 1, __ATOMIC_RELEASE);

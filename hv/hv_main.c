@@ -90,8 +90,9 @@ _Noreturn void hv_main(u32 magic, u64 boot_information)
 
 	cpu = percpu_create();
 	percpu_set_boot(cpu);
-	cpu->feature_control = rdmsr(MSR_FEATURE_CONTROL);
 	traps_init(cpu);
+	/* It does not exist without VT-x; L1 sees it as the firmware left it. */
+	(void)rdmsr_safe(MSR_FEATURE_CONTROL, &cpu->feature_control);
 	if (processor_check() != ST_OK)
 		refuse("this machine can't run hv");
 	if (ap_start_all() != ST_OK)

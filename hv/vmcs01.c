@@ -18,7 +18,8 @@ static u8 io_bitmap[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 
 enum status vmcs01_enter_vmx(struct percpu *cpu)
 {
-	u64 cr4 = read_cr4() | CR4_VMXE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+	/* Without MCE a machine check in hv is a shutdown, with it a line (trap_handle()). */
+	u64 cr4 = read_cr4() | CR4_VMXE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
 	if (cpuid(1, 0).ecx & CPUID_XSAVE)
 		cr4 |= CR4_OSXSAVE;

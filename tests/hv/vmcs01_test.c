@@ -24,6 +24,7 @@ static void root_operation_has_the_bits_that_vmx_demands(void **state)
 	assert_u64(stub_cpu.cr0 & stub_msr(MSR_VMX_CR0_FIXED0), stub_msr(MSR_VMX_CR0_FIXED0));
 	assert_true(stub_cpu.cr4 & CR4_VMXE);
 	assert_true(stub_cpu.cr4 & CR4_OSXSAVE);
+	assert_true(stub_cpu.cr4 & CR4_MCE);
 	assert_u64(stub_cpu.cr4 & ~stub_msr(MSR_VMX_CR4_FIXED1), 0);
 	assert_true(mem_is_hv(stub_cpu.vmxon_pa, 4096));
 }
