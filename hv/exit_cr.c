@@ -111,6 +111,16 @@ static void update_long_mode(u64 old, u64 new)
 	}
 }
 
+/* SDM, "Loading Guest Control Registers, Debug Registers, and MSRs": entries leave CD and NW alone,
+ * and so do exits, so that hv's are L1's. */
+static void load_cache_bits(u64 new)
+{
+	const u64 bits = CR0_CD | CR0_NW, own = read_cr0();
+
+	if ((own ^ new) & bits)
+		write_cr0((own & ~bits) | (new &bits));
+}
+
 static enum exit_action write_cr0_of_l1(struct percpu *cpu, u64 new)
 {
 	const u64 old = vmcs01_visible_cr0();
@@ -126,6 +136,7 @@ static enum exit_action write_cr0_of_l1(struct percpu *cpu, u64 new)
 	    !load_pdptes(new, vmread(VMCS_GUEST_CR4)))
 		return exit_inject_gp(cpu);
 	update_long_mode(old, new);
+	load_cache_bits(new);
 	vmwrite(VMCS_GUEST_CR0, new | CR0_NE);
 	vmwrite(VMCS_CR0_READ_SHADOW, new);
 	if ((old ^ new) & (CR0_PG | BIT(16) | CR0_PE))

@@ -207,6 +207,19 @@ static void pae_loads_the_pdptes_or_faults(void **state)
 	assert_u64(vmcs01_visible_cr4(), 0);
 }
 
+/* No entry loads them: they are hv's as well, and what they were before L1's write. */
+static void cache_disable_follows_l1_s_writes_that_exit(void **state)
+{
+	(void)state;
+	stub_cpu.cr0 |= CR0_CD | CR0_NW;
+	l1_has(LONG_CR0 | CR0_CD | CR0_NW, CR4_PAE, EFER_LME | EFER_LMA, CS_64);
+	assert_true(mov_to_cr0(LONG_CR0 & ~CR0_NE));
+	assert_u64(stub_cpu.cr0 & (CR0_CD | CR0_NW), 0);
+	vmwrite(VMCS_GUEST_RIP, 0x1000);
+	assert_true(mov_to_cr0(LONG_CR0 | CR0_CD));
+	assert_u64(stub_cpu.cr0 & (CR0_CD | CR0_NW), CR0_CD);
+}
+
 /* SDM "MOV-Move to/from Control Registers"; NE is what makes L1 exit. */
 static void rules_of_mov_to_cr0_hold(void **state)
 {
@@ -323,6 +336,7 @@ int main(void)
 		cmocka_unit_test_setup(operands_have_32_bits_outside_64_bit_code, boot),
 		cmocka_unit_test_setup(operands_come_from_the_register_named, boot),
 		cmocka_unit_test_setup(pae_loads_the_pdptes_or_faults, boot),
+		cmocka_unit_test_setup(cache_disable_follows_l1_s_writes_that_exit, boot),
 		cmocka_unit_test_setup(rules_of_mov_to_cr0_hold, boot),
 		cmocka_unit_test_setup(reserved_bits_of_cr0_are_dropped_and_et_is_fixed, boot),
 		cmocka_unit_test_setup(paging_switches_long_mode_with_it, boot),
