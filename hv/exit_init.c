@@ -9,6 +9,7 @@
 #include "hv/ept.h"
 #include "hv/exit_l1.h"
 #include "hv/fault.h"
+#include "hv/inject.h"
 #include "hv/insn.h"
 #include "hv/log.h"
 #include "hv/record.h"
@@ -95,6 +96,7 @@ void l1_wait_for_sipi(struct percpu *cpu)
 	/* Nothing can be injected there. */
 	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, 0);
 	cpu->nmi_pending = false;
+	inject_close_nmi_window();
 	vmwrite(VMCS_GUEST_ACTIVITY_STATE, ACTIVITY_WAIT_SIPI);
 	__atomic_store_n(&cpu->parked, true, __ATOMIC_SEQ_CST);
 }

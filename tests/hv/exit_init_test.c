@@ -212,6 +212,18 @@ static void nmi_waits_until_the_processor_runs(void **state)
 	assert_true(stub_injects(2));
 }
 
+static void init_drops_an_nmi_that_waits_and_its_window(void **state)
+{
+	(void)state;
+	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, BIT(3)); /* blocking by NMI */
+	stub_vmcs_set(VMCS_VM_EXIT_INTERRUPTION_INFO, BIT(31) | 2u << 8 | 2);
+	stub_exit(cpu, EXIT_EXCEPTION_NMI, 0);
+	assert_true(cpu->nmi_pending);
+	init();
+	assert_false(cpu->nmi_pending);
+	assert_u64(vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_NMI_WINDOW_EXITING, 0);
+}
+
 static void init_of_the_boot_processor_ends_the_tape(void **state)
 {
 	(void)state;
@@ -235,6 +247,7 @@ int main(void)
 		cmocka_unit_test_setup(signals_in_l2_are_l1_s, in_l2),
 		cmocka_unit_test_setup(init_behind_the_sipi_is_not_a_new_one, boot),
 		cmocka_unit_test_setup(nmi_waits_until_the_processor_runs, boot),
+		cmocka_unit_test_setup(init_drops_an_nmi_that_waits_and_its_window, boot),
 		cmocka_unit_test_setup(init_of_the_boot_processor_ends_the_tape, boot),
 	};
 
