@@ -26,6 +26,7 @@
 #define SVR_AT_RESET	     0xff
 #define ICR_PENDING	     BIT(12)
 #define MAX_POLLS	     100000
+#define XAPIC_BROADCAST	     0xff /* its IDs have 8 bits, and this one is everybody */
 
 static bool is_x2apic(void)
 {
@@ -69,7 +70,7 @@ bool apic_send(u32 id, u32 command)
 		return true;
 	}
 	registers = xapic();
-	if (!registers || !wait_until_sent(registers))
+	if (!registers || id >= XAPIC_BROADCAST || !wait_until_sent(registers))
 		return false;
 	/* L1 may have written this half of a command of its own. */
 	high = registers[APIC_REG_ICR_HIGH / 4];

@@ -18,7 +18,8 @@ u32 apic_id(void);
 
 /*
  * Send @command to the processor whose APIC ID is @id. False: L1 has switched its APIC off, moved
- * it out of hv's sight, or the APIC does not get the last command delivered.
+ * it out of hv's sight, xAPIC mode can't reach @id, or the APIC does not get the last command
+ * delivered.
  */
 bool apic_send(u32 id, u32 command);
 

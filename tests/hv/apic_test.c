@@ -74,6 +74,17 @@ static void apic_that_can_not_send_is_told(void **state)
 	}
 }
 
+static void xapic_mode_does_not_reach_what_has_no_id_there(void **state)
+{
+	static const u32 ids[] = { 0xff, 0x100, 0x103 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		assert_false(apic_send(ids[i], APIC_INIT));
+		assert_int_equal(*reg(BASE, ICR_LOW), 0);
+	}
+}
+
 static void registers_come_back_after_a_reset(void **state)
 {
 	u32 registers[APIC_SAVED];
@@ -97,6 +108,7 @@ int main(void)
 		cmocka_unit_test_setup(apic_that_l1_has_moved_is_found, boot),
 		cmocka_unit_test_setup(x2apic_has_an_msr_for_it, boot),
 		cmocka_unit_test_setup(apic_that_can_not_send_is_told, boot),
+		cmocka_unit_test_setup(xapic_mode_does_not_reach_what_has_no_id_there, boot),
 		cmocka_unit_test_setup(registers_come_back_after_a_reset, boot),
 	};
 
