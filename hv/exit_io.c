@@ -105,7 +105,8 @@ static bool watch(struct percpu *cpu, const struct io_access *io)
 		return options.drain != DRAIN_DEBUGCON;
 	case PORT_SHUTDOWN:
 		watch_shutdown_port(cpu, (u8)io->value);
-		return false;
+		/* On a real machine a device may have that port. */
+		return options.drain != DRAIN_DEBUGCON;
 	case PORT_KEYBOARD:
 		if (io->value == KEYBOARD_RESET)
 			record_stop(cpu, END_RESET, "reset by the keyboard controller");

@@ -112,11 +112,21 @@ static void debug_port_is_hv_s_while_it_drains_there(void **state)
 	assert_int_equal(stub_port_ins(PORT_DEBUG), 0);
 }
 
+/* Only where hv drains to an emulator's port is this one surely an emulator's, too. */
+static void shutdown_port_of_a_machine_is_a_device_s(void **state)
+{
+	(void)state;
+	l1_outs(PORT_SHUTDOWN, 4, 0x53535353);
+	assert_int_equal(stub_port_outs(PORT_SHUTDOWN), 1);
+	assert_u64(last_access()->value, 0x53535353);
+}
+
 static void word_shutdown_ends_the_tape_and_nothing_shorter(void **state)
 {
 	const char *most = "SShutShutdow";
 
 	(void)state;
+	options.drain = DRAIN_DEBUGCON;
 	for (const char *c = most; *c; c++)
 		assert_false(stub_stops(l1_outs(PORT_SHUTDOWN, 1, (u8)*c)));
 	assert_int_equal(stub_port_outs(PORT_SHUTDOWN), 0);
@@ -324,6 +334,7 @@ int main(void)
 		cmocka_unit_test_setup(inputs_change_the_part_of_rax_that_they_read, boot),
 		cmocka_unit_test_setup(serial_output_goes_on_to_the_port, boot),
 		cmocka_unit_test_setup(debug_port_is_hv_s_while_it_drains_there, boot),
+		cmocka_unit_test_setup(shutdown_port_of_a_machine_is_a_device_s, boot),
 		cmocka_unit_test_setup(word_shutdown_ends_the_tape_and_nothing_shorter, boot),
 		cmocka_unit_test_setup(resets_end_the_tape_and_neighbouring_values_do_not, boot),
 		cmocka_unit_test_setup(sleep_states_end_the_tape_with_their_name, boot),
