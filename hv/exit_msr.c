@@ -26,6 +26,7 @@ static const struct {
 	{ MSR_PEBS_ENABLE, MSR_PEBS_ENABLE },
 	{ MSR_RTIT_OUTPUT_BASE, MSR_RTIT_CTL },
 	{ MSR_DS_AREA, MSR_DS_AREA },
+	{ MSR_HW_FEEDBACK_PTR, MSR_HW_FEEDBACK_PTR },
 };
 
 bool l1_may_write_msr(u32 index, u64 value)

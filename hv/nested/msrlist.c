@@ -17,6 +17,7 @@
 #define ITEMS_LEFT	 32 /* that long lists leave for what is told behind them */
 /* Some emulators take the others. */
 #define DEBUGCTL_DEFINED (MASK(15, 6) | MASK(2, 0))
+#define DEBUGCTL_TR	 BIT(6)
 #define EFER_SCE	 BIT(0)
 #define EFER_NXE	 BIT(11)
 
@@ -71,10 +72,14 @@ static bool load_efer(u64 value)
 	return true;
 }
 
-/* The processor says; hv itself runs with IA32_DEBUGCTL 0. */
+/*
+ * The processor says; hv itself runs with IA32_DEBUGCTL 0. TR is left out, which every processor
+ * has: with BTS it would store hv's next branch where IA32_DS_AREA says.
+ */
 bool msr_debugctl_is_legal(u64 value)
 {
-	if (value & ~(u64)DEBUGCTL_DEFINED || wrmsr_safe(MSR_DEBUGCTL, value) != ST_OK)
+	if (value & ~(u64)DEBUGCTL_DEFINED ||
+	    wrmsr_safe(MSR_DEBUGCTL, value & ~DEBUGCTL_TR) != ST_OK)
 		return false;
 	wrmsr(MSR_DEBUGCTL, 0);
 	return true;

@@ -236,6 +236,7 @@ static void writes_that_would_give_l1_hv_s_memory_fault(void **state)
 		{ "where tracing stores", MSR_RTIT_OUTPUT_BASE, 0, false },
 		{ "where the debug store is", MSR_DS_AREA, 0, false },
 		{ "PEBS", MSR_PEBS_ENABLE, 1, false },
+		{ "where feedback is stored", MSR_HW_FEEDBACK_PTR, 1, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
