@@ -49,6 +49,8 @@ static const exit_handler handlers[EXIT_REASON_COUNT] = {
 	[EXIT_INVEPT] = nested_handle_invept,
 	[EXIT_INVVPID] = nested_handle_invvpid,
 	[EXIT_VMFUNC] = nested_handle_vmfunc,
+	[EXIT_SEAMCALL] = exit_inject_ud,
+	[EXIT_TDCALL] = exit_inject_ud,
 };
 
 static enum exit_action handle_l1_exit(struct percpu *cpu)

@@ -95,7 +95,8 @@ static void entry_of_l1_that_fails_panics_with_the_reason(void **state)
 
 static void instructions_that_l1_may_not_use_are_undefined(void **state)
 {
-	static const u32 rows[] = { EXIT_GETSEC, EXIT_VMXOFF, EXIT_VMREAD, EXIT_VMFUNC };
+	static const u32 rows[] = { EXIT_GETSEC, EXIT_VMXOFF,	EXIT_VMREAD,
+				    EXIT_VMFUNC, EXIT_SEAMCALL, EXIT_TDCALL };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
