@@ -93,6 +93,28 @@ EXIT_PREDICATE(SAVED_CR0)
 	return holds;
 }
 
+/* An entry has them so, and MOV to CR0 faults. */
+EXIT_PREDICATE(SAVED_CR0_FIXED)
+{
+	const unsigned int cr = F(GUEST_CR0);
+	const struct word cr0 = exit_after(x, cr), may = exit_cap(x, VMX_CAP_CR0_FIXED1);
+	const struct word must = exit_cap(x, VMX_CAP_CR0_FIXED0);
+	const struct word paging = word_and(must, CR0_PE | CR0_PG);
+	const struct word others = word_and(must, ~(CR0_PE | CR0_PG));
+	enum tri holds = exit_must(x, word_within(cr0, may), cr, ~may.value, 0);
+
+	if (holds != TRI_NO)
+		holds = tri_and(holds, exit_must(x, word_within(others, cr0), cr, others.value,
+						 others.value));
+	if (holds != TRI_NO)
+		holds = tri_and(
+			holds, exit_must(x,
+					 tri_or(exit_control(x, CTL(SECONDARY, UNRESTRICTED_GUEST)),
+						word_within(paging, cr0)),
+					 cr, paging.value, paging.value));
+	return holds;
+}
+
 EXIT_PREDICATE(SAVED_CR4)
 {
 	const unsigned int cr = F(GUEST_CR4);

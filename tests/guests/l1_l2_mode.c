@@ -62,9 +62,16 @@ __asm__("	.pushsection .text\n"
 	"	movl %eax, %cr3\n"
 	"	movl $1, %eax\n"
 	"	vmcall\n"
+	/* Clears CR0.PG. */
+	"l2_code_unpaged:\n"
+	"	movl %cr0, %eax\n"
+	"	btrl $31, %eax\n"
+	"	movl %eax, %cr0\n"
+	"	movl $1, %eax\n"
+	"	vmcall\n"
 	"	.code64\n"
 	"	.popsection\n");
-extern const u8 l2_code16[], l2_code16_v86[], l2_code16_end[], l2_code32[];
+extern const u8 l2_code16[], l2_code16_v86[], l2_code16_end[], l2_code32[], l2_code_unpaged[];
 
 static void code_unused(void)
 {
@@ -235,6 +242,21 @@ static void check_pae_bad(struct l2 *l2)
 		l2_expect_end(l2);
 }
 
+/* PG stays 1 without "unrestricted guest". Bochs 2.7 lets L2 clear it. */
+static void check_paging_stays(struct l2 *l2)
+{
+	enter_pae(make_pae_tables(l2_case_cr3));
+	guest_vmcs_write(VMCS_GUEST_RIP, physical(l2_code_unpaged));
+	guest_vmcs_write(VMCS_EXCEPTION_BITMAP, BIT(VECTOR_GP));
+	if (l2_run(l2) == EXIT_VMCALL) {
+		l2_check(!(guest_vmcs_read(VMCS_GUEST_CR0) & CR0_PG), "PG is not what L2 wrote");
+		return;
+	}
+	l2_expect_field(VMCS_EXIT_REASON, EXIT_EXCEPTION_NMI);
+	l2_expect_field(VMCS_VM_EXIT_INTERRUPTION_INFO, GP_EVENT);
+	l2_check(guest_vmcs_read(VMCS_GUEST_CR0) & CR0_PG, "PG is 0");
+}
+
 /* --- virtual-8086 mode ----------------------------------------------------------------------- */
 
 static void check_v86(struct l2 *l2)
@@ -306,6 +328,7 @@ const struct l2_case l1_l2_mode_cases[] = {
 	L2_CASE_OF(pse, code_unused, check_pse, .options = { EFER_SWITCH }),
 	L2_CASE_OF(pae, code_unused, check_pae, .options = { EFER_SWITCH }),
 	L2_CASE_OF(pae_bad, code_unused, check_pae_bad, .options = { EFER_SWITCH }),
+	L2_CASE_OF(paging_stays, code_unused, check_paging_stays, .options = { EFER_SWITCH }),
 	L2_CASE_OF(v86, code_unused, check_v86, .options = { EFER_SWITCH }),
 	L2_CASE(ring_3, .options.primary = PRIMARY_HLT_EXITING | PRIMARY_UNCONDITIONAL_IO_EXITING),
 };
