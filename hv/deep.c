@@ -225,9 +225,11 @@ static void tell_changes(struct percpu *cpu, struct deep_page *page)
 	const u64 *const now = guest_ram(page->gpa1, PAGE_SIZE);
 
 	for (unsigned i = 0; i < PAGE_WORDS; i++) {
-		if (page->word[i] == now[i])
+		const u64 word = *(const volatile u64 *)&now[i];
+
+		if (page->word[i] == word)
 			continue;
-		page->word[i] = now[i];
+		page->word[i] = word;
 		if (deep->writer.size + RAM_RUN_OVERHEAD + RAM_WORD > sizeof(deep->bytes))
 			send(cpu);
 		ram_put(&deep->writer, page->gpa1 + i * RAM_WORD, &page->word[i], 1);

@@ -5,8 +5,8 @@
  * must do all that the instruction does, since the other bits of the register may change with it.
  */
 #include "hv/exit_l1.h"
-#include "hv/guestmem.h"
 #include "hv/insn.h"
+#include "hv/nested/vmcs02.h"
 #include "hv/vmcs01.h"
 #include "vmx/tables.h"
 
@@ -26,17 +26,14 @@ static void flush_l1(void)
 }
 
 /* With PAE paging the four PDPTEs are loaded by MOV to CR0, CR3 and CR4. */
-static bool load_pdptes(u64 cr0, u64 cr4)
+static bool load_pdptes(const struct percpu *cpu, u64 cr0, u64 cr4)
 {
-	const u64 reserved = MASK(2, 1) | MASK(8, 5);
 	u64 pdpte[4];
 
 	if (!(cr0 & CR0_PG) || !(cr4 & CR4_PAE) || vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA)
 		return true;
-	guest_read_gpa(vmread(VMCS_GUEST_CR3) & MASK(31, 5), pdpte, sizeof(pdpte));
-	for (unsigned i = 0; i < 4; i++)
-		if (pdpte[i] & 1 && pdpte[i] & reserved)
-			return false;
+	if (!vmcs02_read_pdptes(&cpu->nested, vmread(VMCS_GUEST_CR3), pdpte))
+		return false;
 	vmwrite(VMCS_GUEST_PDPTE0, pdpte[0]);
 	vmwrite(VMCS_GUEST_PDPTE1, pdpte[1]);
 	vmwrite(VMCS_GUEST_PDPTE2, pdpte[2]);
@@ -68,7 +65,7 @@ static enum exit_action write_cr4_of_l1(struct percpu *cpu, u64 new)
 	event->value = new;
 	if (!cr4_is_legal(cpu, old, new))
 		return exit_inject_gp(cpu);
-	if ((old ^ new) & CR4_PAE && !load_pdptes(vmread(VMCS_GUEST_CR0), new))
+	if ((old ^ new) & CR4_PAE && !load_pdptes(cpu, vmread(VMCS_GUEST_CR0), new))
 		return exit_inject_gp(cpu);
 	vmwrite(VMCS_GUEST_CR4, new | CR4_VMXE);
 	vmwrite(VMCS_CR4_READ_SHADOW, new);
@@ -133,7 +130,7 @@ static enum exit_action write_cr0_of_l1(struct percpu *cpu, u64 new)
 		return exit_inject_gp(cpu);
 	new = (new &CR0_WRITABLE) | BIT(4);
 	if (new & ~old & CR0_PG && !(vmread(VMCS_GUEST_IA32_EFER) & EFER_LME) &&
-	    !load_pdptes(new, vmread(VMCS_GUEST_CR4)))
+	    !load_pdptes(cpu, new, vmread(VMCS_GUEST_CR4)))
 		return exit_inject_gp(cpu);
 	update_long_mode(old, new);
 	load_cache_bits(new);

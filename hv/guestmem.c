@@ -11,13 +11,14 @@
 #include "vmx/qual.h"
 #include "vmx/tables.h"
 
-#define PFEC_P	  BIT(0)
-#define PFEC_W	  BIT(1)
-#define PFEC_U	  BIT(2)
-#define PFEC_I	  BIT(4)
-#define RFLAGS_AC BIT(18)
-#define VECTOR_GP 13
-#define VECTOR_PF 14
+#define PFEC_P	   BIT(0)
+#define PFEC_W	   BIT(1)
+#define PFEC_U	   BIT(2)
+#define PFEC_I	   BIT(4)
+#define RFLAGS_AC  BIT(18)
+#define VECTOR_GP  13
+#define VECTOR_PF  14
+#define WALK_TRIES 4
 
 void *guest_ram(u64 gpa1, size_t size)
 {
@@ -25,16 +26,25 @@ void *guest_ram(u64 gpa1, size_t size)
 	return memmap_is_ram(gpa1, size) ? phys_to_virt(gpa1) : NULL;
 }
 
+struct __attribute__((packed)) word64 {
+	u64 value;
+};
+
+struct __attribute__((packed)) word32 {
+	u32 value;
+};
+
 /*
  * Operands of VMX instructions in 64-bit mode, and entries of tables, have eight bytes; the words
- * of a region that the SDM defines have four.
+ * of a region that the SDM defines have four. Volatile: another processor may be changing them, and
+ * what was judged must not be read again.
  */
 static void copy_bytes(void *to, const void *from, size_t size)
 {
 	if (likely(size == sizeof(u64)))
-		__builtin_memcpy(to, from, sizeof(u64));
+		((struct word64 *)to)->value = ((const volatile struct word64 *)from)->value;
 	else if (size == sizeof(u32))
-		__builtin_memcpy(to, from, sizeof(u32));
+		((struct word32 *)to)->value = ((const volatile struct word32 *)from)->value;
 	else
 		memcpy(to, from, size);
 }
@@ -62,14 +72,18 @@ enum status guest_write_gpa(u64 gpa1, const void *from, size_t size)
 	return ST_OK;
 }
 
-bool guest_swap_gpa(u64 gpa1, u64 old, u64 value)
+bool guest_swap_gpa(u64 gpa1, u64 old, u64 value, size_t size)
 {
-	u64 *to = guest_ram(gpa1, sizeof(*to));
+	void *const to = guest_ram(gpa1, size);
+	u32 old32 = (u32)old;
 
 	if (!to)
 		return true;
-	deep_hv_writes(gpa1, sizeof(*to));
-	return __atomic_compare_exchange_n(to, &old, value, false, __ATOMIC_SEQ_CST,
+	deep_hv_writes(gpa1, size);
+	if (size == sizeof(u32))
+		return __atomic_compare_exchange_n((u32 *)to, &old32, (u32)value, false,
+						   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return __atomic_compare_exchange_n((u64 *)to, &old, value, false, __ATOMIC_SEQ_CST,
 					   __ATOMIC_SEQ_CST);
 }
 
@@ -165,7 +179,10 @@ static enum status read_entry(const struct walk *walk, const struct paging_mode 
 	return ST_OK;
 }
 
-/* SDM "Accessed and Dirty Flags"; PDPTEs that are registers have none. */
+/*
+ * SDM "Accessed and Dirty Flags"; PDPTEs that are registers have none. ST_INTERRUPTED: an entry is
+ * no longer what was read, and keeps what another processor wrote.
+ */
 static enum status set_flags(const struct walk *walk, const struct paging_mode *mode,
 			     struct walk_entry *entries, unsigned leaf, u64 linear,
 			     enum guest_access access, struct guest_fault *fault)
@@ -180,8 +197,10 @@ static enum status set_flags(const struct walk *walk, const struct paging_mode *
 			continue;
 		if (to_gpa1(walk, &update, entry->gpa, &entry->at, fault) != ST_OK)
 			return ST_FAULT;
+		if (!guest_swap_gpa(entry->at, entry->value, entry->value | flags,
+				    mode->entry_size))
+			return ST_INTERRUPTED;
 		entry->value |= flags;
-		guest_write_gpa(entry->at, &entry->value, mode->entry_size);
 	}
 	return ST_OK;
 }
@@ -267,9 +286,10 @@ static void remember(struct walk_memory *memory, const struct guest_paging *pagi
  * Rights are ANDed over the levels (NX ORed) and judged at the end. Reserved bits are not checked:
  * L1's own access through such an entry has faulted before hv is asked, and hv only reads.
  */
-static enum status walk_tables(const struct walk *walk, struct walk_memory *memory, u64 linear,
-			       enum guest_access access, u64 *gpa, struct guest_fault *fault)
+static enum status walk_once(const struct walk *walk, struct walk_memory *memory, u64 linear,
+			     enum guest_access access, u64 *gpa, struct guest_fault *fault)
 {
+	enum status status;
 	const struct paging_mode mode = paging_mode(walk->paging.cr4, walk->paging.efer);
 	u64 table = paging_root(&mode, walk->paging.cr3);
 	u64 rights = PTE_W | PTE_U, entry;
@@ -291,13 +311,26 @@ static enum status walk_tables(const struct walk *walk, struct walk_memory *memo
 	}
 	if (entry_forbids(walk, rights, access))
 		return page_fault(walk, linear, access, PFEC_P, fault);
-	if (walk->set_flags &&
-	    set_flags(walk, &mode, entries, level, linear, access, fault) != ST_OK)
-		return ST_FAULT;
 	*gpa = paging_address(&mode, level, entry, linear);
+	if (walk->set_flags) {
+		status = set_flags(walk, &mode, entries, level, linear, access, fault);
+		if (status != ST_OK)
+			return status;
+	}
 	if (memory && walk->paging.efer & EFER_LMA)
 		remember(memory, &walk->paging, entries, level, mode.levels, linear, access, *gpa);
 	return ST_OK;
+}
+
+/* Again while another processor changes the tables, for as long as hv can wait. */
+static enum status walk_tables(const struct walk *walk, struct walk_memory *memory, u64 linear,
+			       enum guest_access access, u64 *gpa, struct guest_fault *fault)
+{
+	enum status status = ST_INTERRUPTED;
+
+	for (unsigned i = 0; i < WALK_TRIES && status == ST_INTERRUPTED; i++)
+		status = walk_once(walk, memory, linear, access, gpa, fault);
+	return status == ST_INTERRUPTED ? ST_OK : status;
 }
 
 static struct walk walk_of(struct percpu *cpu)

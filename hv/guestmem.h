@@ -55,10 +55,10 @@ enum status guest_read_gpa(u64 gpa1, void *to, size_t size);
 enum status guest_write_gpa(u64 gpa1, const void *from, size_t size);
 
 /*
- * Replace the aligned eight bytes at @gpa1 with @value if they are @old, as one access. False: they
- * are not. What is not RAM drops it, and that is true.
+ * Replace the aligned @size bytes (4 or 8) at @gpa1 with @value if they are @old, as one access.
+ * False: they are not. What is not RAM drops it, and that is true.
  */
-bool guest_swap_gpa(u64 gpa1, u64 old, u64 value);
+bool guest_swap_gpa(u64 gpa1, u64 old, u64 value, size_t size);
 
 /*
  * gpa1 of a linear address of the guest whose VMCS is current, by its paging of this moment at its

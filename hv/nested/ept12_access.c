@@ -19,7 +19,8 @@ static bool set_flags(u64 access, struct ept12_walk *walk)
 		const u64 entry = walk->entry[level];
 		const u64 with = entry | EPT_ACCESSED | (writes ? EPT_DIRTY : 0);
 
-		if (with != entry && !guest_swap_gpa(walk->entry_gpa[level], entry, with))
+		if (with != entry &&
+		    !guest_swap_gpa(walk->entry_gpa[level], entry, with, sizeof(entry)))
 			return false;
 		walk->entry[level] = with;
 	}

@@ -167,11 +167,15 @@ u64 operand_second_register(struct percpu *cpu)
 	return nested_is_64bit(cpu) ? value : (u32)value;
 }
 
-/* Most have eight bytes. */
+struct __attribute__((packed)) word {
+	u64 value;
+};
+
+/* Most have eight bytes. Volatile: what another processor is changing is read once. */
 static void copy_bytes(void *to, const void *from, size_t size)
 {
 	if (likely(size == sizeof(u64)))
-		__builtin_memcpy(to, from, sizeof(u64));
+		((volatile struct word *)to)->value = ((const volatile struct word *)from)->value;
 	else
 		memcpy(to, from, size);
 }

@@ -190,9 +190,12 @@ static void operands_come_from_the_register_named(void **state)
 static void pae_loads_the_pdptes_or_faults(void **state)
 {
 	const u64 cr3 = 0x3020; /* 32-byte aligned, as PAE allows */
-	u64 pdptes[4] = { 0x5001, 0x6001, 0, 0xfffffffffffff000 };
+	const u64 good[4] = { 0x5001, 0x6001, 0, 0xfffffffffffff000 };
+	const u64 reserved[] = { BIT(1), BIT(5), BIT(STUB_PHYS_WIDTH), BIT(63) };
+	u64 pdptes[4];
 
 	(void)state;
+	memcpy(pdptes, good, sizeof(pdptes));
 	l1_has(CR0_PE | CR0_NE | CR0_PG, 0, 0, CS_32);
 	vmwrite(VMCS_GUEST_CR3, cr3);
 	memcpy(stub_at(cr3), pdptes, sizeof(pdptes));
@@ -200,11 +203,14 @@ static void pae_loads_the_pdptes_or_faults(void **state)
 	for (u32 i = 0; i < 4; i++)
 		assert_u64(vmread(VMCS_GUEST_PDPTE0 + 2 * i), pdptes[i]);
 
-	l1_has(CR0_PE | CR0_NE | CR0_PG, 0, 0, CS_32);
-	pdptes[1] |= BIT(1); /* reserved */
-	memcpy(stub_at(cr3), pdptes, sizeof(pdptes));
-	assert_false(mov_to_cr4(CR4_PAE | CR4_VMXE));
-	assert_u64(vmcs01_visible_cr4(), 0);
+	/* What a processor refuses at VM entry must not come to it. */
+	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
+		l1_has(CR0_PE | CR0_NE | CR0_PG, 0, 0, CS_32);
+		pdptes[1] = good[1] | reserved[i];
+		memcpy(stub_at(cr3), pdptes, sizeof(pdptes));
+		assert_false(mov_to_cr4(CR4_PAE | CR4_VMXE));
+		assert_u64(vmcs01_visible_cr4(), 0);
+	}
 }
 
 /* No entry loads them: they are hv's as well, and what they were before L1's write. */

@@ -313,6 +313,28 @@ static void faulting_accesses_set_no_flags_in_the_leaf(void **state)
 	assert_u64(get(LEVEL_4, 1, leaf), 0x777000 | P);
 }
 
+/* So that hv, which sets flags in an entry, does not put back what another processor changed. */
+static void words_that_changed_are_not_replaced(void **state)
+{
+	static const size_t sizes[] = { 4, 8 };
+	u64 now;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		const u64 all = sizes[i] == 8 ? ~0ull : 0xffffffff;
+
+		now = 0x1122334455667788;
+		guest_write_gpa(0x3000, &now, sizeof(now));
+		assert_false(guest_swap_gpa(0x3000, (now ^ 1) & all, 5, sizes[i]));
+		guest_read_gpa(0x3000, &now, sizeof(now));
+		assert_u64(now, 0x1122334455667788);
+		assert_true(guest_swap_gpa(0x3000, now & all, 5, sizes[i]));
+		guest_read_gpa(0x3000, &now, sizeof(now));
+		assert_u64(now, (0x1122334455667788 & ~all) | 5);
+	}
+	assert_true(guest_swap_gpa(MEMORY, 1, 2, 8));
+}
+
 static void copies_cross_pages_that_are_not_neighbours(void **state)
 {
 	u8 out[4096], in[4096];
@@ -527,6 +549,7 @@ int main(void)
 		cmocka_unit_test_setup(addresses_that_are_not_canonical_are_a_gp, boot),
 		cmocka_unit_test_setup(accesses_set_the_flags_that_an_access_of_l1_sets, boot),
 		cmocka_unit_test_setup(faulting_accesses_set_no_flags_in_the_leaf, boot),
+		cmocka_unit_test_setup(words_that_changed_are_not_replaced, boot),
 		cmocka_unit_test_setup(copies_cross_pages_that_are_not_neighbours, boot),
 		cmocka_unit_test_setup(copies_that_fault_on_the_second_page_change_nothing, boot),
 		cmocka_unit_test_setup(only_ram_of_l1_s_is_ram, boot),
