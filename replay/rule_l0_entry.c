@@ -17,12 +17,13 @@
 
 /*
  * Controls that other rules judge, or that L0 may leave out: I/O and MSR bitmaps, without which
- * everything exits.
+ * everything exits, and what it can do itself at EPT violations.
  */
 static const u64 not_judged[VMX_WORD_COUNT] = {
 	[VMX_WORD_PRIMARY] = PRIMARY_INTERRUPT_WINDOW_EXITING | PRIMARY_NMI_WINDOW_EXITING |
 			     PRIMARY_MSR_BITMAPS | PRIMARY_IO_BITMAPS |
 			     PRIMARY_UNCONDITIONAL_IO_EXITING | PRIMARY_SECONDARY_CONTROLS,
+	[VMX_WORD_SECONDARY] = SECONDARY_PML,
 };
 
 static bool word02(const struct rule_run *run, const struct model_region *region,

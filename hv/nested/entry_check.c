@@ -57,6 +57,8 @@ static bool addresses_ok(const struct nested *nested, const struct nested_vmcs *
 	if (secondary & SECONDARY_VIRTUALIZE_APIC_ACCESSES &&
 	    !aligned(nested, F12(vmcs, APIC_ACCESS_ADDRESS)))
 		return false;
+	if (secondary & SECONDARY_PML && !aligned(nested, F12(vmcs, PML_ADDRESS)))
+		return false;
 	return !(secondary & SECONDARY_EPT) || entry_check_eptp(nested, F12(vmcs, EPT_POINTER));
 }
 
@@ -83,7 +85,8 @@ static bool combinations_ok(const struct nested_vmcs *vmcs)
 		return false;
 	if (secondary & SECONDARY_VPID && !F12(vmcs, VPID))
 		return false;
-	if (secondary & SECONDARY_UNRESTRICTED_GUEST && !(secondary & SECONDARY_EPT))
+	if (secondary & (SECONDARY_UNRESTRICTED_GUEST | SECONDARY_PML) &&
+	    !(secondary & SECONDARY_EPT))
 		return false;
 	if (secondary & SECONDARY_TSC_SCALING && !F12(vmcs, TSC_MULTIPLIER))
 		return false;

@@ -19,7 +19,12 @@ struct percpu;
 
 /* One way through EPT12; the entries read are kept for the tape. */
 struct ept12_walk {
-	enum { EPT12_MAPPED, EPT12_VIOLATION, EPT12_MISCONFIGURED } result;
+	enum {
+		EPT12_MAPPED,
+		EPT12_VIOLATION,
+		EPT12_MISCONFIGURED,
+		EPT12_LOG_FULL, /* of ept12_access() only */
+	} result;
 	unsigned level; /* of the last entry read: 4 to 1 */
 	u64 rights;	/* EPT_READ ... of all levels together; 0 when some level is not present */
 	u64 type;	/* bits 6:3 of the leaf: memory type, and whether it ignores the PAT */

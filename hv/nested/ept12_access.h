@@ -2,7 +2,8 @@
  * hv/nested/ept12_access.h - accesses by EPT12, with what a processor does besides translating
  *
  * SDM, "Accessed and Dirty Flags for EPT": where the EPTP enables them, an access sets the accessed
- * flag of each entry on its way and, if it writes, the dirty flag of the last.
+ * flag of each entry on its way and, if it writes, the dirty flag of the last. "Page-Modification
+ * Logging": where VMCS12 asks for it, pages that become dirty are entered into L1's log.
  */
 #ifndef HV_NESTED_EPT12_ACCESS_H
 #define HV_NESTED_EPT12_ACCESS_H
@@ -17,7 +18,8 @@ u64 ept12_access_kind(u64 eptp, u64 kind, bool paging_structure);
 
 /*
  * ept12_walk() for an access that L2 makes. Where it succeeds, the flags of @walk's entries are set
- * in L1's memory, and @walk->rights lack EPT_WRITE as long as the page is not dirty.
+ * in L1's memory, and @walk->rights lack EPT_WRITE as long as the page is not dirty. Where a flag
+ * is to be set and the log is full, nothing is done.
  */
 void ept12_access(struct nested *nested, u64 eptp, u64 gpa2, u64 access, struct ept12_walk *walk);
 

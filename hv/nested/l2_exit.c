@@ -307,6 +307,9 @@ static void describe_ept_exit(struct nested *nested, const struct ept12_walk *wa
 	if (walk->result == EPT12_MISCONFIGURED && !hv_fault(EPT_WRITE_ONLY_OK)) {
 		exit->reason = EXIT_EPT_MISCONFIGURATION;
 		exit->qualification = 0;
+	} else if (walk->result == EPT12_LOG_FULL) {
+		exit->reason = EXIT_PML_FULL;
+		exit->qualification = qualification & VMX_EPT_VIOLATION_NMI_UNBLOCKING;
 	} else {
 		exit->reason = EXIT_EPT_VIOLATION;
 		exit->qualification =

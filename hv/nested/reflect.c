@@ -92,6 +92,8 @@ static void save_optional_state(struct nested *nested)
 		for (unsigned i = 0; i < 4; i++)
 			save(nested, VMCS_IX_GUEST_PDPTE0 + i);
 	}
+	if (unlikely(nested_secondary(vmcs) & SECONDARY_PML))
+		change(nested, VMCS_IX_PML_INDEX, nested->pml_index);
 	/* SDM, "Saving Control Registers, Debug Registers, and MSRs". */
 	if (nested->shown.msr[VMX_CAP_MISC] & CAP_EXIT_STORES_LMA)
 		change(nested, VMCS_IX_VM_ENTRY_CONTROLS,

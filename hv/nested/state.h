@@ -169,6 +169,7 @@ struct nested {
 	bool flushed02;	 /* hv dropped all translations of L2 since it ran */
 	struct l0_record l0;
 	struct vmcs_shadow shadow;
+	u16 pml_index;	 /* where L2 has come to; VMCS12 gets it at the exit to L1 */
 	bool timer_zero; /* VMCS02 was entered with a preemption timer of 0 */
 
 	u32 item_count;

@@ -167,9 +167,12 @@ static u32 primary_controls(const struct nested_vmcs *vmcs)
 	return primary;
 }
 
+/* What hv does itself, at the violations by which EPT02 is filled. */
+#define EMULATED_SECONDARY SECONDARY_PML
+
 static u32 secondary_controls(const struct nested_vmcs *vmcs)
 {
-	return nested_secondary(vmcs) | SECONDARY_EPT | SECONDARY_VPID;
+	return (nested_secondary(vmcs) & ~EMULATED_SECONDARY) | SECONDARY_EPT | SECONDARY_VPID;
 }
 
 static u32 exit_controls(const struct nested *nested, const struct nested_vmcs *vmcs)
@@ -394,6 +397,7 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	provide_vmcs02(cpu, vmcs);
 	if (nested_sets_meet(&vmcs->dirty, &nested->computed_fields))
 		write_controls(nested, vmcs);
+	nested->pml_index = (u16)F12(vmcs, PML_INDEX);
 	nested->early_exit = false;
 	nested->timer_zero = F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER &&
 			     !F12(vmcs, VMX_PREEMPTION_TIMER_VALUE);

@@ -244,7 +244,7 @@ static void fields_that_do_not_exist_give_error_12(void **state)
 		{ "high half of 32 bits", VMCS_PIN_BASED_CONTROLS + 1 },
 		{ "high half of natural width", VMCS_GUEST_RIP + 1 },
 		{ "of VMCS shadowing, not shown", VMCS_VMREAD_BITMAP_ADDRESS },
-		{ "of PML, not shown", VMCS_PML_ADDRESS },
+		{ "of SPP, not shown", VMCS_SPP_TABLE_POINTER },
 	};
 
 	(void)state;
@@ -351,7 +351,7 @@ static void invalidations_judge_their_operands(void **state)
 		{ "invept 64-bit type", EXIT_INVEPT, BIT(32) | 1, eptp, 0, VMERR_INV_OPERAND },
 		{ "invept single", EXIT_INVEPT, 1, eptp, 0, 0 },
 		{ "invept single, reserved", EXIT_INVEPT, 1, eptp | BIT(8), 0, VMERR_INV_OPERAND },
-		{ "invept single, A/D not shown", EXIT_INVEPT, 1, eptp | BIT(6), 0,
+		{ "invept single, bit 7 not shown", EXIT_INVEPT, 1, eptp | BIT(7), 0,
 		  VMERR_INV_OPERAND },
 		{ "invept all", EXIT_INVEPT, 2, BIT(8), 0, 0 },
 		{ "invvpid type 4", EXIT_INVVPID, 4, 1, 0, VMERR_INV_OPERAND },
