@@ -186,7 +186,8 @@ check-kvm: all $(O)/guests/kvm/kvmhost.img $(O)/tests/tools/truth $(O)/.deps-run
 # 10 million steps of the hostile guest, and what of hv they reach.
 check-fuzz: all $(O)/vmxtape-hv-cover.elf $(O)/.deps-run
 	tests/e2e/fuzz --cover $(O) 1 300000
-	seq 2 21 | xargs -P $(shell nproc) -I SEED tests/e2e/fuzz --fast $(O) SEED 485000
+	seq 2 21 | xargs -P $(shell nproc) -I SEED tests/e2e/fuzz --fast $(O) SEED 475000
+	tests/e2e/fuzz --second $(O) 1 200000
 
 check-static: $(O)/.deps-test
 	tests/tools/check-includes
@@ -198,6 +199,7 @@ check-static: $(O)/.deps-test
 check-e2e: all $(O)/vmxtape-hv-faults.elf guests-kvm $(O)/.deps-run $(O)/.deps-test
 	tests/e2e/run -j $(shell nproc) $(O)
 	tests/e2e/fuzz --pages $(O) 1 8000
+	tests/e2e/fuzz --second $(O) 1 2000
 
 # gdb on tapes of small guests; what breaks the protocol is tried with sanitizers by `check`.
 check-gdb: all $(O)/.deps-run $(O)/.deps-test

@@ -2,7 +2,8 @@
  * tests/guests/l1_fuzz.c - a hostile L1 that goes on, whatever it does
  *
  * Options: seed=N, steps=N, from=N (the first step, to begin near the one that is of interest),
- * stop=N (stop in Bochs's debugger before each N-th step and at the end, where it knows how).
+ * stop=N (stop in Bochs's debugger before each N-th step and at the end, where it knows how),
+ * cpus=2 (the second one writes all over what is read for the first).
  * Prints how far it is, and at the end how many entries there were and how they ended.
  */
 #include "tests/guests/l1_fuzz.h"
@@ -35,6 +36,7 @@ static struct {
 	struct l2 l2;
 } slots[REGIONS];
 
+static bool second;	 /* there is a second processor */
 static unsigned current; /* slot */
 static bool moved;	 /* another VMCS may be current, or none, or no VMX operation be */
 static struct truth_move undo[MOVES];
@@ -167,14 +169,26 @@ static bool has_ept(unsigned base)
 	return truth_bases[base].value[FIELD(SECONDARY_PROC_BASED_CONTROLS)] & SECONDARY_EPT;
 }
 
-/* Seldom one whose L2 does not run. */
+/*
+ * Seldom one whose L2 does not run. A second processor may mix a VMCS out of two: L2 without EPT is
+ * not held by anything then, and Bochs minds real mode (see is_safe()).
+ */
+static bool is_usable(unsigned base)
+{
+	if (!truth_bases[base].there)
+		return false;
+	if (second)
+		return has_ept(base) && base != BASE_REAL;
+	return has_ept(base) || fuzz_one_in(4);
+}
+
 static unsigned any_base(void)
 {
 	unsigned base;
 
 	do
 		base = (unsigned)fuzz_below(BASES);
-	while (!truth_bases[base].there || (!has_ept(base) && !fuzz_one_in(4)));
+	while (!is_usable(base));
 	return base;
 }
 
@@ -271,6 +285,11 @@ static bool is_safe(unsigned ix, u64 value)
 	default:
 		return true;
 	}
+}
+
+bool fuzz_may_change(unsigned ix, u64 value)
+{
+	return is_writable(ix) && !is_address(ix) && is_safe(ix, value);
 }
 
 static u64 moved_value(unsigned ix, u64 old)
@@ -472,10 +491,10 @@ static void restore_serial(void)
 	outb(COM1_LINE_CONTROL, EIGHT_BITS);
 }
 
-/* Nothing, unless Bochs was told to stop at it. */
+/* Nothing, unless Bochs was told to stop at it; INVD, so that a hypervisor below runs next. */
 static void magic_break(void)
 {
-	__asm__ volatile("xchg %%bx, %%bx" : : : "memory");
+	__asm__ volatile("xchg %%bx, %%bx; invd" : : : "memory");
 }
 
 void guest_main(void)
@@ -493,6 +512,7 @@ void guest_main(void)
 	make_images();
 	guest_vmx_off();
 	moved = true;
+	second = fuzz_second_begin(seed);
 	for (u64 n = from; n < from + steps; n++) {
 		fuzz_random_begin(seed, n);
 		if (n % TOLD == 0 || n == from) {
@@ -505,6 +525,8 @@ void guest_main(void)
 			fuzz_arena_build();
 		step();
 	}
+	if (second)
+		fuzz_second_end();
 	restore_serial();
 	print_counts();
 	magic_break();

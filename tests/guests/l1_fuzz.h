@@ -99,6 +99,17 @@ void fuzz_machine_insn(void);
 void fuzz_cpu_keep(void);
 void fuzz_cpu_restore(void);
 
+/* --- l1_fuzz.c ------------------------------------------------------------------------------- */
+
+/* Whether the field of index @ix may have @value in a VMCS that is entered. */
+bool fuzz_may_change(unsigned ix, u64 value);
+
+/* --- l1_fuzz_second.c ------------------------------------------------------------------------ */
+
+/* Let a second processor write to the arena from here on, if the machine has one: option cpus=2. */
+bool fuzz_second_begin(u64 seed);
+void fuzz_second_end(void);
+
 /* --- l1_fuzz_l2.c ---------------------------------------------------------------------------- */
 
 /* Random code for L2, and its registers. */
