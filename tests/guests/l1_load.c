@@ -10,9 +10,12 @@
 
 #define TICKS  10000000
 #define PERIOD 1000
+#define VMCSS  2
+#define MANY   64
 
 static struct l2 l2;
-static void *other;
+static void *others[MANY];
+static u64 other_count, turn;
 static u64 random_state = 1;
 
 static u64 random_number(void)
@@ -66,7 +69,7 @@ static void write_target(void)
 
 static void load_other(void)
 {
-	vmptrld(physical(other));
+	vmptrld(physical(others[turn++ % other_count]));
 }
 
 static void load_own(void)
@@ -74,8 +77,8 @@ static void load_own(void)
 	vmptrld(physical(l2.region));
 }
 
-static void (*const steps[])(void) = { run_l2,	     read_reason, read_rip,   write_offset,
-				       write_target, read_offset, load_other, load_own };
+static void (*const steps[])(void) = { run_l2,	   read_reason,	 read_rip,    write_offset,
+				       load_other, write_target, read_offset, load_own };
 
 void guest_main(void)
 {
@@ -85,8 +88,11 @@ void guest_main(void)
 
 	guest_vmx_init();
 	guest_vmx_on();
-	other = guest_region();
-	guest_vmcs_load(other);
+	other_count = MAX(1, MIN(guest_option_number("vmcss", VMCSS), MANY) - 1);
+	for (u64 i = 0; i < other_count; i++) {
+		others[i] = guest_region();
+		guest_vmcs_load(others[i]);
+	}
 	l2_create(&l2, code_cpuid, &(struct l2_options){ 0 });
 	l2_enter(&l2);
 	start = next = rdtsc();
