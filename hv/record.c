@@ -23,8 +23,8 @@
 
 #define PORT_SHUTDOWN	     0x8900
 
-/* TSC ticks: an exit that took longer leaves packing to a later one. */
-#define PACK_WITHIN	     20000
+/* TSC ticks: an exit that took longer leaves packing, and the like, to a later one. */
+#define LONG_EXIT	     20000
 
 /* So many that an emulator at 50 million ticks a second has one in each second. */
 #define HEARTBEATS_PER_FLUSH 32
@@ -261,6 +261,12 @@ void record_heartbeat(struct percpu *cpu)
 			;
 }
 
+/* The exit so far, so that the rest can wait. */
+static bool took_long(const struct percpu *cpu)
+{
+	return rdtsc() - cpu->exit.tsc > LONG_EXIT;
+}
+
 static NOINLINE void work(struct percpu *cpu)
 {
 	if (!cpu->rec)
@@ -268,13 +274,13 @@ static NOINLINE void work(struct percpu *cpu)
 	if (stop_is_asked())
 		record_stop(cpu, END_ASKED, "asked to end");
 	/* Registers stand right before the VM entry that waits to be told. */
-	if (unlikely(cpu->time.wanted) && !cpu->nested.entry.waits)
+	if (unlikely(cpu->time.wanted) && !cpu->nested.entry.waits && !took_long(cpu))
 		hv_time_tell(cpu);
 	if (is_stale(cpu)) {
 		cpu->packing = true;
 		rec_seal(cpu->rec);
 	}
-	if (drain_poll(cpu, false) || rdtsc() - cpu->exit.tsc > PACK_WITHIN)
+	if (drain_poll(cpu, false) || took_long(cpu))
 		return;
 	if (cpu->packing || rec_pack_urgent(cpu->rec))
 		cpu->packing = pack_slice(cpu);

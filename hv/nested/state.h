@@ -132,6 +132,7 @@ struct nested {
 	struct nested_vmcs *current; /* the slot of current_pointer, NULL when there is none */
 	struct nested_vmcs *slots;   /* NESTED_SLOTS */
 	unsigned active_slots;
+	unsigned image_turn;   /* slot that is the next to have a key frame */
 	struct vmcs12 *region; /* a copy of a region, while it is looked at */
 	struct vmcs12 *left;   /* what another processor left in one, likewise */
 	u64 clock;

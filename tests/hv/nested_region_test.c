@@ -246,6 +246,38 @@ static void key_frames_show_every_active_vmcs_once_until_it_changes(void **state
 	assert_true(play_events[2].item_count > 100);
 }
 
+/* Of the key frames of a block: how many have all fields. */
+static unsigned images_of_block(u64 block)
+{
+	unsigned count = 0;
+
+	play_event_count = 0;
+	nested_key_frames(cpu, cpu->rec, block);
+	for (unsigned i = 1; i < play_event_count; i++) {
+		count += play_events[i].item_count > 100;
+		assert_true(play_events[i].item_count || play_events[i].col[3]);
+	}
+	return count;
+}
+
+static void many_vmcss_that_changed_are_shown_block_by_block(void **state)
+{
+	enum { COUNT = 14 }; /* one is current, one was before */
+
+	(void)state;
+	for (u64 i = 0; i < COUNT; i++) {
+		clear_and_load(MIB(8) + i * PAGE_SIZE);
+		set12(VMCS_GUEST_RIP, 0x1000 + i);
+	}
+	assert_int_equal(images_of_block(7), 6);
+	assert_int_equal(play_event_count, 1 + 6);
+	assert_int_equal(images_of_block(8), 5);
+	assert_int_equal(play_event_count, 1 + 6 + 5);
+	assert_int_equal(images_of_block(9), 4);
+	assert_int_equal(images_of_block(10), 0);
+	assert_int_equal(play_event_count, 1 + COUNT + 1);
+}
+
 static void key_frames_outside_vmx_operation_show_just_that(void **state)
 {
 	(void)state;
@@ -385,6 +417,7 @@ int main(void)
 		IN(play_vmptrld, more_vmcss_than_slots_are_written_back_and_read_again),
 		IN(play_vmptrld, more_vmcss_than_pages_for_vmcs02s_can_run),
 		IN(play_vmptrld, key_frames_show_every_active_vmcs_once_until_it_changes),
+		IN(play_vmptrld, many_vmcss_that_changed_are_shown_block_by_block),
 		IN(play_boot, key_frames_outside_vmx_operation_show_just_that),
 	};
 
