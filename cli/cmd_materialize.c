@@ -145,9 +145,9 @@ static void materialize(struct reader *reader, u64 n)
 	const char *const tape = reader_info(reader)->path;
 	static struct rerun_result result;
 	static char note[MAX_NOTE];
-	char name[40], head[80], *sent, *path;
+	char name[40], head[80], sent_text[60], *sent, *path;
 	struct bochs_setup setup;
-	const struct rerun_goal goal = goal_of(reader, n, name, sizeof(name));
+	struct rerun_goal goal = goal_of(reader, n, name, sizeof(name));
 	size_t size;
 	const char *const text = reader_machine(reader, &size);
 	const char *work;
@@ -162,6 +162,7 @@ static void materialize(struct reader *reader, u64 n)
 	setup.waits = true;
 	if (asprintf(&sent, "%s/sent.vxt", work) < 0)
 		die("out of memory");
+	goal.blocks = sent_blocks_until(tape, goal.tsc);
 	rerun(&setup, &goal, opt.timeout, opt.quiet, sent, &result);
 	blocks = compare_tapes(tape, sent);
 	path = output_path(tape, n);
@@ -169,10 +170,12 @@ static void materialize(struct reader *reader, u64 n)
 	snprintf(note, sizeof(note), "%sevent %s\ntick %llu\n%s", head, name,
 		 (unsigned long long)result.tick, result.registers);
 	total = write_core(path, reader, note, result.memory);
-	message("'%s': %llu MiB of memory%s right before event %s, at tick %llu; %u blocks of "
-		"the tape were sent by then, and are the same",
+	snprintf(sent_text, sizeof(sent_text), blocks < goal.blocks ? "only %u of %llu" : "%u",
+		 blocks, (unsigned long long)goal.blocks);
+	message("'%s': %llu MiB of memory%s right before event %s, at tick %llu; %s blocks of the "
+		"tape were sent again, and are the same",
 		path, (unsigned long long)(total >> 20), result.in_guest ? " and registers" : "",
-		name, (unsigned long long)result.tick, blocks);
+		name, (unsigned long long)result.tick, sent_text);
 	if (!result.in_guest)
 		message("the hypervisor runs there: no instruction of a guest comes just before");
 	free(path);

@@ -12,9 +12,10 @@
 #include "recorder/capture.h"
 #include "replay/memory_core.h"
 
-#define BEFORE	   64	/* ticks in which an instruction comes to hv's reading of the TSC */
-#define FAR_BEFORE 4096 /* where it is not known which one it was */
-#define BEHIND	   2000 /* ticks in which what is ahead comes */
+#define BEFORE	       64	/* ticks in which an instruction comes to hv's reading of the TSC */
+#define FAR_BEFORE     4096	/* where it is not known which one it was */
+#define BEHIND	       2000	/* ticks in which what is ahead comes */
+#define TICKS_OF_BLOCK 10000000 /* between two looks at how many blocks came */
 
 #define DIFFERENT \
 	"the instruction is not executed there: something of the machine is other than it was"
@@ -56,9 +57,11 @@ static bool poll_run(void *owner)
 		run->trouble = "it was interrupted";
 	else if (run->deadline > 0 && now() > run->deadline)
 		run->trouble = "the time is up";
-	if (run->shows_progress)
+	if (run->shows_progress && run->goal)
 		fprintf(stderr, "\r\033[K%4.0f s, to tick %llu", now() - run->start,
 			(unsigned long long)run->goal);
+	else if (run->shows_progress)
+		fprintf(stderr, "\r\033[K%4.0f s, until hv tells of it", now() - run->start);
 	return run->trouble;
 }
 
@@ -238,6 +241,19 @@ static void go_ahead(struct run *run, const struct rerun_goal *goal)
 	}
 }
 
+/* hv sends blocks when they are full, or old: those with events of before come behind them. */
+static void send_blocks(struct run *run, u64 blocks)
+{
+	const struct capture_stats *const stats = capture_stats(run->capture);
+	enum status status = ST_OK;
+
+	run->goal = 0;
+	while (status == ST_OK && stats->blocks < blocks && !run->trouble)
+		status = debugger_run_to(&run->debugger, run->debugger.place.tick + TICKS_OF_BLOCK);
+	if (run->shows_progress)
+		fputs("\r\033[K", stderr);
+}
+
 void rerun(const struct bochs_setup *setup, const struct rerun_goal *goal, u64 timeout, bool quiet,
 	   const char *sent, struct rerun_result *result)
 {
@@ -270,6 +286,8 @@ void rerun(const struct bochs_setup *setup, const struct rerun_goal *goal, u64 t
 	read_memory(&run, path);
 	result->memory = path;
 	debugger_stop(&run.early, NULL);
+	run.early = (struct debugger){ 0 };
+	send_blocks(&run, goal->blocks);
 	debugger_stop(&run.debugger, NULL);
 	capture_close(run.capture);
 	capture_free(run.capture);

@@ -18,6 +18,7 @@ struct rerun_goal {
 	u64 rip; /* of the instruction ... */
 	bool has_rip;
 	bool is_ahead; /* ... which comes only after that time */
+	u64 blocks;    /* that are to be sent, if the machine must go on for it */
 };
 
 struct rerun_result {
@@ -34,8 +35,9 @@ struct rerun_result {
 
 /*
  * Run the machine of @setup, whose log and files go to setup->work, up to @goal, for at most
- * @timeout seconds (0: any time). What hv sent up to there becomes the tape @sent. Bochs has ended
- * when it returns. Dies when the goal is not reached.
+ * @timeout seconds (0: any time). Then it goes on until hv has sent that many blocks, or in what is
+ * left of the time; what it sent becomes the tape @sent. Bochs has ended when it returns. Dies when
+ * the goal is not reached.
  */
 void rerun(const struct bochs_setup *setup, const struct rerun_goal *goal, u64 timeout, bool quiet,
 	   const char *sent, struct rerun_result *result);

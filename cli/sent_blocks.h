@@ -18,4 +18,11 @@ struct sent_blocks {
  */
 void sent_blocks_compare(const char *tape, const char *sent, struct sent_blocks *blocks);
 
+/*
+ * How many first blocks of @tape there are up to the last that has events of before @tsc and must
+ * come again to the byte. Where the recording was stopped, the last block of a processor need not.
+ * Dies when it cannot be read.
+ */
+unsigned sent_blocks_until(const char *tape, u64 tsc);
+
 #endif
