@@ -30,6 +30,7 @@
  * which all processors began their turns, and TICK counts on in this one's; or UNKNOWN. LOOK and a
  * number: commands are about that processor. MEMORY and a path: all physical memory goes there.
  */
+#define BOCHS_QUANTUM  5 /* instructions of a turn: what Bochs's debugger has */
 #define BOCHS_RUN      "vmxtape-run "
 #define BOCHS_LOOK     "vmxtape-look "
 #define BOCHS_MEMORY   "vmxtape-memory "

@@ -205,6 +205,12 @@ static enum status look(struct debugger *debugger, unsigned cpu)
 	return debugger_ask(debugger, command);
 }
 
+enum status debugger_look(struct debugger *debugger, unsigned cpu)
+{
+	debugger->cpu = cpu;
+	return look(debugger, cpu);
+}
+
 enum status debugger_read_registers(struct debugger *debugger, unsigned cpu, char *to, size_t size)
 {
 	static const char *const commands[] = { "r", "sreg" };
@@ -457,9 +463,13 @@ enum status debugger_set_exits(struct debugger *debugger, bool stop)
 
 	if (debugger->stops_at_exits == stop)
 		return ST_OK;
+	if (stop)
+		debugger->exits_of = debugger->cpu;
 	debugger->stops_at_exits = stop;
-	status = look(debugger, debugger->cpu);
-	return status == ST_OK ? debugger_ask(debugger, "vmexitbp") : status;
+	status = look(debugger, debugger->exits_of);
+	if (status == ST_OK)
+		status = debugger_ask(debugger, "vmexitbp");
+	return status == ST_OK ? look(debugger, debugger->cpu) : status;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -57,6 +57,7 @@ struct debugger {
 	unsigned watch_count;
 	struct debugger_watch watches[DEBUGGER_MAX_WATCHES];
 	bool stops_at_exits;
+	unsigned exits_of; /* this processor, then */
 	unsigned time_count;
 	u64 times[DEBUGGER_MAX_TIMES]; /* ticks where it stops */
 };
@@ -82,6 +83,9 @@ enum status debugger_copy(struct debugger *debugger, const char *work, struct de
  * ended, or does not answer.
  */
 enum status debugger_ask(struct debugger *debugger, const char *command);
+
+/* From here on places are those of processor @cpu: behind the next run. */
+enum status debugger_look(struct debugger *debugger, unsigned cpu);
 
 /* All registers of processor @cpu, as registers_from_text() takes them, into @to. */
 enum status debugger_read_registers(struct debugger *debugger, unsigned cpu, char *to, size_t size);

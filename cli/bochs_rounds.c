@@ -22,7 +22,6 @@
 #include "cli/bochs.h"
 #include "cli/bochs_text.h"
 
-#define QUANTUM	     5 /* instructions of a turn: what Bochs's debugger has */
 #define MAX_CPUS     16
 #define MODE_LONG_64 4
 #define ID_SIZE	     20
@@ -207,7 +206,7 @@ static void end_turn(void)
 {
 	const u64 length = turn_length();
 
-	if (length >= QUANTUM && is_break(*long_at(bochs_cpus[rounds.turn], layout->linear)))
+	if (length >= BOCHS_QUANTUM && is_break(*long_at(bochs_cpus[rounds.turn], layout->linear)))
 		rounds.late[rounds.turn].why |= DEBUGGER_AT_BREAK;
 	rounds.longest = MAX(rounds.longest, length);
 	rounds.begun = false;
@@ -264,7 +263,7 @@ static u64 place_tick(void)
 /* How many instructions the turn may have until the goal is there. */
 static u64 turn_most(const struct goal *goal, u64 first)
 {
-	u64 most = QUANTUM;
+	u64 most = BOCHS_QUANTUM;
 
 	if (rounds.turn != goal->cpu)
 		return most;
@@ -274,6 +273,19 @@ static u64 turn_most(const struct goal *goal, u64 first)
 		       : most;
 }
 
+/* What there is to tell where a turn begins. */
+static struct reason take_late(void)
+{
+	struct reason *const late = &rounds.late[rounds.turn];
+	struct reason reason = { 0 };
+
+	if (rounds.begun)
+		return reason;
+	reason = *late;
+	*late = (struct reason){ 0 };
+	return reason;
+}
+
 static struct reason run(struct goal *goal)
 {
 	const u64 first = instructions(goal->cpu);
@@ -281,11 +293,8 @@ static struct reason run(struct goal *goal)
 
 	for (;;) {
 		const bool counts = rounds.turn == goal->cpu || goal->all;
-		struct reason *const late = &rounds.late[rounds.turn];
-		struct reason reason = rounds.begun ? (struct reason){ 0 } : *late;
+		struct reason reason = take_late();
 
-		if (!rounds.begun)
-			*late = (struct reason){ 0 };
 		if (rounds.turn == goal->cpu &&
 		    (interrupted || place_tick() >= goal->tick ||
 		     (goal->count && instructions(goal->cpu) - first >= goal->count)))
@@ -296,13 +305,13 @@ static struct reason run(struct goal *goal)
 		}
 		reason = go_on(turn_most(goal, first));
 		interrupted |= take_interrupt(&reason);
-		if (turn_length() >= QUANTUM) {
-			*late = reason;
+		if (turn_length() >= BOCHS_QUANTUM) {
+			rounds.late[rounds.turn] = reason;
 		} else if (counts && reason.why & goal->stops) {
 			goal->cpu = rounds.turn;
 			return reason;
 		}
-		if (turn_length() >= QUANTUM ||
+		if (turn_length() >= BOCHS_QUANTUM ||
 		    bochs_cpus[rounds.turn][layout->reason] == STOP_HALTED)
 			end_turn();
 	}

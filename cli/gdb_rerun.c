@@ -7,8 +7,7 @@
 
 static unsigned cpus(void *target)
 {
-	(void)target;
-	return 1;
+	return ((struct gdb_rerun *)target)->live.cpus;
 }
 
 static u64 tick_of(const struct gdb_rerun *rerun)
@@ -20,7 +19,7 @@ static struct gdb_thread current(void *target)
 {
 	const struct gdb_rerun *const rerun = target;
 
-	return (struct gdb_thread){ .level = rerun->live.memory.level };
+	return (struct gdb_thread){ rerun->live.memory.level, rerun->live.memory.cpu };
 }
 
 /* The machine moved: what the target for tapes keeps of a place is old. */
@@ -46,7 +45,8 @@ static void about(void *target, struct gdb_thread thread, char *to)
 static bool read_register(void *target, struct gdb_thread thread, unsigned number, u64 *value)
 {
 	struct gdb_rerun *const rerun = target;
-	const bool runs = thread.level == current(target).level;
+	const struct gdb_thread now = current(target);
+	const bool runs = thread.level == now.level && thread.cpu == now.cpu;
 
 	if (runs && number == GDB_REG_RSP)
 		return live_machine_rsp(&rerun->live, value);
@@ -116,10 +116,10 @@ static bool collect(const struct gdb_rerun *rerun, struct guest_breaks *breaks)
 /* Where Bochs can watch it: in one page that is there. */
 static bool find_watched(struct gdb_rerun *rerun, const struct gdb_point *point, u64 *gpa1)
 {
-	const struct gdb_thread thread = { .level = point->level };
+	const struct gdb_thread thread = { point->level, current(rerun).cpu };
 	struct memory_walk walk;
 
-	if (memory_walk(rerun->tape.timeline, 0, gdb_tape_space(&rerun->tape, thread),
+	if (memory_walk(rerun->tape.timeline, thread.cpu, gdb_tape_space(&rerun->tape, thread),
 			point->address, &walk) != ST_OK ||
 	    walk.end != WALK_MAPPED || !point->size || point->size > walk.page_size ||
 	    point->address % walk.page_size > walk.page_size - point->size)
@@ -167,7 +167,7 @@ static bool is_return(void *target, struct gdb_thread thread, u64 address)
 /* The point that stops at @place, -1: none. Outside of 64-bit code RIP is not all of an address. */
 static int point_at(const struct gdb_rerun *rerun, const struct debugger_place *place)
 {
-	const u8 level = live_machine_level(&rerun->live, place->tick);
+	const u8 level = live_machine_level(&rerun->live, place->cpu, place->tick);
 	const u64 address = place->why & DEBUGGER_AT_BREAK ? place->linear : place->rip;
 
 	for (int i = 0; i < GDB_MAX_POINTS; i++)
@@ -275,14 +275,22 @@ static enum status run_to_level(struct gdb_rerun *rerun, u8 level, enum gdb_way 
 	if (way == GDB_FORWARD)
 		return run_to_point(rerun, way, limit, stop);
 	status = run_to_point(rerun, way, last, stop);
-	return status == ST_NOT_FOUND ? live_machine_to(&rerun->live, last, WALK_BACKWARD) : status;
+	return status == ST_NOT_FOUND
+		       ? live_machine_to(&rerun->live, current(rerun).cpu, last, WALK_BACKWARD)
+		       : status;
 }
 
 static void step(void *target, struct gdb_thread thread, enum gdb_way way, struct gdb_stop *stop)
 {
 	struct gdb_rerun *const rerun = target;
-	enum status status = live_machine_step(&rerun->live, way_of(way));
+	const bool turns = thread.cpu != current(rerun).cpu;
+	enum status status = ST_OK;
 
+	/* Where another processor stood before is one step back of it. */
+	if (turns)
+		status = live_machine_turn(&rerun->live, thread.cpu, way_of(way));
+	if (status == ST_OK && !(turns && way == GDB_BACKWARD))
+		status = live_machine_step(&rerun->live, way_of(way));
 	if (status == ST_OK && thread.level && current(rerun).level != thread.level)
 		status = run_to_level(rerun, thread.level, way, stop);
 	explain(rerun, way, status, stop);
@@ -300,6 +308,9 @@ static void say_place(struct gdb_rerun *rerun, gdb_print print, void *to)
 	length = snprintf(text, sizeof(text), "the machine is in L%u at 0x%llx, tick %llu",
 			  rerun->live.memory.level, (unsigned long long)place->rip,
 			  (unsigned long long)place->tick);
+	if (rerun->live.cpus > 1)
+		length += snprintf(text + length, sizeof(text) - (size_t)length, " of CPU %u",
+				   place->cpu);
 	if (event)
 		length += snprintf(text + length, sizeof(text) - (size_t)length,
 				   ", %llu before hv told of @%llu",

@@ -17,6 +17,8 @@ static u64 linear_of(struct guest_walk *walk)
 	struct debugger *const now = &walk->machine.now;
 	u64 base = 0;
 
+	if (now->cpus > 1)
+		return now->place.linear;
 	if (!(now->place.rip >> 32) && debugger_ask(now, "show \"cpu0.CS\"") == ST_OK &&
 	    !strstr(now->text, " l = true"))
 		bochs_text_parameter(now->text, "base", &base);
@@ -64,6 +66,7 @@ static enum status set_all(struct guest_walk *walk, const struct guest_breaks *b
 	const enum status status =
 		debugger_set_breaks(&walk->machine.now, breaks->addresses, breaks->count);
 
+	walk->machine.now.all_break = true;
 	return status == ST_OK ? debugger_set_watches(&walk->machine.now, breaks->watches,
 						      breaks->watch_count)
 			       : status;
@@ -104,19 +107,36 @@ static enum status run_on(struct guest_walk *walk, const struct guest_breaks *br
 	return do_again(walk, breaks, watched);
 }
 
+/* With several processors the others have breaks too, so the first step is none of its own. */
+static enum status step_first(struct guest_walk *walk, const struct guest_breaks *breaks,
+			      bool *stopped, u64 *watched)
+{
+	enum status status = ST_OK;
+
+	if (walk->machine.now.cpus == 1)
+		status = guest_walk_step(walk, WALK_FORWARD);
+	*stopped = took_watch(walk, watched) ||
+		   (walk->machine.now.cpus == 1 && status == ST_OK && is_at_break(walk, breaks));
+	return status;
+}
+
 static enum status run_forward(struct guest_walk *walk, const struct guest_breaks *breaks,
 			       u64 limit, u64 *watched)
 {
+	const struct debugger_place *const place = guest_walk_place(walk);
 	const u64 end = limit && limit < walk->last ? limit : walk->last;
+	const unsigned cpu = walk->machine.cpu;
 	enum status status = set_all(walk, breaks);
+	bool stopped = false;
 
 	took_watch(walk, watched);
 	if (status == ST_OK)
-		status = guest_walk_step(walk, WALK_FORWARD);
-	if (status != ST_OK || took_watch(walk, watched) || is_at_break(walk, breaks))
+		status = step_first(walk, breaks, &stopped, watched);
+	if (status != ST_OK || stopped)
 		return status;
 	status = set_all(walk, breaks);
-	while (status == ST_OK && guest_walk_place(walk)->tick < end) {
+	while (status == ST_OK && (place->tick < end || place->cpu != cpu)) {
+		machine_time_count_by(&walk->machine, cpu);
 		status = run_on(walk, breaks, end, watched);
 		if (status == ST_OK && *watched)
 			return guest_walk_leave_hv(walk);
@@ -127,6 +147,7 @@ static enum status run_forward(struct guest_walk *walk, const struct guest_break
 }
 
 struct last_stop {
+	unsigned cpu;
 	u64 tick; /* 0: none */
 	u64 watched;
 };
@@ -136,6 +157,7 @@ static enum status last_break(struct guest_walk *walk, const struct guest_breaks
 			      u64 end, struct last_stop *found)
 {
 	const struct debugger_place *const place = guest_walk_place(walk);
+	const unsigned cpu = walk->machine.cpu;
 	enum status status = guest_walk_go(walk, start);
 	u64 watched;
 
@@ -143,16 +165,18 @@ static enum status last_break(struct guest_walk *walk, const struct guest_breaks
 	if (status == ST_OK)
 		status = set_all(walk, breaks);
 	if (status == ST_OK && place->tick < end && is_at_break(walk, breaks))
-		*found = (struct last_stop){ .tick = place->tick };
-	while (status == ST_OK && place->tick < end) {
+		*found = (struct last_stop){ cpu, place->tick, 0 };
+	while (status == ST_OK && (place->tick < end || place->cpu != cpu)) {
+		machine_time_count_by(&walk->machine, cpu);
 		status = run_on(walk, breaks, end, &watched);
-		if (status != ST_OK || place->tick > end)
+		if (status != ST_OK || (place->cpu == cpu && place->tick > end))
 			break;
 		if (watched)
-			*found = (struct last_stop){ place->tick, watched };
-		if (place->tick < end && is_at_break(walk, breaks))
-			*found = (struct last_stop){ .tick = place->tick };
+			*found = (struct last_stop){ place->cpu, place->tick, watched };
+		if ((place->tick < end || place->cpu != cpu) && is_at_break(walk, breaks))
+			*found = (struct last_stop){ place->cpu, place->tick, 0 };
 	}
+	machine_time_count_by(&walk->machine, cpu);
 	return status;
 }
 
@@ -160,6 +184,7 @@ static enum status go_to_stop(struct guest_walk *walk, const struct last_stop *s
 {
 	enum status status;
 
+	machine_time_count_by(&walk->machine, stop->cpu);
 	if (stop->watched)
 		return guest_walk_back_from(walk, stop->tick);
 	status = guest_walk_go(walk, stop->tick);
@@ -170,6 +195,7 @@ static enum status run_backward(struct guest_walk *walk, const struct guest_brea
 				u64 limit, u64 *watched)
 {
 	const u64 tick = guest_walk_place(walk)->tick, first = MAX(walk->first, limit);
+	const unsigned cpu = walk->machine.cpu;
 	u64 start = tick, end;
 	struct last_stop found = { 0 };
 	enum status status = ST_OK;
@@ -187,8 +213,10 @@ static enum status run_backward(struct guest_walk *walk, const struct guest_brea
 		if (status == ST_OK)
 			status = guest_walk_leave_hv(walk);
 	}
-	if (status != ST_OK)
+	if (status != ST_OK) {
+		machine_time_count_by(&walk->machine, cpu);
 		return guest_walk_return(walk, tick, status);
+	}
 	*watched = found.watched;
 	if (found.tick)
 		return ST_OK;

@@ -14,6 +14,7 @@ bool guest_walk_is_hv(const struct guest_walk *walk)
 
 static enum status set_breaks(struct guest_walk *walk, const u64 *addresses, unsigned count)
 {
+	walk->machine.now.all_break = false;
 	return debugger_set_breaks(&walk->machine.now, addresses, count);
 }
 
@@ -219,11 +220,28 @@ enum status guest_walk_step(struct guest_walk *walk, enum guest_way way)
 	return status == ST_OK ? ST_OK : guest_walk_return(walk, tick, status);
 }
 
-enum status guest_walk_to(struct guest_walk *walk, u64 tick, enum guest_way way)
+enum status guest_walk_turn(struct guest_walk *walk, unsigned cpu, enum guest_way way)
+{
+	const struct debugger_place start = *guest_walk_place(walk);
+	enum status status = machine_time_turn(&walk->machine, cpu);
+
+	if (status == ST_OK)
+		status = guest_walk_leave_hv(walk);
+	if (status == ST_OK && way == WALK_BACKWARD)
+		status = guest_walk_back_from(walk, guest_walk_place(walk)->tick);
+	if (status == ST_OK)
+		return ST_OK;
+	machine_time_count_by(&walk->machine, start.cpu);
+	return guest_walk_return(walk, start.tick, status);
+}
+
+enum status guest_walk_to(struct guest_walk *walk, unsigned cpu, u64 tick, enum guest_way way)
 {
 	const u64 start = guest_walk_place(walk)->tick;
+	const unsigned start_cpu = walk->machine.cpu;
 	enum status status;
 
+	machine_time_count_by(&walk->machine, cpu);
 	if (way == WALK_BACKWARD) {
 		status = guest_walk_back_from(walk, tick);
 	} else {
@@ -231,7 +249,10 @@ enum status guest_walk_to(struct guest_walk *walk, u64 tick, enum guest_way way)
 		if (status == ST_OK)
 			status = guest_walk_leave_hv(walk);
 	}
-	return status == ST_OK ? ST_OK : guest_walk_return(walk, start, status);
+	if (status == ST_OK)
+		return ST_OK;
+	machine_time_count_by(&walk->machine, start_cpu);
+	return guest_walk_return(walk, start, status);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -5,6 +5,8 @@
  * hv handled an exit that the guests do not know of, and the instruction began anew, that is one.
  * An iteration of a repeated string instruction is an instruction, as it is to the trap flag. A
  * halted processor is at a place too, and its wait is one step.
+ *
+ * With several processors places are those of one of them, and so are ticks; the others run along.
  */
 #ifndef CLI_GUEST_WALK_H
 #define CLI_GUEST_WALK_H
@@ -43,8 +45,14 @@ static inline const struct debugger_place *guest_walk_place(const struct guest_w
  */
 enum status guest_walk_step(struct guest_walk *walk, enum guest_way way);
 
-/* Backward: to the last place before @tick; forward: to the first one at @tick or behind. */
-enum status guest_walk_to(struct guest_walk *walk, u64 tick, enum guest_way way);
+/*
+ * Backward: to the last place of processor @cpu before @tick; forward: to the first one at @tick or
+ * behind.
+ */
+enum status guest_walk_to(struct guest_walk *walk, unsigned cpu, u64 tick, enum guest_way way);
+
+/* To the next place of processor @cpu, or the one before that. */
+enum status guest_walk_turn(struct guest_walk *walk, unsigned cpu, enum guest_way way);
 
 /* Says whether to stop at @place. */
 typedef bool (*guest_walk_stops)(void *owner, const struct debugger_place *place);
@@ -61,10 +69,10 @@ struct guest_breaks {
 /*
  * By at least one step to the next place where a break stops: at an address; behind an instruction
  * that does what is watched or, backward, before it, and then *@watched is the address of the watch
- * (else 0). Also hv may do it, for L1. @limit is a tick (0: none): forward,
- * ST_NOT_FOUND at the first place there; backward, at the first place behind it. ST_END: there is
- * no break, and it went to the last place that way. ST_INTERRUPTED: forward, it came as far as it
- * is; backward, it stays.
+ * (else 0). Also hv may do it, for L1; and any processor, which then is the one that counts. @limit
+ * is a tick (0: none): forward, ST_NOT_FOUND at the first place there; backward, at the first place
+ * behind it. ST_END: there is no break, and it went to the last place that way. ST_INTERRUPTED:
+ * forward, it came as far as it is; backward, it stays.
  */
 enum status guest_walk_run(struct guest_walk *walk, enum guest_way way,
 			   const struct guest_breaks *breaks, u64 limit, u64 *watched);

@@ -16,8 +16,12 @@
 
 static void note_switch(void *owner, const struct trace_event *event)
 {
-	struct live_switches *const switches = owner;
+	struct live_machine *const live = owner;
+	struct live_switches *const switches =
+		&(event->kind == EV_L2_ENTRY ? live->entries : live->exits)[event->cpu];
 
+	if (event->cpu >= live->cpus)
+		return;
 	if (switches->count == switches->room) {
 		switches->room = switches->room ? 2 * switches->room : 1024;
 		switches->ticks =
@@ -44,21 +48,23 @@ static size_t switches_before(const struct live_switches *switches, u64 tick)
 	return low;
 }
 
-u8 live_machine_level(const struct live_machine *live, u64 tick)
+u8 live_machine_level(const struct live_machine *live, unsigned cpu, u64 tick)
 {
-	const size_t entries = switches_before(&live->entries, tick);
-	const size_t exits = switches_before(&live->exits, tick);
+	const size_t entries = switches_before(&live->entries[cpu], tick);
+	const size_t exits = switches_before(&live->exits[cpu], tick);
 
 	/* One that fails has both, the exit last. */
-	return entries && (!exits ||
-			   live->entries.ticks[entries - 1] > live->exits.ticks[exits - 1])
+	return entries && (!exits || live->entries[cpu].ticks[entries - 1] >
+					     live->exits[cpu].ticks[exits - 1])
 		       ? 2
 		       : 1;
 }
 
 u64 live_machine_switch(const struct live_machine *live, u64 tick, u8 level, enum guest_way way)
 {
-	const struct live_switches *const switches = level == 2 ? &live->entries : &live->exits;
+	const unsigned cpu = live->memory.cpu;
+	const struct live_switches *const switches =
+		level == 2 ? &live->entries[cpu] : &live->exits[cpu];
 	const size_t before = switches_before(switches, tick);
 
 	if (way == WALK_BACKWARD)
@@ -78,6 +84,26 @@ static const char *read_registers(void *owner)
 		return "";
 	live->has_registers = true;
 	return live->registers;
+}
+
+static const char *read_others(void *owner, u16 cpu, u8 *level)
+{
+	struct live_machine *const live = owner;
+	struct debugger *const now = &live->walk.machine.now;
+
+	if (cpu >= now->cpus)
+		return NULL;
+	if (live->other != cpu) {
+		live->other = LIVE_NONE;
+		if (debugger_in_guest(now, cpu, &live->other_in_guest) != ST_OK ||
+		    (live->other_in_guest &&
+		     debugger_read_registers(now, cpu, live->other_registers,
+					     sizeof(live->other_registers)) != ST_OK))
+			return NULL;
+		live->other = cpu;
+	}
+	*level = live_machine_level(live, cpu, now->place.round);
+	return live->other_in_guest ? live->other_registers : NULL;
 }
 
 bool live_machine_rsp(struct live_machine *live, u64 *rsp)
@@ -220,14 +246,17 @@ static void compare(struct live_machine *live)
 /* After each move. */
 static enum status sync(struct live_machine *live, enum status status)
 {
-	const u64 tick = guest_walk_place(&live->walk)->tick;
+	const struct debugger_place *const place = guest_walk_place(&live->walk);
+	const u64 tick = place->tick;
 	enum status done = ST_OK;
 
 	compare(live);
+	live->memory.cpu = (u16)place->cpu;
 	live->has_rsp = live->has_registers = false;
+	live->other = LIVE_NONE;
 	for (unsigned i = 0; i < LIVE_PAGES; i++)
 		live->pages[i].address = ~0ull;
-	live->memory.level = live_machine_level(live, tick);
+	live->memory.level = live_machine_level(live, place->cpu, tick);
 	if (tick < live->synced_from || tick >= live->synced_to)
 		done = seek_tape(live, tick);
 	return done == ST_OK ? status : done;
@@ -244,9 +273,14 @@ enum status live_machine_run(struct live_machine *live, enum guest_way way,
 	return sync(live, guest_walk_run(&live->walk, way, breaks, limit, watched));
 }
 
-enum status live_machine_to(struct live_machine *live, u64 tick, enum guest_way way)
+enum status live_machine_to(struct live_machine *live, unsigned cpu, u64 tick, enum guest_way way)
 {
-	return sync(live, guest_walk_to(&live->walk, tick, way));
+	return sync(live, guest_walk_to(&live->walk, cpu, tick, way));
+}
+
+enum status live_machine_turn(struct live_machine *live, unsigned cpu, enum guest_way way)
+{
+	return sync(live, guest_walk_turn(&live->walk, cpu, way));
 }
 
 enum status live_machine_follow(struct live_machine *live)
@@ -254,17 +288,20 @@ enum status live_machine_follow(struct live_machine *live)
 	const struct trace_event *event;
 	enum status status = settle(live);
 	u64 tick, rip;
+	unsigned cpu;
 	u8 kind;
 
 	/* The cursor is not where the machine is. */
 	live->synced_from = live->synced_to = 0;
 	event = timeline_event(live->timeline);
 	if (status != ST_OK || !event)
-		return live_machine_to(live, live->walk.last + 1, WALK_BACKWARD);
+		return live_machine_to(live, live->memory.cpu, live->walk.last + 1, WALK_BACKWARD);
 	tick = event->tsc;
+	cpu = event->cpu;
 	rip = event->rip;
 	kind = event->kind;
-	status = live_machine_to(live, tick, kind == EV_L2_ENTRY ? WALK_FORWARD : WALK_BACKWARD);
+	status = live_machine_to(live, cpu, tick,
+				 kind == EV_L2_ENTRY ? WALK_FORWARD : WALK_BACKWARD);
 	/* An exit may be that of an entry that failed, whose address is L2's. */
 	if (status == ST_OK && kind != EV_L2_EXIT && guest_walk_place(&live->walk)->rip != rip)
 		return ST_NOT_FOUND;
@@ -273,7 +310,7 @@ enum status live_machine_follow(struct live_machine *live)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-/* The last TSC of the tape: blocks are in its order, on one CPU. */
+/* The TSC of the last event. */
 static u64 last_tick(struct timeline *timeline)
 {
 	struct reader *const reader = timeline_reader(timeline);
@@ -284,6 +321,15 @@ static u64 last_tick(struct timeline *timeline)
 	    reader_next(reader, &event) != ST_OK)
 		return 0;
 	return event->tsc;
+}
+
+static struct live_switches *new_switches(unsigned cpus)
+{
+	struct live_switches *const switches = calloc(cpus, sizeof(*switches));
+
+	if (!switches)
+		die("out of memory");
+	return switches;
 }
 
 static void open_sent(struct live_machine *live, const char *work)
@@ -305,8 +351,6 @@ static void check_tape(struct timeline *timeline, const char *text, size_t size,
 	if (!text)
 		die("'%s' does not say which machine it was recorded from: only tapes of Bochs do",
 		    path);
-	if (reader_info(reader)->cpus != 1)
-		die("'%s' has several processors, which Bochs cannot stop at a time", path);
 	*machine = machine_read(text, size, path);
 	if (machine->mib > MAX_MIB)
 		die("'%s': a machine with %llu MiB cannot be copied on its way: Bochs keeps "
@@ -332,14 +376,24 @@ void live_machine_start(struct live_machine *live, struct timeline *timeline, co
 	live->watcher = (struct debugger_watcher){ hear, poll_given, live };
 	open_sent(live, work);
 	live->memory = (struct memory_machine){
-		.level = 1, .read = read_memory, .registers = read_registers, .owner = live
+		.level = 1,
+		.read = read_memory,
+		.registers = read_registers,
+		.others = read_others,
+		.owner = live,
 	};
-	reader_visit(reader, EV_L2_ENTRY, note_switch, &live->entries);
-	reader_visit(reader, EV_L2_EXIT, note_switch, &live->exits);
+	live->cpus = MAX((unsigned)live->setup.cpus, reader_info(reader)->cpus);
+	live->entries = new_switches(live->cpus);
+	live->exits = new_switches(live->cpus);
+	reader_visit(reader, EV_L2_ENTRY, note_switch, live);
+	reader_visit(reader, EV_L2_EXIT, note_switch, live);
 	status = guest_walk_start(&live->walk, &live->setup, &live->watcher, machine.hv_image,
 				  last_tick(timeline));
 	if (status == ST_INTERRUPTED)
 		die("interrupted");
+	if (status == ST_UNSUPPORTED)
+		die("this is another build of Bochs than those that vmxtape can stop with several "
+		    "processors");
 	if (status != ST_OK)
 		die("the machine does not come as far as L1 again");
 	memory_state_set_machine(timeline, &live->memory);
@@ -364,6 +418,10 @@ void live_machine_stop(struct live_machine *live)
 	(void)capture_close(live->sent);
 	capture_free(live->sent);
 	free(live->sent_path);
-	free(live->entries.ticks);
-	free(live->exits.ticks);
+	for (unsigned cpu = 0; cpu < live->cpus; cpu++) {
+		free(live->entries[cpu].ticks);
+		free(live->exits[cpu].ticks);
+	}
+	free(live->entries);
+	free(live->exits);
 }

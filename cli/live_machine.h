@@ -5,7 +5,10 @@
  * between two instructions of L1 or L2 (guest_walk.h), and the timeline's cursor is before the
  * first event that is still to come there; so the state of the tape is that of the machine.
  * Registers and memory at the cursor come from the machine. Blocks that it sends are compared with
- * the tape's.
+ * the tape's, with one processor.
+ *
+ * With several processors the place is that of one of them, until another one is asked for, or
+ * stops.
  */
 #ifndef CLI_LIVE_MACHINE_H
 #define CLI_LIVE_MACHINE_H
@@ -16,6 +19,7 @@
 #include "replay/timeline.h"
 
 #define LIVE_PAGES    64
+#define LIVE_NONE     (~0u)
 #define LIVE_MAX_TEXT 16384
 
 struct live_page {
@@ -23,7 +27,7 @@ struct live_page {
 	u8 bytes[4096];
 };
 
-/* When L2 was entered and left, by ticks. */
+/* When L2 was entered and left on a processor, by ticks. */
 struct live_switches {
 	u64 *ticks;
 	size_t count, room;
@@ -37,7 +41,8 @@ struct live_machine {
 	bool (*poll)(void *owner);
 	void *owner;
 	struct memory_machine memory;
-	struct live_switches entries, exits;
+	struct live_switches *entries, *exits; /* of each processor */
+	unsigned cpus;
 	struct capture *sent; /* what it sends, again */
 	char *sent_path;
 	u64 compared;		    /* blocks of that */
@@ -46,6 +51,9 @@ struct live_machine {
 	bool has_rsp, has_registers;
 	u64 rsp;
 	char registers[LIVE_MAX_TEXT];
+	unsigned other; /* whose these are, of the other processors; LIVE_NONE: nobody's */
+	bool other_in_guest;
+	char other_registers[LIVE_MAX_TEXT];
 	struct live_page pages[LIVE_PAGES];
 };
 
@@ -58,20 +66,21 @@ void live_machine_start(struct live_machine *live, struct timeline *timeline, co
 			bool (*poll)(void *owner), void *owner);
 void live_machine_stop(struct live_machine *live);
 
-/* The level that runs where it is, and at @tick. */
-u8 live_machine_level(const struct live_machine *live, u64 tick);
+/* The level that runs on processor @cpu at @tick. */
+u8 live_machine_level(const struct live_machine *live, unsigned cpu, u64 tick);
 
 /* RSP of the level that runs; cheaper than all registers. */
 bool live_machine_rsp(struct live_machine *live, u64 *rsp);
 
-/* The next tick above @tick, or the last below, at which hv enters @level; 0: none. */
+/* The next tick above @tick, or the last below, at which hv enters @level there; 0: none. */
 u64 live_machine_switch(const struct live_machine *live, u64 tick, u8 level, enum guest_way way);
 
 /* As the functions of guest_walk.h; the cursor follows. */
 enum status live_machine_step(struct live_machine *live, enum guest_way way);
 enum status live_machine_run(struct live_machine *live, enum guest_way way,
 			     const struct guest_breaks *breaks, u64 limit, u64 *watched);
-enum status live_machine_to(struct live_machine *live, u64 tick, enum guest_way way);
+enum status live_machine_to(struct live_machine *live, unsigned cpu, u64 tick, enum guest_way way);
+enum status live_machine_turn(struct live_machine *live, unsigned cpu, enum guest_way way);
 
 /*
  * To the instruction of the event at the cursor, or of the first one behind that has one: before

@@ -10,13 +10,31 @@
 
 /* --- saved copies ----------------------------------------------------------------------------- */
 
+/* Whether a machine at @place comes to @tick yet, or is there. */
+static bool is_before(const struct machine_time *machine, const struct debugger_place *place,
+		      u64 tick)
+{
+	return place->cpu == machine->cpu ? place->tick <= tick
+					  : place->round + BOCHS_QUANTUM <= tick;
+}
+
+/* In the order in which the machine comes to them. */
+static int compare_places(const struct debugger_place *a, const struct debugger_place *b)
+{
+	if (a->round != b->round)
+		return a->round < b->round ? -1 : 1;
+	if (a->cpu != b->cpu)
+		return a->cpu < b->cpu ? -1 : 1;
+	return a->tick == b->tick ? 0 : a->tick < b->tick ? -1 : 1;
+}
+
 /* The last one at @tick or before, -1: none. */
 static int saved_before(const struct machine_time *machine, u64 tick)
 {
 	int found = -1;
 
 	for (unsigned i = 0; i < machine->saved_count; i++)
-		if (machine->saved[i].place.tick <= tick)
+		if (is_before(machine, &machine->saved[i].place, tick))
 			found = (int)i;
 	return found;
 }
@@ -56,19 +74,24 @@ static void drop_one(struct machine_time *machine, u64 tick)
 
 static enum status save(struct machine_time *machine, u64 goal)
 {
-	const int before = saved_before(machine, machine->now.place.tick);
-	unsigned to;
+	const struct debugger_place *const place = &machine->now.place;
+	unsigned to = machine->saved_count;
 	struct debugger copy;
 	enum status status;
 
-	if (before >= 0 && machine->saved[before].place.tick == machine->now.place.tick)
+	while (to && compare_places(&machine->saved[to - 1].place, place) >= 0)
+		to--;
+	if (to < machine->saved_count && !compare_places(&machine->saved[to].place, place))
 		return ST_OK;
 	status = debugger_copy(&machine->now, machine->work, &copy);
 	if (status != ST_OK)
 		return status;
-	if (machine->saved_count == MACHINE_MAX_SAVED)
+	if (machine->saved_count == MACHINE_MAX_SAVED) {
 		drop_one(machine, goal);
-	to = (unsigned)(saved_before(machine, copy.place.tick) + 1);
+		to = machine->saved_count;
+		while (to && compare_places(&machine->saved[to - 1].place, place) >= 0)
+			to--;
+	}
 	memmove(&machine->saved[to + 1], &machine->saved[to],
 		(machine->saved_count - to) * sizeof(machine->saved[0]));
 	machine->saved[to] = copy;
@@ -86,7 +109,7 @@ enum status machine_time_keep(struct machine_time *machine)
 /* Before anything that makes it run. */
 static void begin(struct machine_time *machine)
 {
-	machine->is_heard = machine->now.place.tick >= machine->heard_to;
+	machine->is_heard = machine->now.cpus == 1 && machine->now.place.tick >= machine->heard_to;
 }
 
 /* What ended is no place to go on from, and has been heard to its end. */
@@ -94,6 +117,7 @@ static enum status end(struct machine_time *machine, enum status status)
 {
 	if (machine->now.place.why & DEBUGGER_AT_WATCH)
 		machine->watched = machine->now.place.watched;
+	machine->cpu = machine->now.cpu;
 	if (status == ST_IO)
 		debugger_stop(&machine->now, NULL);
 	if (machine->is_heard)
@@ -139,7 +163,8 @@ static enum status run_to(struct machine_time *machine, u64 tick)
 enum status machine_time_continue(struct machine_time *machine)
 {
 	/* Not past where it must be heard again. */
-	if (machine->now.place.tick < machine->heard_to && machine->heard_to != ~0ull)
+	if (machine->now.cpus == 1 && machine->now.place.tick < machine->heard_to &&
+	    machine->heard_to != ~0ull)
 		return run_to(machine, machine->heard_to);
 	begin(machine);
 	return end(machine, debugger_continue(&machine->now));
@@ -159,7 +184,8 @@ enum status machine_time_run(struct machine_time *machine, u64 tick)
 			part = place->tick + MAX(FAR, distance / (MACHINE_MAX_SAVED / 2));
 		else if (distance > 2 * NEAR)
 			part = tick - NEAR;
-		if (place->tick < machine->heard_to && machine->heard_to < part) {
+		if (machine->now.cpus == 1 && place->tick < machine->heard_to &&
+		    machine->heard_to < part) {
 			part = machine->heard_to;
 			is_worth = false;
 		}
@@ -168,7 +194,7 @@ enum status machine_time_run(struct machine_time *machine, u64 tick)
 			break;
 		if (part < tick && is_worth)
 			status = save(machine, tick);
-	} while (status == ST_OK && place->tick < tick);
+	} while (status == ST_OK && (place->tick < tick || place->cpu != machine->cpu));
 	return status;
 }
 
@@ -176,6 +202,7 @@ static enum status clear(struct debugger *debugger)
 {
 	enum status status = debugger_set_breaks(debugger, NULL, 0);
 
+	debugger->all_break = false;
 	if (status == ST_OK)
 		status = debugger_set_watches(debugger, NULL, 0);
 	return status == ST_OK ? debugger_set_exits(debugger, false) : status;
@@ -185,10 +212,11 @@ static enum status clear(struct debugger *debugger)
 static bool is_on_the_way(const struct machine_time *machine, u64 tick)
 {
 	const int before = saved_before(machine, tick);
-	const u64 at = machine->now.place.tick;
+	const struct debugger_place *const at = &machine->now.place;
 
-	return machine->now.text && at <= tick && machine->now.time_count < DEBUGGER_MAX_TIMES &&
-	       (before < 0 || machine->saved[before].place.tick <= at);
+	return machine->now.text && is_before(machine, at, tick) &&
+	       machine->now.time_count < DEBUGGER_MAX_TIMES &&
+	       (before < 0 || compare_places(&machine->saved[before].place, at) <= 0);
 }
 
 enum status machine_time_go(struct machine_time *machine, u64 tick)
@@ -203,9 +231,26 @@ enum status machine_time_go(struct machine_time *machine, u64 tick)
 		debugger_stop(&machine->now, NULL);
 		status = debugger_copy(&machine->saved[before], machine->work, &machine->now);
 	}
+	machine->now.cpu = machine->cpu;
 	if (status == ST_OK)
 		status = clear(&machine->now);
 	return status == ST_OK ? machine_time_run(machine, tick) : status;
+}
+
+void machine_time_count_by(struct machine_time *machine, unsigned cpu)
+{
+	machine->cpu = machine->now.cpu = cpu;
+}
+
+enum status machine_time_turn(struct machine_time *machine, unsigned cpu)
+{
+	enum status status = ST_OK;
+
+	machine_time_count_by(machine, cpu);
+	if (machine->now.place.cpu == cpu)
+		return debugger_look(&machine->now, cpu);
+	status = clear(&machine->now);
+	return status == ST_OK ? run_to(machine, 0) : status;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

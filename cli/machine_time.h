@@ -3,7 +3,7 @@
  *
  * On its way it is copied now and then. To go back is to go on with a copy of the last one before
  * that tick: the same machine, since Bochs repeats itself. What it writes is heard once only, where
- * it is at a tick for the first time.
+ * it is at a tick for the first time; with several processors never.
  */
 #ifndef CLI_MACHINE_TIME_H
 #define CLI_MACHINE_TIME_H
@@ -18,6 +18,7 @@ struct machine_time {
 	const struct debugger_watcher *given;
 	u64 heard_to; /* the tick up to which it was heard */
 	bool is_heard;
+	unsigned cpu;	     /* whose places and ticks count */
 	u64 watched;	     /* the last watch that was met since this was made 0 */
 	struct debugger now; /* all zeros: it has ended */
 	unsigned saved_count;
@@ -40,6 +41,10 @@ enum status machine_time_keep(struct machine_time *machine);
  * does; machine_time_go() can still go to an earlier tick.
  */
 enum status machine_time_go(struct machine_time *machine, u64 tick);
+
+/* From now on count by processor @cpu; and go on to its next place, if it is not there. */
+void machine_time_count_by(struct machine_time *machine, unsigned cpu);
+enum status machine_time_turn(struct machine_time *machine, unsigned cpu);
 
 /*
  * From here on to @tick, with the breaks that are set: debugger_run_to(). With a watch, only some

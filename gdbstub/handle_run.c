@@ -264,17 +264,23 @@ void gdb_packet_step(struct gdb_session *session, const struct gdb_args *args)
 	go_on(session, &(struct plan){ .step = true, .thread = session->resumed });
 }
 
+/* gdb says any thread of its process when it goes back, and means the one that it looks at. */
+static struct gdb_thread going_back(const struct gdb_session *session)
+{
+	return (struct gdb_thread){ session->resumed.level, session->general.cpu };
+}
+
 void gdb_packet_reverse_continue(struct gdb_session *session, const struct gdb_args *args)
 {
 	(void)args;
-	go_on(session, &(struct plan){ .way = GDB_BACKWARD, .thread = session->resumed });
+	go_on(session, &(struct plan){ .way = GDB_BACKWARD, .thread = going_back(session) });
 }
 
 void gdb_packet_reverse_step(struct gdb_session *session, const struct gdb_args *args)
 {
 	(void)args;
 	go_on(session,
-	      &(struct plan){ .way = GDB_BACKWARD, .step = true, .thread = session->resumed });
+	      &(struct plan){ .way = GDB_BACKWARD, .step = true, .thread = going_back(session) });
 }
 
 /* --- leaving ---------------------------------------------------------------------------------- */

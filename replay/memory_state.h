@@ -29,6 +29,8 @@ struct memory_machine {
 	/* Physical memory of L1: how many bytes were copied, 0: there is none. */
 	size_t (*read)(void *owner, u64 address, void *to, size_t size);
 	const char *(*registers)(void *owner); /* registers_from_text() */
+	/* The same of another CPU, and which level it is that runs there; NULL where hv does. */
+	const char *(*others)(void *owner, u16 cpu, u8 *level);
 	void *owner;
 };
 

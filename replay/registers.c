@@ -258,7 +258,7 @@ static void set_forced(struct timeline *timeline, u16 cpu, unsigned level,
 }
 
 /* The level that runs, from a machine: of the tape there only remains what hv keeps from L1. */
-static void machine_registers(struct timeline *timeline, const struct memory_machine *machine,
+static void machine_registers(struct timeline *timeline, u16 cpu, u8 level, const char *text,
 			      struct registers *registers)
 {
 	const struct registers of_tape = *registers;
@@ -271,9 +271,17 @@ static void machine_registers(struct timeline *timeline, const struct memory_mac
 		set_bits(registers, (enum register_name)i, of_tape.reg[i].known & mask,
 			 of_tape.reg[i].value);
 	}
-	registers_from_text(machine->registers(machine->owner), machine->level, registers->seen,
-			    registers);
-	set_forced(timeline, machine->cpu, machine->level, registers);
+	registers_from_text(text, level, registers->seen, registers);
+	set_forced(timeline, cpu, level, registers);
+}
+
+/* What @machine tells of @cpu, and of which level; NULL: nothing. */
+static const char *text_of_machine(const struct memory_machine *machine, u16 cpu, u8 *level)
+{
+	if (machine->cpu != cpu)
+		return machine->others ? machine->others(machine->owner, cpu, level) : NULL;
+	*level = machine->level;
+	return machine->registers(machine->owner);
 }
 
 /* What @note tells of processor @cpu, of those that have a line before theirs, or of the first one.
@@ -318,7 +326,9 @@ void registers_at(struct timeline *timeline, u16 cpu, unsigned level, struct reg
 	const struct core_file *const core = machine ? NULL : memory_state_core(timeline);
 	const struct nearby *const nearby = memory_state_nearby(timeline, cpu);
 	const struct model *const model = timeline_model(timeline);
+	const char *text;
 	unsigned who;
+	u8 runs;
 
 	memset(registers, 0, sizeof(*registers));
 	registers->seen = MEMORY_NEVER;
@@ -329,12 +339,13 @@ void registers_at(struct timeline *timeline, u16 cpu, unsigned level, struct reg
 		l1_registers(nearby, who, registers);
 	else if (who)
 		l2_registers(nearby, model, who, registers);
-	if (machine && machine->cpu == cpu && machine->level == level)
-		machine_registers(timeline, machine, registers);
+	text = machine ? text_of_machine(machine, cpu, &runs) : NULL;
+	if (text && runs == level)
+		machine_registers(timeline, cpu, runs, text, registers);
 	else if (core)
 		core_registers(timeline, core, cpu, level, who, registers);
-	if (machine && machine->cpu == cpu)
-		registers->runs = machine->level == level;
+	if (text)
+		registers->runs = runs == level;
 	if (machine || core)
 		registers->stack = ~0ull;
 }
