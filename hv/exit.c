@@ -53,14 +53,19 @@ static const exit_handler handlers[EXIT_REASON_COUNT] = {
 	[EXIT_TDCALL] = exit_inject_ud,
 };
 
+static void read_instruction(struct percpu *cpu)
+{
+	cpu->exit.insn_length = (u32)vmread(VMCS_VM_EXIT_INSTRUCTION_LENGTH);
+	cpu->exit.rflags = vmread(VMCS_GUEST_RFLAGS);
+	cpu->exit.blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+}
+
 static enum exit_action handle_l1_exit(struct percpu *cpu)
 {
 	const u32 reason = cpu->exit.reason;
 
 	cpu->vmcs01.launched = true;
-	cpu->exit.insn_length = (u32)vmread(VMCS_VM_EXIT_INSTRUCTION_LENGTH);
-	cpu->exit.rflags = vmread(VMCS_GUEST_RFLAGS);
-	cpu->exit.blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+	read_instruction(cpu);
 	if (reason < ARRAY_SIZE(handlers) && handlers[reason])
 		return handlers[reason](cpu);
 	l1_stop_unexpected(cpu);
@@ -75,9 +80,10 @@ static NOINLINE enum exit_action handle_l2_exit(struct percpu *cpu)
 	if (!(cpu->exit.reason & EXIT_REASON_ENTRY_FAILURE))
 		cpu->hw->launched = true;
 	action = nested_handle_l2_exit(cpu, &for_l1_handler);
-	if (!for_l1_handler)
-		return action;
-	action = handle_l1_exit(cpu);
+	if (for_l1_handler)
+		action = handle_l1_exit(cpu);
+	else if (action == EXIT_SKIP)
+		read_instruction(cpu);
 	if (action == EXIT_SKIP)
 		nested_end_insn(cpu);
 	return action;

@@ -350,7 +350,7 @@ static struct walk walk_of(struct percpu *cpu)
 		},
 		.set_flags = true,
 		.nested = two ? nested : NULL,
-		.eptp = two ? F12(nested->current, EPT_POINTER) : 0,
+		.eptp = nested->eptp,
 	};
 }
 

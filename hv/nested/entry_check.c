@@ -41,6 +41,18 @@ static bool words_allowed(const struct nested *nested, const struct nested_vmcs 
 	       F12(vmcs, CR3_TARGET_COUNT) <= CAP_GET(shown->msr[VMX_CAP_MISC], CR3_TARGETS);
 }
 
+static bool functions_ok(const struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	const u64 functions = F12(vmcs, VM_FUNCTION_CONTROLS);
+
+	if (!(nested_secondary(vmcs) & SECONDARY_VM_FUNCTIONS))
+		return true;
+	if (functions & ~nested->shown.msr[VMX_CAP_VMFUNC])
+		return false;
+	return !(functions & CAP_EPTP_SWITCHING) ||
+	       (nested_uses_ept(vmcs) && aligned(nested, F12(vmcs, EPTP_LIST_ADDRESS)));
+}
+
 /* Addresses of controls that are on; those of controls that are off may be anything. */
 static bool addresses_ok(const struct nested *nested, const struct nested_vmcs *vmcs)
 {
@@ -58,6 +70,8 @@ static bool addresses_ok(const struct nested *nested, const struct nested_vmcs *
 	    !aligned(nested, F12(vmcs, APIC_ACCESS_ADDRESS)))
 		return false;
 	if (secondary & SECONDARY_PML && !aligned(nested, F12(vmcs, PML_ADDRESS)))
+		return false;
+	if (!functions_ok(nested, vmcs))
 		return false;
 	return !(secondary & SECONDARY_EPT) || entry_check_eptp(nested, F12(vmcs, EPT_POINTER));
 }

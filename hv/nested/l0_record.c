@@ -150,7 +150,6 @@ void l0_record_exit(struct percpu *cpu)
 void l0_record_map(struct percpu *cpu, u64 gpa2, const struct ept12_walk *walk)
 {
 	struct nested *nested = &cpu->nested;
-	const u64 eptp = F12(nested->current, EPT_POINTER);
 	struct ept_page page;
 	u64 entry;
 	unsigned level;
@@ -163,7 +162,7 @@ void l0_record_map(struct percpu *cpu, u64 gpa2, const struct ept12_walk *walk)
 			EPT_WRITE | EPT_EXECUTE | (level > 1 ? EPT_LARGE : 0);
 		nested_item(nested, ITEM_EPT01 + level, entry);
 	}
-	if (ept02_find(nested, eptp, gpa2, &level, &entry))
+	if (ept02_find(nested, nested->eptp, gpa2, &level, &entry))
 		nested_item(nested, ITEM_EPT02 + level, entry);
 }
 
@@ -195,9 +194,8 @@ static void keep_entry(struct percpu *cpu)
 		.vmcs = nested->current_pointer,
 		.resumed = !nested->entry.waits,
 		.flushed = nested->flushed02,
-		.ept02_tables = nested_uses_ept(nested->current)
-					? ept02_tables(nested, F12(nested->current, EPT_POINTER))
-					: 0,
+		.ept02_tables =
+			nested_uses_ept(nested->current) ? ept02_tables(nested, nested->eptp) : 0,
 	};
 	l0->tsc = rdtsc();
 	l0->rip = vmread(VMCS_GUEST_RIP);

@@ -21,6 +21,7 @@
 #include "hv/nested/nested.h"
 #include "hv/nested/outcome.h"
 #include "hv/nested/reflect.h"
+#include "hv/nested/vm_function.h"
 #include "hv/nested/vmentry.h"
 #include "hv/record.h"
 #include "hv/vmcs01.h"
@@ -50,6 +51,7 @@
 enum owner {
 	OWNER_L1,
 	OWNER_HV,	  /* handled; L2 goes on */
+	OWNER_HV_INSN,	  /* an instruction, executed; L2 goes on behind it */
 	OWNER_INJECTED,	  /* the same, and hv injected a fault */
 	OWNER_L1_HANDLER, /* hv's, like the same exit of L1 */
 };
@@ -330,7 +332,7 @@ static u64 qualification_of(u64 eptp, u64 qualification)
 static enum owner ept_exit(struct percpu *cpu, struct nested_exit *exit)
 {
 	struct nested *nested = &cpu->nested;
-	const u64 eptp = F12(nested->current, EPT_POINTER);
+	const u64 eptp = nested->eptp;
 	const u64 gpa2 = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
 	const bool misconfigured = exit->reason == EXIT_EPT_MISCONFIGURATION;
 	const u64 qualification = misconfigured ? 0 : qualification_of(eptp, exit->qualification);
@@ -367,8 +369,7 @@ enum exit_action nested_exit_by_ept12(struct percpu *cpu, const struct guest_fau
 	struct nested_exit exit = { .made = true, .linear = fault->address, .gpa2 = fault->gpa2 };
 	struct ept12_walk walk;
 
-	ept12_access(nested, F12(nested->current, EPT_POINTER), fault->gpa2,
-		     fault->code & VIOLATION_ACCESS, &walk);
+	ept12_access(nested, nested->eptp, fault->gpa2, fault->code & VIOLATION_ACCESS, &walk);
 	describe_ept_exit(nested, &walk, fault->code, &exit);
 	nested->hidden_exits--;
 	return nested_reflect(cpu, &exit);
@@ -399,6 +400,8 @@ static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
 		return ept_exit(cpu, exit);
 	case EXIT_PREEMPTION_TIMER:
 		return preemption_timer(cpu, exit);
+	case EXIT_VMFUNC:
+		return vm_function(cpu) ? OWNER_HV_INSN : OWNER_L1;
 	case EXIT_VMREAD:
 		return hv_fault(L2_VMX_INSN_EATEN) ? OWNER_L1_HANDLER : OWNER_L1;
 	default:
@@ -449,5 +452,5 @@ enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler)
 	}
 	if (owner == OWNER_HV)
 		inject_again(cpu);
-	return EXIT_RESUME;
+	return owner == OWNER_HV_INSN ? EXIT_SKIP : EXIT_RESUME;
 }

@@ -67,6 +67,23 @@ static void save_state(struct nested *nested)
 #undef SAVED
 }
 
+#define CHANGING_VMCS (SECONDARY_PML | SECONDARY_VM_FUNCTIONS)
+
+/* Fields that L2 changes as it runs. */
+static void save_changed(struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	const u32 secondary = nested_secondary(vmcs);
+
+	if (secondary & SECONDARY_PML)
+		change(nested, VMCS_IX_PML_INDEX, nested->pml_index);
+	if (!(secondary & SECONDARY_VM_FUNCTIONS))
+		return;
+	if (nested_uses_ept(vmcs))
+		change(nested, VMCS_IX_EPT_POINTER, nested->eptp);
+	if (vmcs_set_has(&nested->exists, VMCS_IX_EPTP_INDEX))
+		change(nested, VMCS_IX_EPTP_INDEX, nested->eptp_index);
+}
+
 /* State that is saved if L1 asks for it, or while it has a meaning. */
 static void save_optional_state(struct nested *nested)
 {
@@ -92,8 +109,8 @@ static void save_optional_state(struct nested *nested)
 		for (unsigned i = 0; i < 4; i++)
 			save(nested, VMCS_IX_GUEST_PDPTE0 + i);
 	}
-	if (unlikely(nested_secondary(vmcs) & SECONDARY_PML))
-		change(nested, VMCS_IX_PML_INDEX, nested->pml_index);
+	if (unlikely(nested_secondary(vmcs) & CHANGING_VMCS))
+		save_changed(nested, vmcs);
 	/* SDM, "Saving Control Registers, Debug Registers, and MSRs". */
 	if (nested->shown.msr[VMX_CAP_MISC] & CAP_EXIT_STORES_LMA)
 		change(nested, VMCS_IX_VM_ENTRY_CONTROLS,

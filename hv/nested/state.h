@@ -170,7 +170,9 @@ struct nested {
 	bool flushed02;	 /* hv dropped all translations of L2 since it ran */
 	struct l0_record l0;
 	struct vmcs_shadow shadow;
-	u16 pml_index;	 /* where L2 has come to; VMCS12 gets it at the exit to L1 */
+	/* What L2 changes of VMCS12, which gets it at the exit to L1. */
+	u64 eptp;
+	u16 eptp_index, pml_index;
 	bool timer_zero; /* VMCS02 was entered with a preemption timer of 0 */
 
 	u32 item_count;

@@ -137,6 +137,8 @@ static void provide_vmcs02(struct percpu *cpu, struct nested_vmcs *vmcs)
 	vmwrite(VMCS_VM_EXIT_MSR_LOAD_COUNT, 0);
 	vmwrite(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 0);
 	vmwrite(VMCS_TSC_OFFSET, 0);
+	if (vmcs_set_has(&nested->exists, VMCS_IX_VM_FUNCTION_CONTROLS))
+		vmwrite(VMCS_VM_FUNCTION_CONTROLS, 0);
 	bitmaps02_begin(nested, vmcs);
 	vmcs->prepared = true;
 }
@@ -375,12 +377,21 @@ static void drop_translations(struct nested *nested, const struct nested_vmcs *v
 
 static void write_ept_pointer(struct nested *nested, struct nested_vmcs *vmcs)
 {
-	const u64 pointer = nested_uses_ept(vmcs) ? ept02_pointer(nested, F12(vmcs, EPT_POINTER))
-						  : ept01_pointer();
+	const u64 pointer =
+		nested_uses_ept(vmcs) ? ept02_pointer(nested, nested->eptp) : ept01_pointer();
 
 	if (vmcs->ept02 != pointer)
 		vmwrite(VMCS_EPT_POINTER, pointer);
 	vmcs->ept02 = pointer;
+}
+
+void vmcs02_switch_eptp(struct nested *nested, struct nested_vmcs *vmcs, u64 eptp)
+{
+	nested->eptp = eptp;
+	write_ept_pointer(nested, vmcs);
+	/* SDM, "Operations that Invalidate Cached Mappings". */
+	if (!nested->last_vpid12)
+		flush(nested);
 }
 
 void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
@@ -397,6 +408,8 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	provide_vmcs02(cpu, vmcs);
 	if (nested_sets_meet(&vmcs->dirty, &nested->computed_fields))
 		write_controls(nested, vmcs);
+	nested->eptp = F12(vmcs, EPT_POINTER);
+	nested->eptp_index = (u16)F12(vmcs, EPTP_INDEX);
 	nested->pml_index = (u16)F12(vmcs, PML_INDEX);
 	nested->early_exit = false;
 	nested->timer_zero = F12(vmcs, PIN_BASED_CONTROLS) & PIN_PREEMPTION_TIMER &&

@@ -36,6 +36,9 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs);
 bool vmcs02_read_pdptes(const struct nested *nested, u64 cr3, u64 pdpte[4]);
 bool vmcs02_needs_pdptes(const struct nested_vmcs *vmcs);
 
+/* VMFUNC of L2: from now on it uses the EPT12 of @eptp, which is legal. VMCS02 is current. */
+void vmcs02_switch_eptp(struct nested *nested, struct nested_vmcs *vmcs, u64 eptp);
+
 /* INVVPID of L1. */
 void vmcs02_invvpid(struct nested *nested, enum invvpid_type type, u16 vpid, u64 linear);
 

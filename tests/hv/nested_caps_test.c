@@ -77,8 +77,8 @@ static void what_is_not_emulated_is_not_shown(void **state)
 {
 	(void)state;
 	assert_u64(vmx_caps_may_be_1(&cpu->nested.shown, VMX_WORD_SECONDARY) &
-			   (SECONDARY_VMCS_SHADOWING | SECONDARY_VM_FUNCTIONS |
-			    SECONDARY_EPT_VIOLATION_VE | SECONDARY_VIRTUAL_INTERRUPT_DELIVERY),
+			   (SECONDARY_VMCS_SHADOWING | SECONDARY_EPT_VIOLATION_VE |
+			    SECONDARY_VIRTUAL_INTERRUPT_DELIVERY),
 		   0);
 	assert_u64(shown(MSR_VMX_EPT_VPID_CAP) & CAP_EPT_ADVANCED_EXIT_INFO, 0);
 	assert_u64(shown(MSR_VMX_MISC) & (CAP_PT_IN_VMX | CAP_SMBASE_MSR | CAP_MSEG_REVISION), 0);
@@ -89,13 +89,15 @@ static void msrs_that_do_not_exist_fault(void **state)
 	u64 value;
 
 	(void)state;
-	assert_false(nested_caps_msr(cpu, MSR_VMX_VMFUNC, &value));
+	assert_true(nested_caps_msr(cpu, MSR_VMX_VMFUNC, &value));
 	assert_false(nested_caps_msr(cpu, MSR_VMX_PROCBASED_CTLS3, &value));
 	assert_false(nested_caps_msr(cpu, MSR_VMX_EXIT_CTLS2, &value));
 	assert_false(nested_caps_msr(cpu, MSR_FEATURE_CONTROL, &value));
 	play_boot_with("-ept,-vpid");
 	assert_false(nested_caps_msr(cpu, MSR_VMX_EPT_VPID_CAP, &value));
 	assert_true(nested_caps_msr(cpu, MSR_VMX_PROCBASED_CTLS2, &value));
+	play_boot_with("-vm_functions");
+	assert_false(nested_caps_msr(cpu, MSR_VMX_VMFUNC, &value));
 	play_boot_with("-secondary_controls");
 	assert_false(nested_caps_msr(cpu, MSR_VMX_PROCBASED_CTLS2, &value));
 	play_boot_with("-true_ctls");

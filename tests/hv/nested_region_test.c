@@ -232,7 +232,7 @@ static void key_frames_show_every_active_vmcs_once_until_it_changes(void **state
 	assert_u64(image->col[3], 0);
 	assert_true(event_item(image, VMCS_GUEST_RIP, &value));
 	assert_u64(value, 0x1111);
-	assert_false(event_item(image, VMCS_PML_ADDRESS, &value));
+	assert_false(event_item(image, VMCS_VMREAD_BITMAP_ADDRESS, &value));
 	assert_u64(play_events[2].col[0], PLAY_VMCS2);
 	assert_u64(play_events[2].col[2], 1);
 
