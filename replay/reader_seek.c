@@ -161,26 +161,29 @@ static bool is_far(const struct reader *reader, const struct reader_goal *goal)
 
 /*
  * Leaves checkpoints on the way to @goal, where that is far. At most @most events are read for
- * that, or some times as many passed over. False when it is still far.
+ * that, or some times as many passed over: false when those did not do. ~0: as many as it takes.
  */
 static bool approach_far(struct reader *reader, const struct reader_goal *goal, u64 most)
 {
 	u64 some = reader->checkpoint_every;
-	bool passed = true;
 
-	while (is_far(reader, goal) && most) {
-		passed = reader_outline(reader, goal, most < ~0ull / PASS ? PASS * most : ~0ull);
+	while (is_far(reader, goal)) {
+		const size_t count = reader->checkpoint_count;
+		const bool passed =
+			reader_outline(reader, goal, most == ~0ull ? most : PASS * most);
+
 		restart(reader, reader_last_checkpoint(reader));
-		if (passed)
-			break;
-		/* What cannot be passed over here may be further on. */
-		read_on(reader, ~0ull, MIN(some, most));
-		if (reader->n == reader->info.events)
-			break;
-		most -= most == ~0ull ? 0 : MIN(some, most);
-		some = MIN(2 * some, MOST_READ * reader->checkpoint_every);
+		if (!passed || reader->checkpoint_count == count) {
+			/* What cannot be passed over here may be further on. */
+			read_on(reader, ~0ull, MIN(some, most));
+			some = MIN(2 * some, MOST_READ * reader->checkpoint_every);
+			if (reader->checkpoint_count == count)
+				return true;
+		}
+		if (most != ~0ull)
+			return !is_far(reader, goal);
 	}
-	return !is_far(reader, goal);
+	return true;
 }
 
 bool reader_approach(struct reader *reader, u64 n, u64 most)
