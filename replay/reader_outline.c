@@ -17,6 +17,14 @@ struct outline {
 	u64 before;		  /* the end of the span */
 };
 
+static void at_region(void *owner, u64 pointer)
+{
+	struct track *const track = owner;
+	const unsigned bit = track_region_bit(pointer);
+
+	track->regions[bit / 64] |= BIT(bit % 64);
+}
+
 /* Passes over @track until the end of the span, or before a number. False where that cannot be. */
 static bool pass_track(struct outline *outline, struct track *track)
 {
@@ -87,6 +95,8 @@ static bool begin(struct outline *outline)
 	for (unsigned i = 0; i < reader->track_count; i++) {
 		struct track *const track = &reader->tracks[i];
 
+		outline->of[i].at_region = at_region;
+		outline->of[i].owner = track;
 		track_place(track, from ? &from->tracks[i] : NULL);
 		/* It may be inside a block that turned out to be damaged. */
 		if (from && lane_tell(track->lane) != from->tracks[i].lane_n)

@@ -9,7 +9,7 @@
 
 #define READER_MAX_TRACKS	256
 #define READER_NONE_GIVEN	READER_MAX_TRACKS
-#define READER_CHECKPOINT_EVERY 65536 /* numbers, on tapes of several CPUs */
+#define READER_CHECKPOINT_EVERY 16384 /* numbers, on tapes of several CPUs */
 
 /* Where every track was when number @n came next. A mark is the same in numbers. */
 struct checkpoint {

@@ -10,7 +10,9 @@
 #include "replay/boot_record.h"
 #include "replay/lane.h"
 
-#define TRACK_NO_ORDER (~0ull)
+#define TRACK_NO_ORDER	  (~0ull)
+
+#define TRACK_REGION_BITS 4096
 
 struct track {
 	struct lane *lane;
@@ -26,6 +28,9 @@ struct track {
 	struct lane *scout; /* reads ahead; NULL until it is needed */
 	u64 ahead;	    /* the next number that the track has, TRACK_NO_ORDER: none ... */
 	u64 ahead_n;	    /* ... and its event; while it is not behind, and @ahead is not 0 */
+
+	/* A filter of the regions that its events named as far as they were passed over. */
+	u64 regions[TRACK_REGION_BITS / 64];
 };
 
 /* Where a track was, with what cannot be found out again. */
@@ -56,6 +61,12 @@ static inline void track_advance(struct track *track)
 	if (unlikely(track->ordered & block_kind(event->kind)))
 		track->order = track_order_of(track, event);
 	track->time = MAX(track->time, event->tsc + track->shift);
+}
+
+/* The bit of track->regions of the region at @pointer. */
+static inline unsigned track_region_bit(u64 pointer)
+{
+	return (unsigned)((pointer >> 12) * 0x9e3779b97f4a7c15ull >> 52);
 }
 
 /* The place of @track->event. */

@@ -348,6 +348,7 @@ static bool take_mask(struct trace_decoder *decoder, struct site *site)
 	if (mask >= BIT(site->kind->column_count))
 		return false;
 	site->mask = (u32)mask;
+	site->tells = site->names || site->mask & site->vmcs_bit;
 	if (site->form != FORM_OTHER)
 		site->form = (u8)next_form(site);
 	return true;

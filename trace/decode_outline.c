@@ -4,14 +4,15 @@
 #include "trace/decode_parts.h"
 #include "trace/outline.h"
 
-/* Whether the stream of @column has misses of columns of its sort alone, one of a kind of event. */
+/* Whether the stream of @column has misses of its like alone, of which a kind has one. */
 static bool is_alone(const struct trace_schema *schema, const struct trace_column *column)
 {
 	for (unsigned i = 0; i < schema->column_count; i++) {
 		const struct trace_column *const other = &schema->columns[i];
 
 		if (other->stream == column->stream &&
-		    (other->predictor != column->predictor || other->cell != column->cell))
+		    (other->predictor != column->predictor || other->cell != column->cell ||
+		     strcmp(other->name, column->name) != 0))
 			return false;
 	}
 	return true;
@@ -19,13 +20,18 @@ static bool is_alone(const struct trace_schema *schema, const struct trace_colum
 
 bool decoder_has_outlines(const struct trace_schema *schema)
 {
-	for (unsigned i = 0; i < schema->column_count; i++) {
-		const struct trace_column *const column = &schema->columns[i];
-		const bool is_vmcs =
-			column->predictor == PREDICTOR_LAST && column->cell == schema->vmcs_cell;
+	for (unsigned id = 0; id < SCHEMA_MAX_KINDS; id++) {
+		const struct trace_kind_info *const kind = trace_schema_kind(schema, id);
 
-		if ((is_vmcs || column->predictor == PREDICTOR_ORDER) && !is_alone(schema, column))
-			return false;
+		for (unsigned i = 0; kind && i < kind->column_count; i++) {
+			const struct trace_column *const column = &kind->columns[i];
+
+			if ((i == kind->order_column || i == kind->pointer_column ||
+			     (column->cell == schema->vmcs_cell &&
+			      column->predictor == PREDICTOR_LAST)) &&
+			    !is_alone(schema, column))
+				return false;
+		}
 	}
 	return schema->vmcs_cell != SCHEMA_NONE;
 }
@@ -35,8 +41,9 @@ void decoder_prepare_outline(const struct trace_schema *schema, struct site *sit
 	const struct trace_kind_info *const kind = site->kind;
 
 	site->turns = kind->key == KEY_COL0;
-	site->tells = kind->order_column != SCHEMA_NONE ||
+	site->names = kind->order_column != SCHEMA_NONE || kind->pointer_column != SCHEMA_NONE ||
 		      (site->turns && kind->key_cell == schema->vmcs_cell);
+	site->tells = site->names;
 	for (unsigned i = 0; i < kind->last_count; i++)
 		if (kind->last_cell[i] == schema->vmcs_cell)
 			site->vmcs_bit = 1u << kind->last[i];
@@ -69,6 +76,12 @@ static bool has_order(struct trace_decoder *decoder, struct trace_outline *outli
 	return true;
 }
 
+static void tell_region(const struct trace_outline *outline, u64 pointer)
+{
+	if (outline->at_region)
+		outline->at_region(outline->owner, pointer);
+}
+
 static void tell_vmcs(struct trace_decoder *decoder, const struct trace_outline *outline,
 		      const struct site *site)
 {
@@ -80,19 +93,30 @@ static void tell_vmcs(struct trace_decoder *decoder, const struct trace_outline 
 		*cell += take_missing(decoder, site, (unsigned)__builtin_ctz(site->vmcs_bit));
 	else
 		return;
-	if (outline->at_vmcs)
-		outline->at_vmcs(outline->owner, *cell);
+	tell_region(outline, *cell);
+}
+
+static void tell_pointer(struct trace_decoder *decoder, const struct trace_outline *outline,
+			 struct site *site)
+{
+	const unsigned column = site->kind->pointer_column;
+
+	if (column == SCHEMA_NONE)
+		return;
+	site->values[column] += take_missing(decoder, site, column);
+	tell_region(outline, site->values[column]);
 }
 
 /* What the next event, at @site, tells; false: it is not to be passed. */
 static NOINLINE bool tell(struct trace_decoder *decoder, struct trace_outline *outline,
-			  const struct site *site)
+			  struct site *site)
 {
 	if (site == &decoder->start)
 		decoder->bad = true;
 	if (decoder->bad || has_order(decoder, outline, site))
 		return false;
 	tell_vmcs(decoder, outline, site);
+	tell_pointer(decoder, outline, site);
 	return !decoder->bad;
 }
 
@@ -101,8 +125,8 @@ static u64 pass_expected(struct trace_decoder *decoder, struct trace_outline *ou
 {
 	struct stream times = decoder->streams[STREAM_TSC];
 	struct site *previous = decoder->previous;
-	const u64 before = outline->before, shift = outline->shift;
-	u64 tsc = decoder->tsc, time = outline->time, done = 0;
+	const u64 before = outline->before;
+	u64 now = decoder->tsc + outline->shift, time = outline->time, done = 0;
 	u32 turn = decoder->turn;
 
 	for (; done < most; done++) {
@@ -110,22 +134,25 @@ static u64 pass_expected(struct trace_decoder *decoder, struct trace_outline *ou
 		const u8 *const behind = times.at;
 		u64 delta, then;
 
-		if (unlikely(times.end - behind < 2 || !take_short(&times, &delta)))
+		if (unlikely(times.end - behind < 2 || !take_short(&times, &delta))) {
 			delta = decoder_take_long(decoder, &times);
+			if (decoder->bad)
+				break;
+		}
 		delta = site->delta + unzigzag(delta);
-		then = MAX(time, tsc + delta + shift);
+		then = now + delta;
+		then = then < time ? time : then;
 		if (unlikely(then >= before)) {
 			times.at = behind;
 			break;
 		}
-		if (unlikely(site->tells || site->mask & site->vmcs_bit || decoder->bad) &&
-		    !tell(decoder, outline, site)) {
+		if (unlikely(site->tells) && !tell(decoder, outline, site)) {
 			outline->order_time = then;
 			times.at = behind;
 			break;
 		}
 		site->delta = delta;
-		tsc += delta;
+		now += delta;
 		time = then;
 		turn = site->turns ? site->turn : turn;
 		previous = site;
@@ -133,7 +160,7 @@ static u64 pass_expected(struct trace_decoder *decoder, struct trace_outline *ou
 	decoder->streams[STREAM_TSC] = times;
 	decoder->previous = previous;
 	decoder->turn = turn;
-	decoder->tsc = tsc;
+	decoder->tsc = now - outline->shift;
 	outline->time = time;
 	return done;
 }

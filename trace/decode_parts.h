@@ -47,9 +47,11 @@ struct site {
 	u32 stamp;     /* of the digest that met it last ... */
 	u32 fixed;     /* ... and what that found, trace/digest.h */
 	u8 effect;
-	bool turns;   /* column 0 is the key: the turn becomes @turn */
-	bool tells;   /* an outline more than the time, with each event ... */
-	u32 vmcs_bit; /* ... or when this column misses: the current-VMCS pointer; 0: none */
+	/* For outlines: */
+	bool turns;   /* column 0 is the key, so that the turn becomes @turn */
+	bool names;   /* events tell more than the time: a number, a region ... */
+	bool tells;   /* ... or they do, since this column misses: */
+	u32 vmcs_bit; /* that of the current-VMCS pointer; 0: none */
 };
 
 struct shape {

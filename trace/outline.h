@@ -3,7 +3,7 @@
  *
  * Where an event is does not depend on the values of columns, which have streams of their own. Who
  * only looks for a place passes over events by their times; of what they say, an outline tells the
- * numbers of the hand-over counter, and which VMCSs were current.
+ * numbers of the hand-over counter, and which regions are named.
  */
 #ifndef TRACE_OUTLINE_H
 #define TRACE_OUTLINE_H
@@ -21,9 +21,11 @@ struct trace_outline {
 	 */
 	u64 order;
 	u64 order_time; /* of that event, by what @shift and @time are */
-	/* The current-VMCS pointer that events tell may be another from here on. NULL: ignore it.
+	/*
+	 * Events name the region at @pointer: their columns `vmcs` or `pointer`. At least once
+	 * after another one was named. NULL: nobody asks.
 	 */
-	void (*at_vmcs)(void *owner, u64 pointer);
+	void (*at_region)(void *owner, u64 pointer);
 	void *owner;
 };
 

@@ -52,6 +52,7 @@ static const struct trace_column *column_named(const struct trace_schema *schema
 static bool kind_derive(struct trace_kind_info *kind)
 {
 	kind->value_column = kind->order_column = kind->key_cell = SCHEMA_NONE;
+	kind->pointer_column = SCHEMA_NONE;
 	kind->last_count = 0;
 	kind->last_mask = 0;
 	for (unsigned i = 0; i < kind->column_count; i++) {
@@ -78,6 +79,8 @@ static bool kind_derive(struct trace_kind_info *kind)
 			if (kind->order_column != SCHEMA_NONE)
 				return false;
 			kind->order_column = (u8)i;
+		} else if (!strcmp(column->name, "pointer")) {
+			kind->pointer_column = (u8)i;
 		}
 	}
 	if (kind->key == KEY_COL0)

@@ -82,11 +82,12 @@ struct trace_kind_info {
 	u8 key; /* enum trace_key */
 	u8 flags;
 	u8 column_count;
-	u8 field_column; /* the column that names a VMCS field, or SCHEMA_NONE */
-	u8 value_column; /* the column predicted by that field, or SCHEMA_NONE */
-	u8 order_column; /* the column with PREDICTOR_ORDER, or SCHEMA_NONE */
-	u8 key_cell;	 /* the cell that column 0 sets where it is the key, or SCHEMA_NONE */
-	u8 last_count;	 /* the other columns with PREDICTOR_LAST ... */
+	u8 field_column;   /* the column that names a VMCS field, or SCHEMA_NONE */
+	u8 value_column;   /* the column predicted by that field, or SCHEMA_NONE */
+	u8 order_column;   /* the column with PREDICTOR_ORDER, or SCHEMA_NONE */
+	u8 pointer_column; /* the column that names a region, or SCHEMA_NONE */
+	u8 key_cell;	   /* the cell that column 0 sets where it is the key, or SCHEMA_NONE */
+	u8 last_count;	   /* the other columns with PREDICTOR_LAST ... */
 	u8 last[SCHEMA_MAX_LAST];
 	u8 last_cell[SCHEMA_MAX_LAST]; /* ... and their cells */
 	u32 last_mask;		       /* bit n: column n is one of them */
