@@ -175,7 +175,7 @@ int cmd_whatif(int argc, char **argv)
 		die("what if what? give a position such as @c0:123 and an edit such as vpid=1");
 	print.why = &why;
 	print.json = opt.json;
-	place_open(path, args.place, &place);
+	place_find(path, args.place, &place);
 	print.timeline = place.timeline;
 	print.reader = place.reader;
 	status = why_find(place.timeline, place.n, &why);

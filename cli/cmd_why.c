@@ -168,7 +168,7 @@ int cmd_why(int argc, char **argv)
 		die("why what? give a position such as @c0:123");
 	if (args.count > 1)
 		die("'%s' is too much", args.words[1]);
-	place_open(args.words[0], args.place, &place);
+	place_find(args.words[0], args.place, &place);
 	status = why_find(place.timeline, place.n, &why);
 	if (status == ST_NOT_FOUND)
 		die("'%s' is no VMX instruction, and no entry or exit of L2 that one led to",

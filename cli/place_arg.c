@@ -29,7 +29,15 @@ static bool show_progress(void *owner, u64 done, u64 total)
 	return false;
 }
 
-void place_open(const char *path, const char *position, struct place *place)
+static void resolve(struct place *place, const char *position)
+{
+	char error[512];
+
+	if (timeline_resolve(place->timeline, position, &place->n, error, sizeof(error)) != ST_OK)
+		die("%s", error);
+}
+
+void place_find(const char *path, const char *position, struct place *place)
 {
 	enum status status;
 	char error[512];
@@ -41,18 +49,16 @@ void place_open(const char *path, const char *position, struct place *place)
 	timeline_on_poll(place->timeline, show_progress, NULL);
 	place->reader = timeline_reader(place->timeline);
 	tape_arg_symbols(place->reader);
-	place_go(place, position);
+	resolve(place, position);
 }
 
-void place_go(struct place *place, const char *position)
+/* To where @position was found. */
+static void go(struct place *place, const char *position)
 {
 	const struct trace_event *event;
 	const struct model *model;
 	enum status status;
-	char error[512];
 
-	if (timeline_resolve(place->timeline, position, &place->n, error, sizeof(error)) != ST_OK)
-		die("%s", error);
 	status = timeline_seek(place->timeline, place->n);
 	if (status != ST_OK)
 		die("the state at '%s': %s", position, status_text(status));
@@ -67,6 +73,18 @@ void place_go(struct place *place, const char *position)
 		place->level = model->cpus[place->cpu].level;
 	else
 		place->level = 1;
+}
+
+void place_open(const char *path, const char *position, struct place *place)
+{
+	place_find(path, position, place);
+	go(place, position);
+}
+
+void place_go(struct place *place, const char *position)
+{
+	resolve(place, position);
+	go(place, position);
 }
 
 int place_close(struct place *place, int status)

@@ -25,6 +25,9 @@ struct place {
  */
 void place_open(const char *path, const char *position, struct place *place);
 
+/* The same without going there: only the timeline, the reader and @n are to be used. */
+void place_find(const char *path, const char *position, struct place *place);
+
 /* Goes to another position. */
 void place_go(struct place *place, const char *position);
 

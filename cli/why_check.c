@@ -131,8 +131,10 @@ static void print_bits(unsigned what, u64 value, u64 mask, u64 want)
 static bool read_value(const struct why_print *print, const struct model_place *place, u64 *value)
 {
 	const struct trace_event *event;
+	u64 n;
 
-	if (!model_place_is(place) || reader_seek(print->reader, place->n) != ST_OK ||
+	if (!model_place_is(place) ||
+	    reader_find(print->reader, place->cpu, place->seq, &n) != ST_OK ||
 	    reader_next(print->reader, &event) != ST_OK || event->kind != EV_MSR_READ)
 		return false;
 	*value = ((const struct ev_msr_read *)event->col)->value;
@@ -196,17 +198,12 @@ static enum status find_writer(struct why_print *print, const struct check_item 
 		.index = item->what,
 		.mask = wrong_bits(print->why, item),
 	};
-	struct history *history;
 	enum status status;
 
 	if (item->role != CHECK_BAD || !is_of_tape(print->why, item->what) ||
 	    print->writer_count == WHY_MAX_WRITERS)
 		return ST_OK;
-	status = timeline_history(print->timeline, print->why->insn->vmcs, question.index,
-				  print->why->n, &history);
-	if (status == ST_OK)
-		status = history_answer(history, &question);
-	history_free(history);
+	status = timeline_answer(print->timeline, print->why->insn->vmcs, print->why->n, &question);
 	print->writers[print->writer_count++] = question;
 	return status;
 }

@@ -12,8 +12,10 @@ struct history {
 	struct history_write *list; /* of the chunk that was read last, oldest first */
 	size_t count;		    /* those that were not given yet */
 	size_t room;
-	bool (*before)(void *owner, u64 *first, u64 *end); /* NULL: the next CHUNK */
-	void *owner;					   /* from malloc() */
+	bool (*before)(void *owner, u64 *first, u64 *end);	    /* NULL: the next CHUNK */
+	void *owner;						    /* from malloc() */
+	enum status (*older)(void *owner, struct history *history); /* NULL: the reader is read */
+	void *older_owner;
 };
 
 struct history *history_new(struct reader *reader, u64 vmcs, int index, u64 n)
@@ -36,6 +38,13 @@ void history_skip(struct history *history, bool (*before)(void *owner, u64 *firs
 	history->owner = owner;
 }
 
+void history_from(struct history *history,
+		  enum status (*older)(void *owner, struct history *history), void *owner)
+{
+	history->older = older;
+	history->older_owner = owner;
+}
+
 void history_free(struct history *history)
 {
 	if (!history)
@@ -45,7 +54,7 @@ void history_free(struct history *history)
 	free(history);
 }
 
-static enum status append(struct history *history, const struct history_write *write)
+enum status history_put(struct history *history, const struct history_write *write)
 {
 	if (history->count == history->room) {
 		const size_t room = MAX(2 * history->room, (size_t)64);
@@ -186,6 +195,11 @@ static enum status read_chunk(struct history *history)
 	const struct trace_event *event;
 	enum status status;
 
+	if (history->older) {
+		status = history->older(history->older_owner, history);
+		history->start = status != ST_END;
+		return status == ST_END ? ST_OK : status;
+	}
 	if (history->before && !history->before(history->owner, &first, &end)) {
 		history->start = 0;
 		return ST_OK;
@@ -196,7 +210,7 @@ static enum status read_chunk(struct history *history)
 		struct history_write write;
 
 		if (history_take(event, n, history->vmcs, history->index, &write))
-			status = append(history, &write);
+			status = history_put(history, &write);
 	}
 	history->start = first;
 	return status;

@@ -54,6 +54,14 @@ void history_free(struct history *history);
 void history_skip(struct history *history, bool (*before)(void *owner, u64 *first, u64 *end),
 		  void *owner);
 
+/*
+ * Let @older read the tape instead: it gives history_put() what a part of it wrote, oldest first,
+ * before all that it gave in calls before. ST_END: there is nothing older. @owner outlives it.
+ */
+void history_from(struct history *history,
+		  enum status (*older)(void *owner, struct history *history), void *owner);
+enum status history_put(struct history *history, const struct history_write *write);
+
 /* The next older one, ST_END before the first, ST_NO_MEMORY. */
 enum status history_next(struct history *history, struct history_write *write);
 

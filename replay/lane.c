@@ -283,6 +283,18 @@ void lane_seek(struct lane *lane, u64 n)
 			lane->done += trace_decoder_skip(lane->decoder, n - lane_tell(lane));
 }
 
+/* The gap behind the last event, which nothing follows. */
+static enum status outline_end(struct lane *lane, struct trace_outline *outline)
+{
+	const u64 time = lane->segments[lane->at].gap.first_tsc + outline->shift;
+
+	if (MAX(time, outline->time) >= outline->before)
+		return ST_OK;
+	outline->time = MAX(time, outline->time);
+	leave_segment(lane);
+	return ST_END;
+}
+
 enum status lane_outline(struct lane *lane, struct trace_outline *outline)
 {
 	enum status status;
@@ -290,6 +302,8 @@ enum status lane_outline(struct lane *lane, struct trace_outline *outline)
 	for (; lane->at < lane->count; leave_segment(lane)) {
 		const struct lane_segment *const segment = &lane->segments[lane->at];
 
+		if (!segment->chunk && lane->at + 1 == lane->count)
+			return outline_end(lane, outline);
 		if (!segment->chunk || (!lane->opened && open_block(lane, segment->chunk) != ST_OK))
 			return ST_UNSUPPORTED;
 		lane->opened = lane->outlined = true;

@@ -53,6 +53,9 @@ enum status reader_seek(struct reader *reader, u64 n);
 #define READER_STEP 100000
 bool reader_approach(struct reader *reader, u64 n, u64 most);
 
+/* What @from, of the same tape, knows of where events are, @reader knows too. */
+void reader_learn(struct reader *reader, const struct reader *from);
+
 /* @N of event @seq of @cpu. ST_NOT_FOUND when the tape does not have it. Moves the position. */
 enum status reader_find(struct reader *reader, u16 cpu, u64 seq, u64 *n);
 

@@ -14,6 +14,7 @@
 struct outline {
 	struct reader *reader;
 	struct trace_outline *of; /* by track */
+	bool follows;		  /* all that was before was passed over, too */
 	u64 before;		  /* the end of the span */
 };
 
@@ -89,6 +90,7 @@ static bool begin(struct outline *outline)
 	const struct checkpoint *const from = reader_last_checkpoint(reader);
 
 	reader->n = from ? from->n : 0;
+	outline->follows = reader->n <= reader->outlined;
 	reader->order = from ? from->order : 0;
 	reader->order_time = from ? from->order_time : 0;
 	outline->before = ~0ull;
@@ -133,6 +135,8 @@ static bool pass_spans(struct outline *outline, const struct reader_goal *goal, 
 		outline->before = before;
 		if (!pass_span(outline))
 			return false;
+		if (outline->follows && !waits(outline))
+			reader->outlined = MAX(reader->outlined, reader->n);
 		if (reader->n - last < every / 8)
 			span *= 2;
 		if (reader->n - last < every / 2 || waits(outline))

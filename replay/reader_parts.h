@@ -40,7 +40,8 @@ struct reader {
 	size_t checkpoint_count;
 	u64 next_checkpoint;  /* none before this number */
 	u64 checkpoint_every; /* numbers */
-	const u64 *marks;     /* of reader_use_marks() */
+	u64 outlined; /* those below were passed over, so that track->regions is about them all */
+	const u64 *marks; /* of reader_use_marks() */
 	size_t mark_count;
 	size_t mark_stride;
 };

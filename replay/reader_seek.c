@@ -2,6 +2,7 @@
  * replay/reader_seek.c - from place to place, by checkpoints and marks
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "replay/reader_parts.h"
 
@@ -28,7 +29,7 @@ static void fill_checkpoint(const struct reader *reader, struct checkpoint *to)
 }
 
 /* Where a checkpoint cannot be kept, seeking only takes longer. */
-void reader_checkpoint(struct reader *reader)
+static struct checkpoint *add_checkpoint(struct reader *reader)
 {
 	struct checkpoint **const more =
 		realloc(reader->checkpoints, (reader->checkpoint_count + 1) * sizeof(*more));
@@ -38,11 +39,25 @@ void reader_checkpoint(struct reader *reader)
 		reader->checkpoints = more;
 	if (!more || !made) {
 		free(made);
-		return;
+		return NULL;
 	}
-	fill_checkpoint(reader, made);
 	reader->checkpoints[reader->checkpoint_count++] = made;
+	return made;
+}
+
+void reader_checkpoint(struct reader *reader)
+{
+	struct checkpoint *const made = add_checkpoint(reader);
+
+	if (!made)
+		return;
+	fill_checkpoint(reader, made);
 	reader->next_checkpoint = reader->n + reader->checkpoint_every;
+}
+
+const struct checkpoint *reader_last_checkpoint(const struct reader *reader)
+{
+	return reader->checkpoint_count ? reader->checkpoints[reader->checkpoint_count - 1] : NULL;
 }
 
 size_t reader_mark_words(const struct reader *reader)
@@ -67,6 +82,23 @@ void reader_use_marks(struct reader *reader, const u64 *marks, size_t count, siz
 	if (!count)
 		reader->next_checkpoint =
 			(own ? reader->checkpoints[own - 1]->n : 0) + reader->checkpoint_every;
+}
+
+void reader_learn(struct reader *reader, const struct reader *from)
+{
+	const size_t size = checkpoint_size(from);
+
+	for (size_t i = 0; i < from->checkpoint_count; i++) {
+		const struct checkpoint *const one = from->checkpoints[i];
+		const struct checkpoint *const last = reader_last_checkpoint(reader);
+
+		if (last && one->n <= last->n)
+			continue;
+		if (!add_checkpoint(reader))
+			return;
+		memcpy(reader->checkpoints[reader->checkpoint_count - 1], one, size);
+		reader->next_checkpoint = one->n + reader->checkpoint_every;
+	}
 }
 
 static const struct checkpoint *checkpoint_at(const struct reader *reader, size_t i)
@@ -137,11 +169,6 @@ static void read_on(struct reader *reader, u64 n, u64 most)
 
 	while (reader->n < n && most-- && reader_next(reader, &event) == ST_OK)
 		;
-}
-
-const struct checkpoint *reader_last_checkpoint(const struct reader *reader)
-{
-	return reader->checkpoint_count ? reader->checkpoints[reader->checkpoint_count - 1] : NULL;
 }
 
 /* Whether @goal is further from the last checkpoint than events should be read. */

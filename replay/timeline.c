@@ -12,7 +12,7 @@
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static void take_event(struct timeline *timeline)
+void timeline_take_event(struct timeline *timeline)
 {
 	timeline->n = reader_tell(timeline->reader);
 	if (reader_next(timeline->reader, &timeline->event) != ST_OK)
@@ -27,7 +27,7 @@ static enum status start(struct timeline *made, enum status status, struct timel
 	if (status == ST_OK) {
 		made->model = model_new();
 		if (made->model) {
-			take_event(made);
+			timeline_take_event(made);
 			*timeline = made;
 			return ST_OK;
 		}
@@ -131,7 +131,7 @@ u64 timeline_hash(struct timeline *timeline)
 	return model_hash(timeline->model) * 31 + timeline->n;
 }
 
-static enum status restart(struct timeline *timeline)
+enum status timeline_restart(struct timeline *timeline)
 {
 	struct model *const model = model_new();
 
@@ -141,8 +141,9 @@ static enum status restart(struct timeline *timeline)
 	timeline_drop_index(timeline, timeline->has);
 	model_free(timeline->model);
 	timeline->model = model;
+	timeline->glanced = false;
 	reader_seek(timeline->reader, 0);
-	take_event(timeline);
+	timeline_take_event(timeline);
 	return ST_OK;
 }
 
@@ -152,7 +153,7 @@ static enum status step_to(struct timeline *timeline, u64 n)
 
 	while (status == ST_OK && timeline->n < n && timeline->event) {
 		status = model_step(timeline->model, timeline->event, timeline->n);
-		take_event(timeline);
+		timeline_take_event(timeline);
 	}
 	return status;
 }
@@ -172,10 +173,10 @@ static enum status jump(struct timeline *timeline, const struct timeline_index *
 		timeline->state ? index_restore(timeline->state, timeline->model, i) : ST_NO_MEMORY;
 	if (status != ST_OK) {
 		timeline_drop_index(timeline, INDEX_NONE);
-		return restart(timeline);
+		return timeline_restart(timeline);
 	}
 	reader_seek(timeline->reader, begin);
-	take_event(timeline);
+	timeline_take_event(timeline);
 	return ST_OK;
 }
 
@@ -186,12 +187,14 @@ enum status timeline_seek(struct timeline *timeline, u64 n)
 
 	if (n > timeline_events(timeline))
 		return ST_RANGE;
-	if (n < timeline->n || n - timeline->n > timeline->interval) {
+	if (timeline->glanced)
+		status = timeline_restart(timeline);
+	if (status == ST_OK && (n < timeline->n || n - timeline->n > timeline->interval)) {
 		status = timeline_get_index(timeline, &index);
 		if (status == ST_OK && index)
 			status = jump(timeline, index, n);
 		else if (status == ST_OK && n < timeline->n)
-			status = restart(timeline);
+			status = timeline_restart(timeline);
 	}
 	if (status == ST_OK)
 		status = step_to(timeline, n);
@@ -199,7 +202,7 @@ enum status timeline_seek(struct timeline *timeline, u64 n)
 	if (status == ST_OK && timeline->has == INDEX_READY &&
 	    reader_info(timeline->reader)->bad_blocks > timeline->bad_blocks) {
 		timeline_drop_index(timeline, INDEX_UNTRIED);
-		status = restart(timeline);
+		status = timeline_restart(timeline);
 		return status == ST_OK ? step_to(timeline, n) : status;
 	}
 	return status;

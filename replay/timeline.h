@@ -55,6 +55,13 @@ u64 timeline_moves(const struct timeline *timeline);
  */
 enum status timeline_seek(struct timeline *timeline, u64 n);
 
+/*
+ * The same for a look at one VMX instruction, where an index of a long tape is not worth its time:
+ * if there is none, and replay/glance.h can tell, the state is that of the instruction's CPU, its
+ * current VMCS and capabilities alone, until the cursor moves again.
+ */
+enum status timeline_glance(struct timeline *timeline, u64 n);
+
 /* The event at the cursor, NULL behind the last. It holds until the cursor moves. */
 const struct trace_event *timeline_event(struct timeline *timeline);
 
@@ -167,6 +174,13 @@ enum status timeline_history(struct timeline *timeline, u64 vmcs, int index, u64
  */
 enum status timeline_last_writer(struct timeline *timeline, u64 vmcs, int index, u64 n,
 				 struct history_write *write);
+
+/*
+ * Answers a question about a field of @vmcs before event @n, as history_answer() of that history;
+ * behind timeline_glance() of @n without an index. Likewise.
+ */
+enum status timeline_answer(struct timeline *timeline, u64 vmcs, u64 n,
+			    struct history_question *question);
 
 /* The first match at @from or behind, or the last one before @from. ST_NOT_FOUND. */
 enum status timeline_next_match(struct timeline *timeline, const struct query *query, u64 from,

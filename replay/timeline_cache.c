@@ -155,19 +155,22 @@ static void use(struct timeline *timeline)
 	reader_use_marks(timeline->look, marks, index->count, index->stride);
 }
 
+const struct timeline_index *timeline_find_index(struct timeline *timeline)
+{
+	/* One that was dropped would only be found again. */
+	if (timeline->has == INDEX_UNTRIED && !timeline->bad_blocks &&
+	    (load(timeline, true) || load(timeline, false)))
+		use(timeline);
+	return timeline->has == INDEX_READY ? &timeline->index : NULL;
+}
+
 enum status timeline_get_index(struct timeline *timeline, const struct timeline_index **index)
 {
 	enum status status;
 
 	*index = NULL;
-	if (timeline->has == INDEX_UNTRIED) {
-		/* One that was dropped would only be found again. */
-		const bool fresh = !timeline->bad_blocks;
-
-		if (fresh && (load(timeline, true) || load(timeline, false)))
-			status = ST_OK;
-		else
-			status = make(timeline);
+	if (!timeline_find_index(timeline) && timeline->has == INDEX_UNTRIED) {
+		status = make(timeline);
 		if (status == ST_INTERRUPTED)
 			return status;
 		if (status == ST_OK)

@@ -20,6 +20,7 @@ struct timeline {
 	struct reader *reader;		 /* of the cursor: what it gives next is behind @event */
 	struct reader *look;		 /* timeline_reader() */
 	struct model *model;		 /* before event @n */
+	bool glanced;			 /* ... but only what timeline_glance() says */
 	const struct trace_event *event; /* at the cursor; NULL behind the last */
 	u64 n;
 	u64 moves;
@@ -49,6 +50,15 @@ static inline bool timeline_interrupted(struct timeline *timeline, u64 done, u64
  * ST_INTERRUPTED: the poll said so.
  */
 enum status timeline_get_index(struct timeline *timeline, const struct timeline_index **index);
+
+/* Likewise, but none is made: NULL where none was made before. */
+const struct timeline_index *timeline_find_index(struct timeline *timeline);
+
+/* To the first event, from nothing. ST_NO_MEMORY. */
+enum status timeline_restart(struct timeline *timeline);
+
+/* The cursor is where the reader is. */
+void timeline_take_event(struct timeline *timeline);
 
 /* The index does not fit the tape, or itself: none is used, from now on or until it is made anew.
  */

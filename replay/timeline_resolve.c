@@ -94,9 +94,11 @@ enum status timeline_resolve(struct timeline *timeline, const char *text, u64 *n
 		const bool counts = position_counts(text, "entry", &value) ||
 				    position_counts(text, "tsc", &value);
 
-		/* The reader finds events of one CPU among those of others by it, too. */
-		if (counts || reader_info(timeline->look)->cpus > 1)
+		if (counts)
 			status = timeline_get_index(timeline, &index);
+		else
+			/* The reader comes to places by it, too, if it is there. */
+			timeline_find_index(timeline);
 		if (status == ST_OK && (!index || !counts))
 			return position_resolve(timeline->look, text, n, error, size);
 		if (status == ST_OK)

@@ -84,12 +84,9 @@ enum status why_find(struct timeline *timeline, u64 n, struct why *why)
 	enum status status;
 
 	*why = (struct why){ 0 };
-	/* So that the reader, too, comes there by the index. */
-	status = timeline_seek(timeline, n);
+	status = find_insn(reader, &n);
 	if (status == ST_OK)
-		status = find_insn(reader, &n);
-	if (status == ST_OK)
-		status = timeline_seek(timeline, n);
+		status = timeline_glance(timeline, n);
 	if (status != ST_OK)
 		return status;
 	event = timeline_event(timeline);
