@@ -34,6 +34,11 @@ void hv_time_packed(struct percpu *cpu, u64 start)
 	cpu->nested.packing_ticks += ticks;
 }
 
+void hv_time_tsc_moved(struct percpu *cpu, u64 before)
+{
+	cpu->time.apart += rdtsc() - before;
+}
+
 static void tell(struct percpu *cpu, struct hv_time_row *row, unsigned level, u32 reason)
 {
 	const struct ev_hv_time columns = {

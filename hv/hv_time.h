@@ -22,7 +22,7 @@ struct hv_time {
 	struct hv_time_row exits[2]
 				[EXIT_REASON_COUNT + 1]; /* of L1 and L2; last: unknown reasons */
 	struct hv_time_row packing;
-	u64 apart;   /* of the exit that is being handled, spent on packing and sending */
+	u64 apart; /* of the exit that is being handled: packing, sending, what the TSC moved by */
 	bool wanted; /* a block was begun since it was told */
 };
 
@@ -31,6 +31,9 @@ void hv_time_exit(struct percpu *cpu, struct hv_time_row *rows);
 
 /* Since @start, a TSC, hv packed or sent the tape. */
 void hv_time_packed(struct percpu *cpu, u64 start);
+
+/* hv wrote the TSC or its adjustment for L1, and read @before right before that: no time passed. */
+void hv_time_tsc_moved(struct percpu *cpu, u64 before);
 
 /* Tell what was counted since it was told last. */
 void hv_time_tell(struct percpu *cpu);

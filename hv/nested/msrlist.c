@@ -4,6 +4,7 @@
 #include "hv/exit_l1.h"
 #include "hv/fault.h"
 #include "hv/guestmem.h"
+#include "hv/hv_time.h"
 #include "hv/insn.h"
 #include "hv/mtrr.h"
 #include "hv/nested/entry_check.h"
@@ -104,6 +105,16 @@ static void remember(struct msr_undo *undo, u32 index)
 	undo->entry[undo->count++].value = value;
 }
 
+static bool write_msr(u32 index, u64 value)
+{
+	const u64 before = rdtsc();
+	const bool done = wrmsr_safe(index, value) == ST_OK;
+
+	if (index == MSR_TSC || index == MSR_TSC_ADJUST)
+		hv_time_tsc_moved(percpu_this(), before);
+	return done;
+}
+
 /* For all MTRRs of a list at once, of which one alone may take 100,000 instructions. */
 static void end_types(bool stale)
 {
@@ -117,7 +128,7 @@ void msr_list_undo(struct msr_undo *undo)
 
 	while (undo->count) {
 		undo->count--;
-		(void)wrmsr_safe(undo->entry[undo->count].index, undo->entry[undo->count].value);
+		(void)write_msr(undo->entry[undo->count].index, undo->entry[undo->count].value);
 		types |= mtrr_is_msr(undo->entry[undo->count].index);
 	}
 	end_types(types);
@@ -158,7 +169,7 @@ static bool load_msr(struct percpu *cpu, u32 index, u64 value, struct msr_undo *
 		return false;
 	if (undo)
 		remember(undo, index);
-	return wrmsr_safe(index, value) == ST_OK;
+	return write_msr(index, value);
 }
 
 /* What RDMSR of L2's or L1's would give. */

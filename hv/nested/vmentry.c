@@ -171,7 +171,7 @@ static void keep_event(struct percpu *cpu, struct nested_vmcs *vmcs)
 	entry->rip = F12(vmcs, GUEST_RIP);
 	entry->injected = info & VMX_EVENT_VALID ? info : 0;
 	entry->tsc = rdtsc();
-	entry->hv_ticks = entry->tsc - cpu->exit.tsc;
+	entry->hv_ticks = entry->tsc - cpu->exit.tsc - cpu->time.apart;
 	cpu->pending.event.kind = 0;
 }
 

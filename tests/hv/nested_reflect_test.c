@@ -318,6 +318,25 @@ static void a_bad_guest_state_leaves_the_msrs_of_the_list_alone(void **state)
 	assert_u64(stub_msr(MSR_LSTAR), 2);
 }
 
+static void an_entry_that_writes_the_tsc_takes_no_longer(void **state)
+{
+	struct {
+		u32 index, reserved;
+		u64 value;
+	} *list = stub_at(PLAY_PAGE);
+
+	(void)state;
+	list[0].index = MSR_TSC;
+	set12(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, PLAY_PAGE);
+	set12(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 1);
+	stub_cpu.tsc = MIB(64);
+	stub_cpu.tsc_step = 10;
+	play_enter(EXIT_VMLAUNCH);
+	assert_in_range(stub_cpu.tsc, 1, MIB(1));
+	assert_in_range(cpu->time.exits[0][EXIT_VMLAUNCH].longest, 10, 1000);
+	assert_in_range(cpu->nested.entry.hv_ticks, 0, 1000);
+}
+
 static void msr_lists_are_processed_at_exits(void **state)
 {
 	struct {
@@ -422,6 +441,7 @@ int main(void)
 		IN(play_good_vmcs, a_32_bit_host_gets_32_bit_state),
 		IN(play_good_vmcs, entry_failures_change_only_reason_and_qualification),
 		IN(play_good_vmcs, a_bad_guest_state_leaves_the_msrs_of_the_list_alone),
+		IN(play_good_vmcs, an_entry_that_writes_the_tsc_takes_no_longer),
 		IN(play_good_vmcs, msr_lists_are_processed_at_exits),
 		IN(play_good_vmcs, bad_msr_lists_at_exits_abort),
 		IN(play_good_vmcs, the_preemption_timer_is_saved_if_l1_asks),

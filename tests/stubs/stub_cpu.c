@@ -120,6 +120,8 @@ enum status wrmsr_safe(u32 index, u64 value)
 	if (!msr || value & msr->reserved || MSR_IS_VMX_CAP(index))
 		return ST_FAULT;
 	msr->value = value;
+	if (index == MSR_TSC)
+		stub_cpu.tsc = value;
 	if (stub_cpu.msr_write_count < STUB_LOG_MAX)
 		stub_cpu.msr_writes[stub_cpu.msr_write_count++] =
 			(struct stub_msr_write){ index, value };
