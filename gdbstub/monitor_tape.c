@@ -32,6 +32,9 @@ void monitor_where(struct monitor *monitor)
 	end = event_text(line, reader_names(timeline_reader(timeline)), event,
 			 timeline_model(timeline));
 	monitor->print(monitor->to, line, (size_t)(end - line));
+	if (monitor->tape->stopped_for && monitor->tape->stopped_at == timeline_tell(timeline))
+		monitor_say(monitor, "stopped for the breakpoint at 0x%llx\n",
+			    (unsigned long long)monitor->tape->stopped_for);
 }
 
 static struct gdb_tape_bookmark *find_bookmark(struct gdb_tape *tape, const char *name)

@@ -79,6 +79,7 @@ static void set_break(struct gdb_tape *tape, const struct gdb_point *point,
 	};
 
 	to->is_break = true;
+	to->address = point->address;
 	to->kind = GDB_POINT_EXACT;
 	if (!has_event(tape, point->level, point->address)) {
 		to->kind = GDB_POINT_DEAD;

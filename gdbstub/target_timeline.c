@@ -165,8 +165,12 @@ static enum timeline_way way_of(enum gdb_way way)
 	return way == GDB_FORWARD ? TIMELINE_FORWARD : TIMELINE_BACKWARD;
 }
 
-static void arrived(struct gdb_tape *tape)
+static void arrived(struct gdb_tape *tape, const struct gdb_stop *stop)
 {
+	const struct gdb_tape_point *const point =
+		stop->why == GDB_STOP_POINT ? &tape->points[stop->point] : NULL;
+
+	tape->stopped_for = point && point->kind == GDB_POINT_RANGE ? point->address : 0;
 	tape->stopped_before = tape->stopped_at;
 	tape->stopped_at = timeline_tell(tape->timeline);
 }
@@ -176,7 +180,7 @@ static void run(void *target, enum gdb_way way, struct gdb_stop *stop)
 	struct gdb_tape *const tape = target;
 
 	run_to_stop(tape, way_of(way), 0, stop);
-	arrived(tape);
+	arrived(tape, stop);
 }
 
 static bool is_of(struct gdb_tape *tape, struct gdb_thread thread)
@@ -222,7 +226,7 @@ static void step(void *target, struct gdb_thread thread, enum gdb_way way, struc
 	while (stop->why == GDB_STOP_STEP && !is_of(tape, thread) && ++count < NEAR);
 	if (count == NEAR)
 		step_far(tape, thread, way_of(way), stop);
-	arrived(tape);
+	arrived(tape, stop);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

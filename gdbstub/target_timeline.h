@@ -63,6 +63,7 @@ struct gdb_tape {
 	struct gdb_thread last; /* the thread of the last event that was looked at */
 	u64 stopped_at;		/* @N of the last two stops */
 	u64 stopped_before;
+	u64 stopped_for; /* address of the GDB_POINT_RANGE that stopped there; 0: it was none */
 	struct gdb_tape_point points[GDB_MAX_POINTS];
 	struct gdb_tape_watch watches[GDB_MAX_WATCHES];
 	struct gdb_tape_bookmark bookmarks[GDB_MAX_BOOKMARKS];

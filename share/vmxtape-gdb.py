@@ -4,15 +4,15 @@
     (gdb) target remote | vmxtape gdb --stdio tape.vxt
 
 Everything works without it. It adds `info vmcs`, the commands of `monitor` as `vmx ...` with completion,
-makes gdb look again after a command that moves, and takes away a temporary breakpoint that stopped inside a
-function where its address has no event.
+makes gdb look again after a command that moves, and lets a breakpoint whose address has no event be known by its
+number, with its commands, where it stops: at the first event inside its function.
 """
 import re
 
 import gdb
 
 PLACE = re.compile(r'^@\d+ of \d+, thread (\d+)\.(\d+)', re.M)
-VMCS_WINDOW = 0x564d435300000000
+STOPPED_FOR = re.compile(r'^stopped for the breakpoint at (0x[0-9a-f]+)', re.M)
 
 
 def monitor(command):
@@ -36,24 +36,28 @@ def look_again():
     gdb.execute('frame')
 
 
-def functions_here():
-    """The function that the thread is in, and those that are inlined where it is."""
-    frame = gdb.newest_frame()
-    names = [frame.name()]
-    while frame.type() == gdb.INLINE_FRAME:
-        frame = frame.older()
-        names.append(frame.name())
-    return names
+def has_address(point, address):
+    return any(location.address == address for location in point.locations)
 
 
-def take_temporary(event):
-    """gdb takes away one that it has met at its address; it does not know of the others."""
-    if isinstance(event, gdb.BreakpointEvent):
-        return
-    points = [point for point in gdb.breakpoints() if point.temporary and not point.hit_count]
+def stop_at(points):
+    """What gdb does where it has met breakpoints of its own."""
     for point in points:
-        if point.location in functions_here():
+        gdb.write("%s %d: the first event inside '%s'\n" % (
+            'Temporary breakpoint' if point.temporary else 'Breakpoint', point.number, point.location))
+        commands = re.sub(r'^silent\n', '', point.commands or '')
+        if point.temporary:
             point.delete()
+        if commands:
+            gdb.execute(commands)
+
+
+def take_others(event):
+    """gdb knows a breakpoint that it has met by its address; vmxtape tells of those that stop elsewhere."""
+    found = not isinstance(event, gdb.BreakpointEvent) and STOPPED_FOR.search(monitor('where'))
+    if found:
+        stop_at([point for point in gdb.breakpoints()
+                 if point.enabled and has_address(point, int(found.group(1), 16))])
 
 
 class Vmx(gdb.Command):
@@ -121,7 +125,7 @@ class VmcsField(gdb.Function):
         return value if not value.is_optimized_out else gdb.Value(None)
 
 
-gdb.events.stop.connect(take_temporary)
+gdb.events.stop.connect(take_others)
 Vmx()
 InfoVmcs()
 VmcsField()

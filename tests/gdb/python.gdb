@@ -18,3 +18,10 @@ vmx goto @entry:1
 tbreak guest_vmcs_write
 continue
 info breakpoints
+echo == a breakpoint inside of a function has its number and its commands\n
+break guest_vmcs_write
+commands
+print $event > 0
+end
+continue
+info breakpoints
