@@ -71,6 +71,9 @@ static bool addresses_ok(const struct nested *nested, const struct nested_vmcs *
 		return false;
 	if (secondary & SECONDARY_PML && !aligned(nested, F12(vmcs, PML_ADDRESS)))
 		return false;
+	if (secondary & SECONDARY_EPT_VIOLATION_VE &&
+	    !aligned(nested, F12(vmcs, VE_INFORMATION_ADDRESS)))
+		return false;
 	if (!functions_ok(nested, vmcs))
 		return false;
 	return !(secondary & SECONDARY_EPT) || entry_check_eptp(nested, F12(vmcs, EPT_POINTER));

@@ -21,6 +21,7 @@
 #include "hv/nested/nested.h"
 #include "hv/nested/outcome.h"
 #include "hv/nested/reflect.h"
+#include "hv/nested/ve.h"
 #include "hv/nested/vm_function.h"
 #include "hv/nested/vmentry.h"
 #include "hv/record.h"
@@ -28,12 +29,15 @@
 #include "vmx/qual.h"
 
 #define INFO_NMI	(VMX_EVENT_VALID | VMX_EVENT_NMI << 8 | VECTOR_NMI)
+#define INFO_VE		(VMX_EVENT_VALID | VMX_EVENT_HARDWARE_EXCEPTION << 8 | VECTOR_VE)
 #define INFO_MTF	(VMX_EVENT_VALID | VMX_EVENT_OTHER << 8)
 #define BLOCKING_STI	BIT(0)
 #define BLOCKING_MOV_SS BIT(1)
 #define BLOCKING_NMI	BIT(3)
 #define VECTOR_NMI	2
 #define VECTOR_PF	14
+#define VECTOR_VE	20
+#define RFLAGS_RF	BIT(16)
 
 /* Exit qualification of an EPT violation. */
 #define VIOLATION_ACCESS \
@@ -329,6 +333,21 @@ static u64 qualification_of(u64 eptp, u64 qualification)
 	       ept12_access_kind(eptp, qualification & VIOLATION_ACCESS, paging_structure);
 }
 
+/* #VE in the place of the exit: it exits all the same where the exception bitmap says so. */
+static enum owner virtualization_exception(struct percpu *cpu, struct nested_exit *exit)
+{
+	if (l1_wants_exception(cpu->nested.current, VECTOR_VE, 0)) {
+		/* Bit 12 is that of the interruption information as well. */
+		exit->event = INFO_VE | (exit->qualification & VMX_EPT_VIOLATION_NMI_UNBLOCKING);
+		exit->reason = EXIT_EXCEPTION_NMI;
+		exit->qualification = 0;
+		return OWNER_L1;
+	}
+	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, INFO_VE);
+	vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
+	return OWNER_INJECTED;
+}
+
 static enum owner ept_exit(struct percpu *cpu, struct nested_exit *exit)
 {
 	struct nested *nested = &cpu->nested;
@@ -360,6 +379,9 @@ static enum owner ept_exit(struct percpu *cpu, struct nested_exit *exit)
 		return OWNER_INJECTED;
 	}
 	describe_ept_exit(nested, &walk, qualification, exit);
+	if (walk.result == EPT12_VIOLATION &&
+	    ve_replaces(cpu, &walk, exit->qualification, vmread(VMCS_GUEST_LINEAR_ADDRESS), gpa2))
+		return virtualization_exception(cpu, exit);
 	return OWNER_L1;
 }
 
@@ -371,6 +393,10 @@ enum exit_action nested_exit_by_ept12(struct percpu *cpu, const struct guest_fau
 
 	ept12_access(nested, nested->eptp, fault->gpa2, fault->code & VIOLATION_ACCESS, &walk);
 	describe_ept_exit(nested, &walk, fault->code, &exit);
+	if (walk.result == EPT12_VIOLATION &&
+	    ve_replaces(cpu, &walk, exit.qualification, exit.linear, exit.gpa2) &&
+	    virtualization_exception(cpu, &exit) == OWNER_INJECTED)
+		return EXIT_RESUME;
 	nested->hidden_exits--;
 	return nested_reflect(cpu, &exit);
 }

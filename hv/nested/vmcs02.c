@@ -170,7 +170,7 @@ static u32 primary_controls(const struct nested_vmcs *vmcs)
 }
 
 /* What hv does itself, at the violations by which EPT02 is filled. */
-#define EMULATED_SECONDARY SECONDARY_PML
+#define EMULATED_SECONDARY (SECONDARY_PML | SECONDARY_EPT_VIOLATION_VE)
 
 static u32 secondary_controls(const struct nested_vmcs *vmcs)
 {
