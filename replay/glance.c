@@ -21,6 +21,7 @@ struct glance {
 	u64 end;	     /* number of the event in it */
 	size_t last;	     /* the segment with what is right before it */
 	u64 *ends;	     /* where every track is then, by its number in the lane */
+	u8 kind;	     /* of the event */
 	u64 vmcs;	     /* current before it, as the event says */
 	struct model *heads; /* what the heads of all CPUs say, and RDMSRs before the event */
 	struct model *model;
@@ -101,6 +102,7 @@ static enum status begin(struct glance *glance, u64 n)
 	if (!is_whole(glance->reader) || reader_seek(glance->reader, n) != ST_OK ||
 	    reader_next(glance->reader, &event) != ST_OK || !rests_on_little(event))
 		return ST_UNSUPPORTED;
+	glance->kind = event->kind;
 	glance->vmcs = ((const struct ev_insn *)event->col)->vmcs;
 	glance->track = reader_track(glance->reader, event->cpu);
 	if (lane_find(glance->track->lane, event->seq, &glance->end) != ST_OK || !glance->end ||
@@ -338,6 +340,18 @@ static enum status run_from(struct glance *glance, u64 back)
 	return status;
 }
 
+/*
+ * Whether the place of the launch state is right, where somebody wants to know it. What has changed
+ * the state cannot be told from what shows it for the first time, but for some kinds.
+ */
+static bool is_launch_certain(const struct glance *glance, const struct model_region *region)
+{
+	const u8 kind = region->launch_place.kind;
+
+	return !glance_wants_launch(glance->kind, region) || kind == EV_VMCLEAR ||
+	       kind == EV_L2_ENTRY || kind == EV_L2_EXIT;
+}
+
 /* Whether a run from the start knows no more of what counts, and nothing else. */
 static bool is_certain(const struct glance *glance)
 {
@@ -351,12 +365,8 @@ static bool is_certain(const struct glance *glance)
 		return false;
 	if (glance->vmcs == MODEL_NO_POINTER)
 		return true;
-	/* What of a VMCS changed its launch state cannot be told from what shows it for the first
-	 * time, but for these. */
 	return region && region->active == MODEL_YES && region->dword0_known && glance->imaged &&
-	       (region->launch_place.kind == EV_VMCLEAR ||
-		region->launch_place.kind == EV_L2_ENTRY ||
-		region->launch_place.kind == EV_L2_EXIT);
+	       region->launch != LAUNCH_UNKNOWN && is_launch_certain(glance, region);
 }
 
 /* --- the last VMXON --------------------------------------------------------------------------- */

@@ -13,11 +13,19 @@
 #include "replay/model.h"
 #include "replay/reader.h"
 
+/* Whether the launch state of @region is why an instruction of @kind fails: who made it so matters.
+ */
+static inline bool glance_wants_launch(u8 kind, const struct model_region *region)
+{
+	return (kind == EV_VMLAUNCH && region->launch == LAUNCH_LAUNCHED) ||
+	       (kind == EV_VMRESUME && region->launch == LAUNCH_CLEAR);
+}
+
 /*
  * The state before event @n, as far as a VMX instruction rests on it: its CPU, the VMCS that is
  * current there, and capabilities. Of the rest of *@model, which is the caller's then, nothing
- * counts, nor do the numbers of places. ST_UNSUPPORTED: only a run can tell, or it is another
- * event. ST_NO_MEMORY. Moves the reader.
+ * counts, nor do the numbers of places, and where the launch state was made only where it matters.
+ * ST_UNSUPPORTED: only a run can tell, or it is another event. ST_NO_MEMORY. Moves the reader.
  */
 enum status glance_model(struct reader *reader, u64 n, struct model **model);
 
