@@ -12,7 +12,7 @@
  */
 u64 tsc_clock_measure(void);
 
-/* Wait for at least @microseconds, by the same counter; not at all on a machine that lacks it. */
+/* Wait for at least @microseconds, by the same counter; by the TSC on a machine that lacks it. */
 void tsc_clock_wait(u32 microseconds);
 
 #endif

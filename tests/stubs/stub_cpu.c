@@ -461,6 +461,12 @@ _Noreturn void halt_forever(void)
 
 /* --- ports ------------------------------------------------------------------------------------ */
 
+#define TIMER_COUNTER	  0x42
+#define TIMER_OUTPUT	  0x61
+#define TIMER_OUTPUT_HIGH 0x20u
+
+static unsigned timer_counts;
+
 static void log_port(u16 port, u8 size, bool in, u32 value)
 {
 	if (stub_cpu.port_count < STUB_LOG_MAX)
@@ -470,20 +476,26 @@ static void log_port(u16 port, u8 size, bool in, u32 value)
 
 static u32 port_in(u16 port, u8 size)
 {
-	const u32 value = port_values[port] & (u32)MASK(size * 8 - 1, 0);
+	u32 value = port_values[port] & (u32)MASK(size * 8 - 1, 0);
 
+	if (port == TIMER_OUTPUT && timer_counts) {
+		timer_counts--;
+		value &= ~TIMER_OUTPUT_HIGH;
+	}
 	log_port(port, size, true, value);
 	return value;
 }
 
-#define PORT(type, size, suffix)                    \
-	type in##suffix(u16 port)                   \
-	{                                           \
-		return (type)port_in(port, size);   \
-	}                                           \
-	void out##suffix(u16 port, type value)      \
-	{                                           \
-		log_port(port, size, false, value); \
+#define PORT(type, size, suffix)                             \
+	type in##suffix(u16 port)                            \
+	{                                                    \
+		return (type)port_in(port, size);            \
+	}                                                    \
+	void out##suffix(u16 port, type value)               \
+	{                                                    \
+		if (port == TIMER_COUNTER)                   \
+			timer_counts = stub_cpu.timer_polls; \
+		log_port(port, size, false, value);          \
 	}
 PORT(u8, 1, b)
 PORT(u16, 2, w)
@@ -625,6 +637,7 @@ int stub_reset(void **state)
 		.xcr0_valid = 7,
 		.tsc = 1000,
 		.tsc_step = 100,
+		.timer_polls = 1,
 		.current_vmcs = STUB_NO_VMCS,
 	};
 	for (unsigned i = 0; i < MAX_VMCSS; i++)

@@ -43,8 +43,9 @@ enum { STUB_LOG_MAX = 1024, STUB_TEXT_MAX = 1 << 20 };
 
 struct stub_cpu {
 	u64 cr0, cr2, cr3, cr4, xcr0, dr0, dr1, dr2, dr3, dr6, dr7;
-	u64 tsc, tsc_step; /* rdtsc() returns @tsc and adds @tsc_step */
-	u64 xcr0_valid;	   /* bits that XSETBV accepts */
+	u64 tsc, tsc_step;    /* rdtsc() returns @tsc and adds @tsc_step */
+	unsigned timer_polls; /* so often bit 5 of port 61h reads as 0 once port 42h was written */
+	u64 xcr0_valid;	      /* bits that XSETBV accepts */
 	bool in_vmx;
 	u64 vmxon_pa;
 	u64 current_vmcs; /* STUB_NO_VMCS when there is none */
