@@ -19,8 +19,18 @@ enum hv_call {
 	 * page, 0 where L1 may not read.
 	 */
 	HV_FILE,
+	/*
+	 * With drain=l1, from L1 only: the next frame of the tape (trace/drain.h) goes to the page
+	 * at RBX, 4 KiB on a boundary of that. EAX becomes its bytes; 0 when none waits;
+	 * HV_TAPE_REFUSED where L1 may not write, or the tape goes another way. RDX is HV_TAPE_ALL:
+	 * what the processor that asks still has in work is to become frames first.
+	 */
+	HV_TAPE,
 };
 
-#define HV_MARK_MAX 32
+#define HV_TAPE_ALL	1
+#define HV_TAPE_REFUSED 0xffffffffu
+
+#define HV_MARK_MAX	32
 
 #endif

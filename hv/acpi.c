@@ -1,35 +1,39 @@
 #include "hv/acpi.h"
 
 #include "hv/guestmem.h"
+#include "hv/insn.h"
 #include "hv/mem.h"
 
-#define TABLE_HEADER  36
-#define TABLE_MAX     MIB(1)
-#define FADT_DSDT     40
-#define FADT_PM1A_CNT 64
-#define FADT_PM1B_CNT 68
-#define FADT_X_DSDT   140
-#define FADT_X_PM1A   172
-#define FADT_X_PM1B   184
-#define MADT_ENTRIES  44
-#define MADT_APIC     0
-#define MADT_X2APIC   9
-#define MADT_ENABLED  BIT(0)
-#define RSDP_SIZE     20
-#define RSDP_REVISION 15
-#define RSDP_RSDT     16
-#define RSDP_XSDT     24
-#define RSDP_V2_SIZE  36
-#define GAS_SPACE     0 /* of a generic address structure */
-#define GAS_ADDRESS   4
-#define GAS_SIZE      12
-#define SPACE_IO      1
-#define AML_NAME      0x08
-#define AML_PACKAGE   0x12
-#define AML_ROOT      '\\'
-#define AML_BYTE      0x0a
-#define AML_ZERO      0x00
-#define AML_ONE	      0x01
+#define TABLE_HEADER	 36
+#define TABLE_MAX	 MIB(1)
+#define FADT_DSDT	 40
+#define FADT_PM1A_CNT	 64
+#define FADT_PM1B_CNT	 68
+#define FADT_X_DSDT	 140
+#define FADT_X_PM1A	 172
+#define FADT_X_PM1B	 184
+#define MADT_ENTRIES	 44
+#define MADT_APIC	 0
+#define MADT_X2APIC	 9
+#define MADT_ENABLED	 BIT(0)
+#define RSDP_SIZE	 20
+#define RSDP_REVISION	 15
+#define RSDP_RSDT	 16
+#define RSDP_XSDT	 24
+#define RSDP_V2_SIZE	 36
+#define GAS_SPACE	 0 /* of a generic address structure */
+#define GAS_ADDRESS	 4
+#define GAS_SIZE	 12
+#define SPACE_IO	 1
+#define SLEEP_TYPE	 MASK(12, 10)
+#define SLEEP_TYPE_SHIFT 10
+#define SLEEP_ENABLE	 BIT(13)
+#define AML_NAME	 0x08
+#define AML_PACKAGE	 0x12
+#define AML_ROOT	 '\\'
+#define AML_BYTE	 0x0a
+#define AML_ZERO	 0x00
+#define AML_ONE		 0x01
 
 static u16 sleep_ports[2];
 
@@ -236,6 +240,16 @@ unsigned acpi_sleep_state(u8 type)
 		if (sleep_types[state] == type)
 			return state;
 	return 5;
+}
+
+/* ACPI Specification, "PM1 Control Registers". */
+void acpi_power_off(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sleep_ports) && sleep_types[5] != NO_TYPE; i++)
+		if (sleep_ports[i])
+			outw(sleep_ports[i],
+			     (u16)((inw(sleep_ports[i]) & ~SLEEP_TYPE) |
+				   sleep_types[5] << SLEEP_TYPE_SHIFT | SLEEP_ENABLE));
 }
 
 unsigned acpi_processor_count(void)

@@ -20,6 +20,9 @@ u16 acpi_sleep_port(unsigned index);
 /* The sleeping state 0 to 5 that SLP_TYP @type asks for; 5 when the tables do not say. */
 unsigned acpi_sleep_state(u8 type);
 
+/* Switch the machine off, if the tables say how. */
+void acpi_power_off(void);
+
 /*
  * The processors that the firmware has enabled, in its order; none when no table names any. Those
  * from ACPI_MAX_PROCESSORS on are counted, and have no ID.

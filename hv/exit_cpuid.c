@@ -2,6 +2,7 @@
  * hv/exit_cpuid.c - CPUID as L1 sees it, and hv's own leaf
  */
 #include "base/hv_leaf.h"
+#include "hv/drain_port.h"
 #include "hv/exit_l1.h"
 #include "hv/fault.h"
 #include "hv/guestmem.h"
@@ -103,6 +104,24 @@ static u32 send_file(struct percpu *cpu)
 	return length;
 }
 
+static u32 give_tape(struct percpu *cpu)
+{
+	const u64 linear = cpu->regs[REG_RBX];
+	struct guest_fault fault;
+	size_t size;
+	u64 gpa1;
+
+	if (exit_level(cpu) != 1 || options.drain != DRAIN_L1 || linear % PAGE_SIZE ||
+	    guest_translate(cpu, linear, GUEST_WRITE, &gpa1, &fault) != ST_OK ||
+	    !guest_ram(gpa1, DRAIN_FRAME_MAX))
+		return HV_TAPE_REFUSED;
+	if (cpu->regs[REG_RDX] == HV_TAPE_ALL)
+		record_hurry(cpu);
+	size = drain_take(cpu->drain_payload);
+	guest_write_gpa(gpa1, cpu->drain_payload, size);
+	return (u32)size;
+}
+
 enum exit_action l1_handle_cpuid(struct percpu *cpu)
 {
 	const u32 leaf = (u32)cpu->regs[REG_RAX], subleaf = (u32)cpu->regs[REG_RCX];
@@ -114,6 +133,10 @@ enum exit_action l1_handle_cpuid(struct percpu *cpu)
 	}
 	if (leaf == HV_LEAF && subleaf == HV_FILE) {
 		cpu->regs[REG_RAX] = send_file(cpu);
+		return EXIT_SKIP;
+	}
+	if (leaf == HV_LEAF && subleaf == HV_TAPE) {
+		cpu->regs[REG_RAX] = give_tape(cpu);
 		return EXIT_SKIP;
 	}
 	if (leaf == HV_LEAF && subleaf == HV_DETECT)

@@ -57,13 +57,19 @@ static bool set_flush(const char *value)
 
 static bool set_drain(const char *value)
 {
-	if (!strcmp(value, "debugcon"))
-		options.drain = DRAIN_DEBUGCON;
-	else if (!strcmp(value, "ring"))
-		options.drain = DRAIN_NONE;
-	else
-		return false;
-	return true;
+	static const char *const names[] = {
+		[DRAIN_NONE] = "ring",
+		[DRAIN_DEBUGCON] = "debugcon",
+		[DRAIN_SERIAL] = "serial",
+		[DRAIN_L1] = "l1",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(value, names[i])) {
+			options.drain = (enum drain_port)i;
+			return true;
+		}
+	return false;
 }
 
 static bool set_ring_mode(const char *value)
@@ -202,8 +208,9 @@ enum status options_parse(const char *text)
 			status = ST_INVALID;
 		}
 	}
-	if (options.ring_mode == RING_OVERWRITE && options.drain != DRAIN_NONE) {
-		log_print("option ring_mode=overwrite needs drain=ring: it is ignored");
+	if (options.ring_mode == RING_OVERWRITE && !drain_waits(options.drain)) {
+		log_print("option ring_mode=overwrite needs drain=ring or drain=serial: it is "
+			  "ignored");
 		options.ring_mode = RING_AUTO;
 		status = ST_INVALID;
 	}

@@ -8,7 +8,17 @@
 #include "base/status.h"
 #include "trace/event.h"
 
-enum drain_port { DRAIN_NONE, DRAIN_DEBUGCON };
+/*
+ * Where frames go: nowhere, to port E9h, to the first serial port when the tape ends, or to a
+ * program of L1's that takes them, and what it has not taken, like those before.
+ */
+enum drain_port { DRAIN_NONE, DRAIN_DEBUGCON, DRAIN_SERIAL, DRAIN_L1 };
+
+/* Nobody takes anything out of a ring while L1 runs. */
+static inline bool drain_waits(enum drain_port drain)
+{
+	return drain == DRAIN_NONE || drain == DRAIN_SERIAL;
+}
 
 /* What a full ring does; RING_AUTO: overwrites where nothing drains it. */
 enum ring_mode { RING_AUTO, RING_STOP, RING_OVERWRITE };

@@ -17,6 +17,7 @@ _Noreturn void panic_at(const char *file, int line, const char *format, ...)
 	va_start(args, format);
 	fmt_va(text, sizeof(text), format, args);
 	va_end(args);
+	log_take_serial();
 	log_print("panic at %s:%d: %s", file, line, text);
 	/* A second panic comes from what the first one tried: leave that out. */
 	if (__atomic_compare_exchange_n(&panicking, &first, cpu, false, __ATOMIC_SEQ_CST,

@@ -1,5 +1,6 @@
 #include "hv/record.h"
 
+#include "hv/acpi.h"
 #include "hv/console.h"
 #include "hv/deep.h"
 #include "hv/drain_port.h"
@@ -22,6 +23,8 @@
 #include "vmx/tables.h"
 
 #define PORT_SHUTDOWN	     0x8900
+#define PORT_RESET	     0xcf9
+#define RESET_CPU	     0x06 /* a full reset, at the edge of bit 2 */
 
 /* TSC ticks: an exit that took longer leaves packing, and the like, to a later one. */
 #define LONG_EXIT	     20000
@@ -194,7 +197,7 @@ void record_init(struct percpu *cpu)
 		tsc_hz = tsc_clock_measure();
 	}
 	cpu->ring = ring_init(mem_alloc_pages(options.ring / PAGE_SIZE), options.ring);
-	if (options.drain == DRAIN_NONE && options.ring_mode != RING_STOP)
+	if (drain_waits(options.drain) && options.ring_mode != RING_STOP)
 		ring_set_overwrite(cpu->ring);
 	cpu->drain_payload = mem_alloc_pages(1);
 	cpu->fxsave = mem_alloc_pages(1);
@@ -249,12 +252,19 @@ static bool is_stale(struct percpu *cpu)
 	return true;
 }
 
+void record_hurry(struct percpu *cpu)
+{
+	if (!cpu->rec)
+		return;
+	rec_flush(cpu->rec);
+	rec_open(cpu->rec);
+}
+
 void record_heartbeat(struct percpu *cpu)
 {
 	if (!cpu->rec || !is_stale(cpu))
 		return;
-	rec_flush(cpu->rec);
-	rec_open(cpu->rec);
+	record_hurry(cpu);
 	/* Those of processors that sleep or are parked too. */
 	for (unsigned id = 0; id < percpu_count(); id++)
 		while (drain_poll(percpu_of(id), true))
@@ -311,12 +321,26 @@ void record_file(struct percpu *cpu, u64 what, u64 offset, const void *bytes, u3
 		emit(cpu, EV_FILE, &columns, bytes, length);
 }
 
-/* Bochs and QEMU's firmware end at this; a machine without such a port stays halted. */
-_Noreturn void record_power_off(void)
+/* Bochs and QEMU's firmware end at this; a machine without such a port goes on. */
+static void say_shutdown(void)
 {
 	for (const char *c = "Shutdown"; *c; c++)
 		outb(PORT_SHUTDOWN, (u8)*c);
+}
+
+_Noreturn void record_power_off(void)
+{
+	say_shutdown();
 	halt_forever();
+}
+
+/* What L1 asked for and hv kept from it until the tape was safe. */
+static void do_what_l1_wanted(enum trace_end why)
+{
+	if (why == END_POWER_OFF)
+		acpi_power_off();
+	if (why == END_RESET)
+		outb(PORT_RESET, RESET_CPU);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -401,21 +425,26 @@ static void finish_all(struct percpu *cpu, enum trace_end why, const char *text)
 
 	console_flush(cpu);
 	finish_others(cpu);
+	drain_open_line(cpu);
 	hv_time_tell(cpu);
 	emit(cpu, EV_END, &columns, text, (u32)strlen(text));
 	finish(cpu);
+	drain_finish_others(cpu);
 }
 
 _Noreturn void record_stop(struct percpu *cpu, enum trace_end why, const char *text)
 {
 	if (!begin_end(cpu))
 		record_join_end(cpu);
+	log_take_serial();
 	log_print("the tape ends: %s", text);
 	if (cpu->pending.event.kind)
 		exit_emit(cpu);
 	if (cpu->rec)
 		finish_all(cpu, why, text);
-	record_power_off();
+	say_shutdown();
+	do_what_l1_wanted(why);
+	halt_forever();
 }
 
 void record_panic(struct percpu *cpu, const char *text)

@@ -26,6 +26,9 @@ u32 record_heartbeat_timer(void);
 /* That timer fired, nothing else exits: write out what is older than option flush= allows. */
 void record_heartbeat(struct percpu *cpu);
 
+/* Everything that @cpu has recorded goes into its ring now, as far as there is room. */
+void record_hurry(struct percpu *cpu);
+
 /* Called at the end of every exit: writes a frame if one is full, else packs a slice if it must. */
 void record_idle(struct percpu *cpu);
 
@@ -43,13 +46,13 @@ bool record_is_ending(void);
 _Noreturn void record_join_end(struct percpu *cpu);
 
 /* End the tape with END event @why and @text, drain all of it, those of the other processors first,
- * and power the machine off. */
+ * and power the machine off, or reset it if that is what L1 wanted. */
 _Noreturn void record_stop(struct percpu *cpu, enum trace_end why, const char *text);
 
 /* The same after a panic, whose text is @text: best effort, must not panic again. */
 void record_panic(struct percpu *cpu, const char *text);
 
-/* Power off, where hv knows how. */
+/* End an emulator; a machine is left halted, with what hv said last on its serial port. */
 _Noreturn void record_power_off(void);
 
 #endif

@@ -121,6 +121,8 @@ static void a_ring_that_is_drained_cannot_overwrite(void **state)
 		{ "ring_mode=overwrite drain=ring", ST_OK, RING_OVERWRITE },
 		{ "ring_mode=stop", ST_OK, RING_STOP },
 		{ "drain=debugcon ring_mode=stop", ST_OK, RING_STOP },
+		{ "drain=serial ring_mode=overwrite", ST_OK, RING_OVERWRITE },
+		{ "drain=l1 ring_mode=overwrite", ST_INVALID, RING_AUTO },
 		{ "ring_mode=overwrite drain=debugcon", ST_INVALID, RING_AUTO },
 		{ "ring_mode=round", ST_INVALID, RING_AUTO },
 	};

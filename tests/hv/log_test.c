@@ -1,39 +1,39 @@
+#include "hv/hv_options.h"
 #include "hv/log.h"
 #include "tests/stubs/stub_cpu.h"
 #include "tests/test.h"
 
-#define COM1 0x3f8
-
-/* What went out of the serial port, divisor and the like aside. */
-static void serial_text(char *to)
+static void assert_serial(const char *text)
 {
-	bool divisor = false;
-
-	for (unsigned i = 0; i < stub_cpu.port_count; i++) {
-		const struct stub_port_access *access = &stub_cpu.ports[i];
-
-		if (access->port == COM1 + 3 && !access->in)
-			divisor = access->value & 0x80;
-		if (access->port == COM1 && !access->in && !divisor)
-			*to++ = (char)access->value;
-	}
-	*to = 0;
+	assert_int_equal(stub_cpu.serial_length, strlen(text));
+	assert_memory_equal(stub_cpu.serial, text, strlen(text));
 }
 
 static void lines_go_to_both_ports_until_l1_owns_the_serial_one(void **state)
 {
-	char text[STUB_LOG_MAX];
-
 	(void)state;
+	options.drain = DRAIN_NONE;
 	log_print("one %d", 1);
-	serial_text(text);
-	assert_string_equal(text, "vmxtape-hv: one 1\n");
+	assert_serial("vmxtape-hv: one 1\n");
 	assert_string_equal(stub_cpu.text, "vmxtape-hv: one 1\n");
 	log_leave_serial();
 	log_print("two");
-	serial_text(text);
-	assert_string_equal(text, "vmxtape-hv: one 1\n");
+	assert_serial("vmxtape-hv: one 1\n");
 	assert_true(stub_said("vmxtape-hv: two\n"));
+	log_take_serial();
+	log_print("three");
+	assert_serial("vmxtape-hv: one 1\nvmxtape-hv: three\n");
+}
+
+static void the_serial_port_stays_l1_s_where_the_other_is_read(void **state)
+{
+	(void)state;
+	options.drain = DRAIN_DEBUGCON;
+	log_leave_serial();
+	log_take_serial();
+	log_print("four");
+	assert_serial("");
+	assert_true(stub_said("vmxtape-hv: four\n"));
 }
 
 static void long_lines_are_cut_and_still_end(void **state)
@@ -53,6 +53,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(lines_go_to_both_ports_until_l1_owns_the_serial_one,
+				       stub_reset),
+		cmocka_unit_test_setup(the_serial_port_stays_l1_s_where_the_other_is_read,
 				       stub_reset),
 		cmocka_unit_test_setup(long_lines_are_cut_and_still_end, stub_reset),
 	};

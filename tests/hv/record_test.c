@@ -2,8 +2,10 @@
 
 #include "base/hv_leaf.h"
 #include "hv/console.h"
+#include "hv/drain_port.h"
 #include "hv/exit.h"
 #include "hv/hv_options.h"
+#include "hv/log.h"
 #include "hv/multiboot.h"
 #include "hv/record.h"
 #include "hv/stop_word.h"
@@ -58,7 +60,9 @@ static void on_event(void *owner, const struct trace_schema *schema,
 	seen.count++;
 }
 
-static void capture(void)
+/* A tape from what came this way and that. */
+static void capture_from(const void *first, size_t first_size, const void *second,
+			 size_t second_size)
 {
 	char path[] = "/tmp/vmxtape-test-XXXXXX", error[200] = "";
 	const int file = mkstemp(path);
@@ -69,11 +73,17 @@ static void capture(void)
 	close(file);
 	if (capture_open(path, on_event, NULL, &capture, error, sizeof(error)) != ST_OK)
 		fail_msg("%s", error);
-	assert_int_equal(capture_feed(capture, stub_cpu.text, stub_cpu.text_length), ST_OK);
+	assert_int_equal(capture_feed(capture, first, first_size), ST_OK);
+	assert_int_equal(capture_feed(capture, second, second_size), ST_OK);
 	assert_int_equal(capture_close(capture), ST_OK);
 	seen.stats = *capture_stats(capture);
 	capture_free(capture);
 	unlink(path);
+}
+
+static void capture(void)
+{
+	capture_from(stub_cpu.text, stub_cpu.text_length, NULL, 0);
 }
 
 /* Index of the @nth event of @kind, or fails. */
@@ -360,6 +370,100 @@ static void ring_keeps_its_own_counsel_without_a_drain(void **state)
 	assert_int_equal(seen.count, 0);
 }
 
+static void assert_whole(void)
+{
+	assert_true(seen.stats.head);
+	assert_true(seen.stats.last);
+	assert_u64(seen.stats.lost_events, 0);
+	assert_u64(seen.stats.lost_frames, 0);
+	assert_u64(seen.stats.bad_chunks, 0);
+	assert_int_equal(count(EV_END), 1);
+}
+
+static void let_l1_have_serial_port(void)
+{
+	log_leave_serial();
+	stub_cpu.serial_length = 0;
+}
+
+static void serial_port_carries_the_tape_when_it_ends(void **state)
+{
+	(void)state;
+	let_l1_have_serial_port();
+	options.drain = DRAIN_SERIAL;
+	record_mark(cpu, "before", 6);
+	assert_int_equal(stub_cpu.serial_length, 0);
+	assert_true(stub_stops(record_stop(cpu, END_RESET, "reset")));
+	capture_from(stub_cpu.serial, stub_cpu.serial_length, NULL, 0);
+	assert_whole();
+	assert_string_equal(seen.events[find(EV_MARK, 0)].text, "before");
+	/* hv's own lines are between. */
+	assert_true(seen.stats.noise_bytes > 0);
+}
+
+#define PAGE_OF_L1 0x30000ull
+
+/* What a program of L1's gets for asking once. */
+static u32 l1_takes(u64 page, u64 how)
+{
+	/* No paging, so that linear addresses are physical. */
+	vmwrite(VMCS_GUEST_CR0, CR0_PE | CR0_NE);
+	cpu->regs[REG_RAX] = HV_LEAF;
+	cpu->regs[REG_RCX] = HV_TAPE;
+	cpu->regs[REG_RBX] = page;
+	cpu->regs[REG_RDX] = how;
+	stub_exit(cpu, EXIT_CPUID, 0);
+	return (u32)cpu->regs[REG_RAX];
+}
+
+static void l1_takes_the_tape_and_the_serial_port_what_is_left(void **state)
+{
+	static u8 taken[MIB(1)];
+	size_t size = 0;
+	u32 got;
+
+	(void)state;
+	options.drain = DRAIN_L1;
+	record_mark(cpu, "taken", 5);
+	while ((got = l1_takes(PAGE_OF_L1, size ? 0 : HV_TAPE_ALL))) {
+		assert_true(got <= DRAIN_FRAME_MAX);
+		memcpy(taken + size, stub_at(PAGE_OF_L1), got);
+		size += got;
+	}
+	capture_from(taken, size, NULL, 0);
+	assert_true(seen.stats.head);
+	assert_u64(seen.stats.noise_bytes, 0);
+	assert_string_equal(seen.events[find(EV_MARK, 0)].text, "taken");
+	record_mark(cpu, "left", 4);
+	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "")));
+	assert_int_equal(l1_takes(PAGE_OF_L1, 0), 0);
+	capture_from(taken, size, stub_cpu.serial, stub_cpu.serial_length);
+	assert_whole();
+	assert_string_equal(seen.events[find(EV_MARK, 1)].text, "left");
+}
+
+static void l1_gets_no_tape_where_it_may_not_have_it(void **state)
+{
+	static const struct {
+		const char *name;
+		enum drain_port drain;
+		u64 page;
+	} rows[] = {
+		{ "not on a boundary", DRAIN_L1, PAGE_OF_L1 + 8 },
+		{ "no memory of L1's", DRAIN_L1, MEMORY },
+		{ "a tape that goes to a port", DRAIN_DEBUGCON, PAGE_OF_L1 },
+		{ "a flight recorder", DRAIN_NONE, PAGE_OF_L1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		options.drain = rows[i].drain;
+		assert_row(rows[i].name, l1_takes(rows[i].page, 0), HV_TAPE_REFUSED);
+	}
+	options.drain = DRAIN_L1;
+	assert_true(l1_takes(PAGE_OF_L1, 0) != 0);
+}
+
 static void exits_write_out_what_has_become_old(void **state)
 {
 	(void)state;
@@ -428,6 +532,25 @@ static void processor_that_does_not_leaves_its_ring_and_no_last_frame(void **sta
 	assert_false(seen.stats.last);
 }
 
+static void serial_port_carries_the_rings_of_all(void **state)
+{
+	struct percpu *other;
+
+	(void)state;
+	let_l1_have_serial_port();
+	options.drain = DRAIN_SERIAL;
+	other = boot_second_processor();
+	stub_cpu.gs_self = other;
+	assert_true(stub_stops(record_join_end(other)));
+	/* Only one writes, since a frame takes long there. */
+	assert_int_equal(stub_cpu.serial_length, 0);
+	stub_cpu.gs_self = cpu;
+	assert_true(stub_stops(record_stop(cpu, END_POWER_OFF, "")));
+	capture_from(stub_cpu.serial, stub_cpu.serial_length, NULL, 0);
+	assert_whole();
+	assert_true(has_mark("in the ring") && has_mark("not yet"));
+}
+
 static void second_one_to_end_the_tape_joins_in(void **state)
 {
 	struct percpu *other;
@@ -462,10 +585,14 @@ int main(void)
 		cmocka_unit_test_setup(panic_is_on_the_tape_with_where_and_why, boot),
 		cmocka_unit_test_setup(event_in_hand_is_on_the_tape_before_the_end, boot),
 		cmocka_unit_test_setup(ring_keeps_its_own_counsel_without_a_drain, boot),
+		cmocka_unit_test_setup(serial_port_carries_the_tape_when_it_ends, boot),
+		cmocka_unit_test_setup(l1_takes_the_tape_and_the_serial_port_what_is_left, boot),
+		cmocka_unit_test_setup(l1_gets_no_tape_where_it_may_not_have_it, boot),
 		cmocka_unit_test_setup(exits_write_out_what_has_become_old, boot),
 		cmocka_unit_test_setup(processor_that_joins_in_the_end_loses_nothing, boot),
 		cmocka_unit_test_setup(processor_that_does_not_leaves_its_ring_and_no_last_frame,
 				       boot),
+		cmocka_unit_test_setup(serial_port_carries_the_rings_of_all, boot),
 		cmocka_unit_test_setup(second_one_to_end_the_tape_joins_in, boot),
 	};
 

@@ -467,6 +467,20 @@ _Noreturn void halt_forever(void)
 
 static unsigned timer_counts;
 
+#define SERIAL	    0x3f8
+#define SERIAL_LCR  (SERIAL + 3)
+#define SERIAL_DLAB 0x80u
+
+static bool divisor_selected;
+
+static void serial_out(u16 port, u32 value)
+{
+	if (port == SERIAL_LCR)
+		divisor_selected = value & SERIAL_DLAB;
+	if (port == SERIAL && !divisor_selected && stub_cpu.serial_length < STUB_TEXT_MAX)
+		stub_cpu.serial[stub_cpu.serial_length++] = (char)value;
+}
+
 static void log_port(u16 port, u8 size, bool in, u32 value)
 {
 	if (stub_cpu.port_count < STUB_LOG_MAX)
@@ -495,6 +509,7 @@ static u32 port_in(u16 port, u8 size)
 	{                                                    \
 		if (port == TIMER_COUNTER)                   \
 			timer_counts = stub_cpu.timer_polls; \
+		serial_out(port, value);                     \
 		log_port(port, size, false, value);          \
 	}
 PORT(u8, 1, b)

@@ -62,6 +62,9 @@ struct stub_cpu {
 	char text[STUB_TEXT_MAX]; /* the log: what went out of the debug console port */
 	size_t text_length;
 
+	char serial[STUB_TEXT_MAX]; /* what went out of the first serial port */
+	size_t serial_length;
+
 	jmp_buf stopped; /* where halt_forever() goes when @catching */
 	bool catching;
 };
