@@ -17,6 +17,7 @@
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/record_from.h"
 #include "cli/record_run.h"
 #include "cli/record_tui.h"
 #include "cli/repeat.h"
@@ -28,7 +29,7 @@ static struct {
 	bool bochs, console, quiet, tui, json;
 	struct machine machine;
 	u64 timeout;
-	const char *output, *until, *keep, *repeat;
+	const char *output, *until, *keep, *repeat, *from;
 } opt = {
 	.machine = { .append = "",
 		     .hv_options = "",
@@ -57,6 +58,9 @@ static const struct option options[] = {
 	{ "quiet", 'q', OPTION_FLAG, NULL, &opt.quiet, "no progress" },
 	{ "keep", 0, OPTION_TEXT, "DIR", &opt.keep,
 	  "keep the boot image, the logs and the console there" },
+	{ "from", 0, OPTION_TEXT, "FILE", &opt.from,
+	  "no machine is started: the tape is made of the frames\nthat a real one left in FILE, or "
+	  "sends on it; - is stdin" },
 	{ "repeat", 0, OPTION_TEXT, "WORDS", &opt.repeat,
 	  "run it again with these options of hv besides, and say\nwhether L1's console and the "
 	  "exits of L2 are the same;\nwith capture=off the second run records no events. A\ntape "
@@ -66,7 +70,8 @@ static const struct option options[] = {
 
 static const struct option_spec spec = {
 	.usage = "record [OPTION]... [-o T.vxt]\n"
-		 "       vmxtape record --repeat WORDS [OPTION]... [T.vxt]",
+		 "       vmxtape record --repeat WORDS [OPTION]... [T.vxt]\n"
+		 "       vmxtape record --from FILE [-o T.vxt]",
 	.summary = "Runs a guest hypervisor on top of vmxtape's own and records its dialogue with "
 		   "the\n"
 		   "processor. Ends when L1 switches the machine off, at --until or --timeout, or "
@@ -161,6 +166,11 @@ int cmd_record(int argc, char **argv)
 		die("'%s' is too much; 'vmxtape record --help' shows what goes where", argv[count]);
 	if (opt.repeat && (opt.until || opt.tui))
 		die("--repeat compares whole runs of L1: it goes with neither --until nor --tui");
+	if (opt.from) {
+		if (opt.repeat || opt.until || opt.tui || opt.console || opt.timeout || opt.keep)
+			die("--from takes what another machine recorded: only -o goes with it");
+		return record_from(opt.from, opt.output);
+	}
 	if (opt.tui) {
 		if (opt.console)
 			die("--console and --tui both want the terminal; 'C' shows the console "

@@ -45,6 +45,16 @@ void hv_mark(const char *text)
 	call(HV_MARK, &r);
 }
 
+int hv_take_frame(void *page, bool all)
+{
+	struct registers r = { .rbx = (u64)(uintptr_t)page, .rdx = all ? HV_TAPE_ALL : 0 };
+
+	/* hv does not bring in a page that is missing, or may not be written yet. */
+	*(volatile char *)page = 0;
+	call(HV_TAPE, &r);
+	return (u32)r.rax == HV_TAPE_REFUSED ? -1 : (int)r.rax;
+}
+
 /* --- files ------------------------------------------------------------------------------------ */
 
 /* A page of lines that waits to be sent. hv reads it where it is, so it is aligned. */

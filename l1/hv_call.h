@@ -15,6 +15,13 @@ bool hv_present(void);
 /* Leave the first 32 bytes of @text as a mark on the tape. */
 void hv_mark(const char *text);
 
+/*
+ * Have the next frame of the tape put into @page, of 4096 bytes on a boundary of that. @all: what
+ * the recorder has in work for this processor is to become frames first. Returns the frame's
+ * bytes, 0 when none waits, or -1 when the recorder does not give its tape to L1.
+ */
+int hv_take_frame(void *page, bool all);
+
 struct hv_sent {
 	size_t lines;
 	size_t bytes;
