@@ -117,13 +117,16 @@ static ALWAYS_INLINE void encoder_put_columns(struct trace_encoder *encoder,
 					      const struct trace_event *event, struct site *site,
 					      u32 mask)
 {
+	const u64 *const columns = event->col;
+	u64 *const values = site->values;
+	struct stream *const *const streams = plan->streams;
+
 	for (; mask; mask &= mask - 1) {
 		const unsigned i = (unsigned)__builtin_ctz(mask);
-		const u64 value = event->col[i];
+		const u64 value = columns[i];
 
-		streams_put_to(&encoder->streams, plan->streams[i],
-			       zigzag(value - site->values[i]));
-		site->values[i] = value;
+		streams_put_to(&encoder->streams, streams[i], zigzag(value - values[i]));
+		values[i] = value;
 	}
 }
 
@@ -205,11 +208,11 @@ static ALWAYS_INLINE void encoder_put_op(struct trace_encoder *encoder, u8 op)
 static ALWAYS_INLINE u64 encoder_take_delta(struct trace_encoder *encoder,
 					    const struct trace_event *event, struct site *site)
 {
-	const u64 delta = event->tsc - encoder->state.last_tsc;
+	const u64 tsc = event->tsc, delta = tsc - encoder->state.last_tsc;
 	const u64 coded = zigzag(delta - site->delta);
 
 	site->delta = delta;
-	encoder->state.last_tsc = event->tsc;
+	encoder->state.last_tsc = tsc;
 	return coded;
 }
 
