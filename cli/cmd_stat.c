@@ -77,8 +77,6 @@ static unsigned pick(struct row *rows, unsigned count, u64 limit)
 
 static void print_totals(const struct stat *stat)
 {
-	const u64 ticks = stat->last_tsc - stat->first_tsc;
-
 	if (opt.json) {
 		json_number("events", stat->events);
 		json_number("vmx_instructions", stat->vmx_insns);
@@ -86,7 +84,7 @@ static void print_totals(const struct stat *stat)
 		json_number("l2_exits", stat->l2_exits);
 		json_number("hidden_exits", stat->hidden_exits);
 		json_ratio("instructions_per_exit", ratio(stat->vmx_insns, stat->l2_exits));
-		json_number("ticks", ticks);
+		json_number("ticks", stat->ticks);
 		json_number("l2_ticks", stat->l2_ticks);
 		json_number("hv_ticks", stat->hv_ticks);
 		json_number("packing_ticks", stat->packing_ticks);
@@ -98,8 +96,8 @@ static void print_totals(const struct stat *stat)
 		   (unsigned long long)stat->events, (unsigned long long)stat->vmx_insns,
 		   (unsigned long long)stat->l2_exits, ratio(stat->vmx_insns, stat->l2_exits));
 	out_format("%llu ticks: %.1f %% in L2, %.1f %% in L0 up to the last exit\n",
-		   (unsigned long long)ticks, 100 * ratio(stat->l2_ticks, ticks),
-		   100 * ratio(stat->hv_ticks, ticks));
+		   (unsigned long long)stat->ticks, 100 * ratio(stat->l2_ticks, stat->ticks),
+		   100 * ratio(stat->hv_ticks, stat->ticks));
 	if (thin)
 		out_text("VMREADs, and VMWRITEs to launched VMCSs, are not on the tape: it was "
 			 "recorded with\n"

@@ -62,7 +62,6 @@ static void put_text(const char *name, const char *level, const struct stat_hv *
 void stat_print_hv_time(const struct stat *stat, bool json)
 {
 	static const char *const levels[] = { "", "L1", "L2" };
-	const u64 ticks = stat->last_tsc - stat->first_tsc;
 	struct row rows[ROWS];
 	const unsigned count = pick(stat, rows);
 
@@ -73,7 +72,7 @@ void stat_print_hv_time(const struct stat *stat, bool json)
 			   "ticks", "of all", "longest");
 	for (unsigned i = 0; i < count; i++) {
 		if (!json) {
-			put_text(rows[i].reason, levels[rows[i].level], rows[i].hv, ticks);
+			put_text(rows[i].reason, levels[rows[i].level], rows[i].hv, stat->ticks);
 			continue;
 		}
 		json_open(NULL, '{');
@@ -86,6 +85,6 @@ void stat_print_hv_time(const struct stat *stat, bool json)
 		json_open("packing", '{');
 		put_json(&stat->packing);
 	} else if (stat->packing.exits) {
-		put_text("packing, sending", "", &stat->packing, ticks);
+		put_text("packing, sending", "", &stat->packing, stat->ticks);
 	}
 }

@@ -8,6 +8,8 @@
 
 /* What a CPU was doing last. */
 struct stat_cpu {
+	bool seen;     /* an event of it */
+	u64 tsc;       /* of the last */
 	bool in_round; /* an exit of L2 was seen, and L2 did not run since */
 	bool split;    /* the round that ended last waits for hv's share */
 	u16 reason;
@@ -183,10 +185,10 @@ static void end_round(struct stat *stat, struct stat_cpu *cpu, const struct trac
 {
 	struct stat_exit *const row = &stat->exits[cpu->reason];
 
-	cpu->split = cpu->in_round;
-	if (!cpu->in_round)
-		return;
+	cpu->split = cpu->in_round && event->tsc >= cpu->exit_tsc;
 	cpu->in_round = false;
+	if (!cpu->split)
+		return;
 	cpu->split_reason = cpu->reason;
 	cpu->round_ticks = event->tsc - cpu->exit_tsc;
 	row->rounds++;
@@ -228,7 +230,7 @@ static void count_exit(struct stat *stat, struct stat_cpu *cpu, const struct tra
 	stat->hv_ticks += exit->hv_ticks;
 	stat->packing_ticks += exit->packing_ticks;
 	split_round(stat, cpu, exit);
-	if (cpu->entry_tsc)
+	if (cpu->entry_tsc && event->tsc > cpu->entry_tsc)
 		stat->l2_ticks += event->tsc - cpu->entry_tsc;
 	cpu->entry_tsc = 0;
 	stat->exits[reason].count++;
@@ -259,6 +261,19 @@ static void count_hv_time(struct stat *stat, const struct trace_event *event)
 	row->longest_tsc = time->longest_tsc;
 }
 
+/* Where L1 set the TSC back nobody knows how long it was, and no time is counted. */
+static void count_ticks(struct stat *stat, struct stat_cpu *cpu, const struct trace_event *event)
+{
+	/* These are told behind what happened later in the same exit. */
+	if (event->kind == EV_HV_TIME || event->kind == EV_VMX_STATE ||
+	    event->kind == EV_VMCS_IMAGE)
+		return;
+	if (cpu->seen && event->tsc > cpu->tsc)
+		stat->ticks += event->tsc - cpu->tsc;
+	cpu->seen = true;
+	cpu->tsc = event->tsc;
+}
+
 enum status stat_event(struct stat *stat, const struct trace_event *event, u64 n)
 {
 	struct stat_cpu *cpu;
@@ -269,6 +284,7 @@ enum status stat_event(struct stat *stat, const struct trace_event *event, u64 n
 	if (!stat->events++)
 		stat->first_tsc = event->tsc;
 	stat->last_tsc = MAX(stat->last_tsc, event->tsc);
+	count_ticks(stat, cpu, event);
 	if (event->kind >= EV_VMXON && event->kind <= EV_CR_WRITE)
 		count_insn(stat, cpu, event);
 	else if (event->kind == EV_L2_ENTRY)
@@ -278,6 +294,6 @@ enum status stat_event(struct stat *stat, const struct trace_event *event, u64 n
 	else if (event->kind == EV_HV_TIME)
 		count_hv_time(stat, event);
 	else if (event->kind == EV_GAP)
-		*cpu = (struct stat_cpu){ .epoch = cpu->epoch + 1 };
+		*cpu = (struct stat_cpu){ .epoch = cpu->epoch + 1, .seen = true, .tsc = cpu->tsc };
 	return model_step(stat->model, event, n);
 }

@@ -74,6 +74,7 @@ struct stat {
 	struct stat_inv invept[STAT_INV_TYPES + 1], invvpid[STAT_INV_TYPES + 1];
 	u64 events, vmx_insns, l2_entries, l2_exits, hidden_exits;
 	u64 first_tsc, last_tsc;
+	u64 ticks;	   /* of each CPU, from its first event to its last, in sum */
 	u64 l2_ticks;	   /* from entries to exits, hidden exits included */
 	u64 hv_ticks;	   /* hv's time up to the last exit */
 	u64 packing_ticks; /* hv's time besides, for packing and sending the tape */
