@@ -8,6 +8,7 @@
 #include "replay/l0_view.h"
 
 #define PAGE_BITS    MASK(11, 0)
+#define AR_UNUSABLE  BIT(16)
 #define X2APIC_FIRST 0x800
 #define X2APIC_LAST  0x8ff
 #define WORD_BITS    64
@@ -156,6 +157,28 @@ static bool may_be_listed(int index)
 	}
 }
 
+/* SDM, "Guest Register State": of an unusable segment only the bases of CS, FS and GS count. */
+static bool is_of_unusable(const struct model_region *region, int index)
+{
+	const bool limit = index >= VMCS_IX_GUEST_ES_LIMIT && index <= VMCS_IX_GUEST_LDTR_LIMIT;
+	const int first = limit ? VMCS_IX_GUEST_ES_LIMIT : VMCS_IX_GUEST_ES_BASE;
+	u64 rights;
+
+	switch (index) {
+	case VMCS_IX_GUEST_ES_BASE:
+	case VMCS_IX_GUEST_SS_BASE:
+	case VMCS_IX_GUEST_DS_BASE:
+	case VMCS_IX_GUEST_LDTR_BASE:
+		break;
+	default:
+		if (!limit)
+			return false;
+	}
+	return !model_field(region, VMCS_IX_GUEST_ES_ACCESS_RIGHTS + index - first, ~0ull,
+			    &rights) ||
+	       rights & AR_UNUSABLE;
+}
+
 static bool has_list(const struct model_region *region)
 {
 	u64 count;
@@ -211,7 +234,7 @@ static void judge_field(const struct rule_run *run, const struct model_region *r
 	    (model_control(region, row->word, row->mask) != MODEL_YES ||
 	     !word02(run, region, row->word, &word) || !(word & row->mask)))
 		return;
-	if ((may_be_listed(index) && has_list(region)) ||
+	if ((may_be_listed(index) && has_list(region)) || is_of_unusable(region, index) ||
 	    !model_field(region, index, ~0ull, &wanted) || fits(row ? row->how : SAME, is, wanted))
 		return;
 	report_field(run, region, index, is);

@@ -80,6 +80,7 @@ void bitmaps02_write_ports(struct nested *nested, struct nested_vmcs *vmcs)
 
 static void merge_msrs(struct nested *nested, struct nested_vmcs *vmcs)
 {
+	vmcs->msrs_known = false;
 	guest_read_gpa(F12(vmcs, MSR_BITMAP), nested->msr_bitmap, PAGE_SIZE);
 	add_words(nested->msr_bitmap, &nested->own_msrs, (const u64 *)vmcs01_msr_bitmap());
 	choose_msrs(nested, vmcs, true);

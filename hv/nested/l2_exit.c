@@ -23,6 +23,7 @@
 #include "hv/nested/reflect.h"
 #include "hv/nested/ve.h"
 #include "hv/nested/vm_function.h"
+#include "hv/nested/vmcs02.h"
 #include "hv/nested/vmentry.h"
 #include "hv/record.h"
 #include "hv/vmcs01.h"
@@ -295,6 +296,15 @@ static enum owner preemption_timer(struct percpu *cpu, struct nested_exit *exit)
 	return OWNER_HV;
 }
 
+/* LGDT and its like: hv asks for the exit while nobody uses them. */
+static enum owner tables(struct nested *nested)
+{
+	if (nested_secondary(nested->current) & SECONDARY_DESCRIPTOR_TABLE_EXITING)
+		return OWNER_L1;
+	vmcs02_open_tables(nested);
+	return OWNER_HV;
+}
+
 /* --- EPT -------------------------------------------------------------------------------------- */
 
 static void note_walk(struct nested *nested, const struct ept12_walk *walk)
@@ -428,11 +438,27 @@ static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
 		return preemption_timer(cpu, exit);
 	case EXIT_VMFUNC:
 		return vm_function(cpu) ? OWNER_HV_INSN : OWNER_L1;
+	case EXIT_GDTR_IDTR:
+	case EXIT_LDTR_TR:
+		return tables(&cpu->nested);
 	case EXIT_VMREAD:
 		return hv_fault(L2_VMX_INSN_EATEN) ? OWNER_L1_HANDLER : OWNER_L1;
 	default:
 		return OWNER_L1;
 	}
+}
+
+/* SDM, "Basic VM-Exit Information": the exit qualification of other reasons is 0. */
+static bool has_qualification(u32 reason)
+{
+	static const u64 without =
+#define EXIT(NAME, name, number, QUALIFICATION, REGS, RESULTS, title) \
+	(u64)(number < 64 && VMX_QUAL_##QUALIFICATION == VMX_QUAL_NONE) << (number) % 64 |
+#include "vmx/exits.def"
+#undef EXIT
+		0;
+
+	return reason >= 64 || !(without >> reason & 1);
 }
 
 static bool has_event(u32 reason)
@@ -445,7 +471,8 @@ enum exit_action nested_handle_l2_exit(struct percpu *cpu, bool *for_l1_handler)
 	struct nested *nested = &cpu->nested;
 	struct nested_exit exit = {
 		.reason = cpu->exit.reason,
-		.qualification = vmread(VMCS_EXIT_QUALIFICATION),
+		.qualification =
+			has_qualification(cpu->exit.reason) ? vmread(VMCS_EXIT_QUALIFICATION) : 0,
 	};
 	enum owner owner;
 

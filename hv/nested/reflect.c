@@ -5,6 +5,7 @@
 #include "hv/insn.h"
 #include "hv/log.h"
 #include "hv/nested/host_state.h"
+#include "hv/nested/l2_state.h"
 #include "hv/nested/msrlist.h"
 #include "hv/vmcs01.h"
 #include "vmx/qual.h"
@@ -25,112 +26,11 @@ void nested_item(struct nested *nested, u32 id, u64 value)
 			(struct trace_item){ .id = id, .value = value };
 }
 
-/* VMCS02 has the value already, so the field does not become dirty. */
-static NOINLINE void changed(struct nested *nested, unsigned ix, u64 value)
-{
-	struct nested_vmcs *vmcs = nested->current;
-
-	vmcs->field[ix] = value;
-	vmcs->imaged = false;
-	vmcs_set_add(&vmcs->unshadowed, (int)ix);
-	nested_item(nested, vmcs_fields[ix].encoding, value);
-}
-
-static void change(struct nested *nested, unsigned ix, u64 value)
-{
-	if (nested->current->field[ix] != value || !nested->current->told)
-		changed(nested, ix, value);
-}
-
-static void save(struct nested *nested, unsigned ix)
-{
-	change(nested, ix, vmread(vmcs_fields[ix].encoding));
-}
-
 /*
- * Nearly all of it is as it was at the last exit: each field is a VMREAD of a constant and a
- * comparison, since this is on the way of every exit to L1.
- */
-static void save_state(struct nested *nested)
-{
-	const struct nested_vmcs *vmcs = nested->current;
-	const bool told = vmcs->told;
-
-#define SAVED(NAME)                                                        \
-	do {                                                               \
-		const u64 value = vmread(VMCS_##NAME);                     \
-                                                                           \
-		if (unlikely(value != F12(vmcs, NAME)) || unlikely(!told)) \
-			changed(nested, VMCS_IX_##NAME, value);            \
-	} while (0);
-#include "hv/nested/saved_fields.def"
-#undef SAVED
-}
-
-#define CHANGING_VMCS (SECONDARY_PML | SECONDARY_VM_FUNCTIONS)
-
-/* Fields that L2 changes as it runs. */
-static void save_changed(struct nested *nested, const struct nested_vmcs *vmcs)
-{
-	const u32 secondary = nested_secondary(vmcs);
-
-	if (secondary & SECONDARY_PML)
-		change(nested, VMCS_IX_PML_INDEX, nested->pml_index);
-	if (!(secondary & SECONDARY_VM_FUNCTIONS))
-		return;
-	if (nested_uses_ept(vmcs))
-		change(nested, VMCS_IX_EPT_POINTER, nested->eptp);
-	if (vmcs_set_has(&nested->exists, VMCS_IX_EPTP_INDEX))
-		change(nested, VMCS_IX_EPTP_INDEX, nested->eptp_index);
-}
-
-/* State that is saved if L1 asks for it, or while it has a meaning. */
-static void save_optional_state(struct nested *nested)
-{
-	const struct nested_vmcs *vmcs = nested->current;
-	const u64 exit = F12(vmcs, VM_EXIT_CONTROLS);
-	const u64 long_mode = vmread(VMCS_VM_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST;
-	const u64 entry = F12(vmcs, VM_ENTRY_CONTROLS);
-
-	if (exit & EXIT_SAVE_DEBUG_CONTROLS) {
-		save(nested, VMCS_IX_GUEST_DR7);
-		save(nested, VMCS_IX_GUEST_IA32_DEBUGCTL);
-	}
-	if (exit & EXIT_SAVE_PAT)
-		save(nested, VMCS_IX_GUEST_IA32_PAT);
-	if (exit & EXIT_SAVE_EFER)
-		save(nested, VMCS_IX_GUEST_IA32_EFER);
-	if (exit & EXIT_SAVE_PREEMPTION_TIMER && nested->early_exit)
-		change(nested, VMCS_IX_VMX_PREEMPTION_TIMER_VALUE, nested->timer_left);
-	else if (exit & EXIT_SAVE_PREEMPTION_TIMER)
-		save(nested, VMCS_IX_VMX_PREEMPTION_TIMER_VALUE);
-	if (nested_uses_ept(vmcs) && F12(vmcs, GUEST_CR0) & CR0_PG &&
-	    F12(vmcs, GUEST_CR4) & CR4_PAE && !long_mode) {
-		for (unsigned i = 0; i < 4; i++)
-			save(nested, VMCS_IX_GUEST_PDPTE0 + i);
-	}
-	if (unlikely(nested_secondary(vmcs) & CHANGING_VMCS))
-		save_changed(nested, vmcs);
-	/* SDM, "Saving Control Registers, Debug Registers, and MSRs". */
-	if (nested->shown.msr[VMX_CAP_MISC] & CAP_EXIT_STORES_LMA)
-		change(nested, VMCS_IX_VM_ENTRY_CONTROLS,
-		       (entry & ~(u64)ENTRY_IA32E_MODE_GUEST) | long_mode);
-}
-
-/*
- * Exit reasons below 64. SDM, "Information for VM Exits That Occur During Event Delivery" and "...
- * Due to Instruction Execution".
+ * Neither instruction information nor a guest-linear or guest-physical address is defined. SDM,
+ * "Information for VM Exits Due to Instruction Execution".
  */
 #define REASON(NAME) BIT(EXIT_##NAME)
-
-/* No event is being delivered. */
-#define OF_INSTRUCTIONS                                                                            \
-	(MASK(EXIT_WRMSR, EXIT_CPUID) | REASON(MWAIT) | REASON(MONITOR) | REASON(PAUSE) |          \
-	 REASON(GDTR_IDTR) | REASON(LDTR_TR) | REASON(INVEPT) | REASON(RDTSCP) | REASON(INVVPID) | \
-	 REASON(WBINVD) | REASON(XSETBV) | REASON(RDRAND) | REASON(INVPCID) | REASON(VMFUNC) |     \
-	 REASON(RDSEED) | REASON(XSAVES))
-
-/* Neither instruction information nor a guest-linear or guest-physical address is defined. */
 #define WITHOUT_DETAILS                                                                          \
 	(REASON(EXTERNAL_INTERRUPT) | REASON(INTERRUPT_WINDOW) | REASON(NMI_WINDOW) |            \
 	 REASON(CPUID) | REASON(HLT) | REASON(INVD) | REASON(INVLPG) | REASON(RDPMC) |           \
@@ -138,39 +38,32 @@ static void save_optional_state(struct nested *nested)
 	 REASON(RDMSR) | REASON(WRMSR) | REASON(MWAIT) | REASON(MONITOR) | REASON(PAUSE) |       \
 	 REASON(RDTSCP) | REASON(PREEMPTION_TIMER) | REASON(WBINVD) | REASON(XSETBV))
 
-static bool is_among(u32 reason, u64 reasons)
+static bool has_details(u32 reason)
 {
-	return reason < 64 && reasons >> reason & 1;
+	return reason >= 64 || !(WITHOUT_DETAILS >> reason & 1);
 }
 
 /* A field that is not defined for this exit stays as it is. */
-static void keep(struct nested *nested, unsigned ix)
-{
-	if (unlikely(!nested->current->told))
-		changed(nested, ix, nested->current->field[ix]);
-}
-
 static void save_if(struct nested *nested, bool defined, unsigned ix)
 {
 	if (defined)
-		save(nested, ix);
-	else
-		keep(nested, ix);
+		l2_state_copy(nested, ix);
 }
 
 /* What the processor gives for the exit; L1 may have been told another reason. */
 static void save_details(struct nested *nested, u32 reason)
 {
 	const u64 with_code = VMX_EVENT_VALID | VMX_EVENT_ERROR_CODE;
-	const bool details = !is_among(reason, WITHOUT_DETAILS);
+	const bool details = has_details(reason);
 
-	if (is_among(reason, OF_INSTRUCTIONS))
-		change(nested, VMCS_IX_IDT_VECTORING_INFO, 0);
+	/* SDM, "Information for VM Exits That Occur During Event Delivery". */
+	if (l2_state_is_of_insn(reason))
+		l2_state_set(nested, VMCS_IX_IDT_VECTORING_INFO, 0);
 	else
-		save(nested, VMCS_IX_IDT_VECTORING_INFO);
+		l2_state_copy(nested, VMCS_IX_IDT_VECTORING_INFO);
 	save_if(nested, (F12(nested->current, IDT_VECTORING_INFO) & with_code) == with_code,
 		VMCS_IX_IDT_VECTORING_ERROR_CODE);
-	save(nested, VMCS_IX_VM_EXIT_INSTRUCTION_LENGTH);
+	l2_state_copy(nested, VMCS_IX_VM_EXIT_INSTRUCTION_LENGTH);
 	save_if(nested, details, VMCS_IX_VM_EXIT_INSTRUCTION_INFO);
 	save_if(nested, details, VMCS_IX_GUEST_LINEAR_ADDRESS);
 	if (vmcs_set_has(&nested->exists, VMCS_IX_GUEST_PHYSICAL_ADDRESS))
@@ -181,28 +74,28 @@ static void save_exit_info(struct nested *nested, u32 reason, const struct neste
 {
 	const u64 info = F12(nested->current, VM_ENTRY_INTERRUPTION_INFO);
 
-	change(nested, VMCS_IX_EXIT_REASON, exit->reason);
-	change(nested, VMCS_IX_EXIT_QUALIFICATION, exit->qualification);
-	change(nested, VMCS_IX_VM_EXIT_INTERRUPTION_INFO, exit->event);
+	l2_state_set(nested, VMCS_IX_EXIT_REASON, exit->reason);
+	l2_state_set(nested, VMCS_IX_EXIT_QUALIFICATION, exit->qualification);
+	l2_state_set(nested, VMCS_IX_VM_EXIT_INTERRUPTION_INFO, exit->event);
 	save_details(nested, reason);
 	if (exit->made) {
-		change(nested, VMCS_IX_IDT_VECTORING_INFO, 0);
-		change(nested, VMCS_IX_VM_EXIT_INTERRUPTION_ERROR_CODE, exit->error_code);
-		change(nested, VMCS_IX_GUEST_LINEAR_ADDRESS, exit->linear);
-		change(nested, VMCS_IX_GUEST_RFLAGS,
-		       F12(nested->current, GUEST_RFLAGS) | RFLAGS_RF);
+		l2_state_set(nested, VMCS_IX_IDT_VECTORING_INFO, 0);
+		l2_state_set(nested, VMCS_IX_VM_EXIT_INTERRUPTION_ERROR_CODE, exit->error_code);
+		l2_state_set(nested, VMCS_IX_GUEST_LINEAR_ADDRESS, exit->linear);
+		l2_state_set(nested, VMCS_IX_GUEST_RFLAGS,
+			     F12(nested->current, GUEST_RFLAGS) | RFLAGS_RF);
 		if (vmcs_set_has(&nested->exists, VMCS_IX_GUEST_PHYSICAL_ADDRESS))
-			change(nested, VMCS_IX_GUEST_PHYSICAL_ADDRESS, exit->gpa2);
+			l2_state_set(nested, VMCS_IX_GUEST_PHYSICAL_ADDRESS, exit->gpa2);
 	} else {
 		save_if(nested, exit->event & VMX_EVENT_ERROR_CODE,
 			VMCS_IX_VM_EXIT_INTERRUPTION_ERROR_CODE);
 	}
 	if (hv_fault(EXIT_CHANGES_CONTROL))
-		change(nested, VMCS_IX_CR3_TARGET_VALUE_3, 0x1000);
+		l2_state_set(nested, VMCS_IX_CR3_TARGET_VALUE_3, 0x1000);
 	if (hv_fault(INJECT_REPEAT))
 		vmcs_set_add(&nested->current->dirty, VMCS_IX_VM_ENTRY_INTERRUPTION_INFO);
 	else
-		change(nested, VMCS_IX_VM_ENTRY_INTERRUPTION_INFO, info & ~VMX_EVENT_VALID);
+		l2_state_set(nested, VMCS_IX_VM_ENTRY_INTERRUPTION_INFO, info & ~VMX_EVENT_VALID);
 }
 
 /* General registers that vmx/exits.def names for this reason. */
@@ -298,19 +191,19 @@ enum exit_action nested_reflect(struct percpu *cpu, const struct nested_exit *ex
 		vmwrite(VMCS_GUEST_ACTIVITY_STATE, 0);
 	if (hv_fault(PENDING_DEBUG_SAVED))
 		vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, BIT(14));
-	save_state(nested);
-	save_optional_state(nested);
+	l2_state_save(cpu, exit->made);
 	save_exit_info(nested, cpu->exit.reason & EXIT_REASON_BASIC, exit);
-	vmcs->told = true;
+	if (unlikely(!vmcs->told))
+		l2_state_tell_unchanged(nested);
 	note_registers(cpu, exit->reason);
 	before = (struct state_before){
 		.cr0 = F12(vmcs, GUEST_CR0),
 		.nmi_blocking = nmi_blocking_after(vmcs, exit),
 	};
 	if (!(F12(vmcs, VM_EXIT_CONTROLS) & EXIT_LOAD_EFER))
-		before.efer = vmread(VMCS_GUEST_IA32_EFER);
+		before.efer = l2_state_efer(vmcs);
 	if (!(F12(vmcs, VM_EXIT_CONTROLS) & EXIT_LOAD_PAT) || hv_fault(HOST_PAT_NOT_LOADED))
-		before.pat = vmread(VMCS_GUEST_IA32_PAT);
+		before.pat = l2_state_pat(vmcs);
 	if (msr_list_store(cpu, F12(vmcs, VM_EXIT_MSR_STORE_ADDRESS),
 			   F12(vmcs, VM_EXIT_MSR_STORE_COUNT), nested->items, &nested->item_count))
 		abort = ABORT_SAVING_MSRS;
@@ -346,14 +239,14 @@ enum exit_action nested_reflect_entry_failure(struct percpu *cpu, u32 reason, u6
 		.pat = vmread(VMCS_GUEST_IA32_PAT),
 		.nmi_blocking = vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & BLOCKING_NMI,
 	};
-	change(nested, VMCS_IX_EXIT_REASON, reason);
+	l2_state_set(nested, VMCS_IX_EXIT_REASON, reason);
 	/* Which check failed is told also where the field had that number before. */
 	nested->current->field[VMCS_IX_EXIT_QUALIFICATION] = qualification;
 	nested->current->imaged = false;
 	vmcs_set_add(&nested->current->unshadowed, VMCS_IX_EXIT_QUALIFICATION);
 	nested_item(nested, VMCS_EXIT_QUALIFICATION, qualification);
 	if (hv_fault(ENTRY_FAILURE_SAVES))
-		change(nested, VMCS_IX_VM_EXIT_INSTRUCTION_LENGTH, 3);
+		l2_state_set(nested, VMCS_IX_VM_EXIT_INSTRUCTION_LENGTH, 3);
 	enter_l1(cpu, &before, ABORT_NONE);
 	describe(cpu, reason, F12(nested->current, GUEST_RIP));
 	return EXIT_RESUME;

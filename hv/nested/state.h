@@ -40,6 +40,10 @@ static inline bool nested_sets_meet(const struct vmcs_set *a, const struct vmcs_
 	return both;
 }
 
+struct msrs_of_l2 {
+	u64 efer, pat, debugctl;
+};
+
 /* One VMCS12 that hv knows. */
 struct nested_vmcs {
 	u64 pointer;	      /* of its region; NESTED_NONE: the slot is free */
@@ -56,6 +60,9 @@ struct nested_vmcs {
 	struct hwvmcs vmcs02; /* pa 0: none yet */
 	u64 ept02;	      /* EPT pointer in VMCS02 */
 	struct bitmaps02_use msrs02, ports02;
+	bool msrs_known; /* MSRs in @vmcs02 are @msrs, as L2 had no way to write them since */
+	struct msrs_of_l2 msrs;
+	u8 tables_open; /* entries, this one included, for which L2 may use LGDT and its like */
 	struct vmcs_set dirty;	    /* fields that VMCS02 does not have yet */
 	struct vmcs_set unshadowed; /* fields that the shadow VMCS does not have yet */
 	u64 field[VMCS_FIELD_COUNT];
@@ -143,6 +150,7 @@ struct nested {
 	struct vmcs_set control_fields, host_fields;	/* of them, those that entries check */
 	struct vmcs_set checked_fields;			/* these two together */
 	struct vmcs_set copied_fields, computed_fields; /* of them, vmcs02.h */
+	bool can_keep_tables;	    /* the processor has descriptor-table exiting */
 	struct hwvmcs spare_vmcs02; /* the first, so that there is one; pa 0 once it is taken */
 
 	/* What VMCS02 takes over from VMCS01, read when L1 enters for the first time. */

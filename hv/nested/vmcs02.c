@@ -16,6 +16,7 @@
 #define PDPTE_RESERVED	(MASK(2, 1) | MASK(8, 5))
 #define CR3_PDPT	MASK(31, 5)
 #define NO_LINK_POINTER (~0ull)
+#define TABLES_OPEN	64
 
 /* Control fields that VMCS02 has as L1 wrote them. */
 static const u8 copied_controls[] = {
@@ -80,6 +81,9 @@ static bool is_excess_target(const struct nested *nested, unsigned ix)
 
 void vmcs02_init(struct nested *nested)
 {
+	const u32 exiting = SECONDARY_DESCRIPTOR_TABLE_EXITING;
+
+	nested->can_keep_tables = processor_controls(VMX_WORD_SECONDARY, exiting) & exiting;
 	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
 		const bool special =
 			listed(special_guest_state, ARRAY_SIZE(special_guest_state), ix);
@@ -125,6 +129,8 @@ static void provide_vmcs02(struct percpu *cpu, struct nested_vmcs *vmcs)
 		}
 		vmcs->dirty = nested->exists;
 		vmcs->ept02 = 0;
+		vmcs->tables_open = 0;
+		vmcs->msrs_known = false;
 		vmcs->prepared = vmcs->heartbeat = false;
 	}
 	hwvmcs_switch(cpu, &vmcs->vmcs02);
@@ -172,9 +178,23 @@ static u32 primary_controls(const struct nested_vmcs *vmcs)
 /* What hv does itself, at the violations by which EPT02 is filled. */
 #define EMULATED_SECONDARY (SECONDARY_PML | SECONDARY_EPT_VIOLATION_VE)
 
-static u32 secondary_controls(const struct nested_vmcs *vmcs)
+static u32 secondary_controls(const struct nested *nested, const struct nested_vmcs *vmcs)
 {
-	return (nested_secondary(vmcs) & ~EMULATED_SECONDARY) | SECONDARY_EPT | SECONDARY_VPID;
+	return (nested_secondary(vmcs) & ~EMULATED_SECONDARY) | SECONDARY_EPT | SECONDARY_VPID |
+	       (vmcs02_keeps_tables(nested, vmcs) ? SECONDARY_DESCRIPTOR_TABLE_EXITING : 0);
+}
+
+void vmcs02_open_tables(struct nested *nested)
+{
+	nested->current->tables_open = TABLES_OPEN;
+	vmwrite(VMCS_SECONDARY_PROC_BASED_CONTROLS, secondary_controls(nested, nested->current));
+}
+
+static void count_open_tables(struct nested *nested, struct nested_vmcs *vmcs)
+{
+	if (likely(!vmcs->tables_open) || --vmcs->tables_open)
+		return;
+	vmwrite(VMCS_SECONDARY_PROC_BASED_CONTROLS, secondary_controls(nested, vmcs));
 }
 
 static u32 exit_controls(const struct nested *nested, const struct nested_vmcs *vmcs)
@@ -227,7 +247,7 @@ static void write_controls(struct nested *nested, struct nested_vmcs *vmcs)
 	if (primary)
 		vmwrite(VMCS_PRIMARY_PROC_BASED_CONTROLS, primary_controls(vmcs));
 	if (secondary)
-		vmwrite(VMCS_SECONDARY_PROC_BASED_CONTROLS, secondary_controls(vmcs));
+		vmwrite(VMCS_SECONDARY_PROC_BASED_CONTROLS, secondary_controls(nested, vmcs));
 	if (pin || is_dirty(vmcs, VMCS_IX_VM_EXIT_CONTROLS))
 		vmwrite(VMCS_VM_EXIT_CONTROLS, exit_controls(nested, vmcs));
 	if (is_dirty(vmcs, VMCS_IX_VM_ENTRY_CONTROLS))
@@ -243,6 +263,16 @@ static void write_controls(struct nested *nested, struct nested_vmcs *vmcs)
 
 /* --- State ------------------------------------------------------------------------------------ */
 
+/*
+ * Base and limit of a segment that was unusable have not been saved: VMCS02 has those of the
+ * processor. With other rights those of VMCS12 count.
+ */
+static void write_base_and_limit(const struct nested_vmcs *vmcs, unsigned segment)
+{
+	vmwrite(VMCS_GUEST_ES_BASE + 2 * segment, vmcs->field[VMCS_IX_GUEST_ES_BASE + segment]);
+	vmwrite(VMCS_GUEST_ES_LIMIT + 2 * segment, vmcs->field[VMCS_IX_GUEST_ES_LIMIT + segment]);
+}
+
 static void write_dirty_fields(struct nested *nested, struct nested_vmcs *vmcs)
 {
 	for (unsigned i = 0; i < NESTED_SET_WORDS; i++) {
@@ -252,6 +282,9 @@ static void write_dirty_fields(struct nested *nested, struct nested_vmcs *vmcs)
 			const unsigned ix = 64 * i + (unsigned)__builtin_ctzll(todo);
 
 			vmwrite(vmcs_fields[ix].encoding, vmcs->field[ix]);
+			if (ix >= VMCS_IX_GUEST_ES_ACCESS_RIGHTS &&
+			    ix <= VMCS_IX_GUEST_GS_ACCESS_RIGHTS)
+				write_base_and_limit(vmcs, ix - VMCS_IX_GUEST_ES_ACCESS_RIGHTS);
 		}
 	}
 }
@@ -291,28 +324,31 @@ static void read_kept_state(struct percpu *cpu, const struct nested_vmcs *vmcs,
 
 /*
  * What exits save and entries load is in VMCS02 already, where L1 did not change it in between. The
- * rest L2 may have changed without L1's seeing it.
+ * rest L2 may have changed without L1's seeing it, but MSRs that it had no way to write.
  */
-static void write_kept_state(const struct nested_vmcs *vmcs, const struct kept_state *kept)
+static void write_kept_state(struct nested_vmcs *vmcs, const struct kept_state *kept)
 {
 	const u64 entry = F12(vmcs, VM_ENTRY_CONTROLS), exit = F12(vmcs, VM_EXIT_CONTROLS);
 	const struct vmcs_set *dirty = &vmcs->dirty;
-	/* The controls themselves may be new. */
-	const bool all = vmcs_set_has(dirty, VMCS_IX_VM_ENTRY_CONTROLS) ||
-			 vmcs_set_has(dirty, VMCS_IX_VM_EXIT_CONTROLS);
+	const bool known = vmcs->msrs_known;
 
-	if (all || !(entry & ENTRY_LOAD_EFER && exit & EXIT_SAVE_EFER) ||
-	    vmcs_set_has(dirty, VMCS_IX_GUEST_IA32_EFER))
+	if (unlikely(!known) || kept->efer != vmcs->msrs.efer)
 		vmwrite(VMCS_GUEST_IA32_EFER, kept->efer);
-	if (all || !(entry & ENTRY_LOAD_PAT && exit & EXIT_SAVE_PAT) ||
-	    vmcs_set_has(dirty, VMCS_IX_GUEST_IA32_PAT))
+	if (unlikely(!known) || kept->pat != vmcs->msrs.pat)
 		vmwrite(VMCS_GUEST_IA32_PAT, kept->pat);
-	if (all || !(entry & ENTRY_LOAD_DEBUG_CONTROLS && exit & EXIT_SAVE_DEBUG_CONTROLS) ||
-	    vmcs_set_has(dirty, VMCS_IX_GUEST_DR7) ||
-	    vmcs_set_has(dirty, VMCS_IX_GUEST_IA32_DEBUGCTL)) {
-		vmwrite(VMCS_GUEST_DR7, kept->dr7);
+	if (unlikely(!known) || kept->debugctl || vmcs->msrs.debugctl)
 		vmwrite(VMCS_GUEST_IA32_DEBUGCTL, kept->debugctl);
-	}
+	vmcs->msrs = (struct msrs_of_l2){
+		.efer = kept->efer,
+		.pat = kept->pat,
+		.debugctl = kept->debugctl,
+	};
+	/* The controls themselves may be new. */
+	if (!(entry & ENTRY_LOAD_DEBUG_CONTROLS && exit & EXIT_SAVE_DEBUG_CONTROLS) ||
+	    vmcs_set_has(dirty, VMCS_IX_GUEST_DR7) ||
+	    vmcs_set_has(dirty, VMCS_IX_VM_ENTRY_CONTROLS) ||
+	    vmcs_set_has(dirty, VMCS_IX_VM_EXIT_CONTROLS))
+		vmwrite(VMCS_GUEST_DR7, kept->dr7);
 }
 
 /* The heartbeat's is not saved by exits, so it stays. */
@@ -418,6 +454,8 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	write_kept_state(vmcs, &kept);
 	write_timer(vmcs);
 	bitmaps02_prepare(nested, vmcs);
+	vmcs->msrs_known = !vmcs->msrs02.merged;
+	count_open_tables(nested, vmcs);
 	write_ept_pointer(nested, vmcs);
 	drop_translations(nested, vmcs);
 	vmcs->dirty = (struct vmcs_set){ 0 };

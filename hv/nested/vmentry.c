@@ -139,6 +139,7 @@ static void load_msrs(struct percpu *cpu, struct nested_vmcs *vmcs)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(list_fields); i++)
 		state[i] = vmread(list_fields[i]);
+	vmcs->msrs_known = false;
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_CS);
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_ESP);
 	vmcs_set_add(&vmcs->dirty, VMCS_IX_GUEST_IA32_SYSENTER_EIP);

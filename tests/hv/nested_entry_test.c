@@ -83,7 +83,8 @@ static void secondary_controls_are_ignored_while_not_active(void **state)
 	set12(VMCS_EPT_POINTER, ~0ull);
 	play_enter(EXIT_VMLAUNCH);
 	assert_int_equal(cpu->nested.mode, NESTED_L2);
-	assert_u64(vmread(VMCS_SECONDARY_PROC_BASED_CONTROLS), SECONDARY_EPT | SECONDARY_VPID);
+	assert_u64(vmread(VMCS_SECONDARY_PROC_BASED_CONTROLS),
+		   SECONDARY_EPT | SECONDARY_VPID | SECONDARY_DESCRIPTOR_TABLE_EXITING);
 	assert_u64(vmread(VMCS_EPT_POINTER), ept01_pointer());
 }
 

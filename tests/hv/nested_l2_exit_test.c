@@ -308,11 +308,11 @@ static void external_interrupts_keep_their_vector(void **state)
 static void exits_of_l2_that_only_l1_can_want_are_l1s(void **state)
 {
 	static const u32 reasons[] = {
-		EXIT_TRIPLE_FAULT, EXIT_INIT,	 EXIT_TASK_SWITCH, EXIT_CPUID,	   EXIT_HLT,
-		EXIT_INVD,	   EXIT_INVLPG,	 EXIT_RDTSC,	   EXIT_VMCALL,	   EXIT_VMCLEAR,
-		EXIT_VMLAUNCH,	   EXIT_VMREAD,	 EXIT_VMXON,	   EXIT_VMXOFF,	   EXIT_CR_ACCESS,
-		EXIT_DR_ACCESS,	   EXIT_MONITOR, EXIT_PAUSE,	   EXIT_INVEPT,	   EXIT_INVVPID,
-		EXIT_WBINVD,	   EXIT_XSETBV,	 EXIT_APIC_ACCESS, EXIT_GDTR_IDTR,
+		EXIT_TRIPLE_FAULT, EXIT_INIT,	 EXIT_TASK_SWITCH, EXIT_CPUID,	EXIT_HLT,
+		EXIT_INVD,	   EXIT_INVLPG,	 EXIT_RDTSC,	   EXIT_VMCALL, EXIT_VMCLEAR,
+		EXIT_VMLAUNCH,	   EXIT_VMREAD,	 EXIT_VMXON,	   EXIT_VMXOFF, EXIT_CR_ACCESS,
+		EXIT_DR_ACCESS,	   EXIT_MONITOR, EXIT_PAUSE,	   EXIT_INVEPT, EXIT_INVVPID,
+		EXIT_WBINVD,	   EXIT_XSETBV,	 EXIT_APIC_ACCESS,
 	};
 
 	(void)state;
@@ -320,6 +320,54 @@ static void exits_of_l2_that_only_l1_can_want_are_l1s(void **state)
 		stub_exit(cpu, reasons[i], 0);
 		assert_row(vmx_exit_name(reasons[i]), l1_got(reasons[i]), true);
 		play_enter(EXIT_VMRESUME);
+	}
+}
+
+static bool tables_exit(void)
+{
+	return vmread(VMCS_SECONDARY_PROC_BASED_CONTROLS) & SECONDARY_DESCRIPTOR_TABLE_EXITING;
+}
+
+static void lgdt_of_l2_is_l1s_where_it_asked(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	set12(VMCS_SECONDARY_PROC_BASED_CONTROLS, SECONDARY_DESCRIPTOR_TABLE_EXITING);
+	play_enter(EXIT_VMRESUME);
+	assert_true(tables_exit());
+	stub_exit(cpu, EXIT_GDTR_IDTR, 0);
+	assert_true(l1_got(EXIT_GDTR_IDTR));
+	play_enter(EXIT_VMRESUME);
+	stub_exit(cpu, EXIT_LDTR_TR, 0);
+	assert_true(l1_got(EXIT_LDTR_TR));
+}
+
+static void lgdt_of_l2_is_let_through_and_seen_later_where_l1_did_not(void **state)
+{
+	(void)state;
+	/* The first exit saves everything. */
+	stub_exit(cpu, EXIT_HLT, 0);
+	play_enter(EXIT_VMRESUME);
+	assert_true(tables_exit());
+	stub_vmcs_set(VMCS_GUEST_GDTR_BASE, 0x1000);
+	stub_exit(cpu, EXIT_GDTR_IDTR, 0);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	assert_u64(vmread(VMCS_GUEST_RIP), PLAY_L2_RIP);
+	assert_false(tables_exit());
+	stub_vmcs_set(VMCS_GUEST_GDTR_BASE, 0x2000);
+	stub_vmcs_set(VMCS_GUEST_TR_SELECTOR, 0x28);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(last_event()->col[3], 1);
+	assert_u64(get12(VMCS_GUEST_GDTR_BASE), 0x2000);
+	assert_u64(get12(VMCS_GUEST_TR_SELECTOR), 0x28);
+
+	/* For a while; after that they can't change by themselves, and are not looked at. */
+	for (unsigned i = 0; i < 64; i++) {
+		play_enter(EXIT_VMRESUME);
+		assert_u64(tables_exit(), i == 63);
+		stub_vmcs_set(VMCS_GUEST_IDTR_BASE, 0x3000 + i);
+		stub_exit(cpu, EXIT_HLT, 0);
+		assert_u64(get12(VMCS_GUEST_IDTR_BASE), 0x3000 + (i == 63 ? 62 : i));
 	}
 }
 
@@ -463,6 +511,8 @@ int main(void)
 		IN(play_good_vmcs, windows_that_l1_asked_for_are_its_own),
 		IN(play_good_vmcs, external_interrupts_keep_their_vector),
 		IN(play_l2, exits_of_l2_that_only_l1_can_want_are_l1s),
+		IN(play_l2, lgdt_of_l2_is_l1s_where_it_asked),
+		IN(play_l2, lgdt_of_l2_is_let_through_and_seen_later_where_l1_did_not),
 		IN(play_l2, the_cpuid_leaf_of_hv_is_hvs_at_every_level),
 		IN(play_l2_with_ept, events_that_hv_interrupted_are_injected_again),
 		IN(play_l2_with_ept, error_codes_in_real_mode_are_not_injected_again),

@@ -409,6 +409,22 @@ static inline int play_l2_with_ept(void **state)
 	return 0;
 }
 
+/* L1, before it enters L2, leaves all MSRs to it. */
+static inline void play_give_msrs(void)
+{
+	set12(VMCS_PRIMARY_PROC_BASED_CONTROLS,
+	      get12(VMCS_PRIMARY_PROC_BASED_CONTROLS) | PRIMARY_MSR_BITMAPS);
+	set12(VMCS_MSR_BITMAP, PLAY_PAGE);
+}
+
+/* L2 writes one of them, and from then on writes others without an exit. */
+static inline void play_l2_writes_msrs(void)
+{
+	cpu->regs[REG_RCX] = MSR_STAR;
+	stub_exit(cpu, EXIT_WRMSR, 0);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+}
+
 /* L1 has the last exit. */
 static inline bool l1_got(u32 reason)
 {

@@ -86,6 +86,7 @@ static void what_exits_save_and_entries_load_is_written_when_l1_changed_it(void 
 	u64 vmcs02;
 
 	(void)state;
+	play_give_msrs();
 	add_controls(VMCS_VM_EXIT_CONTROLS, EXIT_SAVE_EFER);
 	add_controls(VMCS_VM_ENTRY_CONTROLS, ENTRY_LOAD_EFER);
 	set12(VMCS_GUEST_IA32_EFER, 0x500);
@@ -105,6 +106,7 @@ static void what_exits_save_and_entries_load_is_written_when_l1_changed_it(void 
 	stub_exit(cpu, EXIT_HLT, 0);
 	set12(VMCS_VM_EXIT_CONTROLS, get12(VMCS_VM_EXIT_CONTROLS) & ~(u64)EXIT_SAVE_EFER);
 	play_enter(EXIT_VMRESUME);
+	play_l2_writes_msrs();
 	stub_vmcs_set(VMCS_GUEST_IA32_EFER, 0x501);
 	stub_exit(cpu, EXIT_HLT, 0);
 	play_enter(EXIT_VMRESUME);
@@ -140,7 +142,8 @@ static void a_changed_control_costs_no_other_word_of_vmcs02(void **state)
 	set12(VMCS_PRIMARY_PROC_BASED_CONTROLS, must_be_1(VMX_WORD_PRIMARY));
 	play_enter(EXIT_VMRESUME);
 	assert_u64(vmread(VMCS_PIN_BASED_CONTROLS), 0x5a5a0000);
-	assert_u64(vmread(VMCS_SECONDARY_PROC_BASED_CONTROLS), SECONDARY_EPT | SECONDARY_VPID);
+	assert_u64(vmread(VMCS_SECONDARY_PROC_BASED_CONTROLS),
+		   SECONDARY_EPT | SECONDARY_VPID | SECONDARY_DESCRIPTOR_TABLE_EXITING);
 	assert_u64(vmread(VMCS_IO_BITMAP_A), virt_to_phys(vmcs01_io_bitmap()));
 }
 
