@@ -137,10 +137,23 @@ static void tell_range(struct gdb_session *session, const struct gdb_stop *stop)
 	gdb_session_console(session, line, strlen(line));
 }
 
+/* gdb believes that memory is other than it was only where the process is stopped that watches it.
+ */
+static struct gdb_thread stopped_thread(struct gdb_session *session, const struct gdb_stop *stop)
+{
+	const struct gdb_session_point *const point =
+		stop->why == GDB_STOP_POINT ? gdb_points_find(session, stop->point) : NULL;
+	struct gdb_thread thread = session->ops->current(session->target);
+
+	if (point && point->point.type >= GDB_WATCH_WRITE)
+		thread.level = point->point.level;
+	return thread;
+}
+
 static void report(struct gdb_session *session, const struct plan *plan,
 		   const struct gdb_stop *stop)
 {
-	const struct gdb_thread thread = session->ops->current(session->target);
+	const struct gdb_thread thread = stopped_thread(session, stop);
 
 	tell_range(session, stop);
 	if (*stop->text) {
