@@ -165,6 +165,12 @@ PREDICATE(CS_TYPE)
 	need(c, word_in(type_of(c, SEG_CS), types), AR(SEG_CS), AR_TYPE, 11);
 }
 
+PREDICATE(CS_USABLE)
+{
+	when_off(c, CTL(SECONDARY, UNRESTRICTED_GUEST));
+	need_zero(c, AR(SEG_CS), AR_UNUSABLE);
+}
+
 PREDICATE(SS_TYPE)
 {
 	when_v86(c, false);
