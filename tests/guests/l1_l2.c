@@ -2,7 +2,8 @@
  * tests/guests/l1_l2.c - a real L2: does what exits, exit, and come back as it should?
  *
  * Every case runs without and with EPT and VPID. On the command line: only=NAME runs the cases of
- * that table alone (insn, access, state, mode, event, nmi, string, step, memory, flags, function).
+ * that table alone (insn, access, state, mode, event, nmi, string, step, memory, flags, apic,
+ * function).
  */
 #include "tests/guests/l1_l2.h"
 
@@ -30,6 +31,7 @@ static void run_tables(const struct l2_mode *mode)
 		{ "step", l1_l2_step_cases, l1_l2_step_count },
 		{ "memory", l1_l2_memory_cases, l1_l2_memory_count },
 		{ "flags", l1_l2_flags_cases, l1_l2_flags_count },
+		{ "apic", l1_l2_apic_cases, l1_l2_apic_count },
 		{ "function", l1_l2_function_cases, l1_l2_function_count },
 	};
 	char only[16];

@@ -46,6 +46,10 @@ extern const size_t l1_l2_memory_count;
 extern const struct l2_case l1_l2_flags_cases[];
 extern const size_t l1_l2_flags_count;
 
+/* Virtual-interrupt delivery. */
+extern const struct l2_case l1_l2_apic_cases[];
+extern const size_t l1_l2_apic_count;
+
 /* VM functions and EPT-violation #VE. */
 extern const struct l2_case l1_l2_function_cases[];
 extern const size_t l1_l2_function_count;
