@@ -86,14 +86,17 @@ static bool combinations_ok(const struct nested_vmcs *vmcs)
 	const u64 primary = F12(vmcs, PRIMARY_PROC_BASED_CONTROLS);
 	const u64 exit = F12(vmcs, VM_EXIT_CONTROLS);
 	const u32 secondary = nested_secondary(vmcs);
+	const bool delivers = secondary & SECONDARY_VIRTUAL_INTERRUPT_DELIVERY;
 
 	if (primary & PRIMARY_TPR_SHADOW) {
-		if (F12(vmcs, TPR_THRESHOLD) & MASK(31, 4))
+		if (!delivers && F12(vmcs, TPR_THRESHOLD) & MASK(31, 4))
 			return false;
-	} else if (secondary &
-		   (SECONDARY_VIRTUALIZE_X2APIC_MODE | SECONDARY_APIC_REGISTER_VIRTUALIZATION)) {
+	} else if (delivers || secondary & (SECONDARY_VIRTUALIZE_X2APIC_MODE |
+					    SECONDARY_APIC_REGISTER_VIRTUALIZATION)) {
 		return false;
 	}
+	if (delivers && !(pin & PIN_EXTERNAL_INTERRUPT_EXITING))
+		return false;
 	if (pin & PIN_VIRTUAL_NMIS ? !(pin & PIN_NMI_EXITING)
 				   : primary & PRIMARY_NMI_WINDOW_EXITING)
 		return false;
@@ -194,7 +197,8 @@ bool entry_check_tpr_threshold(const struct nested_vmcs *vmcs)
 	u8 vtpr;
 
 	if (!(F12(vmcs, PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_TPR_SHADOW) ||
-	    nested_secondary(vmcs) & SECONDARY_VIRTUALIZE_APIC_ACCESSES)
+	    nested_secondary(vmcs) &
+		    (SECONDARY_VIRTUALIZE_APIC_ACCESSES | SECONDARY_VIRTUAL_INTERRUPT_DELIVERY))
 		return true;
 	guest_read_gpa(F12(vmcs, VIRTUAL_APIC_ADDRESS) + VTPR_OFFSET, &vtpr, sizeof(vtpr));
 	return F12(vmcs, TPR_THRESHOLD) <= (u64)(vtpr >> 4);

@@ -111,13 +111,16 @@ static bool saves_pdptes(const struct nested_vmcs *vmcs, u64 long_mode)
 	       F12(vmcs, GUEST_CR4) & CR4_PAE;
 }
 
-#define CHANGING_VMCS (SECONDARY_PML | SECONDARY_VM_FUNCTIONS)
+#define CHANGING_VMCS \
+	(SECONDARY_PML | SECONDARY_VM_FUNCTIONS | SECONDARY_VIRTUAL_INTERRUPT_DELIVERY)
 
 /* Fields that L2 changes as it runs. */
 static void save_changed(struct nested *nested, const struct nested_vmcs *vmcs)
 {
 	const u32 secondary = nested_secondary(vmcs);
 
+	if (secondary & SECONDARY_VIRTUAL_INTERRUPT_DELIVERY)
+		l2_state_copy(nested, VMCS_IX_GUEST_INTERRUPT_STATUS);
 	if (secondary & SECONDARY_PML)
 		l2_state_set(nested, VMCS_IX_PML_INDEX, nested->pml_index);
 	if (!(secondary & SECONDARY_VM_FUNCTIONS))
@@ -210,6 +213,8 @@ static void list_saved(const struct nested *nested, struct vmcs_set *set)
 	if (saves_pdptes(vmcs, F12(vmcs, VM_ENTRY_CONTROLS) & ENTRY_IA32E_MODE_GUEST))
 		for (int i = 0; i < 4; i++)
 			vmcs_set_add(set, VMCS_IX_GUEST_PDPTE0 + i);
+	if (nested_secondary(vmcs) & SECONDARY_VIRTUAL_INTERRUPT_DELIVERY)
+		vmcs_set_add(set, VMCS_IX_GUEST_INTERRUPT_STATUS);
 	if (nested_secondary(vmcs) & SECONDARY_PML)
 		vmcs_set_add(set, VMCS_IX_PML_INDEX);
 	if (nested_secondary(vmcs) & SECONDARY_VM_FUNCTIONS) {

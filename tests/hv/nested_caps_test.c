@@ -77,8 +77,9 @@ static void what_is_not_emulated_is_not_shown(void **state)
 {
 	(void)state;
 	assert_u64(vmx_caps_may_be_1(&cpu->nested.shown, VMX_WORD_SECONDARY) &
-			   (SECONDARY_VMCS_SHADOWING | SECONDARY_VIRTUAL_INTERRUPT_DELIVERY),
+			   SECONDARY_VMCS_SHADOWING,
 		   0);
+	assert_u64(vmx_caps_may_be_1(&cpu->nested.shown, VMX_WORD_PIN) & PIN_POSTED_INTERRUPTS, 0);
 	assert_u64(shown(MSR_VMX_EPT_VPID_CAP) & CAP_EPT_ADVANCED_EXIT_INFO, 0);
 	assert_u64(shown(MSR_VMX_MISC) & (CAP_PT_IN_VMX | CAP_SMBASE_MSR | CAP_MSEG_REVISION), 0);
 }

@@ -164,6 +164,12 @@ static void controls_that_contradict_each_other_fail(void **state)
 		  BAD_CONTROL },
 		{ "APIC registers without TPR shadow", 0, 0, SECONDARY_APIC_REGISTER_VIRTUALIZATION,
 		  0, BAD_CONTROL },
+		{ "virtual interrupts without TPR shadow", PIN_EXTERNAL_INTERRUPT_EXITING, 0,
+		  SECONDARY_VIRTUAL_INTERRUPT_DELIVERY, 0, BAD_CONTROL },
+		{ "virtual interrupts without exits of real ones", 0, PRIMARY_TPR_SHADOW,
+		  SECONDARY_VIRTUAL_INTERRUPT_DELIVERY, 0, BAD_CONTROL },
+		{ "virtual interrupts", PIN_EXTERNAL_INTERRUPT_EXITING, PRIMARY_TPR_SHADOW,
+		  SECONDARY_VIRTUAL_INTERRUPT_DELIVERY, 0, 0 },
 		{ "x2APIC mode and APIC accesses", 0, PRIMARY_TPR_SHADOW,
 		  SECONDARY_VIRTUALIZE_X2APIC_MODE | SECONDARY_VIRTUALIZE_APIC_ACCESSES, 0,
 		  BAD_CONTROL },
@@ -231,6 +237,18 @@ static void the_tpr_threshold_is_compared_with_the_virtual_tpr(void **state)
 	play_enter(EXIT_VMLAUNCH);
 	assert_int_equal(cpu->nested.mode, NESTED_L2);
 	assert_u64(vmread(VMCS_VIRTUAL_APIC_ADDRESS), PLAY_PAGE);
+}
+
+static void the_tpr_threshold_means_nothing_to_virtual_interrupts(void **state)
+{
+	(void)state;
+	set12(VMCS_VIRTUAL_APIC_ADDRESS, PLAY_PAGE);
+	add_controls(VMCS_PIN_BASED_CONTROLS, PIN_EXTERNAL_INTERRUPT_EXITING);
+	add_controls(VMCS_PRIMARY_PROC_BASED_CONTROLS, PRIMARY_TPR_SHADOW);
+	set12(VMCS_SECONDARY_PROC_BASED_CONTROLS, SECONDARY_VIRTUAL_INTERRUPT_DELIVERY);
+	set12(VMCS_TPR_THRESHOLD, 0xfff);
+	play_enter(EXIT_VMLAUNCH);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
 }
 
 static void injected_events_are_judged(void **state)
@@ -559,6 +577,7 @@ int main(void)
 		IN(play_good_vmcs, controls_that_contradict_each_other_fail),
 		IN(play_good_vmcs, ept_pointers_are_judged_by_what_is_shown),
 		IN(play_good_vmcs, the_tpr_threshold_is_compared_with_the_virtual_tpr),
+		IN(play_good_vmcs, the_tpr_threshold_means_nothing_to_virtual_interrupts),
 		IN(play_good_vmcs, injected_events_are_judged),
 		cmocka_unit_test(the_monitor_trap_flag_can_be_hidden),
 		IN(play_good_vmcs, the_host_state_area_is_judged_by_hv),

@@ -155,6 +155,39 @@ static bool msr_exits(u32 index, bool write)
 	return bitmap[index / 8] >> index % 8 & 1;
 }
 
+static void virtual_interrupts_are_the_processors(void **state)
+{
+	const u64 secondary = SECONDARY_VIRTUAL_INTERRUPT_DELIVERY;
+	u64 value;
+
+	(void)state;
+	set12(VMCS_PIN_BASED_CONTROLS,
+	      get12(VMCS_PIN_BASED_CONTROLS) | PIN_EXTERNAL_INTERRUPT_EXITING);
+	set12(VMCS_PRIMARY_PROC_BASED_CONTROLS,
+	      get12(VMCS_PRIMARY_PROC_BASED_CONTROLS) | PRIMARY_TPR_SHADOW);
+	set12(VMCS_SECONDARY_PROC_BASED_CONTROLS, secondary);
+	set12(VMCS_VIRTUAL_APIC_ADDRESS, PLAY_PAGE);
+	set12(VMCS_GUEST_INTERRUPT_STATUS, 0x30);
+	for (u32 i = 0; i < 4; i++)
+		set12(VMCS_EOI_EXIT_BITMAP_0 + 2 * i, 0x1111 * (i + 1));
+	play_enter(EXIT_VMLAUNCH);
+	assert_true(vmread(VMCS_SECONDARY_PROC_BASED_CONTROLS) & secondary);
+	assert_u64(vmread(VMCS_GUEST_INTERRUPT_STATUS), 0x30);
+	for (u32 i = 0; i < 4; i++)
+		assert_u64(vmread(VMCS_EOI_EXIT_BITMAP_0 + 2 * i), 0x1111 * (i + 1));
+	stub_vmcs_set(VMCS_GUEST_INTERRUPT_STATUS, 0x3000);
+	stub_exit(cpu, EXIT_VIRTUALIZED_EOI, 0x30);
+	assert_true(l1_got(EXIT_VIRTUALIZED_EOI));
+	assert_u64(get12(VMCS_GUEST_INTERRUPT_STATUS), 0x3000);
+	assert_true(event_item(event_of(EV_L2_EXIT), VMCS_GUEST_INTERRUPT_STATUS, &value));
+	/* Without them the field is L1's. */
+	set12(VMCS_SECONDARY_PROC_BASED_CONTROLS, 0);
+	play_enter(EXIT_VMRESUME);
+	stub_vmcs_set(VMCS_GUEST_INTERRUPT_STATUS, 0x4000);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(get12(VMCS_GUEST_INTERRUPT_STATUS), 0x3000);
+}
+
 static void l2_never_gets_pages_of_hvs(void **state)
 {
 	const u64 hv = PLAY_MEMORY - MIB(1);
@@ -567,6 +600,7 @@ int main(void)
 		IN(play_l2, only_changed_fields_are_written_to_vmcs02_again),
 		IN(play_l2, a_changed_control_costs_no_other_word_of_vmcs02),
 		IN(play_l2, state_that_l1_does_not_load_is_l1s_own),
+		IN(play_good_vmcs, virtual_interrupts_are_the_processors),
 		IN(play_good_vmcs, l2_never_gets_pages_of_hvs),
 		IN(play_good_vmcs, what_exits_save_and_entries_load_is_written_when_l1_changed_it),
 		IN(play_good_vmcs, l2_gets_l1s_bitmap_with_what_hv_wants_when_it_uses_it),
