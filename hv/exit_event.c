@@ -148,20 +148,23 @@ u64 exit_insn_event(struct percpu *cpu, u8 kind, bool has_info)
 
 _Static_assert(sizeof(struct ev_insn) == 11 * sizeof(u64), "exit_insn_event() fills all but two");
 
-static NOINLINE void emit_with_snapshot(struct percpu *cpu)
+/* With capture=off, default or deep. */
+static NOINLINE void emit_apart(struct percpu *cpu)
 {
-	snapshot_take(cpu);
-	rec_emit(cpu->rec, &cpu->pending.event);
-	rec_reserve(cpu->rec, SNAPSHOT_MARGIN);
+	if (cpu->snapshot) {
+		snapshot_take(cpu);
+		rec_emit(cpu->rec, &cpu->pending.event);
+		rec_reserve(cpu->rec, SNAPSHOT_MARGIN);
+	} else if (cpu->pending.event.kind == EV_HV_BUG) {
+		rec_emit(cpu->rec, &cpu->pending.event);
+	}
 }
 
 void exit_emit(struct percpu *cpu)
 {
-	const struct trace_event *event = &cpu->pending.event;
-
-	if (unlikely(cpu->snapshot))
-		emit_with_snapshot(cpu);
-	else if (likely(cpu->rec) && (likely(!cpu->events_off) || event->kind == EV_HV_BUG))
-		rec_emit(cpu->rec, event);
+	if (unlikely(cpu->emits_apart))
+		emit_apart(cpu);
+	else if (likely(cpu->rec))
+		rec_emit(cpu->rec, &cpu->pending.event);
 	cpu->pending.event.kind = 0;
 }

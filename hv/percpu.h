@@ -68,6 +68,7 @@ struct percpu {
 	struct walk_memory walks[8]; /* by the linear page number */
 	struct rec *rec;
 	bool events_off;	   /* capture=off: @rec gets no events of VMX */
+	bool emits_apart;	   /* @events_off, or @snapshot is there */
 	struct snapshot *snapshot; /* NULL: capture=lean */
 	struct deep *deep;	   /* NULL: not capture=deep */
 	struct ring *ring;

@@ -203,7 +203,7 @@ void record_init(struct percpu *cpu)
 	cpu->fxsave = mem_alloc_pages(1);
 	cpu->rec =
 		rec_init(mem_alloc_pages(recorder_pages), cpu->ring, (u16)cpu->id, &ops, cpu, true);
-	cpu->events_off = options.capture == CAPTURE_OFF;
+	cpu->events_off = cpu->emits_apart = options.capture == CAPTURE_OFF;
 	/* The first key frames come before any exit. */
 	cpu->exit.tsc = rdtsc();
 	if (rec_head(cpu->rec, emit_boot_record) != ST_OK)

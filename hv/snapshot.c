@@ -103,7 +103,7 @@ void snapshot_init(struct percpu *cpu)
 
 	cpu->snapshot = (struct snapshot *)pages;
 	cpu->snapshot->memory = tape_memory_init(pages + own);
-	cpu->more_to_do = true;
+	cpu->more_to_do = cpu->emits_apart = true;
 }
 
 void snapshot_new_block(struct percpu *cpu)
