@@ -15,7 +15,7 @@
 #define LOW_MEMORY	0xa0000
 #define INIT_WAIT	10000 /* microseconds; SDM, "Typical AP Initialization Sequence" */
 #define SIPI_WAIT	200
-#define START_POLLS	100 /* of SIPI_WAIT each */
+#define START_POLLS	1000 /* of SIPI_WAIT each */
 #define CLOCK_RUNS	32
 #define RESTART_TRIES	1000
 #define RESTART_POLLS	1000
@@ -228,6 +228,7 @@ _Noreturn void ap_begin(struct percpu *cpu)
 	if (__atomic_load_n(&cpu->restarting, __ATOMIC_ACQUIRE))
 		ap_resume(cpu);
 	traps_init(cpu);
+	tsc_clock_begin();
 	(void)rdmsr_safe(MSR_FEATURE_CONTROL, &cpu->feature_control);
 	if (processor_join() != ST_OK)
 		shared.failed = true;

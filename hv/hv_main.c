@@ -17,6 +17,7 @@
 #include "hv/record.h"
 #include "hv/relocate.h"
 #include "hv/traps.h"
+#include "hv/tsc_clock.h"
 #include "hv/vmcs01.h"
 #include "vmx/tables.h"
 
@@ -91,6 +92,7 @@ _Noreturn void hv_main(u32 magic, u64 boot_information)
 	cpu = percpu_create();
 	percpu_set_boot(cpu);
 	traps_init(cpu);
+	tsc_clock_begin();
 	/* It does not exist without VT-x; L1 sees it as the firmware left it. */
 	(void)rdmsr_safe(MSR_FEATURE_CONTROL, &cpu->feature_control);
 	if (processor_check() != ST_OK)

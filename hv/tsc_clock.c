@@ -1,6 +1,7 @@
 #include "hv/tsc_clock.h"
 
 #include "hv/insn.h"
+#include "vmx/tables.h"
 
 /* The 8254's counter 2, whose gate and output are bits of port 61h. */
 #define PIT_HZ	       1193182
@@ -18,6 +19,15 @@
 /* More ticks than 10 ms have on any processor: a machine without this timer must not hang. */
 #define MAX_TICKS      BIT(27)
 #define MAX_HZ	       (MAX_TICKS * 100)
+
+void tsc_clock_begin(void)
+{
+	u64 adjust;
+
+	/* It need not exist. */
+	if (rdmsr_safe(MSR_TSC_ADJUST, &adjust) == ST_OK && adjust)
+		(void)wrmsr_safe(MSR_TSC_ADJUST, 0);
+}
 
 /* SDM, "CPUID - CPU Identification": leaf 15H says it to the digit, if its crystal is named. */
 static u64 tsc_hz_by_crystal(void)

@@ -103,6 +103,16 @@ static void a_wait_lasts_with_and_without_the_timer(void **state)
 	}
 }
 
+static void what_firmware_added_to_the_tsc_is_taken_away(void **state)
+{
+	(void)state;
+	stub_msr_set(0x3b, 0xfffffffffffff000);
+	tsc_clock_begin();
+	assert_u64(stub_msr(0x3b), 0);
+	stub_msr_remove(0x3b);
+	tsc_clock_begin();
+}
+
 static void port_b_is_as_it_was(void **state)
 {
 	const struct stub_port_access *last;
@@ -124,6 +134,7 @@ int main(void)
 				       stub_reset),
 		cmocka_unit_test_setup(a_timer_that_does_not_count_is_none, stub_reset),
 		cmocka_unit_test_setup(a_wait_lasts_with_and_without_the_timer, stub_reset),
+		cmocka_unit_test_setup(what_firmware_added_to_the_tsc_is_taken_away, stub_reset),
 		cmocka_unit_test_setup(port_b_is_as_it_was, stub_reset),
 	};
 
