@@ -16,6 +16,7 @@
 #include "hv/processor.h"
 #include "hv/record.h"
 #include "hv/relocate.h"
+#include "hv/screen.h"
 #include "hv/traps.h"
 #include "hv/tsc_clock.h"
 #include "hv/vmcs01.h"
@@ -87,6 +88,7 @@ _Noreturn void hv_main(u32 magic, u64 boot_information)
 	acpi_init(boot_info.rsdp);
 	if (relocate_image(ALIGN_UP(memory_needed(), MIB(2))) != ST_OK)
 		refuse("there is too little memory for hv below 4 GiB");
+	screen_begin();
 	log_print("version " VERSION ", %lu KiB at 0x%lx", hv_range_size / 1024, hv_range_base);
 
 	cpu = percpu_create();
@@ -111,5 +113,6 @@ _Noreturn void hv_main(u32 magic, u64 boot_information)
 	ap_run_all(run_other);
 	mem_share(percpu_count());
 	log_leave_serial();
+	screen_leave();
 	vm_run(cpu->stack_top);
 }

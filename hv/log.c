@@ -3,6 +3,7 @@
 #include "base/fmt.h"
 #include "hv/debug_port.h"
 #include "hv/hv_options.h"
+#include "hv/screen.h"
 #include "hv/serial.h"
 
 static bool serial_is_ours = true;
@@ -22,6 +23,7 @@ void log_print(const char *format, ...)
 	line[length++] = '\n';
 	if (serial_is_ours)
 		serial_write(line, length);
+	screen_write(line, length);
 	debug_port_take();
 	debug_port_write(line, length);
 	debug_port_release();

@@ -1,8 +1,8 @@
 /*
  * hv/log.h - hv's own messages
  *
- * Lines begin with "vmxtape-hv: " and go to the first serial port until L1 owns it, and to the
- * debug console port outside frames.
+ * Lines begin with "vmxtape-hv: " and go to the first serial port and the screen until L1 owns
+ * them, and to the debug console port outside frames.
  */
 #ifndef HV_LOG_H
 #define HV_LOG_H

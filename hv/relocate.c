@@ -4,12 +4,15 @@
 #include "hv/mem.h"
 #include "hv/memmap.h"
 #include "hv/multiboot.h"
+#include "hv/screen.h"
 
 #define IMAGE_VIRTUAL_BASE 0xffffffff80000000ull
 #define PTE_PRESENT	   BIT(0)
 #define PTE_WRITE	   BIT(1)
+#define PTE_UNCACHED	   (BIT(3) | BIT(4)) /* entry 3 of the PAT */
 #define PTE_LARGE	   BIT(7)
 #define PTE_TABLE	   (PTE_PRESENT | PTE_WRITE)
+#define SCREEN_TABLES	   4 /* one that has 1 GiB at most can cross one boundary at each level */
 
 extern u8 image_start[], image_end[], image_load_start[];
 
@@ -33,14 +36,27 @@ static u64 *lower_table(u64 *entry)
 }
 
 /* Map [@virt, @virt + @size) in pages of 2 MiB. */
-static void map(u64 *pml4, u64 virt, u64 phys, u64 size)
+static void map(u64 *pml4, u64 virt, u64 phys, u64 size, u64 flags)
 {
 	for (u64 at = 0; at < size; at += MIB(2)) {
 		u64 *pdpt = lower_table(&pml4[BITS(virt + at, 47, 39)]);
 		u64 *pd = lower_table(&pdpt[BITS(virt + at, 38, 30)]);
 
-		pd[BITS(virt + at, 29, 21)] = (phys + at) | PTE_TABLE | PTE_LARGE;
+		pd[BITS(virt + at, 29, 21)] = (phys + at) | PTE_TABLE | PTE_LARGE | flags;
 	}
+}
+
+/* It may lie far above RAM, and be of any type by the MTRRs. */
+static void map_screen(u64 *pml4)
+{
+	u64 base, size;
+
+	screen_range(&base, &size);
+	if (!size || base < MIB(1))
+		return;
+	size = ALIGN_UP(base + size, MIB(2)) - ALIGN_DOWN(base, MIB(2));
+	base = ALIGN_DOWN(base, MIB(2));
+	map(pml4, DIRECT_MAP + base, base, size, PTE_UNCACHED);
 }
 
 enum status relocate_image(u64 size)
@@ -67,13 +83,14 @@ enum status relocate_image(u64 size)
 
 	/* The tables take the first MiB of the range, below where the image goes, and the end of
 	 * it. */
-	tables = (4 + ALIGN_UP(top, GIB(1)) / GIB(1) + size / GIB(1)) * PAGE_SIZE;
+	tables = (4 + ALIGN_UP(top, GIB(1)) / GIB(1) + size / GIB(1) + SCREEN_TABLES) * PAGE_SIZE;
 	if (tables > MIB(1) && tables > size / 2)
 		return ST_NO_SPACE;
 	next_table = tables <= MIB(1) ? base : base + size - tables;
 	pml4 = new_table();
-	map(pml4, DIRECT_MAP, 0, ALIGN_UP(top, MIB(2)));
-	map(pml4, IMAGE_VIRTUAL_BASE, base, size);
+	map(pml4, DIRECT_MAP, 0, ALIGN_UP(top, MIB(2)), 0);
+	map(pml4, IMAGE_VIRTUAL_BASE, base, size, 0);
+	map_screen(pml4);
 	mem_init(base, size, base + load + image_size,
 		 base + size - (tables <= MIB(1) ? 0 : tables));
 
