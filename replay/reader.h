@@ -68,6 +68,9 @@ enum status reader_find(struct reader *reader, u16 cpu, u64 seq, u64 *n);
 size_t reader_mark_words(const struct reader *reader);
 void reader_mark(struct reader *reader, u64 *words);
 
+/* When the mark was made: the time that the merge was at. */
+u64 reader_mark_time(const struct reader *reader, const u64 *words);
+
 /*
  * Use the @count marks at @marks, each @stride numbers behind the last, with ascending @N; they
  * stay the caller's. Marks of another tape make the order wrong, nothing worse.

@@ -71,6 +71,16 @@ void reader_mark(struct reader *reader, u64 *words)
 	fill_checkpoint(reader, (struct checkpoint *)words);
 }
 
+u64 reader_mark_time(const struct reader *reader, const u64 *words)
+{
+	const struct checkpoint *const at = (const struct checkpoint *)words;
+	u64 time = ~0ull;
+
+	for (unsigned i = 0; i < reader->track_count; i++)
+		time = MIN(time, at->tracks[i].time);
+	return time;
+}
+
 void reader_use_marks(struct reader *reader, const u64 *marks, size_t count, size_t stride)
 {
 	const size_t own = reader->checkpoint_count;

@@ -41,7 +41,7 @@ struct slice {
 	const struct slice_ops *ops;
 	void *owner;
 	struct slice_lane *lanes; /* by track */
-	u64 span;		  /* ticks */
+	double pace;		  /* ticks an event, 0: unknown */
 	u64 first;		  /* number of the tape of its first event */
 	u64 events;
 	u64 highest_tsc;
@@ -273,35 +273,33 @@ static u64 count_events(const struct slice *slice)
 	return events;
 }
 
-/* Spans of time one after the other, until they have about @events. */
-static enum status take_spans(struct slice *slice, u64 events)
+/* Spans of time one after the other, until they have enough. */
+static enum status take_spans(struct slice *slice, const struct slice_size *size)
 {
 	struct reader *const reader = slice->reader;
-	const u32 most = (u32)(2 * events);
+	const u64 span = MAX((u64)(slice->pace * (double)size->events), 1ull);
 	u64 earliest = 0, spans = 0;
 
-	while (slice->events < events / 2 + 1 && find_earliest(reader, &earliest)) {
-		slice->digest.before = earliest + slice->span;
+	while (slice->events < size->least && find_earliest(reader, &earliest)) {
+		slice->digest.before = earliest + span;
 		if (slice->digest.before < earliest)
 			return ST_UNSUPPORTED;
 		for (unsigned i = 0; i < reader->track_count; i++) {
 			enum status status;
 
-			status = take_track(slice, i, most);
+			status = take_track(slice, i, (u32)size->most);
 			if (status != ST_OK)
 				return status;
-			if (slice->lanes[i].count == most)
+			if (slice->lanes[i].count == size->most)
 				return ST_UNSUPPORTED;
 		}
 		slice->events = count_events(slice);
 		spans++;
 	}
-	if (slice->events > most)
+	if (slice->events > size->most)
 		return ST_UNSUPPORTED;
 	if (slice->events)
-		slice->span = MAX((u64)((double)(slice->span * spans) * (double)events /
-					(double)slice->events),
-				  1u);
+		slice->pace = (double)(span * spans) / (double)slice->events;
 	return ST_OK;
 }
 
@@ -335,9 +333,10 @@ static bool is_in_order(struct slice *slice)
 	return true;
 }
 
-static enum status begin(struct slice *slice, u64 events)
+static enum status begin(struct slice *slice, const struct slice_size *size)
 {
 	struct reader *const reader = slice->reader;
+	const u64 ticks = reader->info.last_tsc - reader->info.first_tsc;
 
 	reader_mark(reader, slice->mark);
 	slice->first = reader->n;
@@ -345,44 +344,48 @@ static enum status begin(struct slice *slice, u64 events)
 	slice->highest_tsc = 0;
 	slice->digest.stamp = __atomic_add_fetch(&stamps, 1, __ATOMIC_RELAXED);
 	memset(slice->digest.rips, 0, sizeof(slice->digest.rips));
-	if (!slice->span)
-		slice->span = reader->info.last_tsc - reader->info.first_tsc < reader->info.events
-				      ? SOME_TIME
-				      : (reader->info.last_tsc - reader->info.first_tsc) /
-						reader->info.events * events;
+	if (slice->pace <= 0)
+		slice->pace = ticks < reader->info.events
+				      ? (double)SOME_TIME / (double)size->events
+				      : (double)ticks / (double)reader->info.events;
 	for (unsigned i = 0; i < reader->track_count; i++) {
 		struct slice_lane *const lane = &slice->lanes[i];
 
 		lane->count = 0;
 		lane->used = 0;
-		if (lane->room >= 2 * events)
+		if (lane->room >= size->most)
 			continue;
 		free(lane->times);
-		lane->times = malloc(2 * events * sizeof(u64));
-		lane->room = lane->times ? (u32)(2 * events) : 0;
+		lane->times = malloc(size->most * sizeof(u64));
+		lane->room = lane->times ? (u32)size->most : 0;
 		if (!lane->times)
 			return ST_NO_MEMORY;
 	}
 	return ST_OK;
 }
 
-enum status slice_take(struct slice *slice, u64 events)
+void slice_pace(struct slice *slice, u64 ticks, u64 events)
+{
+	slice->pace = (double)ticks / (double)MAX(events, 1ull);
+}
+
+enum status slice_take(struct slice *slice, const struct slice_size *size)
 {
 	struct reader *const reader = slice->reader;
 	enum status status;
 
-	if (!reader->track_count || events > SLICE_MOST)
+	if (!reader->track_count || size->most > 2ull * SLICE_MOST)
 		return ST_UNSUPPORTED;
-	status = begin(slice, events);
+	status = begin(slice, size);
 	if (status == ST_OK && reader->track_count == 1) {
 		slice->digest.before = ~0ull;
-		status = take_track(slice, 0, (u32)events);
+		status = take_track(slice, 0, (u32)size->events);
 		slice->events = slice->lanes[0].count;
 		/* An event that could not be taken, and would be lost. */
 		if (status == ST_OK && reader->tracks[0].event)
 			status = ST_UNSUPPORTED;
 	} else if (status == ST_OK) {
-		status = take_spans(slice, events);
+		status = take_spans(slice, size);
 		if (status == ST_OK && !is_in_order(slice))
 			status = ST_UNSUPPORTED;
 	}
@@ -390,7 +393,7 @@ enum status slice_take(struct slice *slice, u64 events)
 		reader_place(reader, slice->first + slice->events);
 		return ST_OK;
 	}
-	slice->span = MAX(slice->span / 2, 1u);
+	slice->pace /= 2;
 	slice_undo(slice);
 	return status;
 }

@@ -49,11 +49,21 @@ struct slice_step {
 struct slice *slice_new(struct reader *reader, const struct slice_ops *ops, void *owner);
 void slice_free(struct slice *slice);
 
+/* How many events, about, and not less or more than. */
+struct slice_size {
+	u64 least;
+	u64 events;
+	u64 most; /* at most 2 * SLICE_MOST */
+};
+
+/* How many @ticks the next @events events take: what a slice begins with. */
+void slice_pace(struct slice *slice, u64 ticks, u64 events);
+
 /*
- * Read about @events events. ST_OK: the reader is behind them, slice_events() says how many.
+ * Read events. ST_OK: the reader is behind them, slice_events() says how many.
  * ST_UNSUPPORTED: refused; the reader is where it was. ST_NO_MEMORY: likewise.
  */
-enum status slice_take(struct slice *slice, u64 events);
+enum status slice_take(struct slice *slice, const struct slice_size *size);
 
 /* The reader goes back to where the last slice began. */
 void slice_undo(struct slice *slice);

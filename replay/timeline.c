@@ -9,6 +9,7 @@
 
 #define WINDOW	   4096	 /* events that are looked at first to find the one before */
 #define POLL_EVERY 65536 /* events */
+#define LEAP_FROM  256	 /* events: fewer are passed one by one in the same time */
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
@@ -87,6 +88,7 @@ void timeline_close(struct timeline *timeline)
 	memory_state_free(timeline->memory);
 	check_free(timeline->check);
 	model_free(timeline->model);
+	stride_free(timeline->stride);
 	timeline_drop_index(timeline, INDEX_NONE);
 	reader_close(timeline->look);
 	reader_close(timeline->reader);
@@ -158,6 +160,36 @@ static enum status step_to(struct timeline *timeline, u64 n)
 	return status;
 }
 
+/* Most of the way from the begin of interval @i to @n at once, where that can be. */
+static enum status leap(struct timeline *timeline, const struct timeline_index *index, u64 i, u64 n)
+{
+	struct reader *const reader = timeline->reader;
+	const u64 *const mark = index_at(index, i)->mark;
+	enum status status = ST_OK;
+	u64 left = n - mark[0];
+
+	if (!(index_at(index, i)->flags & INDEX_APART) || left < LEAP_FROM)
+		return ST_OK;
+	if (!timeline->stride)
+		timeline->stride = stride_new(reader, NULL, NULL);
+	if (!timeline->stride)
+		return ST_OK;
+	if (i + 1 < index->count) {
+		const u64 *const next = index_at(index, i + 1)->mark;
+
+		stride_pace(timeline->stride,
+			    reader_mark_time(reader, next) - reader_mark_time(reader, mark),
+			    next[0] - mark[0]);
+	}
+	while (status == ST_OK && left >= LEAP_FROM) {
+		const struct slice_size size = { 1, left * 7 / 8, left };
+
+		status = stride_take(timeline->stride, timeline->model, &size);
+		left = n - reader_tell(reader);
+	}
+	return status == ST_UNSUPPORTED ? ST_OK : status;
+}
+
 /* Go to the last place before @n that the index has a state of, unless the cursor is between. */
 static enum status jump(struct timeline *timeline, const struct timeline_index *index, u64 n)
 {
@@ -171,11 +203,14 @@ static enum status jump(struct timeline *timeline, const struct timeline_index *
 		timeline->state = index_state_new(index);
 	status =
 		timeline->state ? index_restore(timeline->state, timeline->model, i) : ST_NO_MEMORY;
+	if (status == ST_OK) {
+		reader_seek(timeline->reader, begin);
+		status = leap(timeline, index, i, n);
+	}
 	if (status != ST_OK) {
 		timeline_drop_index(timeline, INDEX_NONE);
 		return timeline_restart(timeline);
 	}
-	reader_seek(timeline->reader, begin);
 	timeline_take_event(timeline);
 	return ST_OK;
 }

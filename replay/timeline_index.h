@@ -30,6 +30,7 @@ enum {
 	INDEX_FAILS = 1,  /* an exit says that a VM entry failed */
 	INDEX_GAP = 2,	  /* events are missing there */
 	INDEX_UNSURE = 4, /* more VMCSs than are told apart: any may be written */
+	INDEX_APART = 8,  /* replay/stride.h can take it */
 };
 
 /* One interval, as in the file; offsets are those of records, from the start of the file. */

@@ -5,6 +5,7 @@
 #define REPLAY_TIMELINE_PARTS_H
 
 #include "replay/check.h"
+#include "replay/stride.h"
 #include "replay/timeline.h"
 #include "replay/timeline_index.h"
 
@@ -29,6 +30,7 @@ struct timeline {
 	enum timeline_has has;
 	struct timeline_index index;
 	struct index_state *state; /* of @model */
+	struct stride *stride;	   /* of @reader; NULL: none was taken yet */
 	unsigned bad_blocks;	   /* that the index knows of */
 	struct cpu_facts cpu_facts;
 	struct check *check;	     /* over the whole tape; NULL: not made yet */
