@@ -10,7 +10,7 @@ guest-names := boot_linux l1_bench l1_load l1_smoke l1_l2 l1_insn l1_sweep l1_vm
 	       l1_truth l1_smp l1_fuzz l1_pass l1_tape
 
 # More sources of one guest, without tests/guests/ and .c
-guest-parts-l1_l2    := l1_l2_insn l1_l2_access l1_l2_state l1_l2_mode l1_l2_event l1_l2_nmi l1_l2_string l1_l2_step l1_l2_memory \
+guest-parts-l1_l2    := l1_l2_insn l1_l2_access l1_l2_state l1_l2_mode l1_l2_task l1_l2_event l1_l2_nmi l1_l2_string l1_l2_step l1_l2_memory \
 		       l1_l2_flags l1_l2_apic l1_l2_function
 guest-parts-l1_insn  := l1_insn_execute l1_insn_groups
 guest-parts-l1_rules := $(patsubst tests/guests/%.c,%,$(wildcard tests/guests/l1_rules_*.c))

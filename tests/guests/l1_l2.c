@@ -2,7 +2,7 @@
  * tests/guests/l1_l2.c - a real L2: does what exits, exit, and come back as it should?
  *
  * Every case runs without and with EPT and VPID. On the command line: only=NAME runs the cases of
- * that table alone (insn, access, state, mode, event, nmi, string, step, memory, flags, apic,
+ * that table alone (insn, access, state, mode, task, event, nmi, string, step, memory, flags, apic,
  * function).
  */
 #include "tests/guests/l1_l2.h"
@@ -25,6 +25,7 @@ static void run_tables(const struct l2_mode *mode)
 		{ "access", l1_l2_access_cases, l1_l2_access_count },
 		{ "state", l1_l2_state_cases, l1_l2_state_count },
 		{ "mode", l1_l2_mode_cases, l1_l2_mode_count },
+		{ "task", l1_l2_task_cases, l1_l2_task_count },
 		{ "event", l1_l2_event_cases, l1_l2_event_count },
 		{ "nmi", l1_l2_nmi_cases, l1_l2_nmi_count },
 		{ "string", l1_l2_string_cases, l1_l2_string_count },

@@ -22,6 +22,10 @@ extern const size_t l1_l2_state_count;
 extern const struct l2_case l1_l2_mode_cases[];
 extern const size_t l1_l2_mode_count;
 
+/* Task switches of 32-bit code. */
+extern const struct l2_case l1_l2_task_cases[];
+extern const size_t l1_l2_task_count;
+
 /* Exceptions, interrupts, injection. */
 extern const struct l2_case l1_l2_event_cases[];
 extern const size_t l1_l2_event_count;
