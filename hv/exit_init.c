@@ -12,6 +12,7 @@
 #include "hv/inject.h"
 #include "hv/insn.h"
 #include "hv/log.h"
+#include "hv/nested/host_state.h"
 #include "hv/record.h"
 #include "hv/vmcs01.h"
 #include "recorder/emit.h"
@@ -83,6 +84,7 @@ static void reset_debug_registers(void)
 /* SDM, "Processor State After Reset", column INIT. Vector registers and other MSRs stay. */
 void l1_wait_for_sipi(struct percpu *cpu)
 {
+	host_state_forget(&cpu->nested);
 	reset_segments();
 	reset_control_registers();
 	reset_debug_registers();

@@ -5,6 +5,7 @@
 #include "hv/insn.h"
 #include "hv/kick.h"
 #include "hv/log.h"
+#include "hv/nested/host_state.h"
 #include "hv/record.h"
 #include "hv/vmcs01.h"
 #include "vmx/qual.h"
@@ -54,6 +55,14 @@ enum exit_action l1_handle_invd(struct percpu *cpu)
 	(void)cpu;
 	wbinvd();
 	return EXIT_SKIP;
+}
+
+/* LGDT and its like. */
+enum exit_action l1_handle_tables(struct percpu *cpu)
+{
+	if (!host_state_open(cpu))
+		l1_stop_unexpected(cpu);
+	return EXIT_RESUME;
 }
 
 enum exit_action l1_handle_ept_violation(struct percpu *cpu)

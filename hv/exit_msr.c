@@ -12,6 +12,7 @@
 #include "hv/mem.h"
 #include "hv/kick.h"
 #include "hv/mtrr.h"
+#include "hv/nested/host_state.h"
 #include "hv/nested/nested.h"
 #include "hv/vmcs01.h"
 #include "vmx/tables.h"
@@ -105,6 +106,8 @@ enum exit_action l1_handle_wrmsr(struct percpu *cpu)
 
 	if (is_vmx_msr(index))
 		return write_vmx_msr(cpu, index, value);
+	if (vmcs01_is_watched(index) && exit_level(cpu) == 1 && host_state_open(cpu))
+		return EXIT_RESUME;
 	if (index == MSR_BIOS_UPDT_TRIG)
 		return EXIT_SKIP;
 	if (hv_fault(GS_BASE_OF_VMCS01) && index == MSR_GS_BASE) {

@@ -12,9 +12,16 @@
 #define CPUID_XSAVE BIT(26)
 #define INVVPID_ALL 2
 #define INVEPT_ALL  2
+#define WRITES_BIT  0x4000 /* of an MSR bitmap: where those of writes begin */
 
 static u8 msr_bitmap[PAGE_SIZE] __attribute__((aligned(4096)));
+static u8 watching_bitmap[PAGE_SIZE] __attribute__((aligned(4096))); /* and those it watches */
 static u8 io_bitmap[2 * PAGE_SIZE] __attribute__((aligned(4096)));
+
+/* MSRs of L1's that VMCS01 has in its guest state, and that it rarely writes. */
+static const u32 watched_msrs[] = {
+	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_DEBUGCTL, MSR_PAT,
+};
 
 enum status vmcs01_enter_vmx(struct percpu *cpu)
 {
@@ -52,10 +59,32 @@ void vmcs01_intercept_msr(u32 index, bool reads, bool writes)
 
 	if ((index & ~0xc0000000u) >= 0x2000)
 		return; /* always exits */
-	if (reads)
+	if (reads) {
 		bit_set(msr_bitmap, half + (index & 0x1fff));
-	if (writes)
-		bit_set(msr_bitmap, 0x4000 + half + (index & 0x1fff));
+		bit_set(watching_bitmap, half + (index & 0x1fff));
+	}
+	if (writes) {
+		bit_set(msr_bitmap, WRITES_BIT + half + (index & 0x1fff));
+		bit_set(watching_bitmap, WRITES_BIT + half + (index & 0x1fff));
+	}
+}
+
+bool vmcs01_is_watched(u32 index)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(watched_msrs); i++)
+		if (watched_msrs[i] == index)
+			return true;
+	return false;
+}
+
+void vmcs01_watch(bool on)
+{
+	const u64 secondary = vmread(VMCS_SECONDARY_PROC_BASED_CONTROLS);
+	const u64 exiting = SECONDARY_DESCRIPTOR_TABLE_EXITING;
+
+	vmwrite(VMCS_SECONDARY_PROC_BASED_CONTROLS,
+		on ? secondary | exiting : secondary & ~exiting);
+	vmwrite(VMCS_MSR_BITMAP, virt_to_phys(on ? watching_bitmap : msr_bitmap));
 }
 
 void vmcs01_intercept_port(u16 port)
@@ -75,6 +104,8 @@ const u8 *vmcs01_io_bitmap(void)
 
 static void write_controls(void)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(watched_msrs); i++)
+		bit_set(watching_bitmap, WRITES_BIT + watched_msrs[i]);
 	vmwrite(VMCS_PIN_BASED_CONTROLS,
 		processor_controls(VMX_WORD_PIN,
 				   PIN_NMI_EXITING | PIN_VIRTUAL_NMIS | PIN_PREEMPTION_TIMER));

@@ -59,6 +59,15 @@ const u8 *vmcs01_io_bitmap(void);
 void vmcs01_intercept_msr(u32 index, bool reads, bool writes);
 void vmcs01_intercept_port(u16 port);
 
+/*
+ * Let LGDT, LIDT, LLDT and LTR, what stores those registers, and WRMSR of some MSRs exit too, or no
+ * longer. VMCS01 is current; the processor has descriptor-table exiting.
+ */
+void vmcs01_watch(bool on);
+
+/* Whether MSR @index is one of them. */
+bool vmcs01_is_watched(u32 index);
+
 /* CR0 and CR4 as L1 sees them; VMCS01 is current. */
 u64 vmcs01_visible_cr0(void);
 u64 vmcs01_visible_cr4(void);

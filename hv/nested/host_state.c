@@ -15,6 +15,8 @@
 #define TABLE_LIMIT   0xffff
 #define SEGMENT_LIMIT 0xffffffff
 
+#define EXITS_OPEN    64
+
 /* Access rights in VMCS format. */
 #define AR_CODE64     0xa09b
 #define AR_CODE32     0xc09b
@@ -68,6 +70,13 @@ static void load_segments(const struct nested_vmcs *vmcs, bool host64)
 	load_data_segment(ES, F12(vmcs, HOST_ES_SELECTOR));
 	load_based_segment(FS, F12(vmcs, HOST_FS_SELECTOR), F12(vmcs, HOST_FS_BASE));
 	load_based_segment(GS, F12(vmcs, HOST_GS_SELECTOR), F12(vmcs, HOST_GS_BASE));
+}
+
+/* What L1 has no business with as a rule, while its host-state area stays. */
+static NOINLINE void load_watched(struct nested *nested, const struct nested_vmcs *vmcs)
+{
+	struct kept01 *const kept = &nested->kept01;
+
 	vmwrite(VMCS_GUEST_LDTR_SELECTOR, 0);
 	vmwrite(VMCS_GUEST_LDTR_ACCESS_RIGHTS, AR_UNUSABLE);
 	load_segment(TR, F12(vmcs, HOST_TR_SELECTOR), F12(vmcs, HOST_TR_BASE), TR_LIMIT, AR_TSS);
@@ -75,6 +84,27 @@ static void load_segments(const struct nested_vmcs *vmcs, bool host64)
 	vmwrite(VMCS_GUEST_GDTR_LIMIT, TABLE_LIMIT);
 	vmwrite(VMCS_GUEST_IDTR_BASE, F12(vmcs, HOST_IDTR_BASE));
 	vmwrite(VMCS_GUEST_IDTR_LIMIT, TABLE_LIMIT);
+	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, 0);
+	vmwrite(VMCS_GUEST_IA32_SYSENTER_CS, F12(vmcs, HOST_IA32_SYSENTER_CS));
+	vmwrite(VMCS_GUEST_IA32_SYSENTER_ESP, F12(vmcs, HOST_IA32_SYSENTER_ESP));
+	vmwrite(VMCS_GUEST_IA32_SYSENTER_EIP, F12(vmcs, HOST_IA32_SYSENTER_EIP));
+	if (!nested->can_keep_tables || (kept->open && --kept->open))
+		return;
+	if (!kept->watched)
+		vmcs01_watch(true);
+	kept->watched = true;
+	kept->of = vmcs;
+}
+
+bool host_state_open(struct percpu *cpu)
+{
+	struct kept01 *const kept = &cpu->nested.kept01;
+
+	if (!kept->watched)
+		return false;
+	vmcs01_watch(false);
+	*kept = (struct kept01){ .open = EXITS_OPEN };
+	return true;
 }
 
 /*
@@ -94,7 +124,7 @@ static void load_control_registers(const struct nested_vmcs *vmcs,
 }
 
 static void load_msrs(const struct nested_vmcs *vmcs, const struct state_before *before,
-		      const struct left01 *left, bool host64)
+		      const struct left01 *left, bool host64, bool kept)
 {
 	const u64 exit = F12(vmcs, VM_EXIT_CONTROLS);
 	u64 efer = (before->efer & ~(EFER_LME | EFER_LMA)) | (host64 ? EFER_LME | EFER_LMA : 0);
@@ -103,13 +133,10 @@ static void load_msrs(const struct nested_vmcs *vmcs, const struct state_before 
 		efer = F12(vmcs, HOST_IA32_EFER);
 	/* L1 entered from the mode that it returns to, so the entry controls of VMCS01 fit. */
 	write_unless(VMCS_GUEST_IA32_EFER, efer, left->efer);
-	vmwrite(VMCS_GUEST_IA32_PAT, exit & EXIT_LOAD_PAT && !hv_fault(HOST_PAT_NOT_LOADED)
-					     ? F12(vmcs, HOST_IA32_PAT)
-					     : before->pat);
-	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, 0);
-	vmwrite(VMCS_GUEST_IA32_SYSENTER_CS, F12(vmcs, HOST_IA32_SYSENTER_CS));
-	vmwrite(VMCS_GUEST_IA32_SYSENTER_ESP, F12(vmcs, HOST_IA32_SYSENTER_ESP));
-	vmwrite(VMCS_GUEST_IA32_SYSENTER_EIP, F12(vmcs, HOST_IA32_SYSENTER_EIP));
+	if (!(exit & EXIT_LOAD_PAT) || hv_fault(HOST_PAT_NOT_LOADED))
+		vmwrite(VMCS_GUEST_IA32_PAT, before->pat);
+	else if (!kept)
+		vmwrite(VMCS_GUEST_IA32_PAT, F12(vmcs, HOST_IA32_PAT));
 }
 
 /* SDM, "Checking and Loading Host Page-Directory-Pointer-Table Entries". */
@@ -129,10 +156,13 @@ enum vmx_abort host_state_load(struct percpu *cpu, const struct nested_vmcs *vmc
 {
 	const bool host64 = F12(vmcs, VM_EXIT_CONTROLS) & EXIT_HOST_ADDRESS_SPACE_SIZE;
 	const struct left01 *left = &cpu->nested.left01;
+	const bool kept = cpu->nested.kept01.of == vmcs;
 
 	load_control_registers(vmcs, before, left, host64);
-	load_msrs(vmcs, before, left, host64);
+	load_msrs(vmcs, before, left, host64, kept);
 	load_segments(vmcs, host64);
+	if (unlikely(!kept))
+		load_watched(&cpu->nested, vmcs);
 	vmwrite(VMCS_GUEST_DR7, DR7_RESET);
 	vmwrite(VMCS_GUEST_RIP, F12(vmcs, HOST_RIP));
 	vmwrite(VMCS_GUEST_RSP, F12(vmcs, HOST_RSP));

@@ -145,6 +145,8 @@ static void enter_l1(struct percpu *cpu, const struct state_before *before, enum
 						 F12(vmcs, VM_EXIT_MSR_LOAD_COUNT), ITEM_MSR_HOST,
 						 nested->items, &nested->item_count, NULL))
 		abort = ABORT_LOADING_MSRS;
+	if (F12(vmcs, VM_EXIT_MSR_LOAD_COUNT))
+		host_state_forget(nested);
 	if (abort != ABORT_NONE)
 		vmx_abort(nested, abort);
 }

@@ -108,6 +108,13 @@ struct left01 {
 
 #define LEFT_UNKNOWN (~0ull)
 
+/* Host state in VMCS01 that L1 can't have changed since an exit of L2 loaded it: host_state.h. */
+struct kept01 {
+	const struct nested_vmcs *of; /* whose it is; NULL: it is not known */
+	bool watched;		      /* what would change it exits */
+	u8 open;		      /* exits of L2 to come until it does again */
+};
+
 /* For capture=+l0, l0_record.h. */
 struct l0_record {
 	struct trace_item *items; /* of the event being built, TRACE_MAX_ITEMS; NULL: it is off */
@@ -166,6 +173,7 @@ struct nested {
 
 	struct nested_entry entry;
 	struct left01 left01;
+	struct kept01 kept01;
 	struct msr_undo *msr_undo; /* of the entry that waits */
 	u64 hv_ticks;		   /* added to by hv_time_exit(), taken by l2_exit */
 	u64 packing_ticks;	   /* likewise by hv_time_packed() */

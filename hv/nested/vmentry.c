@@ -4,6 +4,7 @@
 #include "hv/insn.h"
 #include "hv/mem.h"
 #include "hv/nested/entry_check.h"
+#include "hv/nested/host_state.h"
 #include "hv/nested/l0_record.h"
 #include "hv/nested/msrlist.h"
 #include "hv/nested/nested.h"
@@ -60,6 +61,10 @@ static bool may_try(struct percpu *cpu, struct nested_vmcs *vmcs, u8 kind, enum 
 
 	const bool mov_ss = nested_mode_bit(cpu, MODE_MOV_SS);
 	const bool changed = nested_sets_meet(&vmcs->dirty, &nested->checked_fields);
+
+	/* The host state may be another one. */
+	if (changed)
+		host_state_forget(nested);
 
 	if (mov_ss && !hv_fault(MOV_SS_CHECKED_LATE))
 		*action = nested_vmfail(cpu, VMERR_ENTRY_MOV_SS);

@@ -227,6 +227,81 @@ static void exits_load_the_host_state_into_vmcs01(void **state)
 	assert_u64(vmcs01_visible_cr4(), 0x2020);
 }
 
+static bool watches_l1(void)
+{
+	return vmread(VMCS_SECONDARY_PROC_BASED_CONTROLS) & SECONDARY_DESCRIPTOR_TABLE_EXITING;
+}
+
+/* L1 has 0x5a in a field of VMCS01, L2 runs and exits: whether the host state took its place. */
+static bool is_loaded(u32 field)
+{
+	vmwrite(field, 0x5a);
+	play_enter(EXIT_VMRESUME);
+	stub_exit(cpu, EXIT_HLT, 0);
+	return vmread(field) != 0x5a;
+}
+
+static void tables_and_msrs_that_l1_can_not_have_changed_are_not_loaded(void **state)
+{
+	static const u32 kept[] = { VMCS_GUEST_TR_BASE,		  VMCS_GUEST_LDTR_SELECTOR,
+				    VMCS_GUEST_GDTR_LIMIT,	  VMCS_GUEST_IDTR_BASE,
+				    VMCS_GUEST_IA32_SYSENTER_ESP, VMCS_GUEST_IA32_DEBUGCTL };
+
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_true(watches_l1());
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		assert_row(field_name(kept[i]), is_loaded(kept[i]), false);
+	assert_true(is_loaded(VMCS_GUEST_CS_SELECTOR));
+	assert_true(is_loaded(VMCS_GUEST_DR7));
+	/* PAT is that of L2 where L1 loads none. */
+	play_give_msrs();
+	play_enter(EXIT_VMRESUME);
+	play_l2_writes_msrs();
+	stub_vmcs_set(VMCS_GUEST_IA32_PAT, 0x0101010101010101);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(vmread(VMCS_GUEST_IA32_PAT), 0x0101010101010101);
+
+	/* But with another host state, and after a list that may have loaded any MSR. */
+	set12(VMCS_HOST_TR_BASE, 0x7000);
+	assert_true(is_loaded(VMCS_GUEST_TR_BASE));
+	assert_u64(vmread(VMCS_GUEST_TR_BASE), 0x7000);
+	assert_false(is_loaded(VMCS_GUEST_TR_BASE));
+	set12(VMCS_VM_EXIT_MSR_LOAD_COUNT, 1);
+	set12(VMCS_VM_EXIT_MSR_LOAD_ADDRESS, PLAY_PAGE);
+	*(u32 *)stub_at(PLAY_PAGE) = MSR_STAR;
+	assert_true(is_loaded(VMCS_GUEST_TR_BASE));
+	assert_true(is_loaded(VMCS_GUEST_TR_BASE));
+}
+
+static void tables_and_msrs_that_l1_changes_are_loaded(void **state)
+{
+	static const struct {
+		const char *name;
+		u32 reason, msr;
+	} rows[] = {
+		{ "LGDT", EXIT_GDTR_IDTR, 0 },
+		{ "LTR", EXIT_LDTR_TR, 0 },
+		{ "WRMSR of SYSENTER_CS", EXIT_WRMSR, MSR_SYSENTER_CS },
+		{ "WRMSR of PAT", EXIT_WRMSR, MSR_PAT },
+	};
+
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_row(rows[i].name, watches_l1(), true);
+		vmwrite(VMCS_GUEST_RIP, PLAY_CODE);
+		cpu->regs[REG_RCX] = rows[i].msr;
+		stub_exit(cpu, rows[i].reason, 0);
+		/* L1 executes it again, and hv does not see that. */
+		assert_row(rows[i].name, vmread(VMCS_GUEST_RIP), PLAY_CODE);
+		assert_row(rows[i].name, watches_l1(), false);
+		for (unsigned exits = 0; exits < 64; exits++)
+			assert_row(rows[i].name, is_loaded(VMCS_GUEST_TR_BASE), true);
+		assert_row(rows[i].name, is_loaded(VMCS_GUEST_TR_BASE), false);
+	}
+}
+
 static void exits_write_only_what_l1_did_not_have_before(void **state)
 {
 	(void)state;
@@ -492,6 +567,8 @@ int main(void)
 		IN(play_l2, exits_tell_what_happened),
 		IN(play_l2, exits_tell_the_details_that_are_defined_for_them),
 		IN(play_l2, exits_load_the_host_state_into_vmcs01),
+		IN(play_l2, tables_and_msrs_that_l1_can_not_have_changed_are_not_loaded),
+		IN(play_l2, tables_and_msrs_that_l1_changes_are_loaded),
 		IN(play_l2, exits_write_only_what_l1_did_not_have_before),
 		IN(play_l2, exits_leave_some_bits_of_cr0_and_all_of_pat_alone),
 		IN(play_good_vmcs, pat_and_efer_are_saved_and_loaded_on_demand),
