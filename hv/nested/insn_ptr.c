@@ -52,6 +52,7 @@ enum exit_action nested_handle_vmptrld(struct percpu *cpu)
 {
 	struct nested *nested = &cpu->nested;
 	struct ev_vmptrld *event;
+	enum exit_action action;
 	struct operand operand;
 
 	if (!nested_insn_begin(cpu, EV_VMPTRLD, sizeof(struct ev_vmptrld)))
@@ -77,7 +78,10 @@ enum exit_action nested_handle_vmptrld(struct percpu *cpu)
 	nested->current = nested_vmcs_load(cpu, event->pointer);
 	nested->current_pointer = event->pointer;
 	event->launched = nested->current->launched;
-	return nested_vmsucceed(cpu);
+	action = nested_vmsucceed(cpu);
+	if (unlikely(nested->current->forgotten) && cpu->rec)
+		nested_tell_forgotten(cpu, nested->current);
+	return action;
 }
 
 enum exit_action nested_handle_vmptrst(struct percpu *cpu)

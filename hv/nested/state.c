@@ -14,6 +14,7 @@
 #include "recorder/emit.h"
 
 #define STAMP_COUNT_BITS 24
+#define TELL_AT_VMXOFF	 32 /* fields of all VMCSs, so that the exit does not take for ever */
 
 bool nested_address_ok(const struct nested *nested, u64 address, u64 align)
 {
@@ -112,17 +113,20 @@ static void tell_memory_write(struct percpu *cpu, struct ev_vmcs12_write columns
 
 /*
  * Tell the fields in which @now differs from what hv left at @pointer, before the instruction that
- * is at hand. Of an active VMCS, what L1 wrote there is lost.
+ * is at hand. Of an active VMCS, what L1 wrote there is lost. False: hv has forgotten what it left.
  */
-static void tell_memory_writes(struct percpu *cpu, const struct nested_vmcs *vmcs, u64 pointer,
+static bool tell_memory_writes(struct percpu *cpu, const struct nested_vmcs *vmcs, u64 pointer,
 			       const struct vmcs12 *now)
 {
 	struct left_region left;
 	struct pending_event insn;
 
-	if (cpu->events_off || !find_left(cpu, vmcs, pointer, now, &left) ||
-	    !memcmp(now->value, left.content->value, sizeof(now->value)))
-		return;
+	if (cpu->events_off)
+		return true;
+	if (!find_left(cpu, vmcs, pointer, now, &left))
+		return !now->stamp;
+	if (!memcmp(now->value, left.content->value, sizeof(now->value)))
+		return true;
 	insn = cpu->pending;
 	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
 		struct ev_vmcs12_write write = {
@@ -136,6 +140,12 @@ static void tell_memory_writes(struct percpu *cpu, const struct nested_vmcs *vmc
 
 		if (!vmcs_set_has(&cpu->nested.exists, (int)ix) || write.value == write.old)
 			continue;
+		/* Of an active VMCS it changes nothing. */
+		if (vmcs && vmcs->active) {
+			if (!cpu->nested.tell_left)
+				break;
+			cpu->nested.tell_left--;
+		}
 		tell_memory_write(cpu, write);
 		if (!vmcs || !vmcs->active || write.value == vmcs->field[ix])
 			continue;
@@ -145,6 +155,7 @@ static void tell_memory_writes(struct percpu *cpu, const struct nested_vmcs *vmc
 		tell_memory_write(cpu, write);
 	}
 	cpu->pending = insn;
+	return true;
 }
 
 /* --- Slots ------------------------------------------------------------------------------------ */
@@ -203,6 +214,7 @@ static struct nested_vmcs *take_slot(struct percpu *cpu)
 		    (vmcs->active == best->active && vmcs->used < best->used))
 			best = vmcs;
 	}
+	nested->tell_left = VMCS_FIELD_COUNT;
 	if (best->active)
 		write_back(cpu, best);
 	return best;
@@ -222,10 +234,10 @@ struct nested_vmcs *nested_vmcs_load(struct percpu *cpu, u64 pointer)
 	if (!vmcs) {
 		vmcs = take_slot(cpu);
 		read_region(pointer, now);
-		tell_memory_writes(cpu, NULL, pointer, now);
+		vmcs->forgotten = !tell_memory_writes(cpu, NULL, pointer, now);
 	} else {
 		read_region(pointer, now);
-		tell_memory_writes(cpu, vmcs, pointer, now);
+		vmcs->forgotten = !tell_memory_writes(cpu, vmcs, pointer, now);
 	}
 	nested->active_slots++;
 	__atomic_store_n(&vmcs->active, true, __ATOMIC_RELAXED);
@@ -249,6 +261,7 @@ void nested_vmcs_clear(struct percpu *cpu, u64 pointer)
 	struct nested_vmcs *vmcs = slot_of(&cpu->nested, pointer);
 	const u32 clear = 0;
 
+	cpu->nested.tell_left = VMCS_FIELD_COUNT;
 	if (vmcs && vmcs->active) {
 		vmcs->launched = false;
 		write_back(cpu, vmcs);
@@ -259,6 +272,7 @@ void nested_vmcs_clear(struct percpu *cpu, u64 pointer)
 
 void nested_vmcs_release_all(struct percpu *cpu)
 {
+	cpu->nested.tell_left = TELL_AT_VMXOFF;
 	for (unsigned i = 0; cpu->nested.active_slots && i < NESTED_SLOTS; i++) {
 		struct nested_vmcs *vmcs = &cpu->nested.slots[i];
 
@@ -346,6 +360,13 @@ static void emit_fields(struct percpu *cpu, struct rec *rec, struct nested_vmcs 
 }
 
 _Static_assert(VMCS_FIELD_COUNT <= TRACE_MAX_ITEMS, "an image is one event");
+
+void nested_tell_forgotten(struct percpu *cpu, struct nested_vmcs *vmcs)
+{
+	vmcs->forgotten = false;
+	exit_emit(cpu);
+	emit_image(cpu, cpu->rec, vmcs, 0);
+}
 
 /* What the events told so far: an entry that waits is not told yet. */
 static u8 level_told(const struct nested *nested)

@@ -52,6 +52,7 @@ struct nested_vmcs {
 	bool prepared;	      /* @vmcs02 has what all VMCS02s have */
 	bool heartbeat;	      /* the timer of @vmcs02 is hv's */
 	bool told;	      /* an exit has recorded all that exits save, changed or not */
+	bool forgotten;	      /* what it was when L1 loaded it is not told yet */
 	bool imaged;	      /* nothing changed since the key frame of block @image_block */
 	u16 results;	      /* general registers that the next l2_entry shows, by the last exit */
 	u64 image_block;      /* number of a block */
@@ -145,6 +146,7 @@ struct nested {
 	u64 current_pointer;	     /* current-VMCS pointer of L1 */
 	struct nested_vmcs *current; /* the slot of current_pointer, NULL when there is none */
 	struct nested_vmcs *slots;   /* NESTED_SLOTS */
+	unsigned tell_left; /* how many writes to memory of active VMCSs are still told now */
 	unsigned active_slots;
 	unsigned image_turn;   /* slot that is the next to have a key frame */
 	struct vmcs12 *region; /* a copy of a region, while it is looked at */
@@ -211,6 +213,12 @@ static inline bool nested_uses_ept(const struct nested_vmcs *vmcs)
 {
 	return nested_secondary(vmcs) & SECONDARY_EPT;
 }
+
+/*
+ * The event at hand, then all fields of @vmcs: hv had too many others in between to know what L1
+ * has changed of it in memory.
+ */
+void nested_tell_forgotten(struct percpu *cpu, struct nested_vmcs *vmcs);
 
 /* The slot of an active VMCS12, or NULL. */
 struct nested_vmcs *nested_vmcs_find(struct nested *nested, u64 pointer);

@@ -8,20 +8,23 @@
  */
 #include "tests/guests/l1_fuzz.h"
 
-#define STEPS		  1000
-#define TOLD		  10000 /* steps */
-#define REBUILD		  256	/* steps */
-#define STACK_OFFSET	  0xf00
-#define COM1_LINE_CONTROL 0x3fb
-#define EIGHT_BITS	  3
-#define FIRST_TIME	  4000	  /* ticks; a recorder below L1 needs some thousand to translate */
-#define BASES		  BASE_32 /* the others are for an L1 in protected mode */
-#define REGIONS		  (PAGE_REGION_END + 1)
-#define ACTIVITY_SIPI	  3
-#define CR0_PAGING	  BIT(31)
-#define MOVES		  4
-#define FIELD(NAME)	  VMCS_IX_##NAME
-#define SET(v, NAME, x)	  ((v)->value[FIELD(NAME)] = (x))
+#define STEPS		   1000
+#define TOLD		   10000 /* steps */
+#define REBUILD		   256	 /* steps */
+#define STACK_OFFSET	   0xf00
+#define COM1_LINE_CONTROL  0x3fb
+#define EIGHT_BITS	   3
+#define FIRST_TIME	   4000	   /* ticks; a recorder below L1 needs some thousand to translate */
+#define BASES		   BASE_32 /* the others are for an L1 in protected mode */
+#define REGIONS		   (PAGE_REGION_END + 1)
+#define ACTIVITY_SIPI	   3
+#define SEGMENT_UNUSABLE   BIT(16)
+#define SEGMENT_WRITE	   BIT(1)
+#define SEGMENT_CODE_WRITE (BIT(3) | SEGMENT_WRITE)
+#define CR0_PAGING	   BIT(31)
+#define MOVES		   4
+#define FIELD(NAME)	   VMCS_IX_##NAME
+#define SET(v, NAME, x)	   ((v)->value[FIELD(NAME)] = (x))
 
 struct truth_vmcs truth_bases[BASE_COUNT];
 bool truth_exists[VMCS_FIELD_COUNT];
@@ -79,7 +82,7 @@ static void in_arena(struct truth_vmcs *v, unsigned base)
 	SET(v, VM_EXIT_MSR_LOAD_ADDRESS, fuzz_page(PAGE_LOAD_LIST));
 	if (!(secondary & SECONDARY_EPT))
 		return;
-	SET(v, EPT_POINTER, fuzz_page(PAGE_EPT) | EPTP_WB | EPTP_LEVEL_4);
+	SET(v, EPT_POINTER, fuzz_page(PAGE_EPT) | FUZZ_EPTP);
 	v->value[FIELD(PRIMARY_PROC_BASED_CONTROLS)] |= PRIMARY_IO_BITMAPS | PRIMARY_MSR_BITMAPS;
 	SET(v, VMX_PREEMPTION_TIMER_VALUE, FIRST_TIME);
 	SET(v, GUEST_RSP, fuzz_page(PAGE_STACK) + STACK_OFFSET);
@@ -255,8 +258,10 @@ static bool is_address(unsigned ix)
 	}
 }
 
-/* What would take the machine from L1, or stop Bochs: 64-bit mode without paging, which it enters
- * (replay/errata.def), and code on the APIC-access page. */
+/*
+ * What would take the machine from L1, or stop Bochs: 64-bit mode without paging and a stack that
+ * can't be written, which it enters (replay/errata.def), and code on the APIC-access page.
+ */
 static bool is_safe(unsigned ix, u64 value)
 {
 	const bool real = slots[current].base == BASE_REAL;
@@ -266,6 +271,8 @@ static bool is_safe(unsigned ix, u64 value)
 		return real || value & CR0_PAGING;
 	case FIELD(VM_ENTRY_CONTROLS):
 		return !real || !(value & ENTRY_IA32E_MODE_GUEST);
+	case FIELD(GUEST_SS_ACCESS_RIGHTS):
+		return value & SEGMENT_UNUSABLE || (value & SEGMENT_CODE_WRITE) == SEGMENT_WRITE;
 	case FIELD(APIC_ACCESS_ADDRESS):
 		return (value & ~MASK(11, 0)) != fuzz_page(PAGE_CODE);
 	case FIELD(HOST_RIP):
@@ -296,7 +303,7 @@ static u64 moved_value(unsigned ix, u64 old)
 {
 	if (ix == FIELD(EPT_POINTER))
 		return fuzz_one_in(2) ? old ^ BIT(fuzz_below(12))
-				      : (fuzz_gpa() & ~MASK(11, 0)) | EPTP_WB | EPTP_LEVEL_4;
+				      : (fuzz_gpa() & ~MASK(11, 0)) | FUZZ_EPTP;
 	if (is_address(ix))
 		return fuzz_gpa();
 	if (ix == FIELD(VM_ENTRY_MSR_LOAD_COUNT))

@@ -44,6 +44,7 @@ enum fuzz_page {
 };
 
 #define FUZZ_WINDOWS	  16
+#define FUZZ_EPTP	  (EPTP_WB | EPTP_LEVEL_4) /* and PAGE_EPT */
 #define FUZZ_LIST_ENTRIES 512
 
 /* In PAGE_CODE: a VMCALL for exceptions of L2, and what it runs first. */

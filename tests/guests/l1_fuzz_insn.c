@@ -8,6 +8,7 @@
 #define NO_REG	 16
 #define MAX_CODE 32
 #define RETURN	 0xc3
+#define MANY	 80
 
 struct fuzz_regs {
 	u64 reg[16]; /* in encoding order; RSP is not loaded */
@@ -96,12 +97,18 @@ static u64 device(void)
 }
 
 /* In memory that L1 can write, the operand names no page that L1 needs. */
-static void fill_operand(u64 linear)
+static void fill_operand(u64 linear, enum form form)
 {
 	u64 *const at = (u64 *)(uintptr_t)linear;
 
 	if (linear < fuzz_page(0) || linear >= fuzz_page(PAGE_WINDOWS) - 16)
 		return;
+	/* An EPTP that is in use, or a VPID. */
+	if (form == INVALIDATE && fuzz_one_in(2)) {
+		fuzz_poke(at, fuzz_one_in(2) ? fuzz_below(3) : fuzz_page(PAGE_EPT) | FUZZ_EPTP);
+		fuzz_poke(at + 1, 0);
+		return;
+	}
 	fuzz_poke(at, fuzz_one_in(16)  ? device()
 		      : fuzz_one_in(3) ? fuzz_gpa()
 				       : fuzz_page((unsigned)fuzz_below(PAGE_OTHER_REGION + 1)));
@@ -194,7 +201,7 @@ static void put_insn(struct coder *c, const struct insn *insn)
 		put(c, 0xc0 | (reg & 7) << 3 | (other & 7), 1);
 		return;
 	}
-	fill_operand(linear);
+	fill_operand(linear, insn->form);
 	put_memory(c, prefix_at, reg, linear);
 }
 
@@ -220,12 +227,28 @@ static void call_compat(const struct insn *insn)
 	guest_try_compat(c.code, c.length, &fault);
 }
 
+/* More VMCSs than a hypervisor may want to remember. */
+static void load_many(void *argument)
+{
+	static u32 regions[MANY][PAGE_SIZE / sizeof(u32)] __attribute__((aligned(PAGE_SIZE)));
+
+	(void)argument;
+	for (unsigned i = 0; i < MANY; i++) {
+		regions[i][0] = (u32)CAP_GET(guest_caps.msr[VMX_CAP_BASIC], REVISION);
+		vmptrld(physical(regions[i]));
+	}
+}
+
 bool fuzz_vmx_insn(void)
 {
 	static struct coder c;
 	const struct insn *const insn = any_insn();
 	struct guest_fault fault;
 
+	if (fuzz_one_in(256)) {
+		guest_try(load_many, NULL, &fault);
+		return true;
+	}
 	c.length = 0;
 	put_insn(&c, insn);
 	put(&c, RETURN, 1);

@@ -75,10 +75,12 @@ static void vmptrld_of_a_region_never_cleared_takes_what_is_there(void **state)
 	memset(stub_at(PLAY_PAGE), 0x5a, 4096);
 	play_revision(PLAY_PAGE, VMCS12_REVISION);
 	play_pointer(EXIT_VMPTRLD, PLAY_PAGE);
-	event = (const struct ev_vmptrld *)insn();
+	event = (const struct ev_vmptrld *)event_of(EV_VMPTRLD)->col;
 	assert_u64(event->outcome, OUTCOME_SUCCEED);
 	assert_u64(event->launched, 1);
 	assert_u64(event->dword0, VMCS12_REVISION);
+	/* Its stamp says that hv has had it; what is there is told. */
+	assert_int_equal(last_event()->kind, EV_VMCS_IMAGE);
 	assert_u64(get12(VMCS_GUEST_RIP), 0x5a5a5a5a5a5a5a5a);
 	assert_u64(get12(VMCS_GUEST_CS_SELECTOR), 0x5a5a);
 	play_enter(EXIT_VMLAUNCH);
@@ -97,6 +99,51 @@ static void vmcss_stay_active_while_another_is_current(void **state)
 	assert_u64(get12(VMCS_GUEST_RIP), 0x1111);
 	play_pointer(EXIT_VMPTRLD, PLAY_VMCS2);
 	assert_u64(get12(VMCS_GUEST_RIP), 0x2222);
+}
+
+/* With more VMCSs than hv can remember it does not know what L1 changed of the first. */
+static void vmptrld_of_a_forgotten_vmcs_tells_all_fields(void **state)
+{
+	const u64 others = PLAY_PAGE + 0x100000;
+	const struct play_event *image;
+	u64 value;
+
+	(void)state;
+	set12(VMCS_GUEST_RIP, 0x1111);
+	for (u64 i = 0; i < NESTED_SLOTS; i++)
+		clear_and_load(others + i * 4096);
+	region(PLAY_VMCS)->value[VMCS_IX_GUEST_RIP] = 0x2222;
+	play_event_count = 0;
+	play_pointer(EXIT_VMPTRLD, PLAY_VMCS);
+	assert_int_equal(play_event_count, 2);
+	assert_int_equal(play_events[0].kind, EV_VMPTRLD);
+	image = &play_events[1];
+	assert_int_equal(image->kind, EV_VMCS_IMAGE);
+	assert_u64(image->col[0], PLAY_VMCS);
+	assert_true(event_item(image, VMCS_GUEST_RIP, &value));
+	assert_u64(value, 0x2222);
+	/* Once; and the others were not there before L1 cleared them. */
+	play_pointer(EXIT_VMPTRLD, PLAY_VMCS);
+	assert_int_equal(play_event_count, 3);
+}
+
+/* So that L1 can't keep hv busy with regions that it wrote all over. */
+static void vmxoff_tells_some_of_what_is_lost_with_it(void **state)
+{
+	const u64 others = PLAY_PAGE + 0x100000;
+	unsigned before;
+
+	(void)state;
+	for (u64 i = 0; i < NESTED_SLOTS - 1; i++) {
+		clear_and_load(others + i * 4096);
+		memset(region(others + i * 4096)->value, 0x55, sizeof(region(0)->value));
+	}
+	before = play_event_total;
+	play(EXIT_VMXOFF, 0, 0);
+	assert_int_equal(insn()->outcome, OUTCOME_SUCCEED);
+	assert_true(play_event_total - before > 2);
+	assert_true(play_event_total - before < 200);
+	assert_u64(region(others)->value[VMCS_IX_GUEST_RIP], 0);
 }
 
 static void writes_of_l1_to_an_inactive_region_take_effect_and_are_told(void **state)
@@ -411,6 +458,8 @@ int main(void)
 		IN(play_vmptrld, vmclear_of_a_region_never_loaded_only_clears_its_launch_state),
 		IN(play_vmptrld, vmptrld_of_a_region_never_cleared_takes_what_is_there),
 		IN(play_vmptrld, vmcss_stay_active_while_another_is_current),
+		IN(play_vmptrld, vmptrld_of_a_forgotten_vmcs_tells_all_fields),
+		IN(play_vmptrld, vmxoff_tells_some_of_what_is_lost_with_it),
 		IN(play_vmptrld, writes_of_l1_to_an_inactive_region_take_effect_and_are_told),
 		IN(play_vmptrld, writes_of_l1_to_an_active_region_are_told_and_lost),
 		IN(play_vmptrld, vmxoff_writes_every_active_vmcs_and_keeps_launch_states),
