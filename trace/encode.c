@@ -30,7 +30,8 @@ static NOINLINE enum status encode_l2(struct trace_encoder *encoder,
 	struct stream *const tsc = &encoder->streams.stream[STREAM_TSC];
 	u64 differ;
 
-	if (unlikely(vmcs_changes(plan, columns, values)))
+	/* Ticks nearly always miss, so other columns may be in the mask for nothing. */
+	if (unlikely(vmcs_changes(plan, columns, values) || site->quiet++ == QUIET_EVENTS))
 		return encoder_put_other(encoder, event, site, op);
 	tsc->at = varint_put(tsc->at, encoder_take_delta(encoder, event, site));
 	encoder_put_columns(encoder, plan, event, site, site->mask);
@@ -54,7 +55,7 @@ static NOINLINE enum status encode_masked(struct trace_encoder *encoder,
 	struct stream *const tsc = &encoder->streams.stream[STREAM_TSC];
 	u64 differ = 0;
 
-	if (unlikely(vmcs_changes(plan, columns, values)))
+	if (unlikely(vmcs_changes(plan, columns, values) || site->quiet == QUIET_EVENTS))
 		return encoder_put_other(encoder, event, site, op);
 	if (plan->path == PATH_SAME) {
 		if (columns[FIELD_COLUMN] != site->field_id)
@@ -66,7 +67,9 @@ static NOINLINE enum status encode_masked(struct trace_encoder *encoder,
 			differ = columns[FIELD_TAIL_VALUE] ^ *site->field;
 	}
 	tsc->at = varint_put(tsc->at, encoder_take_delta(encoder, event, site));
-	encoder_put_columns(encoder, plan, event, site, site->mask);
+	site->quiet++;
+	if (encoder_put_columns(encoder, plan, event, site, site->mask))
+		site->quiet = 0;
 	differ |= differ_steady(columns, values) | differ_rare(columns, values) |
 		  differ_flags(columns, values, 0) | differ_flags(columns, values, 1) |
 		  differ_last(columns, values);

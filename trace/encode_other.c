@@ -228,6 +228,7 @@ enum status encoder_put_other(struct trace_encoder *encoder, const struct trace_
 		encode_bytes(encoder, event, encoder_byte_count(plan, event));
 	site->path = (u8)next_path(plan, site);
 	site->seen = true;
+	site->quiet = 0;
 	encoder->uncounted += !plan->counted;
 	encoder_put_op(encoder, op);
 	return ST_OK;

@@ -111,23 +111,28 @@ static ALWAYS_INLINE u32 encoder_missed(const struct plan *plan, const u64 *colu
 	return missed;
 }
 
-/* Transmits the columns that @mask names and makes @site hold the event's values. */
-static ALWAYS_INLINE void encoder_put_columns(struct trace_encoder *encoder,
-					      const struct plan *plan,
-					      const struct trace_event *event, struct site *site,
-					      u32 mask)
+/*
+ * Transmits the columns that @mask names and makes @site hold the event's values. Returns 0 if none
+ * of them missed.
+ */
+static ALWAYS_INLINE u64 encoder_put_columns(struct trace_encoder *encoder, const struct plan *plan,
+					     const struct trace_event *event, struct site *site,
+					     u32 mask)
 {
 	const u64 *const columns = event->col;
 	u64 *const values = site->values;
 	struct stream *const *const streams = plan->streams;
+	u64 missed = 0;
 
 	for (; mask; mask &= mask - 1) {
 		const unsigned i = (unsigned)__builtin_ctz(mask);
-		const u64 value = columns[i];
+		const u64 value = columns[i], difference = value - values[i];
 
-		streams_put_to(&encoder->streams, streams[i], zigzag(value - values[i]));
+		streams_put_to(&encoder->streams, streams[i], zigzag(difference));
 		values[i] = value;
+		missed |= difference;
 	}
+	return missed;
 }
 
 static inline u32 encoder_item_count(const struct plan *plan, const struct trace_event *event)

@@ -27,7 +27,8 @@
 #define RFLAGS_COLUMN	  (offsetof(struct ev_insn, rflags) / sizeof(u64))
 #define FLAGS_BIT(n)	  (1u << (RFLAGS_COLUMN + (n)))
 #define FIELD_TAIL_VALUE  (INSN_COLUMN_COUNT + 3)
-#define ORDERED_COLUMNS	  5 /* between these and the order, at least, if any are */
+#define QUIET_EVENTS	  32 /* and then the mask is made anew */
+#define ORDERED_COLUMNS	  5  /* between these and the order, at least, if any are */
 
 /* What encoding needs of a kind, close together. */
 struct plan {
@@ -85,6 +86,7 @@ struct site {
 	u16 shape;
 	u16 shape_before; /* the last other one */
 	bool seen;	  /* more than one event */
+	u8 quiet;	  /* events since the mask last had, or could have had, to be as it is */
 };
 
 /*
