@@ -8,7 +8,8 @@
 #include "hv/vmcs01.h"
 #include "vmx/tables.h"
 
-#define RESET_POLLS 1000 /* the next instruction is late enough */
+#define ATTEND_POLLS 1000000 /* then it is busy with what ends the tape */
+#define RESET_POLLS  1000    /* the next instruction is late enough */
 
 _Noreturn void vm_run(void *stack_top);
 
@@ -73,6 +74,10 @@ _Noreturn void ap_restart(struct percpu *cpu)
 	cpu->init_again = 0;
 	__atomic_store_n(&cpu->restarting, true, __ATOMIC_SEQ_CST);
 	kick_one(percpu_of(0), KICK_RESTART);
+	/* That is where L1 sends its SIPIs from: one that came now would start it without hv. */
+	for (unsigned i = 0; i < ATTEND_POLLS && !__atomic_load_n(&cpu->attended, __ATOMIC_SEQ_CST);
+	     i++)
+		__builtin_ia32_pause();
 	vmxoff();
 	for (unsigned i = 0; i < RESET_POLLS; i++)
 		__builtin_ia32_pause();
@@ -89,6 +94,7 @@ _Noreturn void ap_resume(struct percpu *cpu)
 	hwvmcs_switch(cpu, &cpu->vmcs01);
 	__asm__ volatile("fxrstor64 (%0)" : : "r"(cpu->fxsave) : "memory");
 	bring_back((const struct kept_state *)cpu->kept_state);
+	__atomic_store_n(&cpu->attended, false, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&cpu->restarting, false, __ATOMIC_SEQ_CST);
 	vm_run(cpu->stack_top);
 }

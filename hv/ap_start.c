@@ -263,10 +263,11 @@ static bool restarts(const struct percpu *cpu)
 }
 
 /* It may not have come to its reset yet, so that a SIPI does nothing. */
-static void start_again(const struct percpu *cpu)
+static void start_again(struct percpu *cpu)
 {
 	const u32 sipi = prepare(cpu);
 
+	__atomic_store_n(&cpu->attended, true, __ATOMIC_SEQ_CST);
 	for (unsigned tries = 0; tries < RESTART_TRIES && restarts(cpu); tries++) {
 		apic_send(cpu->apic_id, sipi);
 		for (unsigned polls = 0; polls < RESTART_POLLS && restarts(cpu); polls++)

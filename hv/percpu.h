@@ -96,6 +96,7 @@ struct percpu {
 	u32 kicks;	 /* enum kick: an NMI comes for these */
 	bool parked;	 /* in wait-for-SIPI, where no NMI gets through */
 	bool restarting; /* it resets itself, processor 0 is to start it: ap_restart() */
+	bool attended;	 /* processor 0 waits for that, and L1 does not run there */
 	bool finished;	 /* its part of the tape is whole; it will not run again */
 };
 
