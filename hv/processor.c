@@ -25,6 +25,19 @@ static const struct {
 	  "load IA32_EFER and IA32_PAT at entries" },
 };
 
+/* What hv uses without asking again. */
+static const struct {
+	u32 cap;
+	u64 wanted;
+	const char *name;
+} needed_bits[] = {
+	{ VMX_CAP_BASIC, CAP_TRUE_CTLS, "execution without exits at accesses to CR3" },
+	{ VMX_CAP_EPT_VPID_CAP, CAP_EPT_WALK_4 | CAP_EPT_WB | CAP_EPT_2M,
+	  "EPT of four levels, in write-back memory, with pages of 2 MiB" },
+	{ VMX_CAP_EPT_VPID_CAP, CAP_INVEPT | CAP_INVEPT_SINGLE | CAP_INVEPT_ALL, "INVEPT" },
+	{ VMX_CAP_EPT_VPID_CAP, CAP_INVVPID | CAP_INVVPID_SINGLE | CAP_INVVPID_ALL, "INVVPID" },
+};
+
 static struct vmx_caps caps;
 
 const struct vmx_caps *processor_caps(void)
@@ -90,6 +103,12 @@ static enum status check_needed(void)
 		if ((processor_controls(needed[i].word, needed[i].wanted) & needed[i].wanted) !=
 		    needed[i].wanted) {
 			log_print("this processor lacks '%s'", needed[i].name);
+			return ST_UNSUPPORTED;
+		}
+	for (size_t i = 0; i < ARRAY_SIZE(needed_bits); i++)
+		if ((caps.msr[needed_bits[i].cap] & needed_bits[i].wanted) !=
+		    needed_bits[i].wanted) {
+			log_print("this processor lacks '%s'", needed_bits[i].name);
 			return ST_UNSUPPORTED;
 		}
 	return ST_OK;
