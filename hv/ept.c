@@ -18,7 +18,7 @@
 
 /* How many pages L1 can make hv split by MTRRs that it writes; firmware and Linux need a handful.
  */
-#define MAX_SPLITS    16
+#define MAX_SPLITS    8
 
 static u64 *pml4;
 static u64 mapped_end;

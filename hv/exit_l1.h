@@ -51,6 +51,9 @@ void l1_intercept_ports(void);
  * would give L1 hv's memory. */
 bool l1_may_write_msr(u32 index, u64 value);
 
+/* After an MTRR was written on @cpu: the first processor's say what EPT01 has. */
+void l1_take_memory_types(const struct percpu *cpu);
+
 /* Work out which CPUID bits L1 sees; after processor_check(). */
 void l1_cpuid_init(void);
 

@@ -99,6 +99,12 @@ static enum exit_action write_vmx_msr(struct percpu *cpu, u32 index, u64 value)
 	return EXIT_SKIP;
 }
 
+void l1_take_memory_types(const struct percpu *cpu)
+{
+	if (!cpu->id && ept01_update_types())
+		kick_others(KICK_EPT01);
+}
+
 enum exit_action l1_handle_wrmsr(struct percpu *cpu)
 {
 	const u32 index = (u32)cpu->regs[REG_RCX];
@@ -120,7 +126,7 @@ enum exit_action l1_handle_wrmsr(struct percpu *cpu)
 	}
 	if (!l1_may_write_msr(index, value) || wrmsr_safe(index, value) != ST_OK)
 		return exit_inject_gp(cpu);
-	if (mtrr_is_msr(index) && !cpu->id && ept01_update_types())
-		kick_others(KICK_EPT01);
+	if (mtrr_is_msr(index))
+		l1_take_memory_types(cpu);
 	return EXIT_SKIP;
 }

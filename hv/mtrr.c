@@ -63,6 +63,8 @@ void mtrr_read(void)
 
 bool mtrr_is_msr(u32 index)
 {
+	if (likely(index < MSR_MTRR_PHYSBASE || index > MSR_MTRR_DEF_TYPE))
+		return false;
 	for (unsigned i = 0; i < ARRAY_SIZE(fixed_msrs); i++)
 		if (fixed_msrs[i].index == index)
 			return true;

@@ -1,6 +1,5 @@
 #include "hv/nested/msrlist.h"
 
-#include "hv/ept.h"
 #include "hv/exit_l1.h"
 #include "hv/fault.h"
 #include "hv/guestmem.h"
@@ -15,6 +14,7 @@
 
 #define X2APIC_FIRST	 0x800
 #define X2APIC_LAST	 0x8ff
+#define CHUNK		 32 /* entries that are read in one go */
 #define ITEMS_LEFT	 32 /* that long lists leave for what is told behind them */
 /* Some emulators take the others. */
 #define DEBUGCTL_DEFINED (MASK(15, 6) | MASK(2, 0))
@@ -115,13 +115,6 @@ static bool write_msr(u32 index, u64 value)
 	return done;
 }
 
-/* For all MTRRs of a list at once, of which one alone may take 100,000 instructions. */
-static void end_types(bool stale)
-{
-	if (stale)
-		ept01_update_types();
-}
-
 void msr_list_undo(struct msr_undo *undo)
 {
 	bool types = false;
@@ -131,7 +124,8 @@ void msr_list_undo(struct msr_undo *undo)
 		(void)write_msr(undo->entry[undo->count].index, undo->entry[undo->count].value);
 		types |= mtrr_is_msr(undo->entry[undo->count].index);
 	}
-	end_types(types);
+	if (types)
+		l1_take_memory_types(percpu_this());
 }
 
 static bool load_msr(struct percpu *cpu, u32 index, u64 value, struct msr_undo *undo)
@@ -195,48 +189,76 @@ static bool never_in_a_list(const struct list_entry *entry)
 	return entry->reserved || (entry->index >= X2APIC_FIRST && entry->index <= X2APIC_LAST);
 }
 
+struct list_reader {
+	u64 address, count;
+	struct list_entry chunk[CHUNK];
+};
+
+/* Entry @i, in order: each is read once. Valid up to the next call. */
+static struct list_entry *read_entry(struct list_reader *list, u32 i)
+{
+	const u64 at = list->address + i * sizeof(struct list_entry);
+	const u64 count = MIN(list->count - i, (u64)CHUNK);
+
+	if (i % CHUNK == 0 &&
+	    guest_read_gpa(at, list->chunk, count * sizeof(struct list_entry)) != ST_OK)
+		for (u64 j = 0; j < count; j++)
+			guest_read_gpa(at + j * sizeof(struct list_entry), &list->chunk[j],
+				       sizeof(struct list_entry));
+	return &list->chunk[i % CHUNK];
+}
+
 u32 msr_list_load(struct percpu *cpu, u64 address, u64 count, u32 first_item,
 		  struct trace_item *items, u32 *item_count, struct msr_undo *undo)
 {
+	struct list_reader list;
 	bool types = false;
 	u32 bad = 0;
 
-	for (u32 i = 0; i < count && !bad; i++, address += sizeof(struct list_entry)) {
-		struct list_entry entry;
+	list.address = address;
+	list.count = count;
+	for (u32 i = 0; i < count && !bad; i++) {
+		const struct list_entry *entry;
 
 		if (i == MSR_LIST_MAX) {
 			bad = i + 1;
 			break;
 		}
-		guest_read_gpa(address, &entry, sizeof(entry));
+		entry = read_entry(&list, i);
 		if (i < MSR_LIST_MAX / 2)
-			note(items, item_count, first_item + 2 * i, &entry);
-		if (never_in_a_list(&entry) || !load_msr(cpu, entry.index, entry.value, undo))
+			note(items, item_count, first_item + 2 * i, entry);
+		if (never_in_a_list(entry) || !load_msr(cpu, entry->index, entry->value, undo))
 			bad = i + 1;
 		else
-			types |= mtrr_is_msr(entry.index);
+			types |= mtrr_is_msr(entry->index);
 	}
-	end_types(types);
+	/* For all MTRRs of the list at once. */
+	if (types)
+		l1_take_memory_types(cpu);
 	return bad;
 }
 
 u32 msr_list_store(struct percpu *cpu, u64 address, u64 count, struct trace_item *items,
 		   u32 *item_count)
 {
-	for (u32 i = 0; i < count; i++, address += sizeof(struct list_entry)) {
-		struct list_entry entry;
+	struct list_reader list;
+
+	list.address = address;
+	list.count = count;
+	for (u32 i = 0; i < count; i++) {
+		struct list_entry *entry;
 
 		if (i == MSR_LIST_MAX)
 			return i + 1;
-		guest_read_gpa(address, &entry, sizeof(entry));
-		if (never_in_a_list(&entry) || !read_msr(cpu, entry.index, &entry.value))
+		entry = read_entry(&list, i);
+		if (never_in_a_list(entry) || !read_msr(cpu, entry->index, &entry->value))
 			return i + 1;
-		if (hv_fault(TSC_STORED_WITH_OFFSET) && entry.index == MSR_TSC)
-			entry.value += F12(cpu->nested.current, TSC_OFFSET);
-		guest_write_gpa(address + offsetof(struct list_entry, value), &entry.value,
-				sizeof(entry.value));
+		if (hv_fault(TSC_STORED_WITH_OFFSET) && entry->index == MSR_TSC)
+			entry->value += F12(cpu->nested.current, TSC_OFFSET);
+		guest_write_gpa(address + i * sizeof(*entry) + offsetof(struct list_entry, value),
+				&entry->value, sizeof(entry->value));
 		if (i < MSR_LIST_MAX / 2)
-			note(items, item_count, ITEM_MSR_STORE + 2 * i, &entry);
+			note(items, item_count, ITEM_MSR_STORE + 2 * i, entry);
 	}
 	return 0;
 }
