@@ -8,7 +8,7 @@
  *
  * With more than one processor the change may be so new that the INVEPT is still on its way.
  */
-#include "replay/rule.h"
+#include "replay/l0_view.h"
 #include "vmx/value_text.h"
 
 #define SLOTS	   256
@@ -99,12 +99,13 @@ static void take_entry(const struct rule_run *run, struct cpu *cpu, u64 eptp, un
 	*entry = (struct entry){ root, gpa, value, runs, run->place };
 }
 
+/* Behind the event: L2 can choose another EPTP by VMFUNC before it exits. */
 static bool eptp_of(const struct rule_run *run, u64 *eptp)
 {
 	const struct model_region *const region = model_current(run->model, run->event->cpu);
 
 	return region && model_control(region, VMX_WORD_SECONDARY, SECONDARY_EPT) == MODEL_YES &&
-	       model_field(region, VMCS_IX_EPT_POINTER, ~0ull, eptp);
+	       l0_vmcs12_after(run->event, region, VMCS_IX_EPT_POINTER, eptp);
 }
 
 /* The items are pairs: where an entry is, what it holds. */

@@ -1,12 +1,13 @@
 #include "tests/replay/script.h"
 
-#define EPTP  0x10101eull
-#define GPA   0x105008ull /* of the entry */
-#define R_A   0x200005ull /* readable and executable, frame 200000h */
-#define RW_A  0x200007ull
-#define R_B   0x300005ull /* another frame */
-#define NONE  0x0ull
-#define DIRTY BIT(9)
+#define EPTP   0x10101eull
+#define EPTP_B 0x70701eull
+#define GPA    0x105008ull /* of the entry */
+#define R_A    0x200005ull /* readable and executable, frame 200000h */
+#define RW_A   0x200007ull
+#define R_B    0x300005ull /* another frame */
+#define NONE   0x0ull
+#define DIRTY  BIT(9)
 
 static struct script start_ept(void)
 {
@@ -21,18 +22,24 @@ static struct script start_ept(void)
 	return script;
 }
 
-/* L2 runs, and ends in an EPT violation that finds @entry. */
-static void violate(struct script *script, u64 entry)
+/* L2 runs, and ends in an EPT violation that finds @entry in the tables of @eptp. */
+static void violate_in(struct script *script, u64 eptp, u64 entry)
 {
 	const struct ev_l2_entry in = { .vmcs = script->vmcs };
 	const struct ev_l2_exit out = { .reason = EXIT_EPT_VIOLATION, .vmcs = script->vmcs };
 	const struct trace_item items[] = {
 		{ ITEM_EPT12_GPA + 1, GPA },
 		{ ITEM_EPT12 + 1, entry },
+		{ VMCS_EPT_POINTER, eptp },
 	};
 
 	script_items(script, EV_L2_ENTRY, &in, sizeof(in), NULL, 0);
-	script_items(script, EV_L2_EXIT, &out, sizeof(out), items, ARRAY_SIZE(items));
+	script_items(script, EV_L2_EXIT, &out, sizeof(out), items, eptp == EPTP ? 2 : 3);
+}
+
+static void violate(struct script *script, u64 entry)
+{
+	violate_in(script, EPTP, entry);
 }
 
 static void rights_or_frames_that_change_without_invept_are_found(void **state)
@@ -106,6 +113,29 @@ static void invept_of_this_eptp_or_of_all_is_enough(void **state)
 	}
 }
 
+/* VMFUNC: the tables are those that L2 left with. */
+static void tables_that_l2_chose_are_those_of_the_exit(void **state)
+{
+	for (unsigned dropped = 0; dropped < 2; dropped++) {
+		struct script script = start_ept();
+
+		(void)state;
+		for (unsigned i = 0; i < 2; i++) {
+			script_vmwrite(&script, VMCS_EPT_POINTER, EPTP_B);
+			script_l2(&script, EXIT_CPUID);
+			script_l2(&script, EXIT_CPUID);
+			script_vmwrite(&script, VMCS_EPT_POINTER, EPTP);
+			if (i)
+				INSN(&script, INVEPT, invept, .type = 1,
+				     .descriptor_low = dropped ? EPTP_B : EPTP);
+			violate_in(&script, EPTP_B, i ? R_B : R_A);
+		}
+		script_end(&script);
+		assert_found(&script, EPT_NO_INVEPT, !dropped);
+		script_free(&script);
+	}
+}
+
 static void an_invept_may_be_in_a_gap(void **state)
 {
 	struct script script = start_ept();
@@ -126,6 +156,7 @@ int main(void)
 		cmocka_unit_test(rights_or_frames_that_change_without_invept_are_found),
 		cmocka_unit_test(a_change_before_l2_ran_again_needs_no_invept),
 		cmocka_unit_test(invept_of_this_eptp_or_of_all_is_enough),
+		cmocka_unit_test(tables_that_l2_chose_are_those_of_the_exit),
 		cmocka_unit_test(an_invept_may_be_in_a_gap),
 	};
 
