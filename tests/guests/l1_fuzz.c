@@ -82,7 +82,9 @@ static void in_arena(struct truth_vmcs *v, unsigned base)
 	SET(v, VM_EXIT_MSR_LOAD_ADDRESS, fuzz_page(PAGE_LOAD_LIST));
 	if (!(secondary & SECONDARY_EPT))
 		return;
-	SET(v, EPT_POINTER, fuzz_page(PAGE_EPT) | FUZZ_EPTP);
+	/* What has a log has flags to log. */
+	SET(v, EPT_POINTER,
+	    fuzz_page(PAGE_EPT) | FUZZ_EPTP | (secondary & SECONDARY_PML ? EPTP_AD : 0));
 	v->value[FIELD(PRIMARY_PROC_BASED_CONTROLS)] |= PRIMARY_IO_BITMAPS | PRIMARY_MSR_BITMAPS;
 	SET(v, VMX_PREEMPTION_TIMER_VALUE, FIRST_TIME);
 	SET(v, GUEST_RSP, fuzz_page(PAGE_STACK) + STACK_OFFSET);
@@ -258,6 +260,13 @@ static bool is_address(unsigned ix)
 	}
 }
 
+/* Pages whose contents decide what L2 can write, and what L1 runs with. */
+static bool is_trusted_page(u64 address)
+{
+	return (address >= fuzz_page(PAGE_STORE_LIST) && address < fuzz_page(PAGE_CODE)) ||
+	       (address >= fuzz_page(PAGE_EPT) && address < fuzz_page(FUZZ_PAGES));
+}
+
 /*
  * What would take the machine from L1, or stop Bochs: 64-bit mode without paging and a stack that
  * can't be written, which it enters (replay/errata.def), and code on the APIC-access page.
@@ -275,6 +284,9 @@ static bool is_safe(unsigned ix, u64 value)
 		return value & SEGMENT_UNUSABLE || (value & SEGMENT_CODE_WRITE) == SEGMENT_WRITE;
 	case FIELD(APIC_ACCESS_ADDRESS):
 		return (value & ~MASK(11, 0)) != fuzz_page(PAGE_CODE);
+	case FIELD(PML_ADDRESS):
+	case FIELD(VE_INFORMATION_ADDRESS):
+		return !is_trusted_page(value);
 	case FIELD(HOST_RIP):
 	case FIELD(HOST_RSP):
 	case FIELD(HOST_TR_BASE):
