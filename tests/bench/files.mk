@@ -3,7 +3,8 @@
 #	make bench [TAPE=x.vxt]		over a tape of KVM, recorded if none is given (minutes)
 #	make bench-sim			over a simulated KVM (seconds)
 #	make bench-tui TAPE=x.vxt	how long the terminal UI keeps a user waiting
-#	make bench-hv			what exits cost L1, and of what (a minute)
+#	make bench-hv			what exits cost L1, and of what; what recording costs (minutes)
+#	make bench-ticks		what hv and recording cost Debian's KVM (minutes)
 #	make fuzz [STEPS=200000]	see tests/fuzz/driver.c; SAN=address,undefined is wise
 
 STEPS ?= 200000
@@ -46,13 +47,16 @@ $(O)/tests/fuzz/fuzz_hv: tests/fuzz/fuzz_hv.c $(if $(FUZZER),,$(O)/host/tests/fu
 $(O)/tests/golden/make_future: $(O)/host/tests/golden/make_future.o $(O)/libvmxtape.a
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(host-cflags) -o $@ $^ $(host-libs)
 
-.PHONY: bench bench-sim bench-tui fuzz bench-hv
+.PHONY: bench bench-sim bench-tui fuzz bench-hv bench-ticks
 bench: all guests-kvm $(O)/tests/bench/bench_tape $(O)/tests/bench/big_tape \
 		$(O)/tests/bench/bench_timeline $(O)/.deps-run $(O)/.deps-bench
 	tests/bench/run $(O) $(if $(TAPE),--tape $(TAPE))
 
 bench-hv: all $(O)/.deps-run
 	tests/bench/hv_exits $(O)
+
+bench-ticks: all guests-kvm $(O)/.deps-run
+	tests/bench/run $(O) --ticks
 
 bench-sim: $(O)/tests/bench/bench_tape
 	$<
