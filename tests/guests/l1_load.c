@@ -104,5 +104,6 @@ void guest_main(void)
 		next = period ? next + period : rdtsc();
 		busy += rdtsc() - before;
 	}
+	guest_vmx_off();
 	guest_print("load: %lu instructions, %lu ticks\n", count, busy);
 }
