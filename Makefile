@@ -175,6 +175,7 @@ check-long: check guests-xen $(O)/.deps-long
 	$(step) O=$(O)/san CC=gcc SAN=address,undefined check-monkey
 	tests/tools/truth-check $(O) --all
 	tests/e2e/run $(O) --long
+	tests/e2e/uefi $(O)
 	$(MAKE) --no-print-directory O=$(O) CC=gcc check-fuzz
 	tests/e2e/bare-debian $(O)/bare-debian
 	@echo 'make check-long: everything passed'

@@ -11,7 +11,7 @@ set -eu
 build='gcc make libc6-dev binutils libzstd-dev liblzma-dev libcapstone-dev libelf-dev libdw-dev libncurses-dev'
 run='bochs bochs-term bochsbios vgabios grub-pc-bin grub-common xorriso mtools'
 test='libcmocka-dev clang clang-format cppcheck linux-headers-amd64 python3 busybox-static cpio xz-utils gdb lldb tmux zstd'
-long='debootstrap'
+long='debootstrap qemu-system-x86 ovmf grub-efi-amd64-bin'
 bench='babeltrace2 valgrind python3'
 
 wanted=
