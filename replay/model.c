@@ -111,12 +111,16 @@ static u64 holder(const struct step *step)
  * SDM, "Software Use of Virtual-Machine Control Structures": while a VMCS is active on several
  * processors, what each of them has may be lost or not.
  */
-static void forget_if_torn(struct model_region *region)
+static void forget_held(struct model_region *region)
 {
-	if (!(region->holders & (region->holders - 1)))
-		return;
 	region->launch = LAUNCH_UNKNOWN;
 	memset(region->known, 0, sizeof(region->known));
+}
+
+static void forget_if_torn(struct model_region *region)
+{
+	if (region->holders & (region->holders - 1))
+		forget_held(region);
 }
 
 /* The same for what is active when VMX operation ends. */
@@ -173,6 +177,9 @@ static void step_vmclear(struct step *step)
 	region->active = MODEL_NO;
 	region->holders &= ~holder(step);
 	region->cleared = MODEL_YES;
+	/* Another processor goes on with what it has. */
+	if (region->holders)
+		forget_held(region);
 	if (step->cpu->current == pointer)
 		set_current(step, MODEL_NO_POINTER);
 }

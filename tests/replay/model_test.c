@@ -453,6 +453,29 @@ static void another_cpu_is_told_all_fields(void **state)
 	script_free(&script);
 }
 
+/* SDM, "Software Use of Virtual-Machine Control Structures". */
+static void a_vmcs_that_another_cpu_clears_is_unknown_on_the_one_that_has_it(void **state)
+{
+	struct script script = prepared(LAUNCHED);
+	const struct model_region *region = model_region(check_model(script.check), 0x2000);
+	u64 value;
+
+	(void)state;
+	script_vmwrite(&script, VMCS_GUEST_RIP, 0x1234);
+	assert_true(model_field(region, VMCS_IX_GUEST_RIP, ~0ull, &value));
+	script.cpu = 1;
+	script.vmcs = NO_VMCS;
+	script_vmxon(&script, 0x3000);
+	script_vmclear(&script, 0x2000);
+	assert_false(model_field(region, VMCS_IX_GUEST_RIP, ~0ull, &value));
+	script.cpu = 0;
+	script.vmcs = 0x2000;
+	forget_verdicts(&script);
+	INSN(&script, VMRESUME, vmresume, .outcome = OUTCOME_SUCCEED);
+	assert_int_not_equal(verdict_of(&script), VERDICT_DIVERGE);
+	script_free(&script);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -466,6 +489,7 @@ int main(void)
 		cmocka_unit_test(a_control_of_an_inactive_word_counts_as_off),
 		cmocka_unit_test(every_field_that_changes_is_told),
 		cmocka_unit_test(another_cpu_is_told_all_fields),
+		cmocka_unit_test(a_vmcs_that_another_cpu_clears_is_unknown_on_the_one_that_has_it),
 	};
 
 	return cmocka_run_group_tests_name("replay/model", tests, NULL, NULL);

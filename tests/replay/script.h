@@ -32,6 +32,7 @@ struct script {
 	u64 n;
 	u64 vmcs; /* current, as far as the script knows */
 	u64 rip;
+	u8 cpu; /* whose events come next */
 };
 
 static inline void script_send(struct script *script, u8 kind, u8 level, const void *columns,
@@ -41,6 +42,7 @@ static inline void script_send(struct script *script, u8 kind, u8 level, const v
 	u64 col[TRACE_MAX_COLUMNS] = { 0 };
 	const struct trace_event event = {
 		.kind = kind,
+		.cpu = script->cpu,
 		.level = level,
 		.seq = script->n,
 		.tsc = 1000 * script->n,
