@@ -164,9 +164,9 @@ bool exit_dispatch(struct percpu *cpu)
 		rows = cpu->time.exits[1];
 		action = handle_l2_exit(cpu);
 	}
-	if (cpu->pending.event.kind)
+	if (likely(cpu->pending.event.kind))
 		exit_emit(cpu);
-	if (action == EXIT_SKIP)
+	if (likely(action == EXIT_SKIP))
 		skip_instruction(cpu);
 	/* L1 may send the SIPI at once, so that nothing else is done until it is awaited. */
 	if (likely(!cpu->attention) || !attend(cpu)) {

@@ -105,7 +105,7 @@ u64 *exit_event(struct percpu *cpu, u8 kind, u8 level)
  * mode and in compatibility mode: #UD comes before the exit (SDM, "Operation" of each of them), so
  * the processor has answered most of the questions. In VMX operation L1 can't clear CR4.VMXE.
  */
-static u64 vmx_insn_mode(const struct percpu *cpu)
+static ALWAYS_INLINE u64 vmx_insn_mode(const struct percpu *cpu)
 {
 	const u64 blocking = cpu->exit.blocking;
 	u64 mode = BIT(MODE_PE) | MOVED(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), 5, 2, MODE_CPL);

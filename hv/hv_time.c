@@ -17,10 +17,9 @@ static void count(struct percpu *cpu, struct hv_time_row *row, u64 ticks)
 void hv_time_exit(struct percpu *cpu, struct hv_time_row *rows)
 {
 	struct hv_time *const time = &cpu->time;
-	const u32 reason = cpu->exit.reason & EXIT_REASON_BASIC;
 	const u64 ticks = rdtsc() - cpu->exit.tsc - time->apart;
 
-	count(cpu, &rows[MIN(reason, (u32)EXIT_REASON_COUNT)], ticks);
+	count(cpu, &rows[cpu->exit.reason % HV_TIME_REASONS], ticks);
 	cpu->nested.hv_ticks += ticks;
 	time->apart = 0;
 }
@@ -66,7 +65,7 @@ void hv_time_tell(struct percpu *cpu)
 
 	time->wanted = false;
 	for (unsigned level = 1; level <= 2; level++)
-		for (u32 reason = 0; reason <= EXIT_REASON_COUNT; reason++)
+		for (u32 reason = 0; reason < HV_TIME_REASONS; reason++)
 			tell(cpu, &time->exits[level - 1][reason], level, reason);
 	tell(cpu, &time->packing, 0, 0);
 }

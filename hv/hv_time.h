@@ -13,14 +13,17 @@
 
 struct percpu;
 
+/* Of basic exit reasons the low bits count: all that exist differ in them. */
+#define HV_TIME_REASONS 128
+_Static_assert(EXIT_REASON_COUNT <= HV_TIME_REASONS, "exit reasons");
+
 struct hv_time_row {
 	u64 exits, ticks, longest;
 	u64 longest_tsc; /* TSC of the exit that took longest */
 };
 
 struct hv_time {
-	struct hv_time_row exits[2]
-				[EXIT_REASON_COUNT + 1]; /* of L1 and L2; last: unknown reasons */
+	struct hv_time_row exits[2][HV_TIME_REASONS]; /* of L1 and L2 */
 	struct hv_time_row packing;
 	u64 apart; /* of the exit that is being handled: packing, sending, what the TSC moved by */
 	bool wanted; /* a block was begun since it was told */

@@ -59,22 +59,21 @@ enum status memmap_find(u64 size, u64 align, u64 limit, const struct memmap_hole
 
 static bool is_in_ram(const struct boot_range *range, u64 base, u64 size)
 {
-	return range->type == E820_RAM && base >= range->base && base < end_of(range) &&
-	       size <= end_of(range) - base;
+	const u64 offset = base - range->base;
+
+	return range->type == E820_RAM && offset < range->size && size <= range->size - offset;
 }
 
 bool memmap_is_ram(u64 base, u64 size)
 {
 	/* Most questions are about one range, the largest. Any processor may say which. */
-	static unsigned last;
-	const unsigned guess = __atomic_load_n(&last, __ATOMIC_RELAXED);
+	static const struct boot_range *last = boot_info.ranges;
 
-	if (likely(guess < boot_info.range_count) &&
-	    likely(is_in_ram(&boot_info.ranges[guess], base, size)))
+	if (likely(is_in_ram(__atomic_load_n(&last, __ATOMIC_RELAXED), base, size)))
 		return true;
 	for (unsigned i = 0; i < boot_info.range_count; i++)
 		if (is_in_ram(&boot_info.ranges[i], base, size)) {
-			__atomic_store_n(&last, i, __ATOMIC_RELAXED);
+			__atomic_store_n(&last, &boot_info.ranges[i], __ATOMIC_RELAXED);
 			return true;
 		}
 	return false;

@@ -222,16 +222,13 @@ void vmcs01_init(struct percpu *cpu, bool long_mode)
 
 u64 vmcs01_visible_cr0(void)
 {
-	const u64 mask = vmread(VMCS_CR0_GUEST_HOST_MASK);
-
-	return (vmread(VMCS_GUEST_CR0) & ~mask) | (vmread(VMCS_CR0_READ_SHADOW) & mask);
+	/* PE and PG, which hv owns in VMX operation, are 1 then in both. */
+	return (vmread(VMCS_GUEST_CR0) & ~OWNED_CR0) | (vmread(VMCS_CR0_READ_SHADOW) & OWNED_CR0);
 }
 
 u64 vmcs01_visible_cr4(void)
 {
-	const u64 mask = vmread(VMCS_CR4_GUEST_HOST_MASK);
-
-	return (vmread(VMCS_GUEST_CR4) & ~mask) | (vmread(VMCS_CR4_READ_SHADOW) & mask);
+	return (vmread(VMCS_GUEST_CR4) & ~OWNED_CR4) | (vmread(VMCS_CR4_READ_SHADOW) & OWNED_CR4);
 }
 
 void vmcs01_begin_vmx(u64 cr0)

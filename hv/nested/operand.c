@@ -136,7 +136,8 @@ static void *recall(struct percpu *cpu, u64 linear, enum guest_access access, u6
 		.cr3 = nested_insn(cpu)->cr3,
 		.cr4 = vmread(VMCS_GUEST_CR4),
 		.efer = vmread(VMCS_GUEST_IA32_EFER),
-		.user = nested_cpl(cpu) == 3,
+		/* Else it would not have come this far. */
+		.user = hv_fault(NO_CPL_CHECK) && nested_cpl(cpu) == 3,
 		.smap_applies = !(cpu->exit.rflags & RFLAGS_AC),
 	};
 

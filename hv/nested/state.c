@@ -272,6 +272,8 @@ void nested_vmcs_clear(struct percpu *cpu, u64 pointer)
 
 void nested_vmcs_release_all(struct percpu *cpu)
 {
+	if (likely(!cpu->nested.active_slots))
+		return;
 	cpu->nested.tell_left = TELL_AT_VMXOFF;
 	for (unsigned i = 0; cpu->nested.active_slots && i < NESTED_SLOTS; i++) {
 		struct nested_vmcs *vmcs = &cpu->nested.slots[i];
