@@ -232,18 +232,32 @@ static void put_file(FILE *to, const char *key, const char *path, size_t length)
 	free(file);
 }
 
-char *machine_describe(const struct machine *machine, const struct bochs_setup *setup)
+/* Debian's is a script, which starts the program beside it. */
+static void put_emulator(FILE *to)
 {
 	char *const bochs = program_find("bochs", "bochs");
+	char *program;
+
+	if (asprintf(&program, "%s-bin", bochs) < 0)
+		die("out of memory");
+	put_file(to, "emulator", bochs, strlen(bochs));
+	if (!access(program, R_OK))
+		put_file(to, "emulator", program, strlen(program));
+	for (size_t i = 0; i < ARRAY_SIZE(emulator_files); i++)
+		put_file(to, "emulator", emulator_files[i], strlen(emulator_files[i]));
+	free(bochs);
+	free(program);
+}
+
+char *machine_describe(const struct machine *machine, const struct bochs_setup *setup)
+{
 	char hash[SHA256_TEXT], *text = NULL;
 	size_t size;
 	FILE *const to = open_memstream(&text, &size);
 
 	if (!to)
 		die("out of memory");
-	put_file(to, "emulator", bochs, strlen(bochs));
-	for (size_t i = 0; i < ARRAY_SIZE(emulator_files); i++)
-		put_file(to, "emulator", emulator_files[i], strlen(emulator_files[i]));
+	put_emulator(to);
 	fprintf(to, "cpu_model %s\ncpus %llu\nmib %llu\nips %llu\n", machine->cpu_model,
 		(unsigned long long)machine->cpus, (unsigned long long)machine->mib,
 		(unsigned long long)machine->ips);
@@ -264,7 +278,6 @@ char *machine_describe(const struct machine *machine, const struct bochs_setup *
 	fprintf(to, "image %s\n", hash);
 	if (fclose(to))
 		die("out of memory");
-	free(bochs);
 	return text;
 }
 
