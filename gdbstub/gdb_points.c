@@ -4,8 +4,10 @@
 #include "gdbstub/gdb_points.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "gdbstub/agent.h"
 #include "gdbstub/gdb_commands.h"
 
 const struct gdb_session_point *gdb_points_find(const struct gdb_session *session, int number)
@@ -129,6 +131,8 @@ static struct gdb_session_point *slot_of(struct gdb_session *session, const stru
 	if (oldest && oldest->is_set)
 		session->ops->remove(session->target, oldest->number);
 	if (oldest)
+		free(oldest->conditions);
+	if (oldest)
 		*oldest = (struct gdb_session_point){ .point = *point };
 	return oldest;
 }
@@ -143,6 +147,77 @@ static struct gdb_point point_from(const struct gdb_session *session, const stru
 	};
 }
 
+/* "X", the length, a comma and the code in hexadecimal. The length goes before the code in @to. */
+static bool take_condition(const u8 **at, const u8 *end, u8 *to, size_t *size)
+{
+	u64 length;
+
+	if (*(*at)++ != 'X' || !gdb_take_hex(at, &length) || *(*at)++ != ',' ||
+	    length > (u64)(end - *at) / 2)
+		return false;
+	to[(*size)++] = (u8)(length >> 8);
+	to[(*size)++] = (u8)length;
+	for (; length; length--, *at += 2) {
+		const int high = gdb_hex_digit((*at)[0]), low = gdb_hex_digit((*at)[1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		to[(*size)++] = (u8)(high << 4 | low);
+	}
+	return true;
+}
+
+/* Those that the packet has, instead of those that were. False: it has something else. */
+static bool take_conditions(struct gdb_session_point *slot, const struct gdb_args *args)
+{
+	const u8 *at = args->rest, *const end = at + args->rest_size;
+	u8 *const made = args->rest_size ? malloc(args->rest_size) : NULL;
+	size_t size = 0;
+
+	free(slot->conditions);
+	slot->conditions = made;
+	slot->conditions_size = 0;
+	if (args->rest_size && !made)
+		return false;
+	while (at < end)
+		if (!take_condition(&at, end, made, &size))
+			return false;
+	slot->conditions_size = size;
+	return true;
+}
+
+static bool holds(const struct gdb_session *session, const u8 *code, size_t size)
+{
+	const struct agent_place place = { session->ops, session->target,
+					   session->ops->current(session->target) };
+	u64 value;
+
+	return agent_evaluate(&place, code, size, &value) != ST_OK || value;
+}
+
+bool gdb_points_pass(const struct gdb_session *session, const struct gdb_stop *stop)
+{
+	const struct gdb_session_point *const point =
+		stop->why == GDB_STOP_POINT ? gdb_points_find(session, stop->point) : NULL;
+
+	if (!point || !point->conditions_size)
+		return false;
+	for (size_t at = 0; at < point->conditions_size;) {
+		const size_t size = (size_t)point->conditions[at] << 8 | point->conditions[at + 1];
+
+		if (holds(session, point->conditions + at + 2, size))
+			return false;
+		at += 2 + size;
+	}
+	return true;
+}
+
+void gdb_points_free(struct gdb_session *session)
+{
+	for (unsigned i = 0; i < GDB_MAX_POINTS; i++)
+		free(session->points[i].conditions);
+}
+
 void gdb_packet_insert(struct gdb_session *session, const struct gdb_args *args)
 {
 	const struct gdb_point point = point_from(session, args);
@@ -155,6 +230,10 @@ void gdb_packet_insert(struct gdb_session *session, const struct gdb_args *args)
 	slot = slot_of(session, &point);
 	if (!slot) {
 		gdb_session_error(session, 28);
+		return;
+	}
+	if (!take_conditions(slot, args)) {
+		gdb_session_error(session, 22);
 		return;
 	}
 	slot->is_leaving = false;

@@ -21,4 +21,13 @@ bool gdb_points_lost(const struct gdb_session *session, u16 cpu);
  */
 void gdb_points_forget(struct gdb_session *session);
 
+/*
+ * Whether the point that stopped the debuggee has conditions, and none holds here. One that cannot
+ * be judged holds.
+ */
+bool gdb_points_pass(const struct gdb_session *session, const struct gdb_stop *stop);
+
+/* Give back what points hold. */
+void gdb_points_free(struct gdb_session *session);
+
 #endif

@@ -119,7 +119,16 @@ static bool link_has_room(void *owner)
 	return !server->broken && waiting(server) < OUTPUT_EASY;
 }
 
-static const struct gdb_link server_link = { .send = link_send, .has_room = link_has_room };
+static bool link_interrupted(void *owner)
+{
+	return gdb_server_interrupted(owner);
+}
+
+static const struct gdb_link server_link = {
+	.send = link_send,
+	.has_room = link_has_room,
+	.interrupted = link_interrupted,
+};
 
 /* --- bytes in --------------------------------------------------------------------------------- */
 

@@ -29,7 +29,8 @@ void gdb_packet_supported(struct gdb_session *session, const struct gdb_args *ar
 	session->hwbreak = offers(args, "hwbreak+");
 	session->general = gdb_session_thread(session);
 	gdb_packet_printf(&session->out,
-			  "PacketSize=%x;exec-events+;QStartNoAckMode+;qXfer:features:read+;"
+			  "PacketSize=%x;exec-events+;QStartNoAckMode+;ConditionalBreakpoints+;"
+			  "qXfer:features:read+;"
 			  "qXfer:threads:read+;ReverseStep+;ReverseContinue+;vContSupported+%s%s%s",
 			  GDB_PACKET_MAX, session->processes ? ";multiprocess+" : "",
 			  session->swbreak ? ";swbreak+" : "", session->hwbreak ? ";hwbreak+" : "");

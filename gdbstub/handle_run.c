@@ -137,6 +137,16 @@ static void tell_range(struct gdb_session *session, const struct gdb_stop *stop)
 	gdb_session_console(session, line, strlen(line));
 }
 
+static void tell_text(struct gdb_session *session, const struct gdb_stop *stop)
+{
+	char line[sizeof(stop->text) + 1];
+
+	if (!*stop->text)
+		return;
+	snprintf(line, sizeof(line), "%s\n", stop->text);
+	gdb_session_console(session, line, strlen(line));
+}
+
 /* gdb believes that memory is other than it was only where the process is stopped that watches it.
  */
 static struct gdb_thread stopped_thread(struct gdb_session *session, const struct gdb_stop *stop)
@@ -156,12 +166,7 @@ static void report(struct gdb_session *session, const struct plan *plan,
 	const struct gdb_thread thread = stopped_thread(session, stop);
 
 	tell_range(session, stop);
-	if (*stop->text) {
-		char line[sizeof(stop->text) + 1];
-
-		snprintf(line, sizeof(line), "%s\n", stop->text);
-		gdb_session_console(session, line, strlen(line));
-	}
+	tell_text(session, stop);
 	session->general = thread;
 	put_reply(session, plan, stop, thread);
 	if (!gdb_session_shows(session, thread.level))
@@ -175,6 +180,32 @@ void gdb_packet_why_stopped(struct gdb_session *session, const struct gdb_args *
 }
 
 /* --- going on --------------------------------------------------------------------------------- */
+
+/* A breakpoint whose condition does not hold is none: there the step is at its end. */
+static void step(struct gdb_session *session, struct gdb_thread thread, enum gdb_way way,
+		 struct gdb_stop *stop)
+{
+	session->ops->step(session->target, thread, way, stop);
+	if (gdb_points_pass(session, stop))
+		stop->why = GDB_STOP_STEP;
+}
+
+static void run(struct gdb_session *session, enum gdb_way way, struct gdb_stop *stop)
+{
+	const struct gdb_link *const link = session->link;
+
+	for (;;) {
+		session->ops->run(session->target, way, stop);
+		if (!gdb_points_pass(session, stop))
+			return;
+		if (link->interrupted && link->interrupted(session->owner)) {
+			stop->why = GDB_STOP_INTERRUPTED;
+			return;
+		}
+		tell_text(session, stop);
+		*stop = (struct gdb_stop){ .why = GDB_STOP_STEP, .point = -1 };
+	}
+}
 
 static void go_on(struct gdb_session *session, const struct plan *plan)
 {
@@ -198,11 +229,11 @@ static void go_on(struct gdb_session *session, const struct plan *plan)
 	 * go on, as they did: the breakpoint stays for them, until that thread is next again.
 	 */
 	else if (plan->alone)
-		session->ops->step(session->target, plan->thread, plan->way, &stop);
+		step(session, plan->thread, plan->way, &stop);
 	else if (plan->step || gdb_points_lost(session, any.cpu))
-		session->ops->step(session->target, any, plan->way, &stop);
+		step(session, any, plan->way, &stop);
 	else
-		session->ops->run(session->target, plan->way, &stop);
+		run(session, plan->way, &stop);
 	report(session, plan, &stop);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gdbstub/gdb_commands.h"
+#include "gdbstub/gdb_points.h"
 
 void gdb_session_start(struct gdb_session *session, const struct gdb_target_ops *ops, void *target,
 		       const struct gdb_link *link, void *owner)
@@ -24,6 +25,7 @@ void gdb_session_stop(struct gdb_session *session)
 	for (unsigned i = 0; i < GDB_MAX_POINTS; i++)
 		if (session->points[i].is_set)
 			session->ops->remove(session->target, session->points[i].number);
+	gdb_points_free(session);
 	free(session->xml);
 	free(session->threads);
 	memset(session->points, 0, sizeof(session->points));

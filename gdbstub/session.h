@@ -17,6 +17,8 @@ struct gdb_link {
 	void (*send)(void *owner, const void *bytes, size_t size);
 	/* Whether more should be queued now; the session stops taking input until then. */
 	bool (*has_room)(void *owner);
+	/* Whether gdb wants the debuggee to stop; asked while it runs. NULL: never. */
+	bool (*interrupted)(void *owner);
 };
 
 enum gdb_session_end { GDB_GOES_ON, GDB_DETACHED, GDB_KILLED };
@@ -30,6 +32,8 @@ struct gdb_session_point {
 	int number;	 /* of target_ops.insert() */
 	u64 used;	 /* when it was set last, in the order of setting */
 	char symbol[GDB_MAX_NAME];
+	u8 *conditions; /* one of them must hold; of each its length, in 2 bytes, and its code */
+	size_t conditions_size; /* 0: there are none */
 };
 
 struct gdb_session {

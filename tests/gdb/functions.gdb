@@ -25,3 +25,12 @@ monitor goto @50%
 maintenance flush register-cache
 break guest_vmcs_write
 reverse-continue
+delete
+echo == a condition\n
+break guest_vmcs_write if $event < 200
+reverse-continue
+print $event < 200
+condition 3 $event > 400 && $rip != 0
+continue
+print $event > 400
+info breakpoints

@@ -270,6 +270,46 @@ static void breakpoints_stop_both_ways(void **state)
 	assert_answer_has("c", "hwbreak:;");
 }
 
+static void conditions_decide_where_a_breakpoint_stops(void **state)
+{
+	(void)state;
+	/* RIP == 0x1030, and then also RIP == 0x1010 */
+	assert_answer("Z0,1010,1;X8,2600102310301327", "OK");
+	assert_answer_has("vCont;c", "replaylog:end;");
+	assert_answer_has("bc", "replaylog:begin;");
+	assert_answer("Z0,1010,1;X8,2600102310301327X8,2600102310101327", "OK");
+	assert_answer_has("vCont;c", "swbreak:;");
+	assert_int_equal(mock.place, 1);
+	/* What cannot be judged stops. */
+	mock_ask(&mock, "bc");
+	assert_answer("Z0,1010,1;X4,26000027", "OK");
+	assert_answer_has("vCont;c", "swbreak:;");
+	/* Without one again. */
+	mock_ask(&mock, "bc");
+	assert_answer("Z0,1010,1", "OK");
+	assert_answer_has("vCont;c", "swbreak:;");
+}
+
+static void a_step_to_where_a_condition_does_not_hold_is_a_step(void **state)
+{
+	(void)state;
+	assert_answer("Z0,1010,1;X8,2600102310301327", "OK");
+	assert_begins("vCont;s", "T05thread:p1.1;");
+	assert_int_equal(mock.place, 1);
+}
+
+static void damaged_conditions_are_refused(void **state)
+{
+	static const char *const packets[] = {
+		"Z0,1010,1;X",	     "Z0,1010,1;X4",	  "Z0,1010,1;X4,26",
+		"Z0,1010,1;X2,zz27", "Z0,1010,1;Y2,2227", "Z0,1010,1;X1,27Xffffffffffffffff,27",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(packets); i++)
+		assert_answer(packets[i], "E16");
+}
+
 static void breakpoints_belong_to_a_process(void **state)
 {
 	(void)state;
@@ -405,6 +445,9 @@ int main(void)
 		TEST(stepping_off_a_breakpoint_is_a_step_of_that_thread),
 		TEST(a_breakpoint_that_is_stepped_off_stays_for_others),
 		TEST(breakpoints_stop_both_ways),
+		TEST(conditions_decide_where_a_breakpoint_stops),
+		TEST(a_step_to_where_a_condition_does_not_hold_is_a_step),
+		TEST(damaged_conditions_are_refused),
 		TEST(breakpoints_belong_to_a_process),
 		TEST(watchpoints_name_their_address),
 		TEST(what_a_breakpoint_will_do_is_said_once),
