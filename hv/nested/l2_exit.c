@@ -4,9 +4,9 @@
  * L1's, when VMCS12 asks for it or when it is unconditional. hv's, when only hv asked: NMIs, MSRs
  * and ports that hv keeps, and what EPT02 does not map yet. SDM, "VMX Non-Root Operation".
  */
+#include "hv/nested/l2_exit.h"
+
 #include "base/hv_leaf.h"
-#include "hv/deep.h"
-#include "hv/ept.h"
 #include "hv/exit_l1.h"
 #include "hv/fault.h"
 #include "hv/guestmem.h"
@@ -14,14 +14,11 @@
 #include "hv/insn.h"
 #include "hv/kick.h"
 #include "hv/nested/bitmaps02.h"
-#include "hv/nested/ept02.h"
-#include "hv/nested/ept12_access.h"
 #include "hv/nested/l0_record.h"
 #include "hv/nested/msrlist.h"
 #include "hv/nested/nested.h"
 #include "hv/nested/outcome.h"
 #include "hv/nested/reflect.h"
-#include "hv/nested/ve.h"
 #include "hv/nested/vm_function.h"
 #include "hv/nested/vmcs02.h"
 #include "hv/nested/vmentry.h"
@@ -29,37 +26,17 @@
 #include "hv/vmcs01.h"
 #include "vmx/qual.h"
 
-#define INFO_NMI	(VMX_EVENT_VALID | VMX_EVENT_NMI << 8 | VECTOR_NMI)
-#define INFO_VE		(VMX_EVENT_VALID | VMX_EVENT_HARDWARE_EXCEPTION << 8 | VECTOR_VE)
-#define INFO_MTF	(VMX_EVENT_VALID | VMX_EVENT_OTHER << 8)
-#define BLOCKING_STI	BIT(0)
-#define BLOCKING_MOV_SS BIT(1)
-#define BLOCKING_NMI	BIT(3)
-#define VECTOR_NMI	2
-#define VECTOR_PF	14
-#define VECTOR_VE	20
-#define RFLAGS_RF	BIT(16)
-
-/* Exit qualification of an EPT violation. */
-#define VIOLATION_ACCESS \
-	(VMX_EPT_VIOLATION_READ | VMX_EPT_VIOLATION_WRITE | VMX_EPT_VIOLATION_FETCH)
-#define VIOLATION_RIGHTS_SHIFT 3
-#define VIOLATION_KEPT                                                                 \
-	(VIOLATION_ACCESS | VMX_EPT_VIOLATION_LINEAR_VALID | VMX_EPT_VIOLATION_FINAL | \
-	 VMX_EPT_VIOLATION_NMI_UNBLOCKING)
+#define INFO_NMI	       (VMX_EVENT_VALID | VMX_EVENT_NMI << 8 | VECTOR_NMI)
+#define INFO_MTF	       (VMX_EVENT_VALID | VMX_EVENT_OTHER << 8)
+#define BLOCKING_STI	       BIT(0)
+#define BLOCKING_MOV_SS	       BIT(1)
+#define BLOCKING_NMI	       BIT(3)
+#define VECTOR_NMI	       2
+#define VECTOR_PF	       14
 
 /* Exit qualification of an I/O instruction. */
 #define IO_PORT(qualification) ((unsigned)BITS(qualification, 31, 16))
 #define IO_SIZE(qualification) ((unsigned)BITS(qualification, 2, 0) + 1)
-
-/* Who handles an exit. */
-enum owner {
-	OWNER_L1,
-	OWNER_HV,	  /* handled; L2 goes on */
-	OWNER_HV_INSN,	  /* an instruction, executed; L2 goes on behind it */
-	OWNER_INJECTED,	  /* the same, and hv injected a fault */
-	OWNER_L1_HANDLER, /* hv's, like the same exit of L1 */
-};
 
 /* --- What L1 asked for ------------------------------------------------------------------------ */
 
@@ -136,8 +113,7 @@ static enum owner io(struct percpu *cpu, const struct nested_exit *exit)
 		       : OWNER_HV;
 }
 
-/* @code matters to page faults only. */
-static bool l1_wants_exception(const struct nested_vmcs *vmcs, unsigned vector, u64 code)
+bool l2_exception_is_wanted(const struct nested_vmcs *vmcs, unsigned vector, u64 code)
 {
 	bool wanted = F12(vmcs, EXCEPTION_BITMAP) >> vector & 1;
 
@@ -159,7 +135,7 @@ bool nested_takes_exception(struct percpu *cpu, u8 vector, bool has_code, u32 co
 		.error_code = code,
 	};
 
-	if (!l1_wants_exception(cpu->nested.current, vector, code))
+	if (!l2_exception_is_wanted(cpu->nested.current, vector, code))
 		return false;
 	/* The instruction that faulted has an event of its own. */
 	if (cpu->pending.event.kind)
@@ -246,8 +222,8 @@ static enum owner exception_or_nmi(struct percpu *cpu)
 	const u64 info = vmread(VMCS_VM_EXIT_INTERRUPTION_INFO);
 
 	if (vmx_event_type(info) != VMX_EVENT_NMI)
-		return l1_wants_exception(vmcs, (unsigned)(info & VMX_EVENT_VECTOR),
-					  vmread(VMCS_VM_EXIT_INTERRUPTION_ERROR_CODE))
+		return l2_exception_is_wanted(vmcs, (unsigned)(info & VMX_EVENT_VECTOR),
+					      vmread(VMCS_VM_EXIT_INTERRUPTION_ERROR_CODE))
 			       ? OWNER_L1
 			       : OWNER_L1_HANDLER;
 	unblock_nmis();
@@ -305,112 +281,6 @@ static enum owner tables(struct nested *nested)
 	return OWNER_HV;
 }
 
-/* --- EPT -------------------------------------------------------------------------------------- */
-
-static void note_walk(struct nested *nested, const struct ept12_walk *walk)
-{
-	for (unsigned level = EPT12_LEVELS; level >= walk->level; level--) {
-		nested_item(nested, ITEM_EPT12_GPA + level, walk->entry_gpa[level]);
-		nested_item(nested, ITEM_EPT12 + level, walk->entry[level]);
-	}
-}
-
-/* What L1 is told of @walk, which failed. */
-static void describe_ept_exit(struct nested *nested, const struct ept12_walk *walk,
-			      u64 qualification, struct nested_exit *exit)
-{
-	note_walk(nested, walk);
-	if (walk->result == EPT12_MISCONFIGURED && !hv_fault(EPT_WRITE_ONLY_OK)) {
-		exit->reason = EXIT_EPT_MISCONFIGURATION;
-		exit->qualification = 0;
-	} else if (walk->result == EPT12_LOG_FULL) {
-		exit->reason = EXIT_PML_FULL;
-		exit->qualification = qualification & VMX_EPT_VIOLATION_NMI_UNBLOCKING;
-	} else {
-		exit->reason = EXIT_EPT_VIOLATION;
-		exit->qualification =
-			(qualification & VIOLATION_KEPT) | walk->rights << VIOLATION_RIGHTS_SHIFT;
-	}
-}
-
-/* Bochs calls an access to a paging structure that counts as a write not a read as well. */
-static u64 qualification_of(u64 eptp, u64 qualification)
-{
-	const bool paging_structure = qualification & VMX_EPT_VIOLATION_LINEAR_VALID &&
-				      !(qualification & VMX_EPT_VIOLATION_FINAL);
-
-	return (qualification & ~VIOLATION_ACCESS) |
-	       ept12_access_kind(eptp, qualification & VIOLATION_ACCESS, paging_structure);
-}
-
-/* #VE in the place of the exit: it exits all the same where the exception bitmap says so. */
-static enum owner virtualization_exception(struct percpu *cpu, struct nested_exit *exit)
-{
-	if (l1_wants_exception(cpu->nested.current, VECTOR_VE, 0)) {
-		/* Bit 12 is that of the interruption information as well. */
-		exit->event = INFO_VE | (exit->qualification & VMX_EPT_VIOLATION_NMI_UNBLOCKING);
-		exit->reason = EXIT_EXCEPTION_NMI;
-		exit->qualification = 0;
-		return OWNER_L1;
-	}
-	vmwrite(VMCS_VM_ENTRY_INTERRUPTION_INFO, INFO_VE);
-	vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) | RFLAGS_RF);
-	return OWNER_INJECTED;
-}
-
-static enum owner ept_exit(struct percpu *cpu, struct nested_exit *exit)
-{
-	struct nested *nested = &cpu->nested;
-	const u64 eptp = nested->eptp;
-	const u64 gpa2 = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
-	const bool misconfigured = exit->reason == EXIT_EPT_MISCONFIGURATION;
-	const u64 qualification = misconfigured ? 0 : qualification_of(eptp, exit->qualification);
-	struct ept12_walk walk;
-
-	if (!nested_uses_ept(nested->current))
-		return OWNER_L1_HANDLER;
-	ept12_access(nested, eptp, gpa2, qualification & VIOLATION_ACCESS, &walk);
-	if (walk.result == EPT12_MAPPED) {
-		if (misconfigured)
-			nested_report_bug(cpu, BUG_EPT_MISCONFIGURED, gpa2);
-		if (qualification & VMX_EPT_VIOLATION_WRITE)
-			deep_store(cpu, walk.gpa1);
-		if (!deep_may_write(cpu, walk.gpa1))
-			walk.rights &= ~EPT_WRITE;
-		ept02_map(nested, eptp, gpa2, &walk);
-		if (l0_record_is_on(nested)) {
-			note_walk(nested, &walk);
-			l0_record_map(cpu, gpa2, &walk);
-		}
-		return OWNER_HV;
-	}
-	if (hv_fault(PDPTE_LOAD_FAULTS) && !(qualification & VMX_EPT_VIOLATION_LINEAR_VALID)) {
-		exit_inject_gp(cpu);
-		return OWNER_INJECTED;
-	}
-	describe_ept_exit(nested, &walk, qualification, exit);
-	if (walk.result == EPT12_VIOLATION &&
-	    ve_replaces(cpu, &walk, exit->qualification, vmread(VMCS_GUEST_LINEAR_ADDRESS), gpa2))
-		return virtualization_exception(cpu, exit);
-	return OWNER_L1;
-}
-
-enum exit_action nested_exit_by_ept12(struct percpu *cpu, const struct guest_fault *fault)
-{
-	struct nested *nested = &cpu->nested;
-	struct nested_exit exit = { .made = true, .linear = fault->address, .gpa2 = fault->gpa2 };
-	struct ept12_walk walk;
-
-	ept12_access(nested, nested->eptp, fault->gpa2, fault->code & VIOLATION_ACCESS, &walk);
-	describe_ept_exit(nested, &walk, fault->code, &exit);
-	if (walk.result == EPT12_VIOLATION &&
-	    ve_replaces(cpu, &walk, exit.qualification, exit.linear, exit.gpa2) &&
-	    virtualization_exception(cpu, &exit) == OWNER_INJECTED)
-		return EXIT_RESUME;
-	nested->hidden_exits--;
-	return nested_reflect(cpu, &exit);
-}
-
 /* --- Exits that L1 does not see --------------------------------------------------------------- */
 
 static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
@@ -433,7 +303,7 @@ static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
 		return msr_access(cpu, true);
 	case EXIT_EPT_VIOLATION:
 	case EXIT_EPT_MISCONFIGURATION:
-		return ept_exit(cpu, exit);
+		return l2_ept_exit(cpu, exit);
 	case EXIT_PREEMPTION_TIMER:
 		return preemption_timer(cpu, exit);
 	case EXIT_VMFUNC:
