@@ -79,7 +79,7 @@ struct ept02_root {
 
 struct ept02 {
 	struct ept02_root root[NESTED_EPT_ROOTS];
-	u64 **page;    /* NESTED_EPT_PAGES: tables in use below, free ones from @free_from on */
+	u64 **page;    /* NESTED_EPT_PAGES: tables in use, then free ones with what they had */
 	u8 *page_root; /* which root a table in use belongs to */
 	unsigned in_use;
 	unsigned total;

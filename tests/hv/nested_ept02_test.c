@@ -269,6 +269,24 @@ static void changed_entries_take_effect_at_the_next_violation(void **state)
 	assert_int_equal(level, 1);
 }
 
+static void tables_that_come_again_are_empty(void **state)
+{
+	const u64 eptp = build(T3 | 7, T2 | 7, T1 | 7, 0x800000 | WB_PAGE | 7);
+	unsigned level;
+	u64 pointer;
+
+	(void)state;
+	table(1)[5] = 0x900000 | WB_PAGE | 7;
+	table(2)[7] = T1 | 7;
+	map(eptp, 0x5000);
+	map(eptp, 7 * MIB(2) + 0x5000);
+	ept02_invalidate(&cpu->nested, eptp);
+	pointer = map(eptp, 0);
+	assert_u64(leaf_of(pointer, 0, &level), 0x800000 | WB_PAGE | 7);
+	assert_u64(leaf_of(pointer, 0x5000, &level), 0);
+	assert_u64(leaf_of(pointer, 7 * MIB(2) + 0x5000, &level), 0);
+}
+
 static void running_out_of_pages_starts_over(void **state)
 {
 	const u64 eptp = build(T3 | 7, T2 | 7, T1 | 7, 0x800000 | WB_PAGE | 7);
@@ -298,6 +316,7 @@ int main(void)
 		IN(play_boot, trees_belong_to_their_eptp),
 		IN(play_boot, a_tree_taken_over_by_another_eptp_is_empty),
 		IN(play_boot, changed_entries_take_effect_at_the_next_violation),
+		IN(play_boot, tables_that_come_again_are_empty),
 		IN(play_boot, running_out_of_pages_starts_over),
 	};
 
