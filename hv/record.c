@@ -321,8 +321,11 @@ void record_file(struct percpu *cpu, u64 what, u64 offset, const void *bytes, u3
 		emit(cpu, EV_FILE, &columns, bytes, length);
 }
 
-/* Bochs and QEMU's firmware end at this; a machine without such a port goes on. */
-static void say_shutdown(void)
+/*
+ * Bochs and QEMU's firmware end at this; a machine without such a port goes on. Not inlined, for a
+ * debugger to stop at (tests/e2e/fuzz).
+ */
+static NOINLINE void say_shutdown(void)
 {
 	for (const char *c = "Shutdown"; *c; c++)
 		outb(PORT_SHUTDOWN, (u8)*c);
