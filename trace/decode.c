@@ -149,6 +149,21 @@ enum status trace_decode_event(struct trace_decoder *decoder, const struct trace
 /* --- passing over events -----------------------------------------------------------------------
  */
 
+/* The items of @shape, most of which are short. */
+static ALWAYS_INLINE void skip_items(struct trace_decoder *decoder, const struct shape *shape)
+{
+	struct stream *const stream = &decoder->streams[STREAM_ITEM];
+	struct stream items = *stream;
+	u32 i = 0;
+
+	if (likely((size_t)(items.end - items.at) >= 2 * (size_t)shape->count))
+		for (u64 change; i < shape->count && take_short(&items, &change); i++)
+			*shape->fields[i] += unzigzag(change);
+	stream->at = items.at;
+	for (; i < shape->count; i++)
+		*shape->fields[i] += unzigzag(take_number(decoder, STREAM_ITEM));
+}
+
 /*
  * What the next event at @site changes but for its time, as decode_expected() does: the last values
  * of columns and fields, not those that are made of them anew with every event.
@@ -162,8 +177,7 @@ static ALWAYS_INLINE bool skip_values(struct trace_decoder *decoder, struct site
 		if (shape->vmcs != decoder->fields.vmcs &&
 		    !decoder_find_shape_fields(decoder, shape))
 			return false;
-		for (u32 i = 0; i < shape->count; i++)
-			*shape->fields[i] += unzigzag(take_number(decoder, STREAM_ITEM));
+		skip_items(decoder, shape);
 		decoder->turn = site->turn;
 	} else if (site->value_bit) {
 		const u64 id = site->values[site->kind->field_column];
@@ -186,23 +200,18 @@ static u64 skip_expected(struct trace_decoder *decoder, u64 count)
 
 	for (; done < count; done++) {
 		struct site *const next = site->next[decoder->turn];
-		struct stream *const values = &decoder->streams[next->value_stream];
-		u64 change;
 
 		if (unlikely(next->form == FORM_OTHER || time.end - time.at < 2 ||
 			     !take_short(&time, &delta)))
 			break;
 		if (unlikely(next->version != decoder->version) && !decoder_refresh(decoder, next))
 			decoder->bad = true;
-		if (unlikely(next->form != FORM_COLUMNS)) {
-			if (!skip_values(decoder, next))
-				decoder->bad = true;
-		} else if (next->mask) {
+		if (likely(next->form == FORM_COLUMNS)) {
 			/* That is, the value's. */
-			if (likely(values->end - values->at >= 2 && take_short(values, &change)))
-				*next->field += unzigzag(change);
-			else
-				*next->field += unzigzag(decoder_take_long(decoder, values));
+			if (next->mask)
+				*next->field += unzigzag(take_number(decoder, next->value_stream));
+		} else if (!skip_values(decoder, next)) {
+			decoder->bad = true;
 		}
 		if (unlikely(decoder->bad)) {
 			decoder_fail(decoder);
