@@ -35,6 +35,7 @@ struct slice_ops {
 	void (*at_rip)(void *owner, u64 rip);
 	/* Each event that is in no digest. */
 	enum slice_answer (*take)(void *owner, const struct trace_event *event);
+	bool together; /* they may be called for several CPUs at the same time */
 };
 
 /* What is to be done with a CPU's events, in their order. */

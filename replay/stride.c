@@ -244,14 +244,15 @@ static void number_slice(struct stride *stride)
 
 struct stride *stride_new(struct reader *reader, const struct stride_watch *watch, void *owner)
 {
-	static const struct slice_ops ops = { .meet = meet, .at_rip = at_rip, .take = take };
+	static const struct slice_ops watched = { meet, at_rip, take, false };
+	static const struct slice_ops unwatched = { meet, at_rip, take, true };
 	struct stride *const stride = calloc(1, sizeof(*stride));
 
 	if (!stride)
 		return NULL;
 	stride->watch = watch;
 	stride->owner = owner;
-	stride->slice = slice_new(reader, &ops, stride);
+	stride->slice = slice_new(reader, watch ? &watched : &unwatched, stride);
 	if (stride->slice)
 		return stride;
 	free(stride);

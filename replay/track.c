@@ -1,9 +1,6 @@
 #include "replay/track.h"
 
-#include <pthread.h>
-#include <sched.h>
-
-#define MAX_THREADS 8u
+#include "replay/crew.h"
 
 void track_init(struct track *track, struct lane *lane, const struct trace_schema *schema)
 {
@@ -62,44 +59,29 @@ void track_seek(struct track *track, const struct track_place *place)
 	track_advance(track);
 }
 
-/* What the threads of track_seek_all() share. */
+/* What the parts of track_seek_all() share. */
 struct seek_all {
 	struct track *tracks;
 	const struct track_place *places;
-	unsigned count;
-	unsigned next; /* that nobody has taken yet */
 };
 
-static void *seek_some(void *owner)
+static void seek_one(void *owner, unsigned i)
 {
-	struct seek_all *const all = owner;
-	unsigned i;
+	const struct seek_all *const all = owner;
 
-	while ((i = __atomic_fetch_add(&all->next, 1, __ATOMIC_RELAXED)) < all->count)
-		track_seek(&all->tracks[i], all->places ? &all->places[i] : NULL);
-	return NULL;
-}
-
-static unsigned processors(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned)CPU_COUNT(&set);
+	track_seek(&all->tracks[i], all->places ? &all->places[i] : NULL);
 }
 
 void track_seek_all(struct track *tracks, unsigned count, const struct track_place *places)
 {
-	struct seek_all all = { .tracks = tracks, .places = places, .count = count };
-	const unsigned wanted = places ? MIN(MIN(count, processors()), MAX_THREADS) : 1;
-	pthread_t threads[MAX_THREADS];
-	unsigned started = 0;
+	struct seek_all all = { .tracks = tracks, .places = places };
 
-	/* This thread works too; where none can be started, alone. */
-	while (started + 1 < wanted && !pthread_create(&threads[started], NULL, seek_some, &all))
-		started++;
-	seek_some(&all);
-	while (started)
-		pthread_join(threads[--started], NULL);
+	if (places) {
+		crew_run(count, seek_one, &all);
+		return;
+	}
+	for (unsigned i = 0; i < count; i++)
+		seek_one(&all, i);
 }
 
 static u64 scout_ahead(struct track *track)

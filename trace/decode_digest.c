@@ -138,9 +138,9 @@ static u32 take_expected(struct trace_decoder *decoder, struct trace_digest *dig
 {
 	struct stream *const times = &decoder->streams[STREAM_TSC];
 	struct stream stream = *times;
-	const u64 before = digest->before, shift = digest->shift;
+	const u64 before = digest->before;
 	const u32 first = digest->count, end = first + (u32)most;
-	u64 tsc = decoder->tsc, time = digest->time;
+	u64 now = decoder->tsc + digest->shift, time = digest->time;
 	u32 at = first;
 
 	for (; at < end; at++) {
@@ -156,7 +156,8 @@ static u32 take_expected(struct trace_decoder *decoder, struct trace_digest *dig
 		if (unlikely(stream.end - behind < 2 || !take_short(&stream, &delta)))
 			break;
 		delta = site->delta + unzigzag(delta);
-		then = MAX(time, tsc + delta + shift);
+		then = now + delta;
+		then = then < time ? time : then;
 		if (unlikely(then >= before)) {
 			stream.at = behind;
 			break;
@@ -168,13 +169,13 @@ static u32 take_expected(struct trace_decoder *decoder, struct trace_digest *dig
 			break;
 		}
 		site->delta = delta;
-		tsc += delta;
+		now += delta;
 		time = then;
 		digest->times[at] = time;
 		decoder->previous = site;
 	}
 	times->at = stream.at;
-	decoder->tsc = tsc;
+	decoder->tsc = now - digest->shift;
 	digest->time = time;
 	digest->count = at;
 	return at - first;

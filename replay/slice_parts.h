@@ -1,0 +1,61 @@
+/*
+ * replay/slice_parts.h - shared by replay/slice*.c
+ */
+#ifndef REPLAY_SLICE_PARTS_H
+#define REPLAY_SLICE_PARTS_H
+
+#include "replay/slice.h"
+#include "replay/track.h"
+
+/* An event with a number of the hand-over counter. */
+struct slice_order {
+	u64 time;
+	unsigned lane;
+	u32 at; /* of its lane */
+	u64 order;
+};
+
+/* What digests are made in. */
+struct slice_scratch {
+	struct trace_digest digest;
+	struct model_digest_field fields[DIGEST_MAX_FIELDS + 1];
+};
+
+/* The events of one CPU. */
+struct slice_lane {
+	struct track *track;
+	unsigned number; /* of the track */
+	const struct slice_ops *ops;
+	void *owner;
+	struct slice_scratch *scratch; /* of this lane alone, or of all */
+	u64 *times;		       /* of its events, ascending */
+	u32 count;
+	u32 room;
+	u8 *bytes; /* events and digests to be kept */
+	size_t used;
+	size_t size;
+	struct slice_order *orders;
+	size_t order_count;
+	size_t order_room;
+	u64 highest_tsc;
+	enum status status;
+};
+
+/* Over @track. @ops and @scratch outlive it. */
+void slice_lane_init(struct slice_lane *lane, struct track *track, const struct slice_ops *ops,
+		     void *owner, struct slice_scratch *scratch);
+void slice_lane_free(struct slice_lane *lane);
+
+/* Empty, for @most events. ST_NO_MEMORY. */
+enum status slice_lane_begin(struct slice_lane *lane, u32 most);
+
+/*
+ * The events that are before @before, at most @most altogether. The same @stamp in all spans of a
+ * slice. ST_UNSUPPORTED, ST_NO_MEMORY.
+ */
+enum status slice_lane_take(struct slice_lane *lane, u64 before, u32 most, u32 stamp);
+
+/* As slice_next(). */
+bool slice_lane_next(const struct slice_lane *lane, size_t *at, struct slice_step *step);
+
+#endif
