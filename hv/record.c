@@ -201,8 +201,9 @@ void record_init(struct percpu *cpu)
 		ring_set_overwrite(cpu->ring);
 	cpu->drain_payload = mem_alloc_pages(1);
 	cpu->fxsave = mem_alloc_pages(1);
-	cpu->rec =
-		rec_init(mem_alloc_pages(recorder_pages), cpu->ring, (u16)cpu->id, &ops, cpu, true);
+	/* Who is at the other end of the port has more time than L1. */
+	cpu->rec = rec_init(mem_alloc_pages(recorder_pages), cpu->ring, (u16)cpu->id, &ops, cpu,
+			    options.drain != DRAIN_DEBUGCON);
 	cpu->events_off = cpu->emits_apart = options.capture == CAPTURE_OFF;
 	/* The first key frames come before any exit. */
 	cpu->exit.tsc = rdtsc();

@@ -43,6 +43,7 @@ struct capture {
 	struct capture_stats stats;
 	struct stream *streams[MAX_CPUS];
 	struct watch *watch; /* NULL: nobody does */
+	u8 packed[PACK_MAX_FRAME];
 	enum status status;
 	char error[256];
 };
@@ -133,6 +134,35 @@ static void count_block(struct capture *capture, struct stream *stream, const st
 		capture->stats.head = true;
 }
 
+/* hv leaves packing to the host where that gets the tape at once. */
+static enum status append_packed(struct capture *capture, const struct chunk *raw,
+				 struct block block, size_t size)
+{
+	u8 extra[CHUNK_MAX_HEADER], header[CHUNK_MAX_HEADER];
+	struct chunk chunk = *raw;
+
+	/* What it adds to the header may be more than is known here. */
+	memcpy(extra, raw->extra, raw->extra_size);
+	block.codec = BLOCK_ZSTD;
+	block_write(&block, extra);
+	chunk.extra = extra;
+	chunk.payload = capture->packed;
+	chunk.size = (u32)size;
+	chunk_write_header(&chunk, header);
+	return tape_append(capture->writer, &chunk, header);
+}
+
+static enum status append(struct capture *capture, const struct chunk *chunk, const u8 *header,
+			  const struct block *block)
+{
+	size_t size = 0;
+
+	if (block && block->codec == BLOCK_RAW && !(chunk->flags & CHUNK_PINNED))
+		size = trace_pack_whole(chunk->payload, chunk->size, capture->packed);
+	return size ? append_packed(capture, chunk, *block, size)
+		    : tape_append(capture->writer, chunk, header);
+}
+
 static void take_chunk(struct capture *capture, struct stream *stream, const struct chunk *chunk,
 		       const u8 *header)
 {
@@ -143,7 +173,7 @@ static void take_chunk(struct capture *capture, struct stream *stream, const str
 		capture->stats.bad_chunks++;
 		return;
 	}
-	const enum status status = tape_append(capture->writer, chunk, header);
+	const enum status status = append(capture, chunk, header, is_block ? &block : NULL);
 
 	if (status != ST_OK) {
 		fail(capture, status);

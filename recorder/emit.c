@@ -181,8 +181,10 @@ bool rec_pack_slice(struct rec *rec)
 	struct sealed *const sealed = &rec->sealed[rec->oldest];
 	enum status status;
 
-	if (!rec->packer || !rec->count)
+	if (!rec->count)
 		return false;
+	if (!rec->packer)
+		sealed->state = SEALED_INCOMPRESSIBLE;
 	if (sealed->state == SEALED_RAW) {
 		status = trace_pack_start(rec->packer, sealed->raw, sealed->block.raw_size,
 					  rec->frame);
@@ -199,7 +201,7 @@ bool rec_pack_slice(struct rec *rec)
 
 bool rec_pack_urgent(const struct rec *rec)
 {
-	return rec->packer && rec->count >= URGENT_COUNT;
+	return rec->count >= URGENT_COUNT;
 }
 
 bool rec_image_holds(const struct rec *rec, u64 block)

@@ -40,7 +40,8 @@ size_t rec_size(void);
 
 /*
  * Prepare a recorder in @memory (rec_size() bytes, 64-byte aligned, owned by the caller) that feeds
- * @ring. Without vector registers and zstd (@packs false) all blocks stay raw.
+ * @ring. Without vector registers and zstd, or where whoever takes the tape packs it (@packs
+ * false), all blocks stay raw.
  */
 struct rec *rec_init(void *memory, struct ring *ring, u16 cpu, const struct rec_ops *ops,
 		     void *owner, bool packs);
@@ -89,8 +90,9 @@ void rec_open(struct rec *rec);
 bool rec_image_holds(const struct rec *rec, u64 block);
 
 /*
- * Pack the oldest sealed raw block a little further, at most 4 KiB of its bytes. Returns false when
- * there is nothing to pack. The caller has saved the vector registers of the guest.
+ * Pack the oldest sealed raw block a little further, at most 4 KiB of its bytes; once it is packed,
+ * or where all stay raw, it enters the ring. Returns false when there is nothing to pack. The
+ * caller has saved the vector registers of the guest.
  */
 bool rec_pack_slice(struct rec *rec);
 

@@ -77,6 +77,15 @@ enum status trace_pack_slice(struct trace_packer *packer, size_t *packed)
 
 #ifndef HV
 
+#define HOST_LEVEL 9
+
+size_t trace_pack_whole(const u8 *from, size_t size, u8 *to)
+{
+	const size_t packed = ZSTD_compress(to, PACK_MAX_FRAME, from, size, HOST_LEVEL);
+
+	return ZSTD_isError(packed) || packed >= size ? 0 : packed;
+}
+
 /* The type is zstd's own, under a name of ours. */
 struct trace_unpacker *trace_unpacker_new(void)
 {

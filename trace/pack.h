@@ -40,6 +40,13 @@ enum status trace_pack_slice(struct trace_packer *packer, size_t *packed);
 
 #ifndef HV
 
+/*
+ * Pack the @size bytes (at most CODEC_MAX_RAW) at @from into @to (PACK_MAX_FRAME bytes) in one go,
+ * as small as a host makes them that has time. Returns the size of the frame, or 0 when it would
+ * not be smaller, or there is no memory: keep it raw.
+ */
+size_t trace_pack_whole(const u8 *from, size_t size, u8 *to);
+
 struct trace_unpacker;
 
 /* NULL when there is no memory. */

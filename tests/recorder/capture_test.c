@@ -85,6 +85,36 @@ static void pieces_of_any_size_make_the_same_tape(void **state)
 	recording_free(&recording);
 }
 
+static void what_comes_raw_is_packed_in_the_file(void **state)
+{
+	size_t size[2];
+
+	(void)state;
+	for (unsigned packs = 0; packs < 2; packs++) {
+		struct recording recording;
+		struct capture *capture;
+		u64 events;
+
+		recording_start(&recording, MIB(16), packs);
+		for (unsigned n = 0; n < 20000; n++) {
+			recording_emit(&recording, 1);
+			rec_pack_slice(recording.rec);
+		}
+		recording_end(&recording);
+		events = recording.emitted;
+		capture = open_capture(NULL, NULL);
+		assert_int_equal(capture_feed(capture, recording.line, recording.line_size), ST_OK);
+		assert_int_equal(capture_close(capture), ST_OK);
+		assert_true(capture_stats(capture)->events > events);
+		size[packs] = capture_stats(capture)->tape_bytes;
+		/* Less than came. */
+		assert_true(packs || size[packs] < recording.line_size * 95 / 100);
+		capture_free(capture);
+		recording_free(&recording);
+	}
+	assert_true(size[0] <= size[1]);
+}
+
 struct watched {
 	u64 next_seq;
 	u64 consoles;
@@ -344,6 +374,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pieces_of_any_size_make_the_same_tape),
+		cmocka_unit_test(what_comes_raw_is_packed_in_the_file),
 		cmocka_unit_test(those_who_watch_see_every_event),
 		cmocka_unit_test(a_lost_frame_costs_its_chunks),
 		cmocka_unit_test(a_frame_that_comes_again_is_taken_once),

@@ -95,7 +95,7 @@ static void a_recording_comes_back_whole(void **state)
 	} rows[] = {
 		{ "nothing", 0, MIB(1), true },
 		{ "one", 1, MIB(1), true },
-		{ "raw", 20000, MIB(32), false },
+		{ "sent raw, packed by the host", 20000, MIB(32), false },
 		{ "packed", 20000, MIB(32), true },
 	};
 
@@ -118,7 +118,7 @@ static void a_recording_comes_back_whole(void **state)
 		assert_true(reader_info(reader)->complete);
 		assert_row(rows[i].name, reader_info(reader)->lost, 0);
 		if (rows[i].events > 1)
-			assert_row(rows[i].name, reader_info(reader)->packed > 10, rows[i].packs);
+			assert_row(rows[i].name, reader_info(reader)->packed > 10, true);
 		reader_close(reader);
 		recording_free(&recording);
 	}

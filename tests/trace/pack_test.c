@@ -79,6 +79,27 @@ static void what_does_not_shrink_is_left_raw(void **state)
 	free(packer);
 }
 
+static void a_host_packs_in_one_go(void **state)
+{
+	static u8 from[CODEC_MAX_RAW], to[PACK_MAX_FRAME], back[CODEC_MAX_RAW];
+	struct trace_unpacker *const unpacker = trace_unpacker_new();
+	size_t packed;
+	u64 random = 1;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(from); i++)
+		from[i] = (u8)(i & 3);
+	packed = trace_pack_whole(from, sizeof(from), to);
+	assert_in_range(packed, 1, 1000);
+	assert_int_equal(trace_unpack(unpacker, to, packed, back, sizeof(back)), ST_OK);
+	assert_memory_equal(back, from, sizeof(back));
+	/* Not what gets longer. */
+	for (size_t i = 0; i < sizeof(from); i++)
+		from[i] = (u8)test_random(&random);
+	assert_int_equal(trace_pack_whole(from, sizeof(from), to), 0);
+	trace_unpacker_free(unpacker);
+}
+
 static void packing_can_be_given_up(void **state)
 {
 	static u8 from[CODEC_MAX_RAW], to[PACK_MAX_FRAME], back[CODEC_MAX_RAW];
@@ -104,6 +125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_payload_of_any_size_comes_back),
 		cmocka_unit_test(what_does_not_shrink_is_left_raw),
+		cmocka_unit_test(a_host_packs_in_one_go),
 		cmocka_unit_test(packing_can_be_given_up),
 	};
 	return cmocka_run_group_tests_name("trace/pack", tests, NULL, NULL);
