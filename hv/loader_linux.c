@@ -75,7 +75,12 @@ static void put_e820(void)
 static void put_screen(void)
 {
 	const struct boot_framebuffer *fb = &boot_info.framebuffer;
+	const bool efi = boot_info.efi_system_table;
+	const u64 size = (u64)fb->pitch * fb->height;
 
+	/* There is no VGA, and nothing in its place. */
+	if (!fb->present && efi)
+		return;
 	if (!fb->present || fb->type == 2) {
 		put(0x06, 3, 1); /* 80x25 text */
 		put(0x07, 80, 1);
@@ -84,12 +89,12 @@ static void put_screen(void)
 		put(0x10, 16, 2);
 		return;
 	}
-	put(0x0f, boot_info.efi_system_table ? 0x70 : 0x23, 1); /* EFI or VESA linear framebuffer */
+	put(0x0f, efi ? 0x70 : 0x23, 1); /* EFI or VESA linear framebuffer */
 	put(0x12, fb->width, 2);
 	put(0x14, fb->height, 2);
 	put(0x16, fb->bpp, 2);
 	put(0x18, fb->address, 4);
-	put(0x1c, (u64)fb->pitch * fb->height, 4);
+	put(0x1c, efi ? size : ALIGN_UP(size, KIB(64)) / KIB(64), 4);
 	put(0x24, fb->pitch, 2);
 	put(0x26, fb->red[1], 1);
 	put(0x27, fb->red[0], 1);

@@ -274,6 +274,79 @@ static void bzimage_loads_at_its_preferred_address(void **state)
 	assert_string_equal(stub_at(get(LOW_AREA + 0x228, 4)), "");
 }
 
+static void use_framebuffer(u64 address)
+{
+	boot_info.framebuffer = (struct boot_framebuffer){
+		.present = true,
+		.type = 1,
+		.bpp = 32,
+		.pitch = 1920 * 4,
+		.width = 1920,
+		.height = 1080,
+		.address = address,
+		.red = { 16, 8 },
+		.green = { 8, 8 },
+		.blue = { 0, 8 },
+	};
+}
+
+/* Documentation/arch/x86/zero-page.rst: screen_info begins, efi_info is at 1C0h. */
+static void firmware_and_screen_of_uefi_are_told(void **state)
+{
+	struct l1_entry entry = { 0 };
+
+	(void)state;
+	put_bzimage(0x3000, MIB(2), MIB(16));
+	use_framebuffer(0x4000000000);
+	boot_info.efi_system_table = 0x17ab12018;
+	boot_info.efi_descriptor_size = 48;
+	boot_info.efi_descriptor_version = 1;
+	boot_info.efi_map_size = 96;
+	memset(boot_info.efi_map, 0x5a, 96);
+	assert_int_equal(loader_load_l1(&entry), ST_OK);
+	assert_u64(get(LOW_AREA + 0x0f, 1), 0x70);
+	assert_u64(get(LOW_AREA + 0x12, 2), 1920);
+	assert_u64(get(LOW_AREA + 0x18, 4), 0);
+	assert_u64(get(LOW_AREA + 0x1c, 4), 1920 * 4 * 1080);
+	assert_u64(get(LOW_AREA + 0x36, 4), 2);
+	assert_u64(get(LOW_AREA + 0x3a, 4), 0x40);
+	assert_memory_equal(stub_at(LOW_AREA + 0x1c0), "EL64", 4);
+	assert_u64(get(LOW_AREA + 0x1c4, 4), 0x7ab12018);
+	assert_u64(get(LOW_AREA + 0x1d8, 4), 1);
+	assert_u64(get(LOW_AREA + 0x1c8, 4), 48);
+	assert_u64(get(LOW_AREA + 0x1cc, 4), 1);
+	assert_u64(get(LOW_AREA + 0x1d4, 4), 96);
+	assert_memory_equal(stub_at(get(LOW_AREA + 0x1d0, 4)), boot_info.efi_map, 96);
+}
+
+static void screen_is_what_there_is(void **state)
+{
+	static const struct {
+		const char *name;
+		bool efi, framebuffer;
+		u64 kind, size;
+	} rows[] = {
+		{ "text of a BIOS", false, false, 1, 0 },
+		{ "VESA, in units of 64 KiB", false, true, 0x23, 127 },
+		{ "UEFI", true, true, 0x70, 1920 * 4 * 1080 },
+		{ "UEFI without a screen", true, false, 0, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct l1_entry entry = { 0 };
+
+		boot(state);
+		put_bzimage(0x3000, MIB(2), MIB(16));
+		boot_info.efi_system_table = rows[i].efi ? 0x1000 : 0;
+		if (rows[i].framebuffer)
+			use_framebuffer(0xc0000000);
+		assert_int_equal(loader_load_l1(&entry), ST_OK);
+		assert_row(rows[i].name, get(LOW_AREA + 0x0f, 1), rows[i].kind);
+		assert_row(rows[i].name, get(LOW_AREA + 0x1c, 4), rows[i].size);
+		assert_row(rows[i].name, get(LOW_AREA + 0x0e, 1), rows[i].kind == 1 ? 25 : 0);
+	}
+}
+
 static void bzimages_that_can_not_start_are_refused_by_name(void **state)
 {
 	static const struct {
@@ -537,6 +610,8 @@ int main(void)
 		cmocka_unit_test_setup(linux_elf_gets_boot_params_page_tables_and_its_command_line,
 				       boot),
 		cmocka_unit_test_setup(bzimage_loads_at_its_preferred_address, boot),
+		cmocka_unit_test_setup(firmware_and_screen_of_uefi_are_told, boot),
+		cmocka_unit_test_setup(screen_is_what_there_is, boot),
 		cmocka_unit_test_setup(bzimages_that_can_not_start_are_refused_by_name, boot),
 		cmocka_unit_test_setup(bzimage_larger_than_it_says_does_not_overwrite_its_initrd,
 				       boot),
