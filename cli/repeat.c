@@ -85,11 +85,23 @@ static void free_side(struct side *side)
 
 /* --- comparing -------------------------------------------------------------------------------- */
 
-/* Exits that come when it is time, or when L2 can take what came: L1 may see more time pass. */
+/*
+ * Exits that come when it is time, or when L2 can take what came: L1 may see more time pass. And
+ * those by LGDT and its like, which hv wants for itself again after a number of entries.
+ */
 static bool is_by_time(unsigned reason)
 {
-	return reason == EXIT_EXTERNAL_INTERRUPT || reason == EXIT_INTERRUPT_WINDOW ||
-	       reason == EXIT_HLT || reason == EXIT_PREEMPTION_TIMER;
+	switch (reason) {
+	case EXIT_EXTERNAL_INTERRUPT:
+	case EXIT_INTERRUPT_WINDOW:
+	case EXIT_HLT:
+	case EXIT_PREEMPTION_TIMER:
+	case EXIT_GDTR_IDTR:
+	case EXIT_LDTR_TR:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* Behind the time that Linux puts before a line, "[   12.345678] ". */
