@@ -86,8 +86,12 @@ _Noreturn void hv_main(u32 magic, u64 boot_information)
 		refuse("the boot loader gave no multiboot2 memory map");
 	options_parse(boot_info.options);
 	acpi_init(boot_info.rsdp);
-	if (relocate_image(ALIGN_UP(memory_needed(), MIB(2))) != ST_OK)
-		refuse("there is too little memory for hv below 4 GiB");
+	if (relocate_image(ALIGN_UP(memory_needed(), MIB(2))) != ST_OK) {
+		log_print("hv needs %lu MiB in one piece below 4 GiB, with a ring of %lu MiB for "
+			  "each of %u processors: choose less by ring=",
+			  memory_needed() / MIB(1), options.ring / MIB(1), ap_processors());
+		refuse("there is too little memory for hv");
+	}
 	screen_begin();
 	log_print("version " VERSION ", %lu KiB at 0x%lx", hv_range_size / 1024, hv_range_base);
 
