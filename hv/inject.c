@@ -15,6 +15,7 @@
 #define BLOCKING_MOV_SS	    BIT(1)
 #define BLOCKING_NMI	    BIT(3)
 #define PENDING_BS	    BIT(14)
+#define DEBUGCTL_BTF	    BIT(1)
 
 enum { VECTOR_UD = 6, VECTOR_SS = 12, VECTOR_GP = 13, VECTOR_PF = 14 };
 
@@ -108,6 +109,9 @@ void inject_close_nmi_window(void)
 
 void inject_pending_step(void)
 {
+	/* SDM, "Single-Stepping on Branches": none of the instructions that hv ends is one. */
+	if (vmread(VMCS_GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF)
+		return;
 	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
 		vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS) | PENDING_BS);
 }

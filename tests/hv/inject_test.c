@@ -183,6 +183,14 @@ static void pending_step_adds_to_what_is_pending(void **state)
 	assert_u64(vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS), 1 | BIT(14));
 }
 
+static void no_step_is_pending_while_only_branches_end_one(void **state)
+{
+	(void)state;
+	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, BIT(1)); /* BTF */
+	inject_pending_step();
+	assert_u64(vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +205,7 @@ int main(void)
 		cmocka_unit_test_setup(window_that_no_nmi_waits_for_closes, boot),
 		cmocka_unit_test_setup(exception_that_should_not_exit_stops_the_tape, boot),
 		cmocka_unit_test_setup(pending_step_adds_to_what_is_pending, boot),
+		cmocka_unit_test_setup(no_step_is_pending_while_only_branches_end_one, boot),
 	};
 
 	return cmocka_run_group_tests_name("hv/inject", tests, NULL, NULL);
