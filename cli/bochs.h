@@ -24,11 +24,12 @@
 
 /*
  * More of them (bochs_rounds.c), for machines of several processors. RUN is followed by "CPU TICK
- * COUNT STOPS ALL": on to where processor CPU is before an instruction at TICK or behind, or has
- * executed COUNT (0: any number), or to what stops it (DEBUGGER_AT_*), or with ALL any of them. The
- * answer is PLACE and "CPU ROUND TICK RIP PHYSICAL LINEAR WHY WATCHED", where ROUND is the tick at
- * which all processors began their turns, and TICK counts on in this one's; or UNKNOWN. LOOK and a
- * number: commands are about that processor. MEMORY and a path: all physical memory goes there.
+ * COUNT STOPS ALL EXITS": on to where processor CPU is before an instruction at TICK or behind, or
+ * has executed COUNT (0: any number), or to what stops it (DEBUGGER_AT_*; exits are those of
+ * processor EXITS), or with ALL any of them. The answer is PLACE and "CPU ROUND TICK RIP PHYSICAL
+ * LINEAR WHY WATCHED", where ROUND is the tick at which all processors began their turns, and TICK
+ * counts on in this one's; or UNKNOWN. LOOK and a number: commands are about that processor. MEMORY
+ * and a path: all physical memory goes there.
  */
 #define BOCHS_QUANTUM  5 /* instructions of a turn: what Bochs's debugger has */
 #define BOCHS_RUN      "vmxtape-run "

@@ -314,8 +314,8 @@ static enum status run_rounds(struct debugger *debugger, u64 tick, unsigned coun
 			       (debugger->stops_at_exits ? DEBUGGER_AT_EXIT : 0);
 	char command[80];
 
-	snprintf(command, sizeof(command), BOCHS_RUN "%u %llu %u %u %u", debugger->cpu,
-		 (unsigned long long)tick, count, stops, debugger->all_break);
+	snprintf(command, sizeof(command), BOCHS_RUN "%u %llu %u %u %u %u", debugger->cpu,
+		 (unsigned long long)tick, count, stops, debugger->all_break, debugger->exits_of);
 	return run(debugger, command);
 }
 
@@ -459,17 +459,11 @@ enum status debugger_set_watches(struct debugger *debugger, const struct debugge
 
 enum status debugger_set_exits(struct debugger *debugger, bool stop)
 {
-	enum status status;
-
 	if (debugger->stops_at_exits == stop)
 		return ST_OK;
-	if (stop)
-		debugger->exits_of = debugger->cpu;
 	debugger->stops_at_exits = stop;
-	status = look(debugger, debugger->exits_of);
-	if (status == ST_OK)
-		status = debugger_ask(debugger, "vmexitbp");
-	return status == ST_OK ? look(debugger, debugger->cpu) : status;
+	debugger->exits_of = debugger->cpu;
+	return debugger->cpus > 1 ? ST_OK : debugger_ask(debugger, "vmexitbp");
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -50,7 +50,7 @@ bool bochs_read(u8 *cpu, u64 physical, unsigned size, u8 *to)
 struct layout {
 	u8 id[ID_SIZE]; /* of the build */
 	/* of a processor */
-	size_t rip, count, cs_base, mode, watched, reason, found, most, linear;
+	size_t rip, count, cs_base, mode, watched, reason, stops_at_exits, found, most, linear;
 	/* of the guard */
 	size_t interrupted, break_count, breaks, break_size;
 	/* of the clock: ticks until the next timer, from the last one to that, up to the last one
@@ -69,6 +69,7 @@ static const struct layout layouts[] = {
 		.mode = 0x93c0,
 		.watched = 0x9430,
 		.reason = 0x943a,
+		.stops_at_exits = 0x943f,
 		.found = 0x9448,
 		.most = 0x9450,
 		.linear = 0x9468,
@@ -166,6 +167,7 @@ struct goal {
 	u64 count;	/* behind so many instructions; 0: any number */
 	unsigned stops; /* DEBUGGER_AT_* that count */
 	bool all;	/* those of all processors do */
+	unsigned exits; /* whose exits stop it, then */
 };
 
 static u64 ticks(void)
@@ -240,9 +242,27 @@ static struct reason go_on(u64 most)
 		break;
 	case STOP_EXIT:
 		reason.why |= DEBUGGER_AT_EXIT;
+		cpu[layout->reason] = 0;
 		break;
 	}
 	return reason;
+}
+
+/* A SIPI makes the one exit that waits for it, in the turn of the one that sends it. */
+static bool others_exit(void)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i < bochs_cpu_count; i++) {
+		u8 *const reason = &bochs_cpus[i][layout->reason];
+
+		if (i == rounds.turn || *reason != STOP_EXIT)
+			continue;
+		rounds.late[i].why |= DEBUGGER_AT_EXIT;
+		*reason = 0;
+		found = true;
+	}
+	return found;
 }
 
 /* Ctrl-C, and what Bochs does behind a VM exit that shall stop it. */
@@ -252,7 +272,7 @@ static bool take_interrupt(const struct reason *reason)
 	const bool set = *flag;
 
 	*flag = 0;
-	return set && !(reason->why & DEBUGGER_AT_EXIT);
+	return set && !(reason->why & DEBUGGER_AT_EXIT) && !others_exit();
 }
 
 static u64 place_tick(void)
@@ -303,6 +323,8 @@ static struct reason run(struct goal *goal)
 			goal->cpu = rounds.turn;
 			return reason;
 		}
+		/* INIT makes a processor forget it. */
+		bochs_cpus[goal->exits][layout->stops_at_exits] = goal->stops & DEBUGGER_AT_EXIT;
 		reason = go_on(turn_most(goal, first));
 		interrupted |= take_interrupt(&reason);
 		if (turn_length() >= BOCHS_QUANTUM) {
@@ -344,9 +366,9 @@ static void run_command(const char *arguments)
 	unsigned all;
 
 	if (!know_layout() ||
-	    sscanf(arguments, "%u %llu %llu %u %u", &goal.cpu, &tick, &count, &goal.stops, &all) !=
-		    5 ||
-	    goal.cpu >= bochs_cpu_count) {
+	    sscanf(arguments, "%u %llu %llu %u %u %u", &goal.cpu, &tick, &count, &goal.stops, &all,
+		   &goal.exits) != 6 ||
+	    goal.cpu >= bochs_cpu_count || goal.exits >= bochs_cpu_count) {
 		puts(BOCHS_UNKNOWN);
 		return;
 	}

@@ -13,7 +13,7 @@
 #include "replay/memory_core.h"
 
 #define BEFORE	       64	/* ticks in which an instruction comes to hv's reading of the TSC */
-#define FAR_BEFORE     4096	/* where it is not known which one it was */
+#define FAR_BEFORE     1000000	/* ticks in which the exit comes where hv is at work */
 #define BEHIND	       2000	/* ticks in which what is ahead comes */
 #define TICKS_OF_BLOCK 10000000 /* between two looks at how many blocks came */
 
@@ -22,7 +22,7 @@
 
 struct run {
 	struct debugger debugger;
-	struct debugger early; /* an unheard copy from before, with several processors */
+	struct debugger early; /* an unheard copy from long before */
 	struct debugger probe; /* an unheard one that looks ahead */
 	struct debugger_watcher watcher, deaf;
 	struct capture *capture;
@@ -119,12 +119,11 @@ static void end_probe(struct run *run)
 }
 
 /*
- * When processor @cpu had its last VM exit before the moment at which the machine stands; 0: that
- * is long ago.
+ * When processor @cpu had its last VM exit before processor @end_cpu is at tick @end; 0: that is
+ * long ago.
  */
-static u64 find_exit(struct run *run, unsigned cpu)
+static u64 find_exit(struct run *run, unsigned cpu, unsigned end_cpu, u64 end)
 {
-	const struct debugger_place *const moment = &run->debugger.place;
 	struct debugger *const probe = &run->probe;
 	u64 found = 0;
 
@@ -133,15 +132,35 @@ static u64 find_exit(struct run *run, unsigned cpu)
 	probe->all_break = true;
 	need(run, debugger_set_exits(probe, true));
 	for (;;) {
-		probe->cpu = moment->cpu;
-		need(run, debugger_run_to(probe, moment->tick));
-		if (!(probe->place.why & DEBUGGER_AT_EXIT))
+		probe->cpu = end_cpu;
+		need(run, debugger_run_to(probe, end));
+		if (!(probe->place.why & DEBUGGER_AT_EXIT) || probe->place.tick > end)
 			break;
-		if (probe->place.cpu == cpu)
-			found = probe->place.tick;
+		found = probe->place.tick;
 	}
 	end_probe(run);
 	return found;
+}
+
+/* The last place of processor @cpu before @tick, behind which it may have waited; 0: long ago. */
+static u64 find_place_before(struct run *run, unsigned cpu, u64 tick)
+{
+	u64 low = 0, high = tick, back = 1;
+
+	while (high > low + 1 && (low || back < MIN(tick, (u64)FAR_BEFORE))) {
+		const u64 at = low ? low + (high - low) / 2 : tick - back;
+
+		copy(run, &run->early, &run->probe);
+		run->probe.cpu = cpu;
+		need(run, debugger_run_to(&run->probe, at));
+		if (run->probe.place.tick < tick)
+			low = run->probe.place.tick;
+		else
+			high = at;
+		back *= 2;
+		end_probe(run);
+	}
+	return low;
 }
 
 /* Where hv runs, the instruction that led to it is being executed: registers are those before it.
@@ -158,12 +177,15 @@ static void add_registers(struct run *run, unsigned cpu, struct rerun_result *re
 		need(run, debugger_read_registers(&run->debugger, cpu, to, room));
 		return;
 	}
-	exit = run->early.text ? find_exit(run, cpu) : 0;
+	exit = run->early.text
+		       ? find_exit(run, cpu, run->debugger.place.cpu, run->debugger.place.tick)
+		       : 0;
+	exit = exit ? find_place_before(run, cpu, exit) : 0;
 	if (!exit)
 		return;
 	copy(run, &run->early, &run->probe);
 	run->probe.cpu = cpu;
-	need(run, debugger_run_to(&run->probe, exit - 1));
+	need(run, debugger_run_to(&run->probe, exit));
 	need(run, debugger_in_guest(&run->probe, cpu, &in_guest));
 	if (in_guest)
 		need(run, debugger_read_registers(&run->probe, cpu, to, room));
@@ -186,46 +208,46 @@ static void read_registers(struct run *run, unsigned first, struct rerun_result 
 	}
 }
 
-/* Whether the moment before the event can be where @debugger is. */
-static bool is_place(struct run *run, struct debugger *debugger, const struct rerun_goal *goal)
-{
-	bool in_guest;
-
-	if (goal->has_rip)
-		return debugger->place.rip == goal->rip;
-	need(run, debugger_in_guest(debugger, goal->cpu, &in_guest));
-	return in_guest;
-}
-
-/* Steps on up to tick @end: the tick of the last place where the moment can be, 0: there is none.
+/*
+ * Steps on to the event: the tick of the last place where its instruction is next, 0: there is
+ * none.
  */
-static u64 find_last(struct run *run, const struct rerun_goal *goal, u64 end)
+static u64 find_last(struct run *run, const struct rerun_goal *goal)
 {
 	const struct debugger_place *const place = &run->probe.place;
 	u64 found = 0;
 
+	copy(run, &run->debugger, &run->probe);
 	for (;;) {
-		if (is_place(run, &run->probe, goal))
+		if (place->rip == goal->rip)
 			found = place->tick;
-		if (place->tick >= end)
-			return found;
+		if (place->tick >= goal->tsc)
+			break;
 		need(run, debugger_step(&run->probe));
 	}
+	end_probe(run);
+	return found;
 }
 
-/* What L1 and its L2 do just before hv tells of it is looked for by a copy, and then gone to. */
-static void go_before(struct run *run, const struct rerun_goal *goal)
+static void go_to_instruction(struct run *run, const struct rerun_goal *goal)
 {
 	u64 found;
 
-	if (goal->has_rip && goal->tsc > BEFORE)
+	if (goal->tsc > BEFORE)
 		run_to(run, goal->tsc - BEFORE);
-	copy(run, &run->debugger, &run->probe);
-	found = find_last(run, goal, goal->tsc);
-	end_probe(run);
-	if (!found && goal->has_rip)
+	found = find_last(run, goal);
+	if (!found)
 		fail(run, DIFFERENT);
-	run_to(run, found ? found : goal->tsc);
+	run_to(run, found);
+}
+
+/* What L1 or its L2 did last when hv told of it; hv itself before there was an L1. */
+static void go_to_last_exit(struct run *run, const struct rerun_goal *goal)
+{
+	const u64 exit = find_exit(run, goal->cpu, goal->cpu, goal->tsc);
+	const u64 place = exit ? find_place_before(run, goal->cpu, exit) : 0;
+
+	run_to(run, place ? place : goal->tsc);
 }
 
 /* What comes behind that time. */
@@ -234,7 +256,7 @@ static void go_ahead(struct run *run, const struct rerun_goal *goal)
 	const struct debugger_place *const place = &run->debugger.place;
 
 	run_to(run, goal->tsc + 1);
-	while (!is_place(run, &run->debugger, goal)) {
+	while (place->rip != goal->rip) {
 		if (place->tick >= goal->tsc + BEHIND)
 			fail(run, DIFFERENT);
 		need(run, debugger_step(&run->debugger));
@@ -275,12 +297,14 @@ void rerun(const struct bochs_setup *setup, const struct rerun_goal *goal, u64 t
 	run.debugger.cpu = goal->cpu;
 	if (goal->tsc > FAR_BEFORE)
 		run_to(&run, goal->tsc - FAR_BEFORE);
-	if (setup->cpus > 1)
+	if (setup->cpus > 1 || !goal->has_rip)
 		copy(&run, &run.debugger, &run.early);
 	if (goal->is_ahead)
 		go_ahead(&run, goal);
+	else if (goal->has_rip)
+		go_to_instruction(&run, goal);
 	else
-		go_before(&run, goal);
+		go_to_last_exit(&run, goal);
 	result->tick = run.debugger.place.tick;
 	read_registers(&run, goal->cpu, result);
 	read_memory(&run, path);
