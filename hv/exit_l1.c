@@ -60,7 +60,7 @@ enum exit_action l1_handle_invd(struct percpu *cpu)
 /* LGDT and its like. */
 enum exit_action l1_handle_tables(struct percpu *cpu)
 {
-	if (!host_state_open(cpu))
+	if (!host_state_open(cpu, KEPT_TABLES))
 		l1_stop_unexpected(cpu);
 	return EXIT_RESUME;
 }

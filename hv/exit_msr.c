@@ -112,7 +112,7 @@ enum exit_action l1_handle_wrmsr(struct percpu *cpu)
 
 	if (is_vmx_msr(index))
 		return write_vmx_msr(cpu, index, value);
-	if (vmcs01_is_watched(index) && exit_level(cpu) == 1 && host_state_open(cpu))
+	if (vmcs01_is_watched(index) && exit_level(cpu) == 1 && host_state_open(cpu, KEPT_MSRS))
 		return EXIT_RESUME;
 	if (index == MSR_BIOS_UPDT_TRIG)
 		return EXIT_SKIP;

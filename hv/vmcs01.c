@@ -77,14 +77,18 @@ bool vmcs01_is_watched(u32 index)
 	return false;
 }
 
-void vmcs01_watch(bool on)
+void vmcs01_watch(enum kept_part part, bool on)
 {
-	const u64 secondary = vmread(VMCS_SECONDARY_PROC_BASED_CONTROLS);
 	const u64 exiting = SECONDARY_DESCRIPTOR_TABLE_EXITING;
+	u64 secondary;
 
+	if (part == KEPT_MSRS) {
+		vmwrite(VMCS_MSR_BITMAP, virt_to_phys(on ? watching_bitmap : msr_bitmap));
+		return;
+	}
+	secondary = vmread(VMCS_SECONDARY_PROC_BASED_CONTROLS);
 	vmwrite(VMCS_SECONDARY_PROC_BASED_CONTROLS,
 		on ? secondary | exiting : secondary & ~exiting);
-	vmwrite(VMCS_MSR_BITMAP, virt_to_phys(on ? watching_bitmap : msr_bitmap));
 }
 
 void vmcs01_intercept_port(u16 port)

@@ -60,12 +60,13 @@ void vmcs01_intercept_msr(u32 index, bool reads, bool writes);
 void vmcs01_intercept_port(u16 port);
 
 /*
- * Let LGDT, LIDT, LLDT and LTR, what stores those registers, and WRMSR of some MSRs exit too, or no
- * longer. VMCS01 is current; the processor has descriptor-table exiting.
+ * Let what changes @part exit too, or no longer: LGDT, LIDT, LLDT and LTR with what stores those
+ * registers, where the processor has descriptor-table exiting, or WRMSR of some MSRs. VMCS01 is
+ * current.
  */
-void vmcs01_watch(bool on);
+void vmcs01_watch(enum kept_part part, bool on);
 
-/* Whether MSR @index is one of them. */
+/* Whether MSR @index is one of those. */
 bool vmcs01_is_watched(u32 index);
 
 /* CR0 and CR4 as L1 sees them; VMCS01 is current. */

@@ -72,11 +72,33 @@ static void load_segments(const struct nested_vmcs *vmcs, bool host64)
 	load_based_segment(GS, F12(vmcs, HOST_GS_SELECTOR), F12(vmcs, HOST_GS_BASE));
 }
 
-/* What L1 has no business with as a rule, while its host-state area stays. */
-static NOINLINE void load_watched(struct nested *nested, const struct nested_vmcs *vmcs)
+/* L1 has @part of @vmcs: let what changes that exit, unless L1 has done so lately. */
+static void keep(struct nested *nested, const struct nested_vmcs *vmcs, enum kept_part part)
 {
-	struct kept01 *const kept = &nested->kept01;
+	struct kept01 *const kept = &nested->kept01[part];
 
+	if (kept->open && --kept->open)
+		return;
+	if (!kept->watched)
+		vmcs01_watch(part, true);
+	kept->watched = true;
+	kept->of = vmcs;
+}
+
+bool host_state_open(struct percpu *cpu, enum kept_part part)
+{
+	struct kept01 *const kept = &cpu->nested.kept01[part];
+
+	if (!kept->watched)
+		return false;
+	vmcs01_watch(part, false);
+	*kept = (struct kept01){ .open = EXITS_OPEN };
+	return true;
+}
+
+/* What L1 has no business with as a rule, while its host-state area stays. */
+static NOINLINE void load_tables(struct nested *nested, const struct nested_vmcs *vmcs)
+{
 	vmwrite(VMCS_GUEST_LDTR_SELECTOR, 0);
 	vmwrite(VMCS_GUEST_LDTR_ACCESS_RIGHTS, AR_UNUSABLE);
 	load_segment(TR, F12(vmcs, HOST_TR_SELECTOR), F12(vmcs, HOST_TR_BASE), TR_LIMIT, AR_TSS);
@@ -84,27 +106,17 @@ static NOINLINE void load_watched(struct nested *nested, const struct nested_vmc
 	vmwrite(VMCS_GUEST_GDTR_LIMIT, TABLE_LIMIT);
 	vmwrite(VMCS_GUEST_IDTR_BASE, F12(vmcs, HOST_IDTR_BASE));
 	vmwrite(VMCS_GUEST_IDTR_LIMIT, TABLE_LIMIT);
+	if (nested->can_keep_tables)
+		keep(nested, vmcs, KEPT_TABLES);
+}
+
+static NOINLINE void load_watched_msrs(struct nested *nested, const struct nested_vmcs *vmcs)
+{
 	vmwrite(VMCS_GUEST_IA32_DEBUGCTL, 0);
 	vmwrite(VMCS_GUEST_IA32_SYSENTER_CS, F12(vmcs, HOST_IA32_SYSENTER_CS));
 	vmwrite(VMCS_GUEST_IA32_SYSENTER_ESP, F12(vmcs, HOST_IA32_SYSENTER_ESP));
 	vmwrite(VMCS_GUEST_IA32_SYSENTER_EIP, F12(vmcs, HOST_IA32_SYSENTER_EIP));
-	if (!nested->can_keep_tables || (kept->open && --kept->open))
-		return;
-	if (!kept->watched)
-		vmcs01_watch(true);
-	kept->watched = true;
-	kept->of = vmcs;
-}
-
-bool host_state_open(struct percpu *cpu)
-{
-	struct kept01 *const kept = &cpu->nested.kept01;
-
-	if (!kept->watched)
-		return false;
-	vmcs01_watch(false);
-	*kept = (struct kept01){ .open = EXITS_OPEN };
-	return true;
+	keep(nested, vmcs, KEPT_MSRS);
 }
 
 /*
@@ -156,13 +168,15 @@ enum vmx_abort host_state_load(struct percpu *cpu, const struct nested_vmcs *vmc
 {
 	const bool host64 = F12(vmcs, VM_EXIT_CONTROLS) & EXIT_HOST_ADDRESS_SPACE_SIZE;
 	const struct left01 *left = &cpu->nested.left01;
-	const bool kept = cpu->nested.kept01.of == vmcs;
+	const bool kept_msrs = cpu->nested.kept01[KEPT_MSRS].of == vmcs;
 
 	load_control_registers(vmcs, before, left, host64);
-	load_msrs(vmcs, before, left, host64, kept);
+	load_msrs(vmcs, before, left, host64, kept_msrs);
 	load_segments(vmcs, host64);
-	if (unlikely(!kept))
-		load_watched(&cpu->nested, vmcs);
+	if (unlikely(!kept_msrs))
+		load_watched_msrs(&cpu->nested, vmcs);
+	if (cpu->nested.kept01[KEPT_TABLES].of != vmcs)
+		load_tables(&cpu->nested, vmcs);
 	vmwrite(VMCS_GUEST_DR7, DR7_RESET);
 	vmwrite(VMCS_GUEST_RIP, F12(vmcs, HOST_RIP));
 	vmwrite(VMCS_GUEST_RSP, F12(vmcs, HOST_RSP));

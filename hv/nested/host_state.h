@@ -29,17 +29,18 @@ enum vmx_abort host_state_load(struct percpu *cpu, const struct nested_vmcs *vmc
 			       const struct state_before *before);
 
 /*
- * An exit of L1 by LGDT or its like, or by WRMSR of an MSR that vmcs01_watch() names: hv asked for
- * it, to know that L1 still has the tables and MSRs that the last exit of L2 loaded. VMCS01 is
- * current. L1 executes the instruction again, and others for some exits of L2 to come. False: it
- * was not hv that asked.
+ * An exit of L1 by LGDT or its like, or by WRMSR of an MSR that vmcs01_is_watched() names: hv asked
+ * for it, to know that L1 still has the @part that the last exit of L2 loaded. VMCS01 is current.
+ * L1 executes the instruction again, and others for some exits of L2 to come. False: it was not hv
+ * that asked.
  */
-bool host_state_open(struct percpu *cpu);
+bool host_state_open(struct percpu *cpu, enum kept_part part);
 
-/* VMCS01 has other tables or MSRs, or is to have: the next exit of L2 loads them. */
+/* VMCS01 has other tables and MSRs, or is to have: the next exit of L2 loads them. */
 static inline void host_state_forget(struct nested *nested)
 {
-	nested->kept01.of = NULL;
+	for (unsigned i = 0; i < KEPT_COUNT; i++)
+		nested->kept01[i].of = NULL;
 }
 
 #endif

@@ -110,6 +110,12 @@ struct left01 {
 #define LEFT_UNKNOWN (~0ull)
 
 /* Host state in VMCS01 that L1 can't have changed since an exit of L2 loaded it: host_state.h. */
+enum kept_part {
+	KEPT_TABLES, /* LDTR, TR, GDTR and IDTR */
+	KEPT_MSRS,   /* those of vmcs01_is_watched() */
+	KEPT_COUNT
+};
+
 struct kept01 {
 	const struct nested_vmcs *of; /* whose it is; NULL: it is not known */
 	bool watched;		      /* what would change it exits */
@@ -175,7 +181,7 @@ struct nested {
 
 	struct nested_entry entry;
 	struct left01 left01;
-	struct kept01 kept01;
+	struct kept01 kept01[KEPT_COUNT];
 	struct msr_undo *msr_undo; /* of the entry that waits */
 	u64 hv_ticks;		   /* added to by hv_time_exit(), taken by l2_exit */
 	u64 packing_ticks;	   /* likewise by hv_time_packed() */

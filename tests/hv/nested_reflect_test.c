@@ -279,11 +279,14 @@ static void tables_and_msrs_that_l1_changes_are_loaded(void **state)
 	static const struct {
 		const char *name;
 		u32 reason, msr;
+		u32 field, other; /* one that it may change, and one that it does not */
 	} rows[] = {
-		{ "LGDT", EXIT_GDTR_IDTR, 0 },
-		{ "LTR", EXIT_LDTR_TR, 0 },
-		{ "WRMSR of SYSENTER_CS", EXIT_WRMSR, MSR_SYSENTER_CS },
-		{ "WRMSR of PAT", EXIT_WRMSR, MSR_PAT },
+		{ "LGDT", EXIT_GDTR_IDTR, 0, VMCS_GUEST_TR_BASE, VMCS_GUEST_IA32_SYSENTER_EIP },
+		{ "LTR", EXIT_LDTR_TR, 0, VMCS_GUEST_GDTR_BASE, VMCS_GUEST_IA32_DEBUGCTL },
+		{ "WRMSR of SYSENTER_CS", EXIT_WRMSR, MSR_SYSENTER_CS, VMCS_GUEST_IA32_SYSENTER_EIP,
+		  VMCS_GUEST_TR_BASE },
+		{ "WRMSR of PAT", EXIT_WRMSR, MSR_PAT, VMCS_GUEST_IA32_DEBUGCTL,
+		  VMCS_GUEST_IDTR_LIMIT },
 	};
 
 	(void)state;
@@ -295,10 +298,11 @@ static void tables_and_msrs_that_l1_changes_are_loaded(void **state)
 		stub_exit(cpu, rows[i].reason, 0);
 		/* L1 executes it again, and hv does not see that. */
 		assert_row(rows[i].name, vmread(VMCS_GUEST_RIP), PLAY_CODE);
-		assert_row(rows[i].name, watches_l1(), false);
-		for (unsigned exits = 0; exits < 64; exits++)
-			assert_row(rows[i].name, is_loaded(VMCS_GUEST_TR_BASE), true);
-		assert_row(rows[i].name, is_loaded(VMCS_GUEST_TR_BASE), false);
+		assert_row(rows[i].name, watches_l1(), rows[i].reason == EXIT_WRMSR);
+		for (unsigned exits = 0; exits < 63; exits++)
+			assert_row(rows[i].name, is_loaded(rows[i].field), true);
+		assert_row(rows[i].name, is_loaded(rows[i].other), false);
+		assert_row(rows[i].name, is_loaded(rows[i].field), false);
 	}
 }
 
