@@ -7,7 +7,9 @@
 #include "replay/reader_parts.h"
 #include "replay/slice_parts.h"
 
-#define SOME_TIME 1000000 /* ticks that the first slice spans where nothing tells more */
+#define SOME_TIME   1000000 /* ticks that the first slice spans where nothing tells more */
+
+#define SHARED_FROM 1024 /* events that are worth the other processors */
 
 struct slice {
 	struct reader *reader;
@@ -96,11 +98,13 @@ static enum status take_span(struct slice *slice)
 {
 	const unsigned count = slice->reader->track_count;
 
-	if (slice->together)
+	const bool together = slice->together && slice->most >= SHARED_FROM;
+
+	if (together)
 		crew_run(count, take_lane, slice);
 	slice->events = 0;
 	for (unsigned i = 0; i < count; i++) {
-		if (!slice->together)
+		if (!together)
 			take_lane(slice, i);
 		if (slice->lanes[i].status != ST_OK)
 			return slice->lanes[i].status;

@@ -9,7 +9,7 @@
 
 #define WINDOW	   4096	 /* events that are looked at first to find the one before */
 #define POLL_EVERY 65536 /* events */
-#define LEAP_FROM  256	 /* events: fewer are passed one by one in the same time */
+#define LEAP_FROM  512	 /* events: fewer are passed one by one in the same time */
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
@@ -182,7 +182,7 @@ static enum status leap(struct timeline *timeline, const struct timeline_index *
 			    next[0] - mark[0]);
 	}
 	while (status == ST_OK && left >= LEAP_FROM) {
-		const struct slice_size size = { 1, left * 7 / 8, left };
+		const struct slice_size size = { 1, left * 15 / 16, left };
 
 		status = stride_take(timeline->stride, timeline->model, &size);
 		left = n - reader_tell(reader);

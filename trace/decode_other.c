@@ -6,21 +6,28 @@
 /* --- streams -----------------------------------------------------------------------------------
  */
 
+/* The bits that eight bytes of a number hold, those behind its end being 0. */
+static u64 join_bits(u64 bytes)
+{
+	bytes &= 0x7f7f7f7f7f7f7f7f;
+	bytes = (bytes & 0x007f007f007f007f) | (bytes & 0x7f007f007f007f00) >> 1;
+	bytes = (bytes & 0x00003fff00003fff) | (bytes & 0x3fff00003fff0000) >> 2;
+	return (bytes & 0x000000000fffffff) | (bytes & 0x0fffffff00000000) >> 4;
+}
+
 u64 decoder_take_long(struct trace_decoder *decoder, struct stream *stream)
 {
 	struct cursor in = { .at = stream->at, .end = stream->end, .status = ST_OK };
-	u64 value = 0;
+	u64 value, bytes, ends;
 
-	/* Mostly there is enough behind it, so that nobody needs to count. */
-	if (likely(stream->end - stream->at >= 9)) {
-		for (unsigned shift = 0; shift < 63; shift += 7) {
-			const u8 byte = *stream->at++;
-
-			value |= (u64)(byte & 0x7f) << shift;
-			if (byte < 0x80)
-				return value;
+	/* Mostly the number ends among the next eight bytes, and there are so many. */
+	if (likely(stream->end - stream->at >= 8)) {
+		memcpy(&bytes, stream->at, sizeof(bytes));
+		ends = ~bytes & 0x8080808080808080;
+		if (likely(ends)) {
+			stream->at += __builtin_ctzll(ends) / 8 + 1;
+			return join_bits(bytes & (ends ^ (ends - 1)));
 		}
-		stream->at = in.at;
 	}
 	value = cursor_varint(&in);
 	stream->at = in.at;
