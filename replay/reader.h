@@ -44,6 +44,10 @@ u64 reader_tell(const struct reader *reader);
 /* Make @N the next event; within a damaged block, the one after it. ST_RANGE when @n > events. */
 enum status reader_seek(struct reader *reader, u64 n);
 
+/* The same; calls @beside with @owner meanwhile, on another processor if there is one. */
+enum status reader_seek_beside(struct reader *reader, u64 n, void (*beside)(void *owner),
+			       void *owner);
+
 /*
  * The same in steps, for callers that cannot wait: on tapes of several CPUs that were not read so
  * far yet, all events up to @n have to be merged. Takes at most @most of them; true when @n is the

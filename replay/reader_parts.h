@@ -38,8 +38,10 @@ struct reader {
 	u64 order_time; /* ... and the time of its event */
 	struct checkpoint **checkpoints; /* with several tracks */
 	size_t checkpoint_count;
-	u64 next_checkpoint;  /* none before this number */
-	u64 checkpoint_every; /* numbers */
+	u64 next_checkpoint;	     /* none before this number */
+	u64 checkpoint_every;	     /* numbers */
+	void (*beside)(void *owner); /* of reader_seek_beside(), until it is called */
+	void *beside_owner;
 	u64 outlined; /* those below were passed over, so that track->regions is about them all */
 	const u64 *marks; /* of reader_use_marks() */
 	size_t mark_count;

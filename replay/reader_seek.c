@@ -136,7 +136,11 @@ static const struct checkpoint *checkpoint_before(const struct reader *reader, u
 
 static void restart(struct reader *reader, const struct checkpoint *from)
 {
-	track_seek_all(reader->tracks, reader->track_count, from ? from->tracks : NULL);
+	void (*const beside)(void *owner) = reader->beside;
+
+	reader->beside = NULL;
+	track_seek_all(reader->tracks, reader->track_count, from ? from->tracks : NULL, beside,
+		       reader->beside_owner);
 	for (unsigned i = 0; i < reader->track_count; i++)
 		reader_note_time(reader, &reader->tracks[i]);
 	reader->order = from ? from->order : 0;
@@ -249,6 +253,20 @@ enum status reader_seek(struct reader *reader, u64 n)
 		return ST_RANGE;
 	reader_approach(reader, n, ~0ull);
 	return ST_OK;
+}
+
+enum status reader_seek_beside(struct reader *reader, u64 n, void (*beside)(void *owner),
+			       void *owner)
+{
+	enum status status;
+
+	reader->beside = beside;
+	reader->beside_owner = owner;
+	status = reader_seek(reader, n);
+	if (reader->beside)
+		beside(owner);
+	reader->beside = NULL;
+	return status;
 }
 
 /* The last checkpoint where number @lane_n of @track was not behind; NULL for the start. */

@@ -190,24 +190,37 @@ static enum status leap(struct timeline *timeline, const struct timeline_index *
 	return status == ST_UNSUPPORTED ? ST_OK : status;
 }
 
+/* The model, brought to the begin of interval @i. */
+struct restoring {
+	struct timeline *timeline;
+	u64 i;
+	enum status status;
+};
+
+static void restore(void *owner)
+{
+	struct restoring *const restoring = owner;
+	struct timeline *const timeline = restoring->timeline;
+
+	restoring->status = index_restore(timeline->state, timeline->model, restoring->i);
+}
+
 /* Go to the last place before @n that the index has a state of, unless the cursor is between. */
 static enum status jump(struct timeline *timeline, const struct timeline_index *index, u64 n)
 {
 	const u64 i = index_find(index, n);
 	const u64 begin = index_at(index, i)->mark[0];
-	enum status status = ST_OK;
+	struct restoring restoring = { timeline, i, ST_NO_MEMORY };
 
 	if (begin <= timeline->n && timeline->n <= n)
 		return ST_OK;
 	if (!timeline->state)
 		timeline->state = index_state_new(index);
-	status =
-		timeline->state ? index_restore(timeline->state, timeline->model, i) : ST_NO_MEMORY;
-	if (status == ST_OK) {
-		reader_seek(timeline->reader, begin);
-		status = leap(timeline, index, i, n);
-	}
-	if (status != ST_OK) {
+	if (timeline->state)
+		reader_seek_beside(timeline->reader, begin, restore, &restoring);
+	if (restoring.status == ST_OK)
+		restoring.status = leap(timeline, index, i, n);
+	if (restoring.status != ST_OK) {
 		timeline_drop_index(timeline, INDEX_NONE);
 		return timeline_restart(timeline);
 	}

@@ -62,25 +62,34 @@ void track_seek(struct track *track, const struct track_place *place)
 /* What the parts of track_seek_all() share. */
 struct seek_all {
 	struct track *tracks;
+	unsigned count;
 	const struct track_place *places;
+	void (*beside)(void *owner);
+	void *owner;
 };
 
 static void seek_one(void *owner, unsigned i)
 {
 	const struct seek_all *const all = owner;
 
-	track_seek(&all->tracks[i], all->places ? &all->places[i] : NULL);
+	if (i == all->count)
+		all->beside(all->owner);
+	else
+		track_seek(&all->tracks[i], all->places ? &all->places[i] : NULL);
 }
 
-void track_seek_all(struct track *tracks, unsigned count, const struct track_place *places)
+void track_seek_all(struct track *tracks, unsigned count, const struct track_place *places,
+		    void (*beside)(void *owner), void *owner)
 {
-	struct seek_all all = { .tracks = tracks, .places = places };
+	struct seek_all all = { tracks, count, places, beside, owner };
+	const unsigned parts = count + (beside != NULL);
 
+	/* At the start of a tape there is little to do. */
 	if (places) {
-		crew_run(count, seek_one, &all);
+		crew_run(parts, seek_one, &all);
 		return;
 	}
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < parts; i++)
 		seek_one(&all, i);
 }
 

@@ -80,9 +80,11 @@ void track_seek(struct track *track, const struct track_place *place);
 
 /*
  * track_seek() of all @count of them, to the place of the same number; @places may be NULL. Tracks
- * are independent, so that several processors share the work.
+ * are independent, so that several processors share the work, and call @beside (NULL: nothing) with
+ * @owner meanwhile.
  */
-void track_seek_all(struct track *tracks, unsigned count, const struct track_place *places);
+void track_seek_all(struct track *tracks, unsigned count, const struct track_place *places,
+		    void (*beside)(void *owner), void *owner);
 
 /*
  * The smallest number of the counter that @track->event or one behind it has; TRACK_NO_ORDER for
