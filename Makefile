@@ -186,8 +186,8 @@ check-kvm: all $(O)/guests/kvm/kvmhost.img $(O)/tests/tools/truth $(O)/.deps-run
 
 # 10 million steps of the hostile guest, and what of hv they reach.
 check-fuzz: all $(O)/vmxtape-hv-cover.elf $(O)/.deps-run
-	tests/e2e/fuzz --cover $(O) 1 300000
-	seq 2 21 | xargs -P $(shell nproc) -I SEED tests/e2e/fuzz --fast $(O) SEED 475000
+	tests/e2e/fuzz --cover $(O) 1 100000
+	seq 2 21 | xargs -P $(shell nproc) -I SEED tests/e2e/fuzz --fast $(O) SEED 485000
 	tests/e2e/fuzz --second $(O) 1 200000
 
 check-static: $(O)/.deps-test
