@@ -203,9 +203,11 @@ bool deep_may_write(const struct percpu *cpu, u64 gpa1)
 	struct deep *const deep = cpu->deep;
 	u16 number;
 
-	if (!deep || !deep->active)
+	gpa1 &= ~(PAGE_SIZE - 1);
+	/* A device's page never becomes one that was stored to. */
+	if (!deep || !deep->active || !guest_ram(gpa1, PAGE_SIZE))
 		return true;
-	number = *slot_of(deep, gpa1 & ~(PAGE_SIZE - 1));
+	number = *slot_of(deep, gpa1);
 	return number != NO_PAGE && deep->page[number].dirty;
 }
 
@@ -253,4 +255,10 @@ void deep_take(struct percpu *cpu)
 	send(cpu);
 	deep->dirty_count = 0;
 	flush(cpu);
+}
+
+void deep_take_early_now(struct percpu *cpu)
+{
+	deep_take(cpu);
+	rec_reserve(cpu->rec, SNAPSHOT_MARGIN);
 }

@@ -35,6 +35,18 @@ void deep_mark(struct percpu *cpu, const void *text, u32 length);
 void deep_take(struct percpu *cpu);
 
 /*
+ * The same, before L1's VMX state changes: a block that begins on the way starts with that state,
+ * and must do so before the event that changes it.
+ */
+void deep_take_early_now(struct percpu *cpu);
+
+static inline void deep_take_early(struct percpu *cpu)
+{
+	if (unlikely(cpu->deep != NULL))
+		deep_take_early_now(cpu);
+}
+
+/*
  * The page at @gpa1 is about to be written to: by the guest that faulted, or by hv for it. False:
  * it is no page that is protected.
  */

@@ -1,6 +1,7 @@
 /*
  * hv/nested/insn_mode.c - VMXON, VMXOFF, and the two that L1 has no use for: VMCALL, VMFUNC
  */
+#include "hv/deep.h"
 #include "hv/fault.h"
 #include "hv/insn.h"
 #include "hv/nested/nested.h"
@@ -60,6 +61,7 @@ enum exit_action nested_handle_vmxon(struct percpu *cpu)
 	if (event->dword0 != CAP_GET(nested->shown.msr[VMX_CAP_BASIC], REVISION))
 		return nested_vmfail_invalid(cpu);
 
+	deep_take_early(cpu);
 	nested->mode = NESTED_ROOT;
 	nested->long_mode = nested_mode_bit(cpu, MODE_LMA);
 	nested->vmxon_pointer = event->pointer;
@@ -80,6 +82,7 @@ enum exit_action nested_handle_vmxoff(struct percpu *cpu)
 	vmcs_shadow_forget(nested);
 	nested_vmcs_release_all(cpu);
 	((struct ev_vmxoff *)cpu->pending.columns)->order = record_take_order();
+	deep_take_early(cpu);
 	nested->mode = NESTED_OFF;
 	nested->long_mode = false;
 	nested->vmxon_pointer = NESTED_NONE;

@@ -1,6 +1,7 @@
 /*
  * hv/nested/insn_ptr.c - VMCLEAR, VMPTRLD, VMPTRST
  */
+#include "hv/deep.h"
 #include "hv/fault.h"
 #include "hv/guestmem.h"
 #include "hv/insn.h"
@@ -41,6 +42,7 @@ enum exit_action nested_handle_vmclear(struct percpu *cpu)
 		guest_write_gpa(event->pointer, &(u32){ 0 }, sizeof(u32));
 	l0_record_region(nested, event->pointer);
 	if (event->pointer == nested->current_pointer) {
+		deep_take_early(cpu);
 		nested->current_pointer = NESTED_NONE;
 		nested->current = NULL;
 		vmcs_shadow_forget(nested);
@@ -75,6 +77,7 @@ enum exit_action nested_handle_vmptrld(struct percpu *cpu)
 	if (vmcs_shadow_is_on(nested))
 		vmcs_shadow_take(cpu);
 	vmcs_shadow_forget(nested);
+	deep_take_early(cpu);
 	nested->current = nested_vmcs_load(cpu, event->pointer);
 	nested->current_pointer = event->pointer;
 	event->launched = nested->current->launched;

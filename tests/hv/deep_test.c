@@ -175,6 +175,23 @@ static void l2_gets_the_right_to_write_by_a_store(void **state)
 	assert_false(ept02_find(&cpu->nested, eptp, READ, &level, &entry));
 }
 
+/* L2 writes to a device: no page that could be told, so nothing keeps the right from it. */
+static void l2_may_write_where_no_ram_is(void **state)
+{
+	const u64 eptp = get12(VMCS_EPT_POINTER), device = GIB(3);
+	unsigned level;
+	u64 entry;
+
+	(void)state;
+	*((u64 *)stub_at(PLAY_EPT12 + 0x2000) + (READ >> 21)) = device | 0xb7;
+	play_enter(EXIT_VMRESUME);
+	stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, READ);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, VMX_EPT_VIOLATION_WRITE);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+	assert_true(ept02_find(&cpu->nested, eptp, READ, &level, &entry));
+	assert_u64(entry & (EPT_READ | EPT_WRITE), EPT_READ | EPT_WRITE);
+}
+
 static void a_mark_begins_the_window(void **state)
 {
 	strcpy(options.deep_mark, "here");
@@ -234,6 +251,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_event_that_was_being_delivered_is_injected_again,
 						in_window, back_to_lean),
 		cmocka_unit_test_setup_teardown(l2_gets_the_right_to_write_by_a_store, in_window,
+						back_to_lean),
+		cmocka_unit_test_setup_teardown(l2_may_write_where_no_ram_is, in_window,
 						back_to_lean),
 		cmocka_unit_test_setup_teardown(a_mark_begins_the_window, NULL, back_to_lean),
 		cmocka_unit_test_setup_teardown(the_window_ends_after_its_entries, in_window,
