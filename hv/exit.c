@@ -17,6 +17,8 @@
 
 #define BLOCKING_STI_MOV_SS 3
 #define INSN_ERROR_MASK	    0xffff
+#define RFLAGS_TF	    BIT(8)
+#define RFLAGS_RF	    BIT(16)
 
 typedef enum exit_action (*exit_handler)(struct percpu *cpu);
 
@@ -97,6 +99,15 @@ static bool is_64bit_code(void)
 	       vmread(VMCS_GUEST_IA32_EFER) & EFER_LMA;
 }
 
+/* What debuggers wait for at the end of the instruction that was skipped. */
+static NOINLINE void end_step(const struct percpu *cpu)
+{
+	/* SDM, "Instruction-Breakpoint Exception Condition": RF lasts for one instruction. */
+	vmwrite(VMCS_GUEST_RFLAGS, vmread(VMCS_GUEST_RFLAGS) & ~RFLAGS_RF);
+	if (cpu->exit.rflags & RFLAGS_TF)
+		inject_pending_step();
+}
+
 /* Behind the instruction. */
 static void skip_instruction(struct percpu *cpu)
 {
@@ -109,9 +120,8 @@ static void skip_instruction(struct percpu *cpu)
 	if (unlikely(cpu->exit.blocking & BLOCKING_STI_MOV_SS))
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE,
 			vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE) & ~(u64)BLOCKING_STI_MOV_SS);
-	/* RFLAGS.TF: the single-step trap that the skipped instruction would have ended with. */
-	if (unlikely(cpu->exit.rflags & BIT(8)))
-		inject_pending_step();
+	if (unlikely(cpu->exit.rflags & (RFLAGS_TF | RFLAGS_RF)))
+		end_step(cpu);
 }
 
 /* What came while hv ran, or could not be given to the guest yet. Returns whether L1 is parked. */

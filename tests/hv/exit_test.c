@@ -77,6 +77,21 @@ static void skipped_instruction_traps_when_single_stepped(void **state)
 	assert_u64(vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS), PENDING_BS);
 }
 
+/* Else a breakpoint at the next one would not be met. */
+static void resume_flag_ends_with_the_skipped_instruction(void **state)
+{
+	(void)state;
+	vmwrite(VMCS_GUEST_RFLAGS, 0x246 | BIT(16));
+	stub_exit(cpu, EXIT_CPUID, 0);
+	assert_u64(vmread(VMCS_GUEST_RFLAGS), 0x246);
+	assert_u64(vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS), 0);
+	vmwrite(VMCS_GUEST_RFLAGS, 0x246 | BIT(16));
+	cpu->regs[REG_RCX] = 0x123;
+	stub_exit(cpu, EXIT_RDMSR, 0);
+	assert_true(stub_injects(13));
+	assert_u64(vmread(VMCS_GUEST_RFLAGS), 0x246 | BIT(16));
+}
+
 static void first_entry_launches_and_the_others_resume(void **state)
 {
 	(void)state;
@@ -171,6 +186,7 @@ int main(void)
 		cmocka_unit_test_setup(skipping_ends_blocking_by_sti_and_mov_ss_alone, boot),
 		cmocka_unit_test_setup(faults_leave_rip_and_blocking, boot),
 		cmocka_unit_test_setup(skipped_instruction_traps_when_single_stepped, boot),
+		cmocka_unit_test_setup(resume_flag_ends_with_the_skipped_instruction, boot),
 		cmocka_unit_test_setup(first_entry_launches_and_the_others_resume, boot),
 		cmocka_unit_test_setup(entry_of_l1_that_fails_panics_with_the_reason, boot),
 		cmocka_unit_test_setup(instructions_that_l1_may_not_use_are_undefined, boot),
