@@ -22,7 +22,7 @@
 #include "cli/bochs.h"
 #include "cli/bochs_text.h"
 
-#define MAX_CPUS     16
+#define MAX_CPUS     256 /* Bochs counts them in a byte */
 #define MODE_LONG_64 4
 #define ID_SIZE	     20
 #define PAGE	     4096
@@ -125,7 +125,7 @@ static int find_layout(struct dl_phdr_info *info, size_t size, void *to)
 
 static bool know_layout(void)
 {
-	if (!layout && &bochs_cpus && bochs_cpu_count <= MAX_CPUS)
+	if (!layout && &bochs_cpus)
 		dl_iterate_phdr(find_layout, &layout);
 	return layout;
 }
