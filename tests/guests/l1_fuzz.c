@@ -21,6 +21,7 @@
 #define SEGMENT_UNUSABLE   BIT(16)
 #define SEGMENT_WRITE	   BIT(1)
 #define SEGMENT_CODE_WRITE (BIT(3) | SEGMENT_WRITE)
+#define EPTP_SWITCHING	   BIT(0)
 #define CR0_PAGING	   BIT(31)
 #define MOVES		   4
 #define FIELD(NAME)	   VMCS_IX_##NAME
@@ -77,6 +78,7 @@ static void in_arena(struct truth_vmcs *v, unsigned base)
 	SET(v, PML_ADDRESS, fuzz_page(PAGE_PML));
 	SET(v, VE_INFORMATION_ADDRESS, fuzz_page(PAGE_VE));
 	SET(v, EPTP_LIST_ADDRESS, fuzz_page(PAGE_EPTP_LIST));
+	SET(v, VM_FUNCTION_CONTROLS, EPTP_SWITCHING);
 	SET(v, VM_ENTRY_MSR_LOAD_ADDRESS, fuzz_page(PAGE_ENTRY_LIST));
 	SET(v, VM_EXIT_MSR_STORE_ADDRESS, fuzz_page(PAGE_STORE_LIST));
 	SET(v, VM_EXIT_MSR_LOAD_ADDRESS, fuzz_page(PAGE_LOAD_LIST));

@@ -177,7 +177,7 @@ static void build_ept(void)
 {
 	u64 *const pml4 = fuzz_at(PAGE_EPT), *const pdpt = fuzz_at(PAGE_EPT + 1);
 	u64 *const pd = fuzz_at(PAGE_EPT + 2), *const pt = fuzz_at(PAGE_EPT_ARENA);
-	u64 *const low = fuzz_at(PAGE_EPT_LOW);
+	u64 *const low = fuzz_at(PAGE_EPT_LOW), *const eptps = fuzz_at(PAGE_EPTP_LIST);
 	const u64 begin = fuzz_page(0);
 
 	for (unsigned i = 0; i < ENTRIES; i++) {
@@ -198,6 +198,9 @@ static void build_ept(void)
 	for (unsigned i = 1; i < 4; i++)
 		pdpt[i] = 0;
 	pml4[0] = fuzz_page(PAGE_EPT + 1) | TABLE;
+	eptps[0] = fuzz_page(PAGE_EPT) | FUZZ_EPTP;
+	eptps[1] = ~0ull;
+	eptps[2] = fuzz_page(PAGE_EPT_BAD) | FUZZ_EPTP;
 }
 
 static u64 bad_ept_entry(void)
