@@ -6,11 +6,13 @@
 #include "replay/l0_view.h"
 
 #define AR_UNUSABLE BIT(16)
+#define RFLAGS_RF   BIT(16)
 #define SEGMENTS    8
 
 struct state {
 	struct {
 		struct model_place place; /* of the l0_exit; nowhere: none */
+		u64 reason;
 		u32 count;
 		struct trace_item items[TRACE_MAX_ITEMS];
 	} cpus[MODEL_MAX_CPUS];
@@ -87,8 +89,15 @@ static void compare(const struct rule_run *run, const struct state *state, int i
 	};
 	u64 saved, got;
 
-	if (l0_vmcs02(&raw, region, index, &saved) &&
-	    l0_vmcs12_after(run->event, region, index, &got) && saved != got)
+	if (!l0_vmcs02(&raw, region, index, &saved) ||
+	    !l0_vmcs12_after(run->event, region, index, &got))
+		return;
+	/* A fault that L0 found saves RF, which the processor knew nothing of. */
+	if (index == VMCS_IX_GUEST_RFLAGS &&
+	    state->cpus[run->event->cpu].reason !=
+		    ((const struct ev_l2_exit *)run->event->col)->reason)
+		saved |= got & RFLAGS_RF;
+	if (saved != got)
 		report(run, &state->cpus[run->event->cpu].place, index, saved, got);
 }
 
@@ -121,6 +130,7 @@ static void event(const struct rule_run *run, void *memory)
 
 	if (event->kind == EV_L0_EXIT) {
 		state->cpus[event->cpu].place = run->place;
+		state->cpus[event->cpu].reason = ((const struct ev_l0_exit *)event->col)->reason;
 		state->cpus[event->cpu].count = MIN(event->item_count, (u32)TRACE_MAX_ITEMS);
 		memcpy(state->cpus[event->cpu].items, event->items,
 		       state->cpus[event->cpu].count * sizeof(event->items[0]));

@@ -84,6 +84,8 @@ static void save_exit_info(struct nested *nested, u32 reason, const struct neste
 		l2_state_set(nested, VMCS_IX_GUEST_LINEAR_ADDRESS, exit->linear);
 		l2_state_set(nested, VMCS_IX_GUEST_RFLAGS,
 			     F12(nested->current, GUEST_RFLAGS) | RFLAGS_RF);
+		/* The processor made another exit, and VMCS02 lacks the flag. */
+		vmcs_set_add(&nested->current->dirty, VMCS_IX_GUEST_RFLAGS);
 		if (vmcs_set_has(&nested->exists, VMCS_IX_GUEST_PHYSICAL_ADDRESS))
 			l2_state_set(nested, VMCS_IX_GUEST_PHYSICAL_ADDRESS, exit->gpa2);
 	} else {

@@ -110,6 +110,18 @@ static void msrs_that_l2_can_write_by_itself_are_saved(void **state)
 	assert_u64(get12(VMCS_GUEST_IA32_PAT), 0x0707070707070707);
 }
 
+static void the_resume_flag_of_an_exit_that_hv_makes_is_l2s(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	set12(VMCS_EXCEPTION_BITMAP, BIT(13));
+	play_enter(EXIT_VMRESUME);
+	assert_true(nested_takes_exception(cpu, 13, true, 0, 0));
+	assert_true(get12(VMCS_GUEST_RFLAGS) & BIT(16));
+	play_enter(EXIT_VMRESUME);
+	assert_true(vmread(VMCS_GUEST_RFLAGS) & BIT(16));
+}
+
 static void exits_tell_what_happened(void **state)
 {
 	const struct ev_l2_exit *event;
@@ -568,6 +580,7 @@ int main(void)
 		IN(play_l2, exits_save_the_state_of_l2),
 		IN(play_l2, what_is_undefined_of_an_unusable_segment_is_not_looked_at),
 		IN(play_l2, msrs_that_l2_can_write_by_itself_are_saved),
+		IN(play_l2, the_resume_flag_of_an_exit_that_hv_makes_is_l2s),
 		IN(play_l2, exits_tell_what_happened),
 		IN(play_l2, exits_tell_the_details_that_are_defined_for_them),
 		IN(play_l2, exits_load_the_host_state_into_vmcs01),

@@ -71,10 +71,38 @@ static void failed_entries_save_nothing_and_gaps_hide_what_was_saved(void **stat
 	script_free(&script);
 }
 
+static void a_fault_that_l0_finds_saves_the_resume_flag(void **state)
+{
+	static const struct {
+		const char *name;
+		u32 reason;
+		u64 got;
+		int found;
+	} rflags[] = {
+		{ "another exit", EXIT_EXCEPTION_NMI, 0x10002, NOTHING },
+		{ "the same exit", EXIT_IO, 0x10002, FINDING_L0_FIELD_NOT_COPIED },
+		{ "another flag", EXIT_EXCEPTION_NMI, 0x3, FINDING_L0_FIELD_NOT_COPIED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rflags); i++) {
+		struct script script = running(0);
+
+		EXIT02(&script, (EXIT_IO), { ITEM02(GUEST_RFLAGS), 0x2 });
+		EXIT12(&script, rflags[i].reason, { VMCS_GUEST_RFLAGS, rflags[i].got });
+		if (rflags[i].found == NOTHING)
+			assert_found(&script, L0_FIELD_NOT_COPIED, 0);
+		else
+			assert_found(&script, L0_FIELD_NOT_COPIED, 1);
+		script_free(&script);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(l1_gets_what_the_processor_saved),
+		cmocka_unit_test(a_fault_that_l0_finds_saves_the_resume_flag),
 		cmocka_unit_test(failed_entries_save_nothing_and_gaps_hide_what_was_saved),
 	};
 
