@@ -1,36 +1,15 @@
-#include "replay/glance.h"
+#include "replay/glance_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay/reader_parts.h"
-
-#define MOST_READS 64 /* blocks with RDMSRs that are looked through */
-#define MOST_ALL   16 /* blocks, where all of them are needed */
-#define FURTHER	   4  /* times as far back with each attempt */
+#define MOST_ALL 16 /* blocks, where all of them are needed */
+#define FURTHER	 4  /* times as far back with each attempt */
 
 /* Kinds that change what key frames don't tell, or more than they can. */
 #define STRUCTURAL                                                               \
 	(block_kind(EV_VMXON) | block_kind(EV_VMXOFF) | block_kind(EV_VMCLEAR) | \
 	 block_kind(EV_VMPTRLD) | block_kind(EV_VMLAUNCH))
-
-struct glance {
-	struct reader *reader;
-	struct track *track; /* of the event's CPU ... */
-	struct lane *lane;   /* ... and another lane over its blocks */
-	u64 end;	     /* number of the event in it */
-	size_t last;	     /* the segment with what is right before it */
-	u64 *ends;	     /* where every track is then, by its number in the lane */
-	u8 kind;	     /* of the event */
-	u64 vmcs;	     /* current before it, as the event says */
-	struct model *heads; /* what the heads of all CPUs say, and RDMSRs before the event */
-	struct model *model;
-	u64 since;    /* 1 + the number of the block with the last whole image of @vmcs; 0: @last */
-	bool imaged;  /* the last segment has either */
-	bool all;     /* a run needs every segment */
-	size_t first; /* where the run began */
-	bool left_out; /* the run did not take all from the start */
-};
 
 /* --- the place -------------------------------------------------------------------------------- */
 
@@ -73,7 +52,7 @@ static bool rests_on_little(const struct trace_event *event)
 	       event->kind != EV_VMPTRLD && event->cpu < MODEL_MAX_CPUS;
 }
 
-static struct lane *scout_of(struct track *track)
+struct lane *glance_scout(struct track *track)
 {
 	if (!track->scout)
 		track->scout = lane_scout(track->lane);
@@ -108,7 +87,7 @@ static enum status begin(struct glance *glance, u64 n)
 	if (lane_find(glance->track->lane, event->seq, &glance->end) != ST_OK || !glance->end ||
 	    !is_alone(glance, n))
 		return ST_UNSUPPORTED;
-	glance->lane = scout_of(glance->track);
+	glance->lane = glance_scout(glance->track);
 	glance->ends = calloc(glance->reader->track_count, sizeof(u64));
 	if (!glance->lane || !glance->ends)
 		return ST_NO_MEMORY;
@@ -119,10 +98,10 @@ static enum status begin(struct glance *glance, u64 n)
 	return ST_OK;
 }
 
-/* --- heads, and RDMSRs ------------------------------------------------------------------------ */
+/* --- a run over some blocks ------------------------------------------------------------------- */
 
 /* Takes events of @kinds of a segment that are before number @end of the lane. */
-static enum status step_segment(struct model *model, struct lane *lane, size_t segment, u64 end,
+enum status glance_step_segment(struct model *model, struct lane *lane, size_t segment, u64 end,
 				u64 kinds)
 {
 	const struct trace_event *event;
@@ -140,131 +119,13 @@ static enum status step_segment(struct model *model, struct lane *lane, size_t s
 	return status;
 }
 
-static u64 track_end(const struct glance *glance, const struct track *track)
-{
-	return glance->ends[track - glance->reader->tracks];
-}
-
-static bool is_pinned(const struct lane_segment *segment)
-{
-	return segment->chunk && segment->chunk->chunk.flags & CHUNK_PINNED;
-}
-
-/* The head of each CPU, which must say of capabilities what the others do. */
-static enum status step_heads(struct glance *glance)
-{
-	struct model *const model = glance->heads;
-	const struct vmx_caps *const shown = &model->shown;
-	struct vmx_caps first = { 0 };
-
-	for (unsigned i = 0; i < glance->reader->track_count; i++) {
-		struct track *const track = &glance->reader->tracks[i];
-		struct lane *const lane = scout_of(track);
-		enum status status = lane ? ST_OK : ST_NO_MEMORY;
-
-		for (size_t k = 0;
-		     status == ST_OK && k < lane->count && is_pinned(&lane->segments[k]); k++)
-			status = step_segment(model, lane, k, track_end(glance, track), ~0ull);
-		if (status != ST_OK)
-			return status;
-		if (!i)
-			first = *shown;
-		else if (memcmp(&first, shown, sizeof(first)) != 0)
-			return ST_UNSUPPORTED;
-	}
-	return ST_OK;
-}
-
-/* The last RDMSR of a capability on one CPU or more. */
-struct last_read {
-	struct model_place place;
-	u64 low, high; /* between these times it was, as the merge counts them */
-};
-
-static bool is_later(struct reader *reader, const struct last_read *a, const struct last_read *b)
-{
-	u64 a_n = 0, b_n = 0;
-
-	if (a->low > b->high || b->low > a->high)
-		return a->low > b->high;
-	reader_find(reader, a->place.cpu, a->place.seq, &a_n);
-	reader_find(reader, b->place.cpu, b->place.seq, &b_n);
-	return a_n > b_n;
-}
-
-/* Takes the RDMSRs of a segment. */
-static enum status take_reads(struct glance *glance, struct track *track, size_t segment,
-			      struct last_read *reads)
-{
-	struct lane *const lane = track->scout;
-	struct model *const model = glance->heads;
-	const u64 end = MIN(lane->segments[segment].n + lane->segments[segment].events,
-			    track_end(glance, track));
-	const struct trace_event *event;
-	u64 n, numbers;
-
-	lane_seek(lane, lane->segments[segment].n);
-	while ((n = lane_tell(lane)) < end) {
-		if (lane_next(lane, &event, &numbers) != ST_OK || event->kind == EV_GAP)
-			return ST_UNSUPPORTED;
-		if (event->kind != EV_MSR_READ)
-			continue;
-		memset(model->cap_read, 0, sizeof(model->cap_read));
-		model_step(model, event, n);
-		for (unsigned i = 0; i < VMX_CAP_COUNT; i++)
-			if (model_place_is(&model->cap_read[i]))
-				reads[i] = (struct last_read){
-					.place = model->cap_read[i],
-					.low = event->tsc + track->record.boot.clock.offset,
-					.high = event->tsc + track->shift,
-				};
-	}
-	return ST_OK;
-}
-
-/* RDMSRs; those of several CPUs must not tell more of capabilities than the heads do. */
-static enum status step_reads(struct glance *glance)
-{
-	struct model *const model = glance->heads;
-	const u64 changes = model->shown_changes;
-	struct last_read last[VMX_CAP_COUNT] = { 0 };
-	unsigned blocks = 0, readers = 0;
-
-	for (unsigned i = 0; i < glance->reader->track_count; i++) {
-		struct track *const track = &glance->reader->tracks[i];
-		const struct lane *const lane = track->lane;
-		struct last_read here[VMX_CAP_COUNT] = { 0 };
-		const unsigned before = blocks;
-
-		for (size_t k = 0;
-		     k < lane->count && lane->segments[k].n < track_end(glance, track); k++) {
-			if (!lane->segments[k].chunk ||
-			    !(lane->segments[k].chunk->block.kinds & block_kind(EV_MSR_READ)))
-				continue;
-			if (++blocks > MOST_READS || take_reads(glance, track, k, here) != ST_OK)
-				return ST_UNSUPPORTED;
-		}
-		readers += blocks != before;
-		for (unsigned k = 0; k < VMX_CAP_COUNT; k++)
-			if (model_place_is(&here[k].place) &&
-			    (!model_place_is(&last[k].place) ||
-			     is_later(glance->reader, &here[k], &last[k])))
-				last[k] = here[k];
-	}
-	for (unsigned k = 0; k < VMX_CAP_COUNT; k++)
-		model->cap_read[k] = last[k].place;
-	return readers > 1 && model->shown_changes != changes ? ST_UNSUPPORTED : ST_OK;
-}
-
-/* --- a run over some blocks ------------------------------------------------------------------- */
-
 /* Whether a run must not leave out the segment. */
 static bool is_needed(const struct glance *glance, size_t i)
 {
 	const struct lane_segment *const segment = &glance->lane->segments[i];
 	u64 kinds;
 
-	if (!segment->chunk || is_pinned(segment) || glance->all)
+	if (!segment->chunk || glance_is_pinned(segment) || glance->all)
 		return segment->chunk;
 	kinds = segment->chunk->block.kinds;
 	/* Of an entry, the instruction may be in one block, and what it led to in the next. */
@@ -334,7 +195,8 @@ static enum status run_from(struct glance *glance, u64 back)
 	status = start_model(glance, first);
 	for (size_t i = first; status == ST_OK && i <= glance->last; i++)
 		if (is_needed(glance, i))
-			status = step_segment(glance->model, glance->lane, i, glance->end, ~0ull);
+			status = glance_step_segment(glance->model, glance->lane, i, glance->end,
+						     ~0ull);
 		else
 			glance->left_out = true;
 	return status;
@@ -385,7 +247,7 @@ static enum status find_vmxon(struct glance *glance)
 		if (!segment->chunk || !(segment->chunk->block.kinds & kinds))
 			continue;
 		model = model_new();
-		status = model ? step_segment(model, glance->lane, i, glance->end, kinds)
+		status = model ? glance_step_segment(model, glance->lane, i, glance->end, kinds)
 			       : ST_NO_MEMORY;
 		if (status == ST_OK)
 			*place = model->cpus[glance->lane->cpu].vmxon_place;
@@ -403,9 +265,7 @@ static enum status look(struct glance *glance, u64 n)
 	enum status status = begin(glance, n);
 
 	if (status == ST_OK)
-		status = step_heads(glance);
-	if (status == ST_OK)
-		status = step_reads(glance);
+		status = glance_step_capabilities(glance);
 	if (status == ST_OK)
 		status = find_image(glance);
 	if (status == ST_OK && !glance->imaged && glance->vmcs != MODEL_NO_POINTER) {
