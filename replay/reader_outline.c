@@ -124,7 +124,9 @@ static bool pass_spans(struct outline *outline, const struct reader_goal *goal, 
 {
 	struct reader *const reader = outline->reader;
 	const u64 every = reader->checkpoint_every, first = reader->n;
-	u64 span = guess_span(reader, every), last = first;
+	/* Longer ones would leave no checkpoints behind a pause. */
+	const u64 longest = guess_span(reader, every);
+	u64 span = longest, last = first;
 
 	while (reader->n - first < most && reader->n < reader->info.events &&
 	       (goal->track ? lane_tell(goal->track->lane) : reader->n) <= goal->n) {
@@ -137,8 +139,8 @@ static bool pass_spans(struct outline *outline, const struct reader_goal *goal, 
 			return false;
 		if (outline->follows && !waits(outline))
 			reader->outlined = MAX(reader->outlined, reader->n);
-		if (reader->n - last < every / 8)
-			span *= 2;
+		if (reader->n - last < every / 2)
+			span = MIN(2 * span, longest);
 		if (reader->n - last < every / 2 || waits(outline))
 			continue;
 		if (reader->n - last > 2 * every)
