@@ -20,7 +20,7 @@
 #include "hv/nested/outcome.h"
 #include "hv/nested/reflect.h"
 #include "hv/nested/vm_function.h"
-#include "hv/nested/vmcs02.h"
+#include "hv/nested/vmcs02_controls.h"
 #include "hv/nested/vmentry.h"
 #include "hv/record.h"
 #include "hv/vmcs01.h"

@@ -1,7 +1,7 @@
 #include "hv/nested/l2_state.h"
 
 #include "hv/nested/reflect.h"
-#include "hv/nested/vmcs02.h"
+#include "hv/nested/vmcs02_controls.h"
 #include "hv/vmcs01.h"
 
 #define AR_UNUSABLE BIT(16)

@@ -39,18 +39,6 @@ bool vmcs02_needs_pdptes(const struct nested_vmcs *vmcs);
 /* VMFUNC of L2: from now on it uses the EPT12 of @eptp, which is legal. VMCS02 is current. */
 void vmcs02_switch_eptp(struct nested *nested, struct nested_vmcs *vmcs, u64 eptp);
 
-/*
- * L2 does not use LGDT, LIDT, LLDT and LTR, nor what stores those registers, without an exit; so
- * they are as they were at its entry. An exit that hv alone wants for that ends with
- * vmcs02_open_tables(): L2 executes the instruction again, and others for some entries to come.
- */
-static inline bool vmcs02_keeps_tables(const struct nested *nested, const struct nested_vmcs *vmcs)
-{
-	return nested->can_keep_tables && !vmcs->tables_open;
-}
-
-void vmcs02_open_tables(struct nested *nested);
-
 /* INVVPID of L1. */
 void vmcs02_invvpid(struct nested *nested, enum invvpid_type type, u16 vpid, u64 linear);
 
