@@ -25,10 +25,9 @@ struct scrub {
 	struct trace_schema schema;
 	char schema_text[SCHEMA_MAX_SIZE];
 	struct tape_writer *writer;
-	void *encoder_memory, *decoder_memory, *packer_memory;
+	void *encoder_memory, *decoder_memory;
 	struct trace_encoder *encoder;
 	struct trace_decoder *decoder;
-	struct trace_packer *packer;
 	struct trace_unpacker *unpacker;
 	const struct trace_event *event; /* whose code is asked for */
 	u8 raw[CODEC_MAX_RAW];		 /* as it was */
@@ -201,17 +200,13 @@ static enum status encode_again(struct scrub *scrub, const struct tape_chunk *ch
 /* The new payload, packed where that makes it smaller; its size. */
 static size_t pack(struct scrub *scrub, struct block *block, const u8 **payload)
 {
-	size_t size = trace_encoder_finish(scrub->encoder, scrub->scrubbed);
-	enum status status;
-	size_t packed = 0;
+	const size_t size = trace_encoder_finish(scrub->encoder, scrub->scrubbed);
+	const size_t packed = trace_pack_whole(scrub->scrubbed, size, scrub->frame);
 
 	block->raw_size = (u32)size;
 	block->codec = BLOCK_RAW;
 	*payload = scrub->scrubbed;
-	status = trace_pack_start(scrub->packer, scrub->scrubbed, size, scrub->frame);
-	while (status == ST_OK)
-		status = trace_pack_slice(scrub->packer, &packed);
-	if (status != ST_END)
+	if (!packed)
 		return size;
 	block->codec = BLOCK_ZSTD;
 	*payload = scrub->frame;
@@ -305,16 +300,13 @@ static enum status prepare(struct scrub *scrub)
 		return status;
 	scrub->encoder_memory = aligned_alloc(64, ALIGN_UP(trace_encoder_size(), 64));
 	scrub->decoder_memory = aligned_alloc(64, ALIGN_UP(trace_decoder_size(), 64));
-	scrub->packer_memory = aligned_alloc(64, ALIGN_UP(trace_packer_size(), 64));
 	scrub->unpacker = trace_unpacker_new();
-	if (!scrub->encoder_memory || !scrub->decoder_memory || !scrub->packer_memory ||
-	    !scrub->unpacker)
+	if (!scrub->encoder_memory || !scrub->decoder_memory || !scrub->unpacker)
 		return ST_NO_MEMORY;
 	scrub->encoder =
 		trace_encoder_init(scrub->encoder_memory, &scrub->schema, give_code, scrub);
 	scrub->decoder = trace_decoder_init(scrub->decoder_memory, &scrub->schema);
-	scrub->packer = trace_packer_init(scrub->packer_memory);
-	return scrub->packer ? ST_OK : ST_NO_MEMORY;
+	return ST_OK;
 }
 
 static void release(struct scrub *scrub)
@@ -322,7 +314,6 @@ static void release(struct scrub *scrub)
 	trace_unpacker_free(scrub->unpacker);
 	free(scrub->encoder_memory);
 	free(scrub->decoder_memory);
-	free(scrub->packer_memory);
 	tape_unmap(&scrub->tape);
 	free(scrub);
 }
