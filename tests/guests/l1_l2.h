@@ -30,6 +30,20 @@ extern const size_t l1_l2_task_count;
 extern const struct l2_case l1_l2_event_cases[];
 extern const size_t l1_l2_event_count;
 
+/* In L2: a VMCALL with RSP at @top, which is where events are pushed to meanwhile. RAX is 2. */
+static inline void l2_case_vmcall_on(const volatile void *top)
+{
+	u64 stack;
+
+	__asm__ volatile("mov %%rsp, %0\n"
+			 "mov %1, %%rsp\n"
+			 "vmcall\n"
+			 "mov %0, %%rsp\n"
+			 : "=&r"(stack)
+			 : "r"(top), "a"(2)
+			 : "memory");
+}
+
 /* NMIs that come, more than one, and those that L1 injects. */
 extern const struct l2_case l1_l2_nmi_cases[];
 extern const size_t l1_l2_nmi_count;

@@ -243,16 +243,9 @@ static void check_ept_remap(struct l2 *l2)
 static void code_ept_vectoring(void)
 {
 	const u64 before = guest_interrupt_count(VECTOR_SOFT);
-	u64 stack;
 
 	/* The handler runs on the page that L1 takes away. */
-	__asm__ volatile("mov %%rsp, %0\n"
-			 "mov %1, %%rsp\n"
-			 "vmcall\n"
-			 "mov %0, %%rsp\n"
-			 : "=&r"(stack)
-			 : "r"(page + ARRAY_SIZE(page)), "a"(2)
-			 : "memory");
+	l2_case_vmcall_on(page + ARRAY_SIZE(page));
 	l2_vmcall(guest_interrupt_count(VECTOR_SOFT) == before + 1);
 }
 

@@ -4,20 +4,6 @@
 #include "tests/replay/timeline_tapes.h"
 
 #include "replay/glance.h"
-#include "replay/reader_parts.h"
-
-static struct reader *open_tape(const struct timeline_tape *tape)
-{
-	struct reader *reader;
-	char error[256];
-
-	assert_int_equal(reader_open_memory(tape->name, tape->bytes, tape->size, &reader, error,
-					    sizeof(error)),
-			 ST_OK);
-	/* So that events are passed over. */
-	reader->checkpoint_every = reader->next_checkpoint = 32;
-	return reader;
-}
 
 static void assert_same_place(const char *name, u64 n, const struct model_place *a,
 			      const struct model_place *b)
@@ -89,8 +75,9 @@ static void assert_same_writer(const struct timeline_tape *tape, struct reader *
 /* How many of the instructions of the tape are told by a glance, in percent. */
 static unsigned compare(const struct timeline_tape *tape)
 {
-	struct reader *const reader = open_tape(tape), *const looker = open_tape(tape),
-			     *const third = open_tape(tape);
+	struct reader *const reader = timeline_read(tape, 32),
+			     *const looker = timeline_read(tape, 32),
+			     *const third = timeline_read(tape, 32);
 	struct model *const run = model_new();
 	const struct trace_event *event;
 	u64 told = 0, asked = 0, random = 3, n;

@@ -3,8 +3,6 @@
  */
 #include "tests/replay/timeline_tapes.h"
 
-#include "replay/reader_parts.h"
-
 #define EVERY  64 /* events between checkpoints */
 #define PLACES 40
 
@@ -13,22 +11,10 @@ struct name {
 	u64 seq;
 };
 
-static struct reader *open_tape(const struct timeline_tape *tape)
-{
-	struct reader *reader;
-	char error[256];
-
-	assert_int_equal(reader_open_memory(tape->name, tape->bytes, tape->size, &reader, error,
-					    sizeof(error)),
-			 ST_OK);
-	reader->checkpoint_every = reader->next_checkpoint = EVERY;
-	return reader;
-}
-
 /* The events by number; of those inside of damaged blocks the gap. */
 static struct name *read_all(const struct timeline_tape *tape)
 {
-	struct reader *const reader = open_tape(tape);
+	struct reader *const reader = timeline_read(tape, EVERY);
 	struct name *const names = calloc(reader_info(reader)->events + 1, sizeof(*names));
 	const struct trace_event *event;
 
@@ -49,7 +35,7 @@ static void a_far_place_is_where_reading_comes_to(void **state)
 		struct name *const names = read_all(&timeline_tapes[i]);
 
 		for (unsigned k = 0; k < PLACES; k++) {
-			struct reader *const reader = open_tape(&timeline_tapes[i]);
+			struct reader *const reader = timeline_read(&timeline_tapes[i], EVERY);
 			const struct trace_event *event;
 			const u64 n = test_random(&random) % reader_info(reader)->events;
 			u64 found;
@@ -74,7 +60,7 @@ static void in_steps_it_is_the_same_place(void **state)
 {
 	const struct timeline_tape *const tape = &timeline_tapes[1];
 	struct name *const names = read_all(tape);
-	struct reader *const reader = open_tape(tape);
+	struct reader *const reader = timeline_read(tape, EVERY);
 	const u64 last = reader_info(reader)->events - 1;
 	const struct trace_event *event;
 
@@ -95,7 +81,7 @@ static void no_event_is_read_where_none_is_missing(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(whole); i++) {
-		struct reader *const reader = open_tape(&timeline_tapes[whole[i]]);
+		struct reader *const reader = timeline_read(&timeline_tapes[whole[i]], EVERY);
 		const struct reader_goal goal = { .n = reader_info(reader)->events - 1 };
 
 		assert_true(reader_outline(reader, &goal, ~0ull));

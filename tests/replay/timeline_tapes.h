@@ -7,6 +7,7 @@
 #ifndef TESTS_REPLAY_TIMELINE_TAPES_H
 #define TESTS_REPLAY_TIMELINE_TAPES_H
 
+#include "replay/reader_parts.h"
 #include "replay/timeline_parts.h"
 #include "tests/replay/dialogue.h"
 #include "trace/file.h"
@@ -78,6 +79,20 @@ static inline void timeline_lose(struct timeline_tape *of, unsigned every, unsig
 	free(of->bytes);
 	of->bytes = bytes;
 	of->size = to;
+}
+
+/* A reader that leaves a checkpoint each @every events, so that on these tapes, too, it passes over
+ * some. */
+static inline struct reader *timeline_read(const struct timeline_tape *tape, u64 every)
+{
+	struct reader *reader;
+	char error[256];
+
+	assert_int_equal(reader_open_memory(tape->name, tape->bytes, tape->size, &reader, error,
+					    sizeof(error)),
+			 ST_OK);
+	reader->checkpoint_every = reader->next_checkpoint = every;
+	return reader;
 }
 
 static inline int timeline_make_tapes(void **state)
