@@ -1,12 +1,15 @@
-#include "replay/event_text_memory.h"
-
+/*
+ * What is said of registers and memory.
+ */
+#include "replay/event_text_parts.h"
 #include "replay/memory_event.h"
 #include "replay/put.h"
 #include "vmx/regs.h"
 #include "vmx/vmcs12.h"
 
-char *event_text_regs(char *to, const struct trace_event *event)
+char *event_text_regs(const struct event_line *line, char *to)
 {
+	const struct trace_event *const event = line->event;
 	const struct ev_regs *const regs = (const struct ev_regs *)event->col;
 	const u64 *const values = event->col + EV_COLUMN(regs, rax);
 
@@ -34,8 +37,9 @@ char *event_text_regs(char *to, const struct trace_event *event)
 	return to;
 }
 
-char *event_text_ram(char *to, const struct trace_event *event)
+char *event_text_ram(const struct event_line *line, char *to)
 {
+	const struct trace_event *const event = line->event;
 	struct memory_pieces pieces = memory_event_pieces(event);
 	struct memory_piece piece;
 	bool any = false;
@@ -48,8 +52,9 @@ char *event_text_ram(char *to, const struct trace_event *event)
 	return any ? to : put_text(to, "removed");
 }
 
-char *event_text_page(char *to, const struct trace_event *event)
+char *event_text_page(const struct event_line *line, char *to)
 {
+	const struct trace_event *const event = line->event;
 	const struct ev_page *const page = (const struct ev_page *)event->col;
 	const int index = vmcs_access_index(page->field);
 
