@@ -2,7 +2,7 @@ host-src += replay/reader.c replay/reader_open.c replay/reader_seek.c replay/rea
 host-src += replay/names.c replay/position.c replay/query_parse.c replay/query.c \
 	    replay/event_text.c replay/event_text_parts.c replay/event_text_insn.c \
 	    replay/event_text_exit.c replay/event_text_hv.c replay/event_json.c
-host-src += replay/model.c replay/model_region.c replay/model_digest.c replay/situation.c replay/judge.c replay/caps_hidden.c
+host-src += replay/model.c replay/model_event.c replay/model_region.c replay/model_digest.c replay/situation.c replay/judge.c replay/caps_hidden.c
 host-src += replay/finding.c replay/check.c replay/report.c replay/rule_vmptrld.c \
 	    replay/rule_vmxoff.c replay/rule_launch_state.c replay/rule_fail_ignored.c \
 	    replay/rule_vmxon.c replay/rule_control.c replay/rule_dependent.c \
