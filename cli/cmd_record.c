@@ -110,6 +110,8 @@ static int record(const char *tape, const char *work)
 	};
 
 	setup.errors = opt.keep;
+	/* Only now it is known that there will be a tape in its place. */
+	output_rotate(tape);
 	bochs_start(&setup, &run.bochs);
 	return record_run(&run);
 }
@@ -175,7 +177,7 @@ int cmd_record(int argc, char **argv)
 		if (opt.console)
 			die("--console and --tui both want the terminal; 'C' shows the console "
 			    "there");
-		output_rotate(opt.output);
+		machine_check(&opt.machine);
 		record_tui(opt.output);
 		opt.quiet = true;
 	}
@@ -184,8 +186,6 @@ int cmd_record(int argc, char **argv)
 		opt.machine = machine_of(argv[1]);
 		return repeat(argv[1]);
 	}
-	if (!opt.tui)
-		output_rotate(opt.output);
 	result = record(opt.output, output_work_folder(opt.keep));
 	return result == EXIT_CLEAN && opt.repeat ? repeat(opt.output) : result;
 }

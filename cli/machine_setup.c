@@ -143,26 +143,33 @@ static char *text_of_module(const struct boot_image *image)
 	return text;
 }
 
-/* hv knows what a module is by the first word of its command line. */
-static void name_l1(struct machine *machine, struct boot_image *image, const char *work)
+void machine_check(struct machine *machine)
 {
+	machine->hv_image = find_hv(machine);
 	if (!machine->kernel == !machine->multiboot)
 		die("name L1 by either --kernel or --multiboot");
 	if (machine->multiboot && machine->initrd)
 		die("--initrd goes with --kernel; give --module for a multiboot kernel");
 	if (machine->kernel && machine->modules.count)
 		die("--module goes with --multiboot; give --initrd for a Linux kernel");
-	if (machine->kernel) {
+	if (machine->kernel)
 		machine->kernel = need_file(machine->kernel, "kernel");
+	else
+		machine->multiboot = need_file(machine->multiboot, "multiboot kernel");
+	if (machine->initrd)
+		machine->initrd = need_file(machine->initrd, "initrd");
+}
+
+/* hv knows what a module is by the first word of its command line. */
+static void name_l1(struct machine *machine, struct boot_image *image, const char *work)
+{
+	if (machine->kernel) {
 		add_module(image, prepare_kernel(machine->kernel, work),
 			   text_join("kernel", machine->append));
-		if (machine->initrd) {
-			machine->initrd = need_file(machine->initrd, "initrd");
+		if (machine->initrd)
 			add_module(image, machine->initrd, text_join("initrd", ""));
-		}
 		return;
 	}
-	machine->multiboot = need_file(machine->multiboot, "multiboot kernel");
 	add_module(image, machine->multiboot, text_join("multiboot", machine->append));
 	for (size_t i = 0; i < machine->modules.count; i++) {
 		char *const path = strdup(machine->modules.values[i]);
@@ -201,7 +208,8 @@ struct bochs_setup machine_build(struct machine *machine, const char *work)
 	static struct boot_image image;
 
 	image = (struct boot_image){ 0 };
-	image.hv = machine->hv_image = find_hv(machine);
+	machine_check(machine);
+	image.hv = machine->hv_image;
 	image.options = machine->hv_options;
 	name_l1(machine, &image, work);
 	check_memory(machine, &image);

@@ -21,6 +21,12 @@ struct machine {
 };
 
 /*
+ * Find hv's image and the files that L1 is of, modules aside: their names in @machine become
+ * absolute. Dies when one is missing, or what is named makes no sense. Writes nothing.
+ */
+void machine_check(struct machine *machine);
+
+/*
  * Build the image that boots in folder @work. Names of files in @machine become absolute. Returns
  * what to start Bochs with. Dies when something is missing or makes no sense.
  */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/message.h"
+#include "cli/output.h"
 #include "cli/tape_tui.h"
 
 #define LOOK_EVERY 50000 /* microseconds until there is a tape to show */
@@ -51,6 +52,7 @@ void record_tui(const char *tape)
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		die("--tui needs a terminal");
+	output_rotate(tape);
 	messages = tmpfile();
 	if (!messages)
 		die_errno("cannot make a file for messages");

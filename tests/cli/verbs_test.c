@@ -266,6 +266,38 @@ static void an_earlier_tape_is_kept(void **state)
 	output_rotate("no.such");
 }
 
+static void an_earlier_tape_stays_where_nothing_can_be_recorded(void **state)
+{
+	static const struct {
+		const char *argv[8];
+		const char *part;
+	} rows[] = {
+		{ { "record", "--image", "no-hv", "--multiboot", "text" },
+		  "cannot read hypervisor image 'no-hv'" },
+		{ { "record", "--multiboot", "no-kernel" }, "cannot read multiboot kernel" },
+		{ { "record", "--kernel", "text" }, "is no Linux kernel" },
+		{ { "record", "--kernel", "text", "--tui" }, "--tui needs a terminal" },
+		{ { "record", "--image", "no-hv", "--multiboot", "text", "--tui" },
+		  "cannot read hypervisor image 'no-hv'" },
+	};
+
+	(void)state;
+	assert_int_equal(chdir(folder), 0);
+	write_file("text", "this is no kernel\n");
+	write_file("hv.elf", "this is no hypervisor\n");
+	write_file("vmxtape.vxt", "an earlier tape\n");
+	setenv("VMXTAPE_HV", file_in("hv.elf"), 1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct result result = run_verb(cmd_record, rows[i].argv);
+
+		if (result.status != EXIT_USAGE || !strstr(result.text, rows[i].part))
+			fail_msg("row %zu ends with %d: %s", i, result.status, result.text);
+		if (access("vmxtape.vxt", F_OK) || !access("vmxtape-1.vxt", F_OK))
+			fail_msg("row %zu moves the earlier tape", i);
+	}
+	assert_int_equal(unlink("vmxtape.vxt"), 0);
+}
+
 static int remove_folder(void **state)
 {
 	char command[128];
@@ -291,6 +323,7 @@ int main(void)
 		cmocka_unit_test(numbers_have_limits),
 		cmocka_unit_test(words_are_escaped_for_grub),
 		cmocka_unit_test(an_earlier_tape_is_kept),
+		cmocka_unit_test(an_earlier_tape_stays_where_nothing_can_be_recorded),
 	};
 
 	return cmocka_run_group_tests_name("cli/verbs", tests, make_folder, remove_folder);
