@@ -14,6 +14,7 @@ hv-asm += hv/ap_entry.S hv/bios_map.S hv/boot.S hv/traps.S hv/vmexit.S
 # What unit tests link: all but the parts that are made of privileged instructions.
 hv-unit-src := $(filter-out hv/ap_restart.c hv/ap_start.c hv/hv_main.c hv/libc_shim.c hv/relocate.c hv/traps.c,$(hv-src)) \
 	       tests/stubs/stub_acpi.c tests/stubs/stub_cpu.c tests/stubs/stub_exit.c \
-	       tests/stubs/stub_machine.c
+	       tests/stubs/stub_machine.c tests/stubs/stub_msr.c tests/stubs/stub_port.c \
+	       tests/stubs/stub_vmx.c
 
 hv-unit-asm := hv/bios_map.S
