@@ -5,7 +5,7 @@
 #include "hv/hv_time.h"
 #include "hv/insn.h"
 #include "hv/log.h"
-#include "hv/record.h"
+#include "hv/record_end.h"
 #include "hv/serial.h"
 #include "hv/stop_word.h"
 #include "recorder/ring.h"

@@ -12,7 +12,7 @@
 #include "hv/insn.h"
 #include "hv/nested/nested.h"
 #include "hv/nested/reflect.h"
-#include "hv/record.h"
+#include "hv/record_end.h"
 #include "hv/vmcs01.h"
 #include "vmx/tables.h"
 

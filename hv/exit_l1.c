@@ -7,6 +7,7 @@
 #include "hv/log.h"
 #include "hv/nested/host_state.h"
 #include "hv/record.h"
+#include "hv/record_end.h"
 #include "hv/vmcs01.h"
 #include "vmx/qual.h"
 #include "vmx/tables.h"

@@ -4,7 +4,7 @@ hv-src += hv/acpi.c hv/ap_restart.c hv/ap_start.c hv/apic.c hv/bios_map.c hv/con
 	  hv/exit_msr.c hv/guestmem.c hv/hv_main.c hv/hv_options.c hv/hv_time.c hv/hwvmcs.c \
 	  hv/inject.c hv/kick.c hv/libc_shim.c hv/loader.c hv/loader_linux.c \
 	  hv/loader_multiboot.c hv/log.c hv/mem.c hv/memmap.c hv/mtrr.c hv/multiboot.c \
-	  hv/panic.c hv/percpu.c hv/processor.c hv/record.c hv/relocate.c hv/screen.c hv/serial.c hv/snapshot.c \
+	  hv/panic.c hv/percpu.c hv/processor.c hv/record.c hv/record_boot.c hv/record_end.c hv/relocate.c hv/screen.c hv/serial.c hv/snapshot.c \
 	  hv/snapshot_walk.c hv/stop_word.c hv/tape_memory.c hv/traps.c hv/tsc_clock.c \
 	  hv/vmcs01.c
 hv-asm += hv/ap_entry.S hv/bios_map.S hv/boot.S hv/traps.S hv/vmexit.S

@@ -15,6 +15,7 @@
 #include "hv/nested/nested.h"
 #include "hv/processor.h"
 #include "hv/record.h"
+#include "hv/record_end.h"
 #include "hv/relocate.h"
 #include "hv/screen.h"
 #include "hv/traps.h"

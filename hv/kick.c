@@ -3,7 +3,7 @@
 #include "hv/ap_start.h"
 #include "hv/apic.h"
 #include "hv/ept.h"
-#include "hv/record.h"
+#include "hv/record_end.h"
 
 /* One NMI for each time that @kicks of another processor becomes other than 0. */
 void kick_one(struct percpu *cpu, enum kick kick)

@@ -4,7 +4,7 @@
 #include "hv/insn.h"
 #include "hv/log.h"
 #include "hv/percpu.h"
-#include "hv/record.h"
+#include "hv/record_end.h"
 #include "vmx/tables.h"
 
 _Noreturn void panic_at(const char *file, int line, const char *format, ...)

@@ -1,5 +1,5 @@
 /*
- * hv/record.h - hv's end of the recorder: the boot record, packing and draining, and the end
+ * hv/record.h - hv's end of the recorder: what it tells by itself, when it packs and drains
  */
 #ifndef HV_RECORD_H
 #define HV_RECORD_H
@@ -32,27 +32,18 @@ void record_hurry(struct percpu *cpu);
 /* Called at the end of every exit: writes a frame if one is full, else packs a slice if it must. */
 void record_idle(struct percpu *cpu);
 
+/* Pack a slice of what waits, if hv packs: rec_pack_slice(), counted as time of packing. */
+bool record_pack_slice(struct percpu *cpu);
+
+/* Record an event of hv's own with the time of now; of @bytes no more than TRACE_MAX_BYTES. */
+void record_emit(struct percpu *cpu, u8 kind, const void *columns, const void *bytes,
+		 u32 byte_count);
+
 /* Record a mark with @length bytes of text at the guest's RIP. */
 void record_mark(struct percpu *cpu, const void *text, u32 length);
 
 /* Record @length bytes that belong at @offset of file @what: enum trace_file, or what L1 made of
  * it. */
 void record_file(struct percpu *cpu, u64 what, u64 offset, const void *bytes, u32 length);
-
-/* Another processor ends the tape, or this one does. */
-bool record_is_ending(void);
-
-/* Leave what @cpu recorded to the tape that ends, and stop. */
-_Noreturn void record_join_end(struct percpu *cpu);
-
-/* End the tape with END event @why and @text, drain all of it, those of the other processors first,
- * and power the machine off, or reset it if that is what L1 wanted. */
-_Noreturn void record_stop(struct percpu *cpu, enum trace_end why, const char *text);
-
-/* The same after a panic, whose text is @text: best effort, must not panic again. */
-void record_panic(struct percpu *cpu, const char *text);
-
-/* End an emulator; a machine is left halted, with what hv said last on its serial port. */
-_Noreturn void record_power_off(void);
 
 #endif

@@ -23,6 +23,7 @@
 #include "hv/nested/vmcs02_controls.h"
 #include "hv/nested/vmentry.h"
 #include "hv/record.h"
+#include "hv/record_end.h"
 #include "hv/vmcs01.h"
 #include "vmx/qual.h"
 
