@@ -4,12 +4,12 @@
  * Records L1 again and again, each time with some capabilities hidden by hv's option caps=, and
  * looks whether it got through: whether its console said what it should, or L2 ran.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/bisect_record.h"
 #include "cli/bisect_search.h"
 #include "cli/commands.h"
 #include "cli/machine_setup.h"
@@ -18,12 +18,8 @@
 #include "cli/out.h"
 #include "cli/out_json.h"
 #include "cli/output.h"
-#include "cli/record_child.h"
 #include "replay/caps_hidden.h"
 #include "replay/reader.h"
-
-#define MAX_WORDS   64 /* of the command line of a recording */
-#define CAPS_OPTION "caps="
 
 static struct {
 	bool bochs, quiet, json;
@@ -62,7 +58,7 @@ static const struct option own_options[] = {
 struct search {
 	const char *names[BISECT_MAX];
 	size_t count;
-	char *tape, *console, *log;
+	struct bisect_recording recording;
 	unsigned runs;
 	bool first; /* whether the first recording, with all shown, got through */
 	bool tty;
@@ -132,168 +128,24 @@ static void add_named(struct search *search, const char *list)
 		die("--caps names none");
 }
 
-/* --- One recording ---------------------------------------------------------------------------- */
-
-struct words {
-	char *word[MAX_WORDS + 1];
-	size_t count;
-};
-
-__attribute__((format(printf, 2, 3))) static void add_word(struct words *words, const char *format,
-							   ...)
-{
-	va_list args;
-
-	if (words->count == MAX_WORDS)
-		die("more than %d words for a recording", MAX_WORDS);
-	va_start(args, format);
-	if (vasprintf(&words->word[words->count++], format, args) < 0)
-		die("out of memory");
-	va_end(args);
-}
-
-static void free_words(struct words *words)
-{
-	for (size_t i = 0; i < words->count; i++)
-		free(words->word[i]);
-}
-
-/* What was given of the options that say what runs where, but for those of hv. */
-static void add_machine(struct words *words)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(record_options); i++) {
-		const struct option *const option = &record_options[i];
-
-		if (option->to == &opt.machine.hv_options)
-			continue;
-		switch (option->type) {
-		case OPTION_FLAG:
-			if (*(const bool *)option->to)
-				add_word(words, "--%s", option->name);
-			break;
-		case OPTION_TEXT:
-			if (*(const char *const *)option->to)
-				add_word(words, "--%s=%s", option->name,
-					 *(const char *const *)option->to);
-			break;
-		case OPTION_NUMBER:
-			if (*(const u64 *)option->to)
-				add_word(words, "--%s=%llu", option->name,
-					 *(const unsigned long long *)option->to);
-			break;
-		case OPTION_LIST:
-			for (size_t m = 0; m < opt.machine.modules.count; m++)
-				add_word(words, "--%s=%s", option->name,
-					 opt.machine.modules.values[m]);
-			break;
-		case OPTION_GROUP:
-			break;
-		}
-	}
-}
-
-/* hv's options, with those capabilities hidden that are not in @kept besides those that were. */
-static void add_hv(struct words *words, const struct search *search, const struct bisect_set *kept)
-{
-	const char *const given = opt.machine.hv_options ? opt.machine.hv_options : "";
-	const char *const old = strstr(given, CAPS_OPTION);
-	const size_t before = old ? (size_t)(old - given) : strlen(given);
-	const size_t length = old ? strcspn(old, " ") : 0;
-	char list[BISECT_MAX * 40] = "";
-	size_t at = 0;
-
-	for (size_t i = 0; i < search->count; i++)
-		if (!bisect_has(kept, i))
-			at += (size_t)snprintf(list + at, sizeof(list) - at, "%s-%s", at ? "," : "",
-					       search->names[i]);
-	if (!at && !old)
-		add_word(words, "--hv=%s", given);
-	else
-		add_word(words, "--hv=%.*s%s%.*s%s%s%s", (int)before, given,
-			 before && !old ? " " : "", old ? (int)length : (int)strlen(CAPS_OPTION),
-			 old ? old : CAPS_OPTION, old && at ? "," : "", list,
-			 old ? old + length : "");
-}
-
-static struct reader *open_tape(const struct search *search)
-{
-	struct reader *reader;
-	char error[512];
-
-	if (reader_open(search->tape, &reader, error, sizeof(error)) != ST_OK)
-		die("%s", error);
-	return reader;
-}
-
-/* Whether L1's console said it: what came over the line, also if the tape was ended just before. */
-static bool has_said(const struct search *search, const char *text)
-{
-	FILE *const file = fopen(search->console, "re");
-	char *line = NULL;
-	size_t room = 0;
-	bool found = false;
-
-	if (!file)
-		die_errno("cannot read '%s'", search->console);
-	while (!found && getline(&line, &room, file) > 0)
-		found = strstr(line, text) != NULL;
-	free(line);
-	fclose(file);
-	return found;
-}
-
-/* Whether L1 got through. */
-static bool got_through(const struct search *search)
-{
-	const struct trace_event *event;
-	struct reader *reader;
-	bool found = false;
-
-	if (opt.success)
-		return has_said(search, opt.success);
-	reader = open_tape(search);
-	while (!found && reader_next(reader, &event) == ST_OK)
-		found = event->kind == EV_L2_ENTRY;
-	reader_close(reader);
-	return found;
-}
-
-static bool record(struct search *search, const struct bisect_set *kept)
-{
-	struct words words = { .count = 0 };
-
-	add_word(&words, "vmxtape");
-	add_word(&words, "record");
-	add_word(&words, "--quiet");
-	add_word(&words, "--console");
-	add_word(&words, "--timeout=%llu", (unsigned long long)opt.timeout);
-	add_word(&words, "--output=%s", search->tape);
-	if (opt.success)
-		add_word(&words, "--until=%s", opt.success);
-	add_machine(&words);
-	add_hv(&words, search, kept);
-	words.word[words.count] = NULL;
-	unlink(search->tape);
-	record_child(words.word, search->console, search->log);
-	free_words(&words);
-	return got_through(search);
-}
-
 static bool works(void *owner, const struct bisect_set *kept)
 {
 	struct search *const search = owner;
-	size_t shown = 0;
+	const char *hidden[BISECT_MAX];
+	size_t count = 0, shown;
 	bool result;
 
 	for (size_t i = 0; i < search->count; i++)
-		shown += bisect_has(kept, i);
-	if (shown == search->count)
+		if (!bisect_has(kept, i))
+			hidden[count++] = search->names[i];
+	if (!count)
 		return search->first;
+	shown = search->count - count;
 	search->runs++;
 	if (search->tty)
 		fprintf(stderr, "\r\033[Krun %u: %zu of %zu capabilities shown ...", search->runs,
 			shown, search->count);
-	result = record(search, kept);
+	result = bisect_record(&search->recording, hidden, count);
 	if (!opt.quiet)
 		fprintf(stderr, "%srun %u: %zu of %zu capabilities shown: %s\n",
 			search->tty ? "\r\033[K" : "", search->runs, shown, search->count,
@@ -306,7 +158,7 @@ static bool works(void *owner, const struct bisect_set *kept)
 /* @hv's options without caps=: what the tape hid is what is looked for. */
 static const char *without_caps(const char *hv)
 {
-	const char *const caps = strstr(hv, CAPS_OPTION);
+	const char *const caps = strstr(hv, BISECT_CAPS_OPTION);
 	char *rest;
 
 	if (!caps)
@@ -352,20 +204,21 @@ static void take_machine(const char *path)
 /* The first recording hides nothing but what --hv hides: it tells what there is. */
 static void record_first(struct search *search)
 {
-	const struct bisect_set none = { { 0 } };
 	const struct reader_boot *boot;
 	struct vmx_caps shown = { 0 };
 	struct reader *reader;
+	char error[512];
 
 	if (search->tty)
 		fprintf(stderr, "\r\033[Krun 1: all capabilities shown ...");
-	search->first = record(search, &none);
+	search->first = bisect_record(&search->recording, NULL, 0);
 	search->runs = 1;
 	if (!opt.quiet)
 		fprintf(stderr, "%srun 1: all capabilities shown: %s\n",
 			search->tty ? "\r\033[K" : "",
 			search->first ? "L1 gets through" : "it does not");
-	reader = open_tape(search);
+	if (reader_open(search->recording.tape, &reader, error, sizeof(error)) != ST_OK)
+		die("%s", error);
 	boot = reader_boot(reader, 0);
 	for (unsigned i = 0; i < boot->capability_count; i++)
 		vmx_caps_set(&shown, (u32)boot->capabilities[i].msr,
@@ -464,9 +317,16 @@ int cmd_bisect(int argc, char **argv)
 	if (!opt.machine.kernel == !opt.machine.multiboot)
 		die("name L1 by a tape of it, or by either --kernel or --multiboot");
 	work = output_work_folder(opt.keep);
-	if (asprintf(&search.tape, "%s/bisect.vxt", work) < 0 ||
-	    asprintf(&search.console, "%s/console.txt", work) < 0 ||
-	    asprintf(&search.log, "%s/record.log", work) < 0)
+	search.recording = (struct bisect_recording){
+		.options = record_options,
+		.option_count = ARRAY_SIZE(record_options),
+		.hv_options = &opt.machine.hv_options,
+		.timeout = opt.timeout,
+		.success = opt.success,
+	};
+	if (asprintf(&search.recording.tape, "%s/bisect.vxt", work) < 0 ||
+	    asprintf(&search.recording.console, "%s/console.txt", work) < 0 ||
+	    asprintf(&search.recording.log, "%s/record.log", work) < 0)
 		die("out of memory");
 	search.tty = !opt.quiet && isatty(STDERR_FILENO);
 	record_first(&search);

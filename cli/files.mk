@@ -9,4 +9,4 @@ host-src += cli/vmxtape.c cli/options.c cli/message.c cli/program.c cli/bzimage.
 	    cli/place_arg.c cli/cmd_regs.c cli/cmd_mem.c cli/cmd_walk.c cli/cmd_scrub.c \
 	    cli/cmd_why.c cli/cmd_whatif.c cli/why_check.c cli/why_insn.c cli/cmd_tui.c cli/tape_tui.c cli/record_tui.c \
 	    cli/cmd_gdb.c cli/gdb_verb.c cli/stop_signals.c
-host-src += cli/cmd_bisect.c cli/bisect_search.c cli/record_child.c
+host-src += cli/cmd_bisect.c cli/bisect_search.c cli/bisect_record.c cli/record_child.c
