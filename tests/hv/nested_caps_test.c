@@ -161,8 +161,6 @@ static void counters_that_cpuid_does_not_show_are_not_loaded(void **state)
 	assert_false(vmcs_set_has(&cpu->nested.exists, VMCS_IX_GUEST_IA32_PERF_GLOBAL_CTRL));
 }
 
-#define IN(state, test) cmocka_unit_test_setup(test, state)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

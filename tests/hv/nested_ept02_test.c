@@ -304,8 +304,6 @@ static void running_out_of_pages_starts_over(void **state)
 	assert_u64(leaf_of(map(eptp, 0), 0, &level), 0x800000 | WB_PAGE | 7);
 }
 
-#define IN(state, test) cmocka_unit_test_setup(test, state)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -336,7 +336,6 @@ static void flags_that_are_hidden_fail_entries(void **state)
 
 int main(void)
 {
-#define IN(state, name) cmocka_unit_test_setup(name, state)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_access_sets_flags_on_its_way),
 		IN(ad_tables, a_page_that_is_dirty_is_writable_after_a_read),

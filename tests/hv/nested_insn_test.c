@@ -409,8 +409,6 @@ static void instructions_move_rip_and_end_the_shadow_of_sti(void **state)
 	assert_u64(last_event()->rip, PLAY_CODE);
 }
 
-#define IN(state, test) cmocka_unit_test_setup(test, state)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -279,8 +279,6 @@ static void vmread_to_memory_stores_as_much_as_the_mode_says(void **state)
 	assert_u64(stored, 0xeeeeeeee55667788);
 }
 
-#define IN(state, test) cmocka_unit_test_setup(test, state)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -30,8 +30,12 @@ enum {
 #define PLAY_RFLAGS	   0x202
 #define PLAY_RFLAGS_BITS   (BIT(0) | BIT(2) | BIT(4) | BIT(6) | BIT(7) | BIT(11))
 #define PLAY_EVENTS	   64
+#define NOT_CANONICAL	   0x8000000000000000 /* a linear address */
 #define PLAY_INFO_NO_BASE  BIT(27)
 #define PLAY_INFO_NO_INDEX BIT(22)
+
+/* A test, from a state that one of the functions below makes. */
+#define IN(state, test)	   cmocka_unit_test_setup(test, state)
 
 static struct percpu *cpu;
 
@@ -287,6 +291,11 @@ static inline u64 get12(u32 field)
 	return cpu->nested.current->field[vmcs_field_index(field)];
 }
 
+static inline void add12(u32 field, u64 more)
+{
+	set12(field, get12(field) | more);
+}
+
 /* --- States ----------------------------------------------------------------------------------- */
 
 /* In VMX operation. */
@@ -405,6 +414,16 @@ static inline int play_l2(void **state)
 	return 0;
 }
 
+/* The same with other controls than a good VMCS has; or again, with other controls than before. */
+static inline void play_with(u64 pin, u64 primary)
+{
+	set12(VMCS_PIN_BASED_CONTROLS, must_be_1(VMX_WORD_PIN) | pin);
+	set12(VMCS_PRIMARY_PROC_BASED_CONTROLS,
+	      must_be_1(VMX_WORD_PRIMARY) | PRIMARY_SECONDARY_CONTROLS | primary);
+	play_enter(cpu->nested.current->launched ? EXIT_VMRESUME : EXIT_VMLAUNCH);
+	assert_int_equal(cpu->nested.mode, NESTED_L2);
+}
+
 static inline int play_l2_with_ept(void **state)
 {
 	play_good_ept_vmcs(state);
@@ -416,8 +435,7 @@ static inline int play_l2_with_ept(void **state)
 /* L1, before it enters L2, leaves all MSRs to it. */
 static inline void play_give_msrs(void)
 {
-	set12(VMCS_PRIMARY_PROC_BASED_CONTROLS,
-	      get12(VMCS_PRIMARY_PROC_BASED_CONTROLS) | PRIMARY_MSR_BITMAPS);
+	add12(VMCS_PRIMARY_PROC_BASED_CONTROLS, PRIMARY_MSR_BITMAPS);
 	set12(VMCS_MSR_BITMAP, PLAY_PAGE);
 }
 
@@ -427,6 +445,14 @@ static inline void play_l2_writes_msrs(void)
 	cpu->regs[REG_RCX] = MSR_STAR;
 	stub_exit(cpu, EXIT_WRMSR, 0);
 	assert_int_equal(cpu->nested.mode, NESTED_L2);
+}
+
+/* Whether an access of L2 to MSR @index, below 2000H, exits, by the bitmap of VMCS02. */
+static inline bool play_msr_exits(u32 index, bool write)
+{
+	const u8 *bitmap = (const u8 *)stub_at(vmread(VMCS_MSR_BITMAP)) + (write ? 2048 : 0);
+
+	return bitmap[index / 8] >> index % 8 & 1;
 }
 
 /* L1 has the last exit. */

@@ -2,16 +2,6 @@
 
 #define INFO_VALID BIT(31)
 
-/* L2 runs with other controls than a good VMCS has. */
-static void run_with(u64 pin, u64 primary)
-{
-	set12(VMCS_PIN_BASED_CONTROLS, must_be_1(VMX_WORD_PIN) | pin);
-	set12(VMCS_PRIMARY_PROC_BASED_CONTROLS,
-	      must_be_1(VMX_WORD_PRIMARY) | PRIMARY_SECONDARY_CONTROLS | primary);
-	play_enter(cpu->nested.current->launched ? EXIT_VMRESUME : EXIT_VMLAUNCH);
-	assert_int_equal(cpu->nested.mode, NESTED_L2);
-}
-
 static void exits_save_the_state_of_l2(void **state)
 {
 	static const struct {
@@ -432,123 +422,18 @@ static void entry_failures_change_only_reason_and_qualification(void **state)
 	assert_u64(vmread(VMCS_GUEST_RIP), PLAY_HOST_RIP);
 }
 
-static void a_bad_guest_state_leaves_the_msrs_of_the_list_alone(void **state)
-{
-	struct {
-		u32 index, reserved;
-		u64 value;
-	} *list = stub_at(PLAY_PAGE);
-	u64 value;
-
-	(void)state;
-	list[0].index = MSR_LSTAR;
-	list[0].value = 1;
-	list[1].index = MSR_LSTAR;
-	list[1].value = 2;
-	stub_msr_set(MSR_LSTAR, 0x77);
-	set12(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, PLAY_PAGE);
-	set12(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 2);
-	play_enter(EXIT_VMLAUNCH);
-	assert_u64(stub_msr(MSR_LSTAR), 2);
-	stub_exit(cpu, EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE, 0);
-	assert_true(l1_got(EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE));
-	assert_u64(stub_msr(MSR_LSTAR), 0x77);
-	/* What the entry consulted, and a qualification that did not change, are recorded. */
-	assert_true(event_item(last_event(), ITEM_MSR_LOAD + 3, &value));
-	assert_u64(value, 2);
-	assert_true(event_item(last_event(), VMCS_EXIT_QUALIFICATION, &value));
-	assert_u64(value, 0);
-	/* One that succeeds keeps them. */
-	play_enter(EXIT_VMLAUNCH);
-	stub_exit(cpu, EXIT_HLT, 0);
-	assert_u64(stub_msr(MSR_LSTAR), 2);
-}
-
-static void an_entry_that_writes_the_tsc_takes_no_longer(void **state)
-{
-	struct {
-		u32 index, reserved;
-		u64 value;
-	} *list = stub_at(PLAY_PAGE);
-
-	(void)state;
-	list[0].index = MSR_TSC;
-	set12(VMCS_VM_ENTRY_MSR_LOAD_ADDRESS, PLAY_PAGE);
-	set12(VMCS_VM_ENTRY_MSR_LOAD_COUNT, 1);
-	stub_cpu.tsc = MIB(64);
-	stub_cpu.tsc_step = 10;
-	play_enter(EXIT_VMLAUNCH);
-	assert_in_range(stub_cpu.tsc, 1, MIB(1));
-	assert_in_range(cpu->time.exits[0][EXIT_VMLAUNCH].longest, 10, 1000);
-	assert_in_range(cpu->nested.entry.hv_ticks, 0, 1000);
-}
-
-static void msr_lists_are_processed_at_exits(void **state)
-{
-	struct {
-		u32 index, reserved;
-		u64 value;
-	} *store = stub_at(PLAY_PAGE), *load = stub_at(PLAY_PAGE + 0x1000);
-	u64 value;
-
-	(void)state;
-	store[0].index = MSR_LSTAR;
-	store[1].index = MSR_GS_BASE;
-	load[0].index = MSR_LSTAR;
-	load[0].value = 0x2222;
-	load[1].index = MSR_SYSENTER_CS;
-	load[1].value = 0x33;
-	set12(VMCS_VM_EXIT_MSR_STORE_ADDRESS, PLAY_PAGE);
-	set12(VMCS_VM_EXIT_MSR_STORE_COUNT, 2);
-	set12(VMCS_VM_EXIT_MSR_LOAD_ADDRESS, PLAY_PAGE + 0x1000);
-	set12(VMCS_VM_EXIT_MSR_LOAD_COUNT, 2);
-	play_enter(EXIT_VMLAUNCH);
-	stub_msr_set(MSR_LSTAR, 0x1111);
-	stub_vmcs_set(VMCS_GUEST_GS_BASE, 0x9999);
-	stub_exit(cpu, EXIT_HLT, 0);
-	assert_u64(store[0].value, 0x1111);
-	assert_u64(store[1].value, 0x9999);
-	assert_u64(stub_msr(MSR_LSTAR), 0x2222);
-	assert_u64(vmread(VMCS_GUEST_IA32_SYSENTER_CS), 0x33);
-	assert_true(event_item(last_event(), ITEM_MSR_STORE + 1, &value));
-	assert_u64(value, 0x1111);
-	assert_true(event_item(last_event(), ITEM_MSR_HOST + 1, &value));
-	assert_u64(value, 0x2222);
-}
-
-static void bad_msr_lists_at_exits_abort(void **state)
-{
-	u32 *list = stub_at(PLAY_PAGE);
-
-	(void)state;
-	list[0] = 0x4000; /* no such MSR */
-	set12(VMCS_VM_EXIT_MSR_STORE_ADDRESS, PLAY_PAGE);
-	set12(VMCS_VM_EXIT_MSR_STORE_COUNT, 1);
-	play_enter(EXIT_VMLAUNCH);
-	stub_exit(cpu, EXIT_HLT, 0);
-	assert_u64(((struct vmcs12 *)stub_at(PLAY_VMCS))->abort, 1);
-	assert_u64(vmread(VMCS_GUEST_ACTIVITY_STATE), 2);
-
-	set12(VMCS_VM_EXIT_MSR_STORE_COUNT, 0);
-	set12(VMCS_VM_EXIT_MSR_LOAD_ADDRESS, PLAY_PAGE);
-	set12(VMCS_VM_EXIT_MSR_LOAD_COUNT, 1);
-	play_enter(EXIT_VMRESUME);
-	stub_exit(cpu, EXIT_HLT, 0);
-	assert_u64(((struct vmcs12 *)stub_at(PLAY_VMCS))->abort, 4);
-}
-
 static void the_preemption_timer_is_saved_if_l1_asks(void **state)
 {
 	(void)state;
 	set12(VMCS_VMX_PREEMPTION_TIMER_VALUE, 1000);
-	run_with(PIN_PREEMPTION_TIMER, 0);
+	play_with(PIN_PREEMPTION_TIMER, 0);
 	assert_u64(vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE), 1000);
 	assert_true(vmread(VMCS_VM_EXIT_CONTROLS) & EXIT_SAVE_PREEMPTION_TIMER);
 	stub_vmcs_set(VMCS_VMX_PREEMPTION_TIMER_VALUE, 400);
 	stub_exit(cpu, EXIT_HLT, 0);
 	assert_u64(get12(VMCS_VMX_PREEMPTION_TIMER_VALUE), 1000);
 	set12(VMCS_VM_EXIT_CONTROLS, get12(VMCS_VM_EXIT_CONTROLS) | EXIT_SAVE_PREEMPTION_TIMER);
-	run_with(PIN_PREEMPTION_TIMER, 0);
+	play_with(PIN_PREEMPTION_TIMER, 0);
 	assert_u64(vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE), 1000);
 	stub_vmcs_set(VMCS_VMX_PREEMPTION_TIMER_VALUE, 300);
 	stub_exit(cpu, EXIT_PREEMPTION_TIMER, 0);
@@ -572,8 +457,6 @@ static void a_timer_of_0_stays_expired_over_exits_that_l1_does_not_see(void **st
 	}
 }
 
-#define IN(state, test) cmocka_unit_test_setup(test, state)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -591,10 +474,6 @@ int main(void)
 		IN(play_good_vmcs, pat_and_efer_are_saved_and_loaded_on_demand),
 		IN(play_good_vmcs, a_32_bit_host_gets_32_bit_state),
 		IN(play_good_vmcs, entry_failures_change_only_reason_and_qualification),
-		IN(play_good_vmcs, a_bad_guest_state_leaves_the_msrs_of_the_list_alone),
-		IN(play_good_vmcs, an_entry_that_writes_the_tsc_takes_no_longer),
-		IN(play_good_vmcs, msr_lists_are_processed_at_exits),
-		IN(play_good_vmcs, bad_msr_lists_at_exits_abort),
 		IN(play_good_vmcs, the_preemption_timer_is_saved_if_l1_asks),
 		IN(play_l2_with_ept, a_timer_of_0_stays_expired_over_exits_that_l1_does_not_see),
 	};

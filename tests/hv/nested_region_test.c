@@ -337,8 +337,6 @@ static void key_frames_outside_vmx_operation_show_just_that(void **state)
 	assert_u64(play_events[0].col[2], ~0ull);
 }
 
-#define IN(state, test) cmocka_unit_test_setup(test, state)
-
 /* --- Several processors ----------------------------------------------------------------------- */
 
 static unsigned memory_writes(void)
