@@ -118,6 +118,8 @@ static u32 give_tape(struct percpu *cpu)
 	if (cpu->regs[REG_RDX] == HV_TAPE_ALL)
 		record_hurry(cpu);
 	size = drain_take(cpu->drain_payload);
+	if (!size && record_push(cpu))
+		size = drain_take(cpu->drain_payload);
 	guest_write_gpa(gpa1, cpu->drain_payload, size);
 	return (u32)size;
 }

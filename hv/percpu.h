@@ -89,6 +89,7 @@ struct percpu {
 	u64 sealed_tsc;			 /* when a block was last sealed because of its age */
 	u64 idle_ticks;			 /* since then, until record_idle() has work; 0: it has */
 	bool packing;			 /* sealed blocks are packed until none is left */
+	bool hurries;			 /* record_push() does not wait for that */
 	u8 *stack_top;
 	struct descriptor_tables *tables; /* GDT and TSS, traps.c */
 

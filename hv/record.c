@@ -21,6 +21,9 @@
 /* TSC ticks: an exit that took longer leaves packing, and the like, to a later one. */
 #define LONG_EXIT	     20000
 
+/* Where the machine is idle, more can be sent. */
+#define LONG_HEARTBEAT	     100000
+
 /* So many that an emulator at 50 million ticks a second has one in each second. */
 #define HEARTBEATS_PER_FLUSH 32
 
@@ -144,25 +147,34 @@ void record_hurry(struct percpu *cpu)
 {
 	if (!cpu->rec)
 		return;
-	rec_flush(cpu->rec);
-	rec_open(cpu->rec);
+	rec_seal(cpu->rec);
+	cpu->hurries = true;
+}
+
+bool record_push(struct percpu *cpu)
+{
+	if (cpu->hurries)
+		cpu->hurries = rec_push(cpu->rec);
+	return cpu->hurries;
+}
+
+/* The exit so far, so that the rest can wait. */
+static bool took_longer(const struct percpu *cpu, u64 ticks)
+{
+	return rdtsc() - cpu->exit.tsc > ticks;
 }
 
 void record_heartbeat(struct percpu *cpu)
 {
-	if (!cpu->rec || !is_stale(cpu))
+	if (!cpu->rec)
 		return;
-	record_hurry(cpu);
+	if (is_stale(cpu))
+		record_hurry(cpu);
+	record_push(cpu);
 	/* Those of processors that sleep or are parked too. */
 	for (unsigned id = 0; id < percpu_count(); id++)
-		while (drain_poll(percpu_of(id), true))
+		while (!took_longer(cpu, LONG_HEARTBEAT) && drain_poll(percpu_of(id), true))
 			;
-}
-
-/* The exit so far, so that the rest can wait. */
-static bool took_long(const struct percpu *cpu)
-{
-	return rdtsc() - cpu->exit.tsc > LONG_EXIT;
 }
 
 static NOINLINE void work(struct percpu *cpu)
@@ -172,13 +184,13 @@ static NOINLINE void work(struct percpu *cpu)
 	if (stop_is_asked())
 		record_stop(cpu, END_ASKED, "asked to end");
 	/* Registers stand right before the VM entry that waits to be told. */
-	if (unlikely(cpu->time.wanted) && !cpu->nested.entry.waits && !took_long(cpu))
+	if (unlikely(cpu->time.wanted) && !cpu->nested.entry.waits && !took_longer(cpu, LONG_EXIT))
 		hv_time_tell(cpu);
 	if (is_stale(cpu)) {
 		cpu->packing = true;
 		rec_seal(cpu->rec);
 	}
-	if (drain_poll(cpu, false) || took_long(cpu))
+	if (drain_poll(cpu, false) || took_longer(cpu, LONG_EXIT))
 		return;
 	if (cpu->packing || rec_pack_urgent(cpu->rec))
 		cpu->packing = record_pack_slice(cpu);

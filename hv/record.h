@@ -23,11 +23,20 @@ u64 record_take_order(void);
  */
 u32 record_heartbeat_timer(void);
 
-/* That timer fired, nothing else exits: write out what is older than option flush= allows. */
+/*
+ * That timer fired, nothing else exits: write out what is older than option flush= allows, a part
+ * of it now.
+ */
 void record_heartbeat(struct percpu *cpu);
 
-/* Everything that @cpu has recorded goes into its ring now, as far as there is room. */
+/*
+ * Everything that @cpu has recorded is to go into its ring without being packed first, a block with
+ * each call of record_push(): all at once would take an exit too long.
+ */
 void record_hurry(struct percpu *cpu);
+
+/* Returns false when there is no hurry, or no block left. */
+bool record_push(struct percpu *cpu);
 
 /* Called at the end of every exit: writes a frame if one is full, else packs a slice if it must. */
 void record_idle(struct percpu *cpu);

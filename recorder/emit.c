@@ -192,11 +192,16 @@ bool rec_pack_slice(struct rec *rec)
 	}
 	if (sealed->state == SEALED_PACKING) {
 		status = trace_pack_slice(rec->packer, &sealed->packed_size);
-		if (status == ST_OK)
-			return true;
-		sealed->state = status == ST_END ? SEALED_PACKED : SEALED_INCOMPRESSIBLE;
+		if (status != ST_OK)
+			sealed->state = status == ST_END ? SEALED_PACKED : SEALED_INCOMPRESSIBLE;
+		return true;
 	}
-	return push_oldest(rec) == ST_OK && rec->count;
+	return rec_push(rec) && rec->count;
+}
+
+bool rec_push(struct rec *rec)
+{
+	return rec->count && push_oldest(rec) == ST_OK;
 }
 
 bool rec_pack_urgent(const struct rec *rec)

@@ -91,10 +91,16 @@ bool rec_image_holds(const struct rec *rec, u64 block);
 
 /*
  * Pack the oldest sealed raw block a little further, at most 4 KiB of its bytes; once it is packed,
- * or where all stay raw, it enters the ring. Returns false when there is nothing to pack. The
- * caller has saved the vector registers of the guest.
+ * or where all stay raw, the next call puts it into the ring. Returns false when there is nothing
+ * to pack. The caller has saved the vector registers of the guest.
  */
 bool rec_pack_slice(struct rec *rec);
+
+/*
+ * Put the oldest sealed block into the ring as it is. Returns false when there is none, or no room
+ * for it.
+ */
+bool rec_push(struct rec *rec);
 
 /*
  * Whether the buffers of sealed blocks are nearly used up: without rec_pack_slice() soon, blocks

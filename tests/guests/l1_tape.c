@@ -2,13 +2,15 @@
  * tests/guests/l1_tape.c - an L1 that takes the tape out of the recorder below, by drain=l1
  *
  * As vmxtape-mark --tape does on a real machine; in the place of a file, frames go to port E9h.
- * What happens behind the last request is left to the recorder.
+ * What happens behind the last request is left to the recorder. Before that several blocks wait for
+ * it, which are not to come all in one exit: tests/e2e/run looks at the longest.
  */
 #include "base/hv_leaf.h"
 #include "tests/guests/lib/guest_vmx.h"
 
 #define DEBUG_PORT 0xe9
 #define ROUNDS	   20
+#define MANY	   24000 /* VMWRITEs whose values nobody can predict: some blocks of the tape */
 
 static u8 page[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 
@@ -43,6 +45,16 @@ static void use_vmcs(u64 region)
 		guest_check(vmwrite(VMCS_GUEST_RIP, i) == VMX_SUCCEED, "VMWRITE");
 }
 
+static void fill_blocks(void)
+{
+	u64 number = 1;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		number = number * 6364136223846793005ull + 1442695040888963407ull;
+		guest_check(vmwrite(VMCS_GUEST_RIP, number) == VMX_SUCCEED, "VMWRITE");
+	}
+}
+
 void guest_main(void)
 {
 	u64 taken = 0;
@@ -57,6 +69,8 @@ void guest_main(void)
 		use_vmcs(physical(region));
 		taken += take_all();
 	}
+	fill_blocks();
+	taken += take_all();
 	guest_check(taken > PAGE_SIZE, "%lu bytes were taken", taken);
 	guest_mark("left behind");
 	use_vmcs(physical(region));

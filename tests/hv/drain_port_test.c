@@ -116,6 +116,35 @@ static void l1_takes_the_tape_and_the_serial_port_what_is_left(void **state)
 	assert_string_equal(seen.events[find(EV_MARK, 1)].text, "left");
 }
 
+static void who_wants_all_of_the_tape_gets_a_block_at_a_time(void **state)
+{
+	static u8 taken[MIB(1)];
+	unsigned with_mark = 0;
+	size_t size = 0;
+	u32 got;
+
+	(void)state;
+	options.drain = DRAIN_L1;
+	/* Sealed, and with so few none is packed yet; open. */
+	record_mark(cpu, "waits", 5);
+	rec_seal(cpu->rec);
+	record_mark(cpu, "waits", 5);
+	while ((got = l1_takes(PAGE_OF_L1, size ? 0 : HV_TAPE_ALL))) {
+		unsigned marks = 0;
+
+		memcpy(taken + size, stub_at(PAGE_OF_L1), got);
+		for (u32 at = 0; at + 5 <= got; at++)
+			marks += !memcmp(taken + size + at, "waits", 5);
+		size += got;
+		assert_true(marks <= 1);
+		with_mark += marks;
+	}
+	assert_int_equal(with_mark, 2);
+	capture_from(taken, size, NULL, 0);
+	assert_int_equal(count(EV_MARK), 2);
+	assert_u64(seen.stats.bad_chunks, 0);
+}
+
 static void l1_gets_no_tape_where_it_may_not_have_it(void **state)
 {
 	static const struct {
@@ -146,6 +175,7 @@ int main(void)
 		cmocka_unit_test_setup(serial_port_carries_the_tape_when_it_ends, boot),
 		cmocka_unit_test_setup(serial_port_carries_the_rings_of_all, boot),
 		cmocka_unit_test_setup(l1_takes_the_tape_and_the_serial_port_what_is_left, boot),
+		cmocka_unit_test_setup(who_wants_all_of_the_tape_gets_a_block_at_a_time, boot),
 		cmocka_unit_test_setup(l1_gets_no_tape_where_it_may_not_have_it, boot),
 	};
 

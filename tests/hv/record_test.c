@@ -5,6 +5,7 @@
 #include "hv/record_end.h"
 #include "hv/vmcs01.h"
 #include "tests/hv/recorded.h"
+#include "trace/drain.h"
 
 static void capabilities_are_told_as_they_are_and_as_they_are_shown(void **state)
 {
@@ -196,13 +197,32 @@ static void exits_write_out_what_has_become_old(void **state)
 	(void)state;
 	options.flush = MIB(1);
 	record_mark(cpu, "old", 3);
-	/* Two heartbeats of time pass, in which nothing happens but CPUID. */
-	stub_cpu.tsc_step = MIB(1);
-	for (unsigned i = 0; i < 400; i++)
+	/* Time passes, in which nothing happens but heartbeats. */
+	for (unsigned i = 0; i < 8; i++) {
+		stub_cpu.tsc += MIB(1);
 		stub_exit(cpu, EXIT_PREEMPTION_TIMER, 0);
+	}
 	capture();
 	assert_true(seen.stats.head);
 	assert_string_equal(seen.events[find(EV_MARK, 0)].text, "old");
+}
+
+static void a_heartbeat_ends_after_a_while(void **state)
+{
+	size_t waits, sent;
+
+	(void)state;
+	/* A few frames take this long. */
+	stub_cpu.tsc_step = 20000;
+	for (unsigned i = 0; i < 20; i++)
+		record_file(cpu, FILE_MODULES, 0, stub_at(0x5000), TRACE_MAX_BYTES);
+	rec_flush(cpu->rec);
+	waits = ring_readable(cpu->ring);
+	assert_true(waits > 16 * DRAIN_MAX_PAYLOAD);
+	options.flush = 1;
+	stub_exit(cpu, EXIT_PREEMPTION_TIMER, 0);
+	sent = waits - ring_readable(cpu->ring);
+	assert_in_range(sent, 2 * DRAIN_MAX_PAYLOAD, 4 * DRAIN_MAX_PAYLOAD);
 }
 
 int main(void)
@@ -218,6 +238,7 @@ int main(void)
 		cmocka_unit_test_setup(exit_that_took_long_leaves_packing_to_a_later_one, boot),
 		cmocka_unit_test_setup(parts_of_files_are_taken_up_to_the_end_of_their_page, boot),
 		cmocka_unit_test_setup(exits_write_out_what_has_become_old, boot),
+		cmocka_unit_test_setup(a_heartbeat_ends_after_a_while, boot),
 	};
 
 	return cmocka_run_group_tests_name("hv/record", tests, NULL, NULL);
