@@ -105,10 +105,10 @@ u64 *exit_event(struct percpu *cpu, u8 kind, u8 level)
  * mode and in compatibility mode: #UD comes before the exit (SDM, "Operation" of each of them), so
  * the processor has answered most of the questions. In VMX operation L1 can't clear CR4.VMXE.
  */
-static ALWAYS_INLINE u64 vmx_insn_mode(const struct percpu *cpu)
+static ALWAYS_INLINE u64 vmx_insn_mode(const struct percpu *cpu, u64 ss)
 {
 	const u64 blocking = cpu->exit.blocking;
-	u64 mode = BIT(MODE_PE) | MOVED(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), 5, 2, MODE_CPL);
+	u64 mode = BIT(MODE_PE) | MOVED(ss, 5, 2, MODE_CPL);
 
 	if (unlikely(blocking))
 		mode |= MOVED(blocking, 0, 2, MODE_STI) | MOVED(blocking, 3, 1, MODE_NMI);
@@ -130,10 +130,12 @@ u64 exit_insn_event(struct percpu *cpu, u8 kind, bool has_info)
 {
 	struct ev_insn *const insn = (struct ev_insn *)cpu->pending.columns;
 	const u64 rflags = cpu->exit.rflags;
+	const u64 ss = vmread(VMCS_GUEST_SS_ACCESS_RIGHTS);
 	u64 mode;
 
+	cpu->exit.ss_rights = ss;
 	exit_start_event(cpu, kind, 1);
-	mode = vmx_insn_mode(cpu);
+	mode = vmx_insn_mode(cpu, ss);
 	insn->mode = mode;
 	insn->rflags = rflags;
 	insn->cr3 = vmread(VMCS_GUEST_CR3);

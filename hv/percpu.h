@@ -31,6 +31,7 @@ struct exit_info {
 	u32 insn_length; /* bytes; defined for instruction exits only */
 	u64 rip;	 /* of the guest that exited */
 	u64 rflags;	 /* before hv did anything */
+	u64 ss_rights;	 /* of an instruction of VMX: exit_insn_event() */
 	u64 blocking;	 /* interruptibility state, likewise */
 	u64 tsc;	 /* when hv was entered */
 };

@@ -20,7 +20,7 @@ static u8 io_bitmap[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 
 /* MSRs of L1's that VMCS01 has in its guest state, and that it rarely writes. */
 static const u32 watched_msrs[] = {
-	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_DEBUGCTL, MSR_PAT,
+	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_DEBUGCTL, MSR_PAT, MSR_EFER,
 };
 
 enum status vmcs01_enter_vmx(struct percpu *cpu)
@@ -53,19 +53,24 @@ static void bit_set(u8 *bitmap, u32 bit)
 }
 
 /* SDM "MSR-Bitmap Address": reads low, reads high, writes low, writes high, 1 KiB each. */
+static u32 bit_of_msr(u32 index)
+{
+	return (index >= 0xc0000000 ? 0x2000 : 0) + (index & 0x1fff);
+}
+
 void vmcs01_intercept_msr(u32 index, bool reads, bool writes)
 {
-	const u32 half = index >= 0xc0000000 ? 0x2000 : 0;
+	const u32 bit = bit_of_msr(index);
 
 	if ((index & ~0xc0000000u) >= 0x2000)
 		return; /* always exits */
 	if (reads) {
-		bit_set(msr_bitmap, half + (index & 0x1fff));
-		bit_set(watching_bitmap, half + (index & 0x1fff));
+		bit_set(msr_bitmap, bit);
+		bit_set(watching_bitmap, bit);
 	}
 	if (writes) {
-		bit_set(msr_bitmap, WRITES_BIT + half + (index & 0x1fff));
-		bit_set(watching_bitmap, WRITES_BIT + half + (index & 0x1fff));
+		bit_set(msr_bitmap, WRITES_BIT + bit);
+		bit_set(watching_bitmap, WRITES_BIT + bit);
 	}
 }
 
@@ -109,7 +114,7 @@ const u8 *vmcs01_io_bitmap(void)
 static void write_controls(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(watched_msrs); i++)
-		bit_set(watching_bitmap, WRITES_BIT + watched_msrs[i]);
+		bit_set(watching_bitmap, WRITES_BIT + bit_of_msr(watched_msrs[i]));
 	vmwrite(VMCS_PIN_BASED_CONTROLS,
 		processor_controls(VMX_WORD_PIN,
 				   PIN_NMI_EXITING | PIN_VIRTUAL_NMIS | PIN_PREEMPTION_TIMER));

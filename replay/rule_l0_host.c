@@ -12,6 +12,7 @@
 #define CR4_PCIDE	BIT(17)
 #define EFER_LONG	(BIT(8) | BIT(10)) /* LME, LMA */
 #define AR_CODE64	0xa09b
+#define AR_OF_CODE64	0x160f8 /* usable, D, L, P, DPL, S, code */
 #define AR_CODE32	0xc09b
 #define AR_DATA		0xc093
 #define AR_TSS		0x8b
@@ -139,6 +140,19 @@ static void judge_data_segment(const struct load *load, int segment, int selecto
 		want(load, VMCS_IX_GUEST_ES_BASE + segment, 0, ~0ull, -1);
 }
 
+/* SDM, "Segmentation in IA-32e Mode": of a CS for 64-bit code base and limit have no effect. */
+static void judge_code_segment(const struct load *load)
+{
+	want_field(load, VMCS_IX_GUEST_CS_SELECTOR, VMCS_IX_HOST_CS_SELECTOR);
+	if (load->host64) {
+		want(load, VMCS_IX_GUEST_CS_ACCESS_RIGHTS, AR_CODE64, AR_OF_CODE64, -1);
+		return;
+	}
+	want(load, VMCS_IX_GUEST_CS_BASE, 0, ~0ull, -1);
+	want(load, VMCS_IX_GUEST_CS_LIMIT, LIMIT_FLAT, ~0ull, -1);
+	want(load, VMCS_IX_GUEST_CS_ACCESS_RIGHTS, AR_CODE32, ~0ull, -1);
+}
+
 static void judge_segments(const struct load *load)
 {
 	enum { ES, CS, SS, DS, FS, GS };
@@ -150,10 +164,7 @@ static void judge_segments(const struct load *load)
 			   load->has_list ? -1 : VMCS_IX_HOST_FS_BASE);
 	judge_data_segment(load, GS, VMCS_IX_HOST_GS_SELECTOR,
 			   load->has_list ? -1 : VMCS_IX_HOST_GS_BASE);
-	want_field(load, VMCS_IX_GUEST_CS_SELECTOR, VMCS_IX_HOST_CS_SELECTOR);
-	want(load, VMCS_IX_GUEST_CS_BASE, 0, ~0ull, -1);
-	want(load, VMCS_IX_GUEST_CS_LIMIT, LIMIT_FLAT, ~0ull, -1);
-	want(load, VMCS_IX_GUEST_CS_ACCESS_RIGHTS, load->host64 ? AR_CODE64 : AR_CODE32, ~0ull, -1);
+	judge_code_segment(load);
 	want_field(load, VMCS_IX_GUEST_TR_SELECTOR, VMCS_IX_HOST_TR_SELECTOR);
 	want_field(load, VMCS_IX_GUEST_TR_BASE, VMCS_IX_HOST_TR_BASE);
 	want(load, VMCS_IX_GUEST_TR_LIMIT, LIMIT_TSS, ~0ull, -1);

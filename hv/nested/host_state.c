@@ -10,6 +10,7 @@
 #define CR0_KEPT      (BIT(4) | CR0_NW | CR0_CD | MASK(63, 32) | MASK(28, 19) | BIT(17) | MASK(15, 6))
 #define DR7_RESET     0x400
 #define RFLAGS_RESET  2
+#define RFLAGS_TF     BIT(8)
 #define BLOCKING_NMI  BIT(3)
 #define TR_LIMIT      0x67
 #define TABLE_LIMIT   0xffff
@@ -18,7 +19,6 @@
 #define EXITS_OPEN    64
 
 /* Access rights in VMCS format. */
-#define AR_CODE64     0xa09b
 #define AR_CODE32     0xc09b
 #define AR_DATA	      0xc093
 #define AR_TSS	      0x8b
@@ -54,6 +54,31 @@ static void load_data_segment(unsigned segment, u64 selector)
 	vmwrite(VMCS_GUEST_ES_ACCESS_RIGHTS + 2 * segment, AR_DATA | AR_UNUSABLE);
 }
 
+/* Of SS the entry has read the access rights, which say at what privilege L1 ran. */
+static void load_stack_segment(u64 selector, u64 left)
+{
+	vmwrite(VMCS_GUEST_SS_SELECTOR, selector);
+	if (unlikely(!selector)) {
+		write_unless(VMCS_GUEST_SS_ACCESS_RIGHTS, AR_DATA | AR_UNUSABLE, left);
+		return;
+	}
+	vmwrite(VMCS_GUEST_SS_BASE, 0);
+	vmwrite(VMCS_GUEST_SS_LIMIT, SEGMENT_LIMIT);
+	write_unless(VMCS_GUEST_SS_ACCESS_RIGHTS, AR_DATA, left);
+}
+
+/*
+ * A 64-bit L1 entered from 64-bit code, at privilege 0: its CS has what makes it such a segment,
+ * and nothing else of it has an effect until CS is loaded anew.
+ */
+static void load_code_segment(u64 selector, bool host64)
+{
+	if (likely(host64))
+		vmwrite(VMCS_GUEST_CS_SELECTOR, selector);
+	else
+		load_segment(CS, selector, 0, SEGMENT_LIMIT, AR_CODE32);
+}
+
 /* FS and GS, whose bases are loaded in any case. */
 static void load_based_segment(unsigned segment, u64 selector, u64 base)
 {
@@ -61,11 +86,10 @@ static void load_based_segment(unsigned segment, u64 selector, u64 base)
 	vmwrite(VMCS_GUEST_ES_BASE + 2 * segment, base);
 }
 
-static void load_segments(const struct nested_vmcs *vmcs, bool host64)
+static void load_segments(const struct nested_vmcs *vmcs, const struct left01 *left, bool host64)
 {
-	load_segment(CS, F12(vmcs, HOST_CS_SELECTOR), 0, SEGMENT_LIMIT,
-		     host64 ? AR_CODE64 : AR_CODE32);
-	load_data_segment(SS, F12(vmcs, HOST_SS_SELECTOR));
+	load_code_segment(F12(vmcs, HOST_CS_SELECTOR), host64);
+	load_stack_segment(F12(vmcs, HOST_SS_SELECTOR), left->ss_rights);
 	load_data_segment(DS, F12(vmcs, HOST_DS_SELECTOR));
 	load_data_segment(ES, F12(vmcs, HOST_ES_SELECTOR));
 	load_based_segment(FS, F12(vmcs, HOST_FS_SELECTOR), F12(vmcs, HOST_FS_BASE));
@@ -136,19 +160,21 @@ static void load_control_registers(const struct nested_vmcs *vmcs,
 }
 
 static void load_msrs(const struct nested_vmcs *vmcs, const struct state_before *before,
-		      const struct left01 *left, bool host64, bool kept)
+		      struct left01 *left, bool host64)
 {
 	const u64 exit = F12(vmcs, VM_EXIT_CONTROLS);
 	u64 efer = (before->efer & ~(EFER_LME | EFER_LMA)) | (host64 ? EFER_LME | EFER_LMA : 0);
+	u64 pat = F12(vmcs, HOST_IA32_PAT);
 
 	if (exit & EXIT_LOAD_EFER)
 		efer = F12(vmcs, HOST_IA32_EFER);
 	/* L1 entered from the mode that it returns to, so the entry controls of VMCS01 fit. */
 	write_unless(VMCS_GUEST_IA32_EFER, efer, left->efer);
 	if (!(exit & EXIT_LOAD_PAT) || hv_fault(HOST_PAT_NOT_LOADED))
-		vmwrite(VMCS_GUEST_IA32_PAT, before->pat);
-	else if (!kept)
-		vmwrite(VMCS_GUEST_IA32_PAT, F12(vmcs, HOST_IA32_PAT));
+		pat = before->pat;
+	write_unless(VMCS_GUEST_IA32_PAT, pat, left->pat);
+	left->efer = efer;
+	left->pat = pat;
 }
 
 /* SDM, "Checking and Loading Host Page-Directory-Pointer-Table Entries". */
@@ -167,23 +193,24 @@ enum vmx_abort host_state_load(struct percpu *cpu, const struct nested_vmcs *vmc
 			       const struct state_before *before)
 {
 	const bool host64 = F12(vmcs, VM_EXIT_CONTROLS) & EXIT_HOST_ADDRESS_SPACE_SIZE;
-	const struct left01 *left = &cpu->nested.left01;
-	const bool kept_msrs = cpu->nested.kept01[KEPT_MSRS].of == vmcs;
+	struct left01 *const left = &cpu->nested.left01;
 
 	load_control_registers(vmcs, before, left, host64);
-	load_msrs(vmcs, before, left, host64, kept_msrs);
-	load_segments(vmcs, host64);
-	if (unlikely(!kept_msrs))
+	load_msrs(vmcs, before, left, host64);
+	load_segments(vmcs, left, host64);
+	if (unlikely(cpu->nested.kept01[KEPT_MSRS].of != vmcs))
 		load_watched_msrs(&cpu->nested, vmcs);
 	if (cpu->nested.kept01[KEPT_TABLES].of != vmcs)
 		load_tables(&cpu->nested, vmcs);
 	vmwrite(VMCS_GUEST_DR7, DR7_RESET);
 	vmwrite(VMCS_GUEST_RIP, F12(vmcs, HOST_RIP));
 	vmwrite(VMCS_GUEST_RSP, F12(vmcs, HOST_RSP));
-	vmwrite(VMCS_GUEST_RFLAGS, RFLAGS_RESET);
+	write_unless(VMCS_GUEST_RFLAGS, RFLAGS_RESET, left->rflags);
 	write_unless(VMCS_GUEST_INTERRUPTIBILITY_STATE, before->nmi_blocking ? BLOCKING_NMI : 0,
 		     left->blocking);
-	vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
+	/* An entry that MOV SS does not forbid has left none; Bochs keeps that of a single step. */
+	if (unlikely(left->rflags & RFLAGS_TF))
+		vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
 	/* Without VPIDs an exit drops L1's translations, which have one in VMCS01. */
 	if (!(nested_secondary(vmcs) & SECONDARY_VPID) && !hv_fault(NO_FLUSH)) {
 		invvpid(INVVPID_SINGLE_CONTEXT, VPID_L1, 0);

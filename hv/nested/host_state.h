@@ -36,6 +36,12 @@ enum vmx_abort host_state_load(struct percpu *cpu, const struct nested_vmcs *vmc
  */
 bool host_state_open(struct percpu *cpu, enum kept_part part);
 
+/* Whether VMCS01 has @part as the last exit of L2 loaded it, from whatever VMCS12. */
+static inline bool host_state_is_kept(const struct nested *nested, enum kept_part part)
+{
+	return nested->kept01[part].of;
+}
+
 /* VMCS01 has other tables and MSRs, or is to have: the next exit of L2 loads them. */
 static inline void host_state_forget(struct nested *nested)
 {

@@ -4,7 +4,9 @@
 #include "hv/nested/vmcs02_controls.h"
 #include "hv/vmcs01.h"
 
-#define AR_UNUSABLE BIT(16)
+#define AR_UNUSABLE	BIT(16)
+#define BLOCKING_MOV_SS BIT(1)
+#define RFLAGS_TF	BIT(8)
 
 NOINLINE void l2_state_changed(struct nested *nested, unsigned ix, u64 value)
 {
@@ -68,6 +70,20 @@ static void save_tables(struct nested *nested)
 #include "hv/nested/saved_fields.def"
 }
 
+/*
+ * SDM, "Saving Non-Register State": they are saved as 0 at exits by instructions, but where MOV SS
+ * blocks them. Bochs keeps that of a single step. The fields of VMCS12 are those of this exit
+ * already.
+ */
+static bool leaves_no_debug_exception(const struct percpu *cpu)
+{
+	const struct nested_vmcs *vmcs = cpu->nested.current;
+
+	return l2_state_is_of_insn(cpu->exit.reason) &&
+	       !(F12(vmcs, GUEST_INTERRUPTIBILITY_STATE) & BLOCKING_MOV_SS) &&
+	       !(F12(vmcs, GUEST_RFLAGS) & RFLAGS_TF);
+}
+
 static void save_state(struct percpu *cpu, bool made)
 {
 	struct nested *nested = &cpu->nested;
@@ -80,6 +96,9 @@ static void save_state(struct percpu *cpu, bool made)
 	SAVE(GUEST_ACTIVITY_STATE, likely(!made) && l2_state_is_of_insn(cpu->exit.reason)
 					   ? ACTIVITY_ACTIVE
 					   : vmread(VMCS_GUEST_ACTIVITY_STATE));
+	SAVE(GUEST_PENDING_DEBUG_EXCEPTIONS, likely(!made) && leaves_no_debug_exception(cpu)
+						     ? 0
+						     : vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS));
 	if (unlikely(!vmcs->msrs_known))
 		save_msrs(nested);
 	if (unlikely(!vmcs02_keeps_tables(nested, vmcs)))
@@ -181,6 +200,7 @@ static void list_saved(const struct nested *nested, struct vmcs_set *set)
 #include "hv/nested/saved_fields.def"
 		VMCS_IX_GUEST_RIP,
 		VMCS_IX_GUEST_ACTIVITY_STATE,
+		VMCS_IX_GUEST_PENDING_DEBUG_EXCEPTIONS,
 		VMCS_IX_EXIT_REASON,
 		VMCS_IX_EXIT_QUALIFICATION,
 		VMCS_IX_VM_EXIT_INTERRUPTION_INFO,

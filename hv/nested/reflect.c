@@ -193,9 +193,9 @@ enum exit_action nested_reflect(struct percpu *cpu, const struct nested_exit *ex
 
 	if (hv_fault(ACTIVITY_NOT_SAVED))
 		vmwrite(VMCS_GUEST_ACTIVITY_STATE, 0);
-	if (hv_fault(PENDING_DEBUG_SAVED))
-		vmwrite(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, BIT(14));
 	l2_state_save(cpu, exit->made);
+	if (hv_fault(PENDING_DEBUG_SAVED))
+		l2_state_set(nested, VMCS_IX_GUEST_PENDING_DEBUG_EXCEPTIONS, BIT(14));
 	save_exit_info(nested, cpu->exit.reason & EXIT_REASON_BASIC, exit);
 	if (unlikely(!vmcs->told))
 		l2_state_tell_unchanged(nested);

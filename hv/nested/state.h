@@ -103,8 +103,8 @@ struct nested_entry {
 
 /* What VMCS01 has of L1 since L1 entered L2, for the next exit to know. */
 struct left01 {
-	u64 cr3, blocking;
-	u64 efer; /* LEFT_UNKNOWN: it was not looked at */
+	u64 cr3, blocking, rflags, ss_rights;
+	u64 efer, pat; /* LEFT_UNKNOWN: it was not looked at */
 };
 
 #define LEFT_UNKNOWN (~0ull)

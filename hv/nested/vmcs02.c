@@ -7,6 +7,7 @@
 #include "hv/mem.h"
 #include "hv/nested/bitmaps02.h"
 #include "hv/nested/ept02.h"
+#include "hv/nested/host_state.h"
 #include "hv/nested/vmcs02_controls.h"
 #include "hv/panic.h"
 #include "hv/processor.h"
@@ -184,7 +185,15 @@ struct kept_state {
 	u64 efer, pat, dr7, debugctl;
 };
 
-static void read_kept_state(struct percpu *cpu, const struct nested_vmcs *vmcs,
+/* A field of VMCS01 that may be known already. */
+static u64 read_left(u32 field, u64 *left)
+{
+	if (unlikely(*left == LEFT_UNKNOWN))
+		*left = vmread(field);
+	return *left;
+}
+
+static void read_kept_state(struct nested *nested, const struct nested_vmcs *vmcs,
 			    struct kept_state *kept)
 {
 	const u64 entry = F12(vmcs, VM_ENTRY_CONTROLS);
@@ -192,23 +201,22 @@ static void read_kept_state(struct percpu *cpu, const struct nested_vmcs *vmcs,
 	kept->efer = F12(vmcs, GUEST_IA32_EFER);
 	if (!(entry & ENTRY_LOAD_EFER)) {
 		/* SDM, "Loading Guest Control Registers, Debug Registers, and MSRs". */
-		const u64 efer = vmread(VMCS_GUEST_IA32_EFER);
-
-		cpu->nested.left01.efer = efer;
-		kept->efer = efer & ~EFER_LMA;
+		kept->efer = read_left(VMCS_GUEST_IA32_EFER, &nested->left01.efer) & ~EFER_LMA;
 		if (entry & ENTRY_IA32E_MODE_GUEST)
 			kept->efer |= EFER_LMA;
 		if (F12(vmcs, GUEST_CR0) & CR0_PG)
 			kept->efer = (kept->efer & ~EFER_LME) |
 				     (entry & ENTRY_IA32E_MODE_GUEST ? EFER_LME : 0);
 	}
-	kept->pat =
-		entry & ENTRY_LOAD_PAT ? F12(vmcs, GUEST_IA32_PAT) : vmread(VMCS_GUEST_IA32_PAT);
+	kept->pat = entry & ENTRY_LOAD_PAT ? F12(vmcs, GUEST_IA32_PAT)
+					   : read_left(VMCS_GUEST_IA32_PAT, &nested->left01.pat);
 	kept->dr7 = F12(vmcs, GUEST_DR7);
 	kept->debugctl = F12(vmcs, GUEST_IA32_DEBUGCTL);
 	if (!(entry & ENTRY_LOAD_DEBUG_CONTROLS)) {
 		kept->dr7 = vmread(VMCS_GUEST_DR7);
-		kept->debugctl = vmread(VMCS_GUEST_IA32_DEBUGCTL);
+		kept->debugctl = host_state_is_kept(nested, KEPT_MSRS)
+					 ? 0
+					 : vmread(VMCS_GUEST_IA32_DEBUGCTL);
 	}
 }
 
@@ -330,7 +338,7 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 		nested->exceptions01 = (u32)vmread(VMCS_EXCEPTION_BITMAP);
 		nested->vmcs01_known = true;
 	}
-	read_kept_state(cpu, vmcs, &kept);
+	read_kept_state(nested, vmcs, &kept);
 	provide_vmcs02(cpu, vmcs);
 	if (nested_sets_meet(&vmcs->dirty, &nested->computed_fields))
 		vmcs02_write_controls(nested, vmcs);

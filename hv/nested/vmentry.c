@@ -181,6 +181,19 @@ static void keep_event(struct percpu *cpu, struct nested_vmcs *vmcs)
 	cpu->pending.event.kind = 0;
 }
 
+/* What is known of VMCS01 without another look. */
+static void remember_l1(struct percpu *cpu)
+{
+	struct left01 *const left = &cpu->nested.left01;
+
+	left->cr3 = nested_insn(cpu)->cr3;
+	left->blocking = cpu->exit.blocking;
+	left->rflags = cpu->exit.rflags;
+	left->ss_rights = cpu->exit.ss_rights;
+	if (unlikely(!host_state_is_kept(&cpu->nested, KEPT_MSRS)))
+		left->efer = left->pat = LEFT_UNKNOWN;
+}
+
 static enum exit_action enter(struct percpu *cpu, u8 kind)
 {
 	struct nested *nested = &cpu->nested;
@@ -202,6 +215,7 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 	if (!may_try(cpu, vmcs, kind, &action))
 		return action;
 	nested->entry.item_count = 0;
+	remember_l1(cpu);
 	if (!entry_check_link_pointer(nested, vmcs))
 		return fail_entry(cpu, EXIT_INVALID_GUEST_STATE, QUALIFICATION_LINK_POINTER);
 	if (vmcs02_needs_pdptes(vmcs) && !vmcs02_read_pdptes(nested, F12(vmcs, GUEST_CR3), pdpte))
@@ -211,11 +225,6 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 		note(nested, ITEM_LAUNCHED, 1);
 	note_results(cpu, vmcs);
 	snapshot_take(cpu);
-	nested->left01 = (struct left01){
-		.cr3 = nested_insn(cpu)->cr3,
-		.efer = LEFT_UNKNOWN,
-		.blocking = cpu->exit.blocking,
-	};
 	vmcs02_prepare(cpu, vmcs);
 	if (vmcs02_needs_pdptes(vmcs)) {
 		for (unsigned i = 0; i < ARRAY_SIZE(pdpte); i++) {

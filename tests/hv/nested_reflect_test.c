@@ -112,6 +112,38 @@ static void the_resume_flag_of_an_exit_that_hv_makes_is_l2s(void **state)
 	assert_true(vmread(VMCS_GUEST_RFLAGS) & BIT(16));
 }
 
+/* SDM, "Saving Non-Register State". */
+static void exits_by_instructions_leave_debug_exceptions_that_mov_ss_blocks(void **state)
+{
+	static const struct {
+		const char *name;
+		u32 reason;
+		u64 blocking, rflags, saved;
+	} rows[] = {
+		{ "an instruction", EXIT_CPUID, 0, 2, 0 },
+		{ "behind STI", EXIT_CPUID, 1, 0x202, 0 },
+		{ "behind MOV SS", EXIT_CPUID, 2, 2, 0x4001 },
+		/* Bochs saves it, and an entry must find it. */
+		{ "a single step", EXIT_CPUID, 0, 0x102, 0x4001 },
+		{ "no instruction", EXIT_MONITOR_TRAP_FLAG, 0, 2, 0x4001 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		stub_exit(cpu, EXIT_HLT, 0);
+		set12(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
+		play_enter(EXIT_VMRESUME);
+		stub_vmcs_set(VMCS_GUEST_INTERRUPTIBILITY_STATE, rows[i].blocking);
+		stub_vmcs_set(VMCS_GUEST_RFLAGS, rows[i].rflags);
+		stub_vmcs_set(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS, 0x4001);
+		stub_exit(cpu, rows[i].reason, 0);
+		assert_row(rows[i].name, get12(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS), rows[i].saved);
+		set12(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
+		set12(VMCS_GUEST_RFLAGS, 2);
+		play_enter(EXIT_VMRESUME);
+	}
+}
+
 static void exits_tell_what_happened(void **state)
 {
 	const struct ev_l2_exit *event;
@@ -187,9 +219,6 @@ static void exits_load_the_host_state_into_vmcs01(void **state)
 		{ VMCS_GUEST_RSP, 0x109000 },
 		{ VMCS_GUEST_RFLAGS, 2 },
 		{ VMCS_GUEST_CS_SELECTOR, 0x10 },
-		{ VMCS_GUEST_CS_BASE, 0 },
-		{ VMCS_GUEST_CS_LIMIT, 0xffffffff },
-		{ VMCS_GUEST_CS_ACCESS_RIGHTS, 0xa09b },
 		{ VMCS_GUEST_SS_SELECTOR, 0x18 },
 		{ VMCS_GUEST_SS_ACCESS_RIGHTS, 0xc093 },
 		{ VMCS_GUEST_DS_ACCESS_RIGHTS, 0xc093 },
@@ -216,7 +245,12 @@ static void exits_load_the_host_state_into_vmcs01(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		stub_vmcs_set_of(cpu->vmcs01.pa, rows[i].field, 0x5a);
 	/* L1 was like this when it entered, and it ran. */
-	cpu->nested.left01.cr3 = cpu->nested.left01.blocking = 0x5a;
+	cpu->nested.left01 = (struct left01){
+		.cr3 = 0x5a,
+		.blocking = 0x5a,
+		.rflags = 0x15a,
+		.ss_rights = 0x5a,
+	};
 	stub_vmcs_set_of(cpu->vmcs01.pa, VMCS_GUEST_ACTIVITY_STATE, 0);
 	stub_exit(cpu, EXIT_HLT, 0);
 	assert_ptr_equal(cpu->hw, &cpu->vmcs01);
@@ -287,6 +321,8 @@ static void tables_and_msrs_that_l1_changes_are_loaded(void **state)
 		{ "LTR", EXIT_LDTR_TR, 0, VMCS_GUEST_GDTR_BASE, VMCS_GUEST_IA32_DEBUGCTL },
 		{ "WRMSR of SYSENTER_CS", EXIT_WRMSR, MSR_SYSENTER_CS, VMCS_GUEST_IA32_SYSENTER_EIP,
 		  VMCS_GUEST_TR_BASE },
+		{ "WRMSR of EFER", EXIT_WRMSR, MSR_EFER, VMCS_GUEST_IA32_SYSENTER_EIP,
+		  VMCS_GUEST_TR_BASE },
 		{ "WRMSR of PAT", EXIT_WRMSR, MSR_PAT, VMCS_GUEST_IA32_DEBUGCTL,
 		  VMCS_GUEST_IDTR_LIMIT },
 	};
@@ -308,24 +344,51 @@ static void tables_and_msrs_that_l1_changes_are_loaded(void **state)
 	}
 }
 
+static void the_state_of_l1_at_an_entry_that_fails_early_is_that_of_this_entry(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	/* L1 has other page tables, which its host state does not name. */
+	vmwrite(VMCS_GUEST_CR3, PLAY_TABLES + 0x8000);
+	memcpy(stub_at(PLAY_TABLES + 0x8000), stub_at(PLAY_TABLES), 4096);
+	set12(VMCS_VMCS_LINK_POINTER, 0x123);
+	play_enter(EXIT_VMRESUME);
+	assert_true(l1_got(EXIT_INVALID_GUEST_STATE | (u32)EXIT_REASON_ENTRY_FAILURE));
+	assert_u64(vmread(VMCS_GUEST_CR3), PLAY_TABLES);
+}
+
 static void exits_write_only_what_l1_did_not_have_before(void **state)
 {
+	static const u32 fields[] = {
+		VMCS_GUEST_CR3,
+		VMCS_GUEST_IA32_EFER,
+		VMCS_GUEST_IA32_PAT,
+		VMCS_GUEST_RFLAGS,
+		VMCS_GUEST_SS_ACCESS_RIGHTS,
+		VMCS_GUEST_CS_BASE,
+		VMCS_GUEST_CS_LIMIT,
+		VMCS_GUEST_CS_ACCESS_RIGHTS,
+		VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS,
+	};
+
 	(void)state;
 	stub_exit(cpu, EXIT_HLT, 0);
 	play_enter(EXIT_VMRESUME);
 	/* As the next exit can tell, these are what they are to be. */
-	stub_vmcs_set_of(cpu->vmcs01.pa, VMCS_GUEST_CR3, 0x5a);
-	stub_vmcs_set_of(cpu->vmcs01.pa, VMCS_GUEST_IA32_EFER, 0x5a);
+	cpu->nested.left01.rflags = 2;
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		stub_vmcs_set_of(cpu->vmcs01.pa, fields[i], 0x5a);
 	stub_exit(cpu, EXIT_HLT, 0);
-	assert_u64(vmread(VMCS_GUEST_CR3), 0x5a);
-	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0x5a);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		assert_row(field_name(fields[i]), vmread(fields[i]), 0x5a);
 	vmwrite(VMCS_GUEST_CR3, PLAY_TABLES + 0x5000);
-	vmwrite(VMCS_GUEST_IA32_EFER, 0xd01);
+	vmwrite(VMCS_GUEST_SS_ACCESS_RIGHTS, 0x1c093);
+	vmwrite(VMCS_GUEST_CS_ACCESS_RIGHTS, 0xa09b);
 	vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, 1);
 	play_enter(EXIT_VMRESUME);
 	stub_exit(cpu, EXIT_HLT, 0);
 	assert_u64(vmread(VMCS_GUEST_CR3), PLAY_TABLES);
-	assert_u64(vmread(VMCS_GUEST_IA32_EFER), 0xd01);
+	assert_u64(vmread(VMCS_GUEST_SS_ACCESS_RIGHTS), 0xc093);
 	assert_u64(vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE), 0);
 }
 
@@ -464,11 +527,13 @@ int main(void)
 		IN(play_l2, what_is_undefined_of_an_unusable_segment_is_not_looked_at),
 		IN(play_l2, msrs_that_l2_can_write_by_itself_are_saved),
 		IN(play_l2, the_resume_flag_of_an_exit_that_hv_makes_is_l2s),
+		IN(play_l2, exits_by_instructions_leave_debug_exceptions_that_mov_ss_blocks),
 		IN(play_l2, exits_tell_what_happened),
 		IN(play_l2, exits_tell_the_details_that_are_defined_for_them),
 		IN(play_l2, exits_load_the_host_state_into_vmcs01),
 		IN(play_l2, tables_and_msrs_that_l1_can_not_have_changed_are_not_loaded),
 		IN(play_l2, tables_and_msrs_that_l1_changes_are_loaded),
+		IN(play_l2, the_state_of_l1_at_an_entry_that_fails_early_is_that_of_this_entry),
 		IN(play_l2, exits_write_only_what_l1_did_not_have_before),
 		IN(play_l2, exits_leave_some_bits_of_cr0_and_all_of_pat_alone),
 		IN(play_good_vmcs, pat_and_efer_are_saved_and_loaded_on_demand),
