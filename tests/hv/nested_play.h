@@ -166,6 +166,12 @@ bool rec_pack_slice(struct rec *rec)
 	return false;
 }
 
+bool rec_push(struct rec *rec)
+{
+	(void)rec;
+	return false;
+}
+
 /* --- Instructions of L1 ----------------------------------------------------------------------- */
 
 static inline void play_paging(void)

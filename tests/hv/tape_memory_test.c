@@ -135,6 +135,12 @@ bool rec_pack_slice(struct rec *rec)
 	return rec;
 }
 
+bool rec_push(struct rec *rec)
+{
+	(void)rec;
+	return false;
+}
+
 /* --- Tests ------------------------------------------------------------------------------------ */
 
 static int boot(void **state)
