@@ -7,11 +7,9 @@ u64 hv_range_base, hv_range_size;
 
 #define IMAGE_VIRTUAL_BASE 0xffffffff80000000ull
 
-/* [next, end) was never given out; freed pages form a list through their first word. */
+/* [next, end) was not given out yet. */
 struct pool {
 	u8 *next, *end;
-	void *free_list;
-	size_t free_count;
 };
 
 /* One for each processor once mem_share() was called, so that none has to wait for another. */
@@ -37,7 +35,7 @@ void mem_init(u64 base, u64 size, u64 pool, u64 pool_end)
 	hv_range_base = base;
 	hv_range_size = size;
 	shared = false;
-	pools[0] = (struct pool){ phys_to_virt(pool), phys_to_virt(pool_end), NULL, 0 };
+	pools[0] = (struct pool){ phys_to_virt(pool), phys_to_virt(pool_end) };
 }
 
 static size_t pages_left(const struct pool *pool)
@@ -50,7 +48,7 @@ void mem_share(unsigned count)
 	const size_t each = pages_left(&pools[0]) / count * PAGE_SIZE;
 
 	for (unsigned i = count; i-- > 1;) {
-		pools[i] = (struct pool){ pools[0].end - each, pools[0].end, NULL, 0 };
+		pools[i] = (struct pool){ pools[0].end - each, pools[0].end };
 		pools[0].end -= each;
 	}
 	shared = true;
@@ -71,33 +69,16 @@ void *mem_alloc_pages(size_t count)
 void *mem_try_page(void)
 {
 	struct pool *pool = own_pool();
-	void *page = pool->free_list;
+	void *page = pool->next;
 
-	if (page) {
-		pool->free_list = *(void **)page;
-		pool->free_count--;
-	} else if (pool->next < pool->end) {
-		page = pool->next;
-		pool->next += PAGE_SIZE;
-	} else {
+	if (pool->next == pool->end)
 		return NULL;
-	}
+	pool->next += PAGE_SIZE;
 	memset(page, 0, PAGE_SIZE);
 	return page;
 }
 
-void mem_free_page(void *page)
+size_t mem_pages_left(void)
 {
-	struct pool *pool = own_pool();
-
-	*(void **)page = pool->free_list;
-	pool->free_list = page;
-	pool->free_count++;
-}
-
-size_t mem_free_pages(void)
-{
-	const struct pool *pool = own_pool();
-
-	return pool->free_count + pages_left(pool);
+	return pages_left(own_pool());
 }

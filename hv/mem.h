@@ -32,18 +32,17 @@ static inline bool mem_is_hv(u64 pa, u64 size)
 
 /*
  * Part what is left among the first @count processors: from now on each takes pages of its own
- * part, and gives back to it.
+ * part.
  */
 void mem_share(unsigned count);
 
 /* @count contiguous zeroed pages, never freed. Panics when the pool is empty: set-up only. */
 void *mem_alloc_pages(size_t count);
 
-/* One zeroed page, or NULL; for what L1 can ask for more of than there is. */
+/* One zeroed page, never freed, or NULL; for what L1 can ask for more of than there is. */
 void *mem_try_page(void);
-void mem_free_page(void *page);
 
 /* Pages that mem_try_page() can still give. */
-size_t mem_free_pages(void);
+size_t mem_pages_left(void);
 
 #endif

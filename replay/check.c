@@ -146,7 +146,8 @@ enum status check_event(struct check *check, const struct trace_event *event, u6
 	return model_step(check->model, event, n);
 }
 
-enum status check_follow(struct check *check, const struct trace_event *event, u64 n)
+/* An event before those to be checked: only the model takes it. */
+static enum status follow(struct check *check, const struct trace_event *event, u64 n)
 {
 	if (!judge_follow(check->judge, event, n))
 		return ST_NO_MEMORY;
@@ -177,7 +178,7 @@ enum status check_tape(struct check *check, struct reader *reader, u64 first, u6
 
 		if (n >= end || reader_next(reader, &event) != ST_OK)
 			break;
-		status = n < first ? check_follow(check, event, n) : check_event(check, event, n);
+		status = n < first ? follow(check, event, n) : check_event(check, event, n);
 	}
 	if (status == ST_OK && end == reader_info(reader)->events)
 		check_end(check);

@@ -18,9 +18,6 @@ void check_free(struct check *check);
 /* Event number @n. ST_NO_MEMORY. */
 enum status check_event(struct check *check, const struct trace_event *event, u64 n);
 
-/* The same for an event before those to be checked: only the model takes it. ST_NO_MEMORY. */
-enum status check_follow(struct check *check, const struct trace_event *event, u64 n);
-
 /*
  * All events of @reader from @first up to, not including, @end, after following those before, and
  * check_end() where @end is that of the tape. Moves the reader. ST_NO_MEMORY.

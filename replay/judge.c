@@ -417,10 +417,3 @@ const struct judge_counts *judge_counts(const struct judge *judge)
 {
 	return &judge->counts;
 }
-
-const struct cpu_facts *judge_cpu_facts(const struct judge *judge, u16 cpu)
-{
-	static const struct cpu_facts unknown;
-
-	return cpu < MODEL_MAX_CPUS && judge->cpus[cpu] ? &judge->cpus[cpu]->facts : &unknown;
-}

@@ -88,7 +88,4 @@ void judge_end(struct judge *judge);
 
 const struct judge_counts *judge_counts(const struct judge *judge);
 
-/* What CPUID shows to L1 on @cpu, as far as the tape has told. */
-const struct cpu_facts *judge_cpu_facts(const struct judge *judge, u16 cpu);
-
 #endif

@@ -25,7 +25,8 @@ bool memory_space_find(const char *name, enum memory_space *space)
 	return false;
 }
 
-const char *memory_step_name(const struct memory_step *step)
+/* "EPT PDPTE": what an entry is called. */
+static const char *step_name(const struct memory_step *step)
 {
 	static const char *const names[2][6] = {
 		{ "?", "PTE", "PDE", "PDPTE", "PML4E", "PML5E" },
@@ -96,7 +97,7 @@ void memory_step_text(const struct memory_step *step, char *to, size_t size)
 	else
 		snprintf(where, sizeof(where), "gpa1 0x%llx", (unsigned long long)step->gpa1);
 	snprintf(to, size, step->table == TABLE_EPT12 ? "  %-9s  %-36s " : "%-11s  %-36s ",
-		 memory_step_name(step), where);
+		 step_name(step), where);
 	if (!step->known) {
 		add(to, size, "?");
 		return;

@@ -14,9 +14,6 @@ const char *memory_space_name(enum memory_space space);
 /* The space that @name names; false when none. */
 bool memory_space_find(const char *name, enum memory_space *space);
 
-/* "EPT PDPTE": what an entry is called. */
-const char *memory_step_name(const struct memory_step *step);
-
 /*
  * One entry: "  EPT PDPTE  gpa1 0x101000  0x0000000000102007  read write execute". Those of EPT12
  * are indented, for they translate what the others lead to.

@@ -117,7 +117,8 @@ void why_judge(const struct why *why, struct legal_set *set)
 	insn_outcome(&why->situation.insn, set);
 }
 
-bool why_counts(enum check_id id)
+/* Whether row @id can be the reason for how the entry ended: those about VM exits cannot. */
+static bool can_explain(enum check_id id)
 {
 	return check_stage(id) < CHECK_STAGE_MSR_STORE;
 }
@@ -128,7 +129,7 @@ unsigned why_check(const struct why *why, u8 verdicts[CHECK_COUNT])
 
 	check_run_all(&why->situation.entry, verdicts);
 	for (unsigned id = 0; id < CHECK_COUNT; id++) {
-		if (!why_counts((enum check_id)id))
+		if (!can_explain((enum check_id)id))
 			verdicts[id] = CHECK_NOT_APPLICABLE;
 		fails += verdicts[id] == CHECK_FAIL;
 	}

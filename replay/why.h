@@ -47,9 +47,6 @@ enum status why_find(struct timeline *timeline, u64 n, struct why *why);
 /* What the SDM lets the instruction end with, with the edits made so far. */
 void why_judge(const struct why *why, struct legal_set *set);
 
-/* Whether row @id can be the reason for how the entry ended: those about VM exits cannot. */
-bool why_counts(enum check_id id);
-
 /* Verdicts of all rows; of those that do not count CHECK_NOT_APPLICABLE. Returns how many fail. */
 unsigned why_check(const struct why *why, u8 verdicts[CHECK_COUNT]);
 

@@ -190,17 +190,6 @@ const char *trace_text_gap(u64 why)
 	return text_of(texts, ARRAY_SIZE(texts), why);
 }
 
-const char *trace_text_option(u64 what)
-{
-	static const char *const texts[] = {
-		[TEXT_HV_OPTIONS] = "hv_options",
-		[TEXT_L1_COMMAND_LINE] = "l1_command_line",
-		[TEXT_L1_NAME] = "l1_name",
-	};
-
-	return text_of(texts, ARRAY_SIZE(texts), what);
-}
-
 const char *trace_text_title(unsigned kind)
 {
 	switch (kind) {

@@ -28,7 +28,6 @@ size_t trace_text_item(char *to, size_t size, const struct trace_schema *schema,
 const char *trace_text_origin(u64 origin);
 const char *trace_text_end(u64 why);
 const char *trace_text_gap(u64 why);
-const char *trace_text_option(u64 what);
 const char *trace_text_capture(u64 capture);
 const char *trace_text_capture_title(u64 capture);
 
@@ -36,8 +35,9 @@ const char *trace_text_capture_title(u64 capture);
 const char *trace_text_title(unsigned kind);
 
 /*
- * A whole event, columns in order: "vmwrite rip=0xffffffff81000000 field=guest_cr4 ...". For kinds
- * that nobody has a better line for. Columns after the first that are 0 are left out.
+ * A whole event, columns in order: "vmwrite rip=0xffffffff81000000 field=guest_cr4 ...". For what
+ * must see all of it, of any kind; replay/event_text.h is for people. Columns after the first that
+ * are 0 are left out.
  */
 size_t trace_text_event(char *to, size_t size, const struct trace_schema *schema,
 			const struct trace_event *event);

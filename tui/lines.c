@@ -55,14 +55,15 @@ void lines_add(struct lines *lines)
 	};
 }
 
-struct line *lines_last(struct lines *lines)
+/* The last line, NULL when there is none. */
+static struct line *last_line(struct lines *lines)
 {
 	return lines->count ? &lines->list[lines->count - 1] : NULL;
 }
 
-void lines_put_bytes(struct lines *lines, enum style style, const char *text, size_t size)
+static void put_bytes(struct lines *lines, enum style style, const char *text, size_t size)
 {
-	struct line *const line = lines_last(lines);
+	struct line *const line = last_line(lines);
 
 	if (!line || lines->no_memory || !size)
 		return;
@@ -88,7 +89,7 @@ static void put_va(struct lines *lines, enum style style, const char *format, va
 	char text[MAX_PUT];
 	const int length = vsnprintf(text, sizeof(text), format, args);
 
-	lines_put_bytes(lines, style, text, MIN((size_t)MAX(length, 0), sizeof(text) - 1));
+	put_bytes(lines, style, text, MIN((size_t)MAX(length, 0), sizeof(text) - 1));
 }
 
 void lines_put(struct lines *lines, enum style style, const char *format, ...)
@@ -103,7 +104,7 @@ void lines_put(struct lines *lines, enum style style, const char *format, ...)
 /* Columns that the last line takes so far. */
 static unsigned last_width(struct lines *lines)
 {
-	const struct line *const line = lines_last(lines);
+	const struct line *const line = last_line(lines);
 	const char *at, *end;
 	unsigned width = 0;
 
@@ -141,13 +142,13 @@ void lines_title(struct lines *lines, const char *format, ...)
 void lines_event(struct lines *lines, u64 n)
 {
 	if (lines->count)
-		lines_last(lines)->event = n;
+		last_line(lines)->event = n;
 }
 
 void lines_field(struct lines *lines, int index)
 {
 	if (lines->count)
-		lines_last(lines)->field = index;
+		last_line(lines)->field = index;
 }
 
 void lines_wrap(struct lines *lines, enum style style, unsigned indent, unsigned width,
@@ -166,7 +167,7 @@ void lines_wrap(struct lines *lines, enum style style, unsigned indent, unsigned
 		lines_add(lines);
 		if (indent)
 			lines_put(lines, STYLE_PLAIN, "%*s", (int)indent, "");
-		lines_put_bytes(lines, style, text, size);
+		put_bytes(lines, style, text, size);
 		text += size;
 		if (*text == ' ' || *text == '\n')
 			text++;
@@ -251,12 +252,12 @@ void lines_put_linked(struct lines *lines, enum style style, const char *text, s
 			i++;
 			continue;
 		}
-		lines_put_bytes(lines, style, text + plain, i - plain);
-		lines_put_bytes(lines, STYLE_LINK, text + i, length);
+		put_bytes(lines, style, text + plain, i - plain);
+		put_bytes(lines, STYLE_LINK, text + i, length);
 		i += length;
 		plain = i;
 	}
-	lines_put_bytes(lines, style, text + plain, size - plain);
+	put_bytes(lines, style, text + plain, size - plain);
 }
 
 /* Bytes of @text that fit into @room columns, up to a blank where there is one. */

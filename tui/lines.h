@@ -43,7 +43,6 @@ void lines_free(struct lines *lines);
 /* A new line; what is put goes to its end. */
 void lines_add(struct lines *lines);
 void lines_put(struct lines *lines, enum style style, const char *format, ...) printf_like(3, 4);
-void lines_put_bytes(struct lines *lines, enum style style, const char *text, size_t size);
 /* Likewise, positions such as "@c0:123" as links. */
 void lines_put_linked(struct lines *lines, enum style style, const char *text, size_t size);
 /*
@@ -65,9 +64,6 @@ void lines_field(struct lines *lines, int index);
 /* @text as lines of at most @width columns, broken at blanks, each @indent columns to the right. */
 void lines_wrap(struct lines *lines, enum style style, unsigned indent, unsigned width,
 		const char *text);
-
-/* The last line, NULL when there is none. */
-struct line *lines_last(struct lines *lines);
 
 /* Draws line @index into row @row of @area, @left columns scrolled away. */
 void lines_draw(const struct lines *lines, size_t index, const struct area *area, unsigned row,

@@ -50,7 +50,8 @@ void survey_free(struct survey *survey)
 
 /* --- counting --------------------------------------------------------------------------------- */
 
-unsigned survey_lane(u16 cpu, u8 level)
+/* The lane of @level (1 or 2) of @cpu. */
+static unsigned lane_of(u16 cpu, u8 level)
 {
 	return 2 * MIN((unsigned)cpu, SURVEY_MAX_LANES / 2 - 1u) + (level == 2);
 }
@@ -61,7 +62,7 @@ static void count_on(struct survey_axis *axis, unsigned bucket, const struct tra
 	struct survey_flags *const flags = &axis->flags[bucket];
 
 	if (event->level)
-		axis->counts[survey_lane(event->cpu, event->level)][bucket]++;
+		axis->counts[lane_of(event->cpu, event->level)][bucket]++;
 	flags->failures += event_failed(event);
 	flags->gaps += event->kind == EV_GAP;
 	flags->marks += event->kind == EV_MARK;

@@ -62,9 +62,6 @@ bool survey_is_evidence(const struct survey *survey, u64 n);
 /* The bucket that event @n is in. */
 unsigned survey_bucket(const struct survey *survey, enum survey_by by, u64 n);
 
-/* The lane of @level (1 or 2) of @cpu. */
-unsigned survey_lane(u16 cpu, u8 level);
-
 /* Percent of the work that is done. */
 unsigned survey_progress(const struct survey *survey);
 

@@ -14,7 +14,8 @@ const struct line *view_line(const struct view *view)
 	return view->selected < view->lines.count ? &view->lines.list[view->selected] : NULL;
 }
 
-void view_refresh(struct app *app, struct view *view)
+/* Make the lines where they are out of date. */
+static void refresh(struct app *app, struct view *view)
 {
 	if (!view->ops->make ||
 	    (view->made && !view->stale && (!view->ops->moment || view->n == app->n)))
@@ -58,7 +59,7 @@ void view_draw(struct app *app, struct view *view, const struct area *area, bool
 		view->stale = true;
 	view->rows = area->rows;
 	view->columns = area->columns;
-	view_refresh(app, view);
+	refresh(app, view);
 	keep_in_sight(view);
 	for (unsigned row = 0; row < area->rows && view->top + row < view->lines.count; row++) {
 		const bool selected = active && view->top + row == view->selected;
@@ -92,7 +93,7 @@ bool view_request(struct app *app, struct view *view, enum request request, u64 
 	size_t step = 0;
 	bool back = false;
 
-	view_refresh(app, view);
+	refresh(app, view);
 	switch (request) {
 	case REQUEST_DOWN:
 	case REQUEST_UP:

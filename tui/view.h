@@ -77,9 +77,6 @@ enum view_id {
 #include "tui/views.def"
 #undef VIEW
 
-/* Make the lines where they are out of date. */
-void view_refresh(struct app *app, struct view *view);
-
 /* The lines into @area; @active: it has the keys. */
 void view_draw(struct app *app, struct view *view, const struct area *area, bool active);
 

@@ -117,7 +117,8 @@ bool vmx_caps_has(const struct vmx_caps *caps, const struct vmx_item *item)
 	return !(item->mask & ~there);
 }
 
-bool vmx_caps_knows(const struct vmx_caps *caps, const struct vmx_item *item)
+/* Whether the MSRs that vmx_caps_has() needs are known. */
+static bool is_known(const struct vmx_caps *caps, const struct vmx_item *item)
 {
 	switch (item->kind) {
 	case VMX_ITEM_CTL:
@@ -139,8 +140,7 @@ bool vmx_caps_field_exists(const struct vmx_caps *caps, int index)
 bool vmx_caps_field_known(const struct vmx_caps *caps, int index)
 {
 	const struct vmx_item *either = exists[vmcs_fields[index].exists];
-	const bool knows[2] = { vmx_caps_knows(caps, &either[0]),
-				vmx_caps_knows(caps, &either[1]) };
+	const bool knows[2] = { is_known(caps, &either[0]), is_known(caps, &either[1]) };
 
 	return (knows[0] && knows[1]) || (knows[0] && vmx_caps_has(caps, &either[0])) ||
 	       (knows[1] && vmx_caps_has(caps, &either[1]));

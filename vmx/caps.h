@@ -71,8 +71,6 @@ bool vmx_caps_set(struct vmx_caps *caps, u32 msr, u64 value);
 
 /* Every bit of @item is there; false also when that is unknown. */
 bool vmx_caps_has(const struct vmx_caps *caps, const struct vmx_item *item);
-/* Whether the MSRs that vmx_caps_has() needs are known. */
-bool vmx_caps_knows(const struct vmx_caps *caps, const struct vmx_item *item);
 
 /*
  * The capability MSR that rules @word: the TRUE one where IA32_VMX_BASIC[55] is 1.

@@ -61,13 +61,3 @@ u32 vmx_cpuid_mask(const struct vmx_caps *caps, u32 leaf, u32 subleaf, enum vmx_
 	}
 	return has_own ? own : any;
 }
-
-const struct vmx_cpuid *vmx_cpuid_find(const char *name, const struct vmx_cpuid *after)
-{
-	for (size_t i = after ? (size_t)(after - vmx_cpuid_rows) + 1 : 0;
-	     i < ARRAY_SIZE(vmx_cpuid_rows); i++) {
-		if (!strcmp(name, vmx_cpuid_rows[i].name))
-			return &vmx_cpuid_rows[i];
-	}
-	return NULL;
-}

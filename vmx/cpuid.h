@@ -31,7 +31,4 @@ extern const size_t vmx_cpuid_row_count;
  */
 u32 vmx_cpuid_mask(const struct vmx_caps *caps, u32 leaf, u32 subleaf, enum vmx_cpuid_reg reg);
 
-/* The first row of that name after @after (NULL: the first of all), or NULL. */
-const struct vmx_cpuid *vmx_cpuid_find(const char *name, const struct vmx_cpuid *after);
-
 #endif

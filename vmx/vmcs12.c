@@ -25,30 +25,3 @@ unsigned int vmcs_set_highest_index(const struct vmcs_set *set)
 	}
 	return highest;
 }
-
-enum status vmcs12_read(const struct vmcs12 *vmcs, const struct vmcs_set *exists, u64 encoding,
-			bool long_mode, u64 *value)
-{
-	const int index = vmcs_access_index(encoding);
-	u64 held;
-
-	if (index < 0 || !vmcs_set_has(exists, index))
-		return ST_NOT_FOUND;
-	held = vmcs->value[index];
-	if (vmcs_encoding_is_high(encoding))
-		held >>= 32;
-	*value = long_mode ? held : (u32)held;
-	return ST_OK;
-}
-
-enum status vmcs12_write(struct vmcs12 *vmcs, const struct vmcs_set *exists, u64 encoding,
-			 bool long_mode, u64 value)
-{
-	const int index = vmcs_access_index(encoding);
-
-	if (index < 0 || !vmcs_set_has(exists, index))
-		return ST_NOT_FOUND;
-	vmcs->value[index] =
-		vmcs_write_result(index, vmcs->value[index], encoding, long_mode, value);
-	return ST_OK;
-}

@@ -9,7 +9,6 @@
 #define VMX_VMCS12_H
 
 #include "base/base.h"
-#include "base/status.h"
 #include "vmx/caps.h"
 #include "vmx/tables.h"
 
@@ -90,29 +89,6 @@ void vmcs_set_from_caps(struct vmcs_set *set, const struct vmx_caps *caps);
 /* The highest index (bits 9:1 of the encoding) in @set: what IA32_VMX_VMCS_ENUM[9:1] must say. */
 unsigned int vmcs_set_highest_index(const struct vmcs_set *set);
 
-/* Field @index := the bits of @value that the field has. */
-static inline void vmcs12_set(struct vmcs12 *vmcs, int index, u64 value)
-{
-	vmcs->value[index] = value & vmcs_fields[index].mask;
-}
-
-/*
- * What VMREAD and VMWRITE do with an encoding. SDM: "VMREAD, VMWRITE, and Encodings of VMCS
- * Fields".
- *
- * @exists     the fields that are supported; not the fields of @vmcs that have been written
- * @encoding   full or high access; outside 64-bit mode the low 32 bits of the operand
- * @long_mode  the instruction is executed in 64-bit mode; otherwise its operands have 32 bits
- *
- * Return ST_NOT_FOUND, with nothing changed, when the encoding names no supported field
- * (VM-instruction error 12). Whether a read-only field may be written is for the caller to know:
- * see vmcs_access_index() and vmcs_fields[].access.
- */
-enum status vmcs12_read(const struct vmcs12 *vmcs, const struct vmcs_set *exists, u64 encoding,
-			bool long_mode, u64 *value);
-enum status vmcs12_write(struct vmcs12 *vmcs, const struct vmcs_set *exists, u64 encoding,
-			 bool long_mode, u64 value);
-
 /* The field that a full or high access names, or -1. */
 static inline int vmcs_access_index(u64 encoding)
 {
@@ -124,7 +100,11 @@ static inline int vmcs_access_index(u64 encoding)
 	return index;
 }
 
-/* The value that field @index, holding @old, has after VMWRITE with @encoding. */
+/*
+ * The value that field @index, holding @old, has after VMWRITE of @value with @encoding, which
+ * names it. Outside 64-bit mode (@long_mode) operands have 32 bits. SDM: "VMREAD, VMWRITE, and
+ * Encodings of VMCS Fields".
+ */
 static inline u64 vmcs_write_result(int index, u64 old, u64 encoding, bool long_mode, u64 value)
 {
 	if (!long_mode)

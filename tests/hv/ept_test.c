@@ -199,7 +199,7 @@ static void types_that_come_and_go_leave_the_same_translations_and_take_no_memor
 	ept01_update_types();
 	stub_msr_set(MSR_MTRR_DEF_TYPE, 0);
 	ept01_update_types();
-	pages = mem_free_pages();
+	pages = mem_pages_left();
 	assert_u64(walk(MIB(4)).type, MEMORY_UC);
 	for (unsigned i = 0; i < 100; i++) {
 		stub_msr_set(MSR_MTRR_DEF_TYPE, 0xc06);
@@ -211,7 +211,7 @@ static void types_that_come_and_go_leave_the_same_translations_and_take_no_memor
 		ept01_update_types();
 		assert_u64(walk(GIB(2) + MIB(3)).type, MEMORY_UC);
 	}
-	assert_u64(mem_free_pages(), pages);
+	assert_u64(mem_pages_left(), pages);
 }
 
 /*
@@ -227,9 +227,9 @@ static void mtrrs_that_split_everything_do_not_stop_hv(void **state)
 	/* A mask with holes: every other page of memory is UC. */
 	stub_msr_set(MSR_MTRR_PHYSBASE0, MEMORY_UC);
 	stub_msr_set(MSR_MTRR_PHYSMASK0, BIT(12) | BIT(11));
-	pages = mem_free_pages();
+	pages = mem_pages_left();
 	assert_false(stub_stops(ept01_update_types()));
-	assert_true(mem_free_pages() > pages - 200);
+	assert_true(mem_pages_left() > pages - 200);
 	/* What could not be split any more is uncached as a whole, and hv's is still hv's. */
 	assert_u64(walk(GIB(20)).size, GIB(1));
 	assert_u64(walk(GIB(20)).type, MEMORY_UC);
