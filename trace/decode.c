@@ -1,4 +1,5 @@
 #include "trace/decode_parts.h"
+#include "trace/decode_state.h"
 
 size_t trace_decoder_size(void)
 {
@@ -12,6 +13,7 @@ struct trace_decoder *trace_decoder_init(void *memory, const struct trace_schema
 	decoder->schema = schema;
 	decoder->has_outlines = decoder_has_outlines(schema);
 	decoder->left = decoder->turn = 0;
+	decoder->base = NULL;
 	decoder->bad = false;
 	memset(decoder->streams, 0, sizeof(decoder->streams));
 	/* An event is never there: whoever comes there looks twice. */
@@ -72,6 +74,10 @@ enum status trace_decoder_open(struct trace_decoder *decoder, const void *payloa
 		(struct shape){ .items = decoder->items, .fields = decoder->item_fields };
 	decoder->shape_count = 1;
 	codec_fields_reset(&decoder->fields);
+	if (decoder->base) {
+		decoder->base->events = 0;
+		decoder->base->total = facts->events;
+	}
 	return ST_OK;
 }
 

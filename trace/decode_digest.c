@@ -160,6 +160,7 @@ static u32 take_expected(struct trace_decoder *decoder, struct trace_digest *dig
 		then = then < time ? time : then;
 		if (unlikely(then >= before)) {
 			stream.at = behind;
+			digest->late = true;
 			break;
 		}
 		if (unlikely(site->version != decoder->version &&
@@ -198,7 +199,7 @@ void trace_decoder_digest(struct trace_decoder *decoder, struct trace_digest *di
 
 	digest->count = digest->items = digest->field_count = digest->writer_count = 0;
 	digest->vmcs = 0;
-	digest->is_odd = false;
+	digest->is_odd = digest->late = false;
 	if (decoder->schema->vmcs_cell == SCHEMA_NONE)
 		return;
 	digest->vmcs = decoder->cells[decoder->schema->vmcs_cell];

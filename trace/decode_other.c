@@ -36,26 +36,6 @@ u64 decoder_take_long(struct trace_decoder *decoder, struct stream *stream)
 	return value;
 }
 
-static const u8 *take_bytes(struct trace_decoder *decoder, unsigned index, u64 size)
-{
-	struct stream *const stream = &decoder->streams[index];
-	const u8 *const at = stream->at;
-
-	if (size > (size_t)(stream->end - at)) {
-		decoder->bad = true;
-		return NULL;
-	}
-	stream->at += size;
-	return at;
-}
-
-static u8 take_byte(struct trace_decoder *decoder, unsigned index)
-{
-	const u8 *const at = take_bytes(decoder, index, 1);
-
-	return at ? *at : 0;
-}
-
 void decoder_take_run(struct trace_decoder *decoder)
 {
 	const struct stream *const stream = &decoder->streams[STREAM_OP];
@@ -70,125 +50,6 @@ void decoder_take_run(struct trace_decoder *decoder)
 	decoder->op = number & OP_ALL;
 	if (!decoder->op)
 		decoder->bad = true;
-}
-
-/* --- sites and shapes --------------------------------------------------------------------------
- */
-
-static enum form form_of_kind(const struct trace_kind_info *kind)
-{
-	const unsigned extra = kind->flags & (KIND_ITEMS | KIND_BYTES | KIND_RIP_FIELD);
-
-	if (kind->order_column != SCHEMA_NONE || kind->key_cell != SCHEMA_NONE)
-		return FORM_OTHER;
-	if (kind->key == KEY_COL0)
-		return extra == (KIND_ITEMS | KIND_RIP_FIELD) && kind->value_column == SCHEMA_NONE
-			       ? FORM_ITEMS
-			       : FORM_OTHER;
-	return extra ? FORM_OTHER : FORM_COLUMNS;
-}
-
-static enum form next_form(const struct site *site)
-{
-	if (site->plain == FORM_OTHER || site->mask & site->kind->last_mask)
-		return FORM_OTHER;
-	if (site->plain == FORM_ITEMS)
-		return site->mask & 1 ? FORM_OTHER : FORM_ITEMS;
-	return site->mask & ~site->value_bit ? FORM_MASKED : FORM_COLUMNS;
-}
-
-static struct site *add_site(struct trace_decoder *decoder)
-{
-	const unsigned number = decoder->site_count;
-	struct site *const site = &decoder->sites[number];
-	const u8 id = take_byte(decoder, STREAM_DEF);
-	const u8 level = take_byte(decoder, STREAM_DEF);
-	const u64 key = decoder->last_key + unzigzag(take_number(decoder, STREAM_DEF));
-	const struct trace_kind_info *const kind = trace_schema_kind(decoder->schema, id);
-
-	if (decoder->bad || !kind || level > CODEC_MAX_LEVEL || number == CODEC_MAX_SITES)
-		return NULL;
-	*site = (struct site){
-		.event = { .kind = id, .level = level, .cpu = decoder->cpu },
-		.kind = kind,
-		.values = &decoder->values[number * TRACE_MAX_COLUMNS],
-		.vmcs = CODEC_MAX_VMCSS,
-		.form = FORM_OTHER,
-		.plain = (u8)form_of_kind(kind),
-		.turn = number % CODEC_TURNS,
-	};
-	site->event.col = site->values;
-	decoder_prepare_outline(decoder->schema, site);
-	if (site->plain == FORM_COLUMNS && kind->value_column != SCHEMA_NONE) {
-		site->value = kind->value_column;
-		site->value_stream = kind->columns[kind->value_column].stream;
-		site->value_bit = 1u << kind->value_column;
-	}
-	decoder_reset_turns(decoder, site);
-	memset(site->values, 0, TRACE_MAX_COLUMNS * sizeof(u64));
-	if (kind->key == KEY_COL0)
-		site->values[0] = key;
-	else
-		site->event.rip = key;
-	if (kind->flags & KIND_CODE) {
-		site->event.code_count = take_byte(decoder, STREAM_DEF);
-		site->event.code = take_bytes(decoder, STREAM_DEF, site->event.code_count);
-		if (decoder->bad || site->event.code_count > TRACE_MAX_CODE)
-			return NULL;
-	}
-	decoder->last_key = key;
-	decoder->site_count++;
-	return site;
-}
-
-/* The site of the next event, which is told; NULL when there is no such site. */
-static struct site *take_site(struct trace_decoder *decoder)
-{
-	const u64 number = take_number(decoder, STREAM_SITE);
-	struct site *site = NULL;
-
-	if (number < decoder->site_count)
-		site = &decoder->sites[number];
-	else if (number == decoder->site_count)
-		site = add_site(decoder);
-	if (site)
-		decoder->previous->next[decoder->turn] = site;
-	return site;
-}
-
-static bool add_shape(struct trace_decoder *decoder)
-{
-	struct shape *const shape = &decoder->shapes[decoder->shape_count];
-	const u64 count = take_number(decoder, STREAM_DEF);
-	u64 id = 0;
-
-	if (decoder->shape_count == CODEC_MAX_SHAPES || count > TRACE_MAX_ITEMS ||
-	    count > CODEC_MAX_SHAPE_IDS - decoder->id_count)
-		return false;
-	*shape = (struct shape){ .items = &decoder->items[decoder->id_count],
-				 .fields = &decoder->item_fields[decoder->id_count],
-				 .count = (u32)count,
-				 .vmcs = CODEC_MAX_VMCSS };
-	for (unsigned i = 0; i < count; i++) {
-		id += unzigzag(take_number(decoder, STREAM_DEF));
-		if (id >= TRACE_MAX_ITEM_ID)
-			return false;
-		shape->items[i].id = (u32)id;
-	}
-	decoder->id_count += (u32)count;
-	decoder->shape_count++;
-	return !decoder->bad;
-}
-
-bool decoder_find_shape_fields(struct trace_decoder *decoder, struct shape *shape)
-{
-	for (u32 i = 0; i < shape->count; i++) {
-		shape->fields[i] = codec_fields_at(&decoder->fields, shape->items[i].id);
-		if (!shape->fields[i])
-			return false;
-	}
-	shape->vmcs = decoder->fields.vmcs;
-	return true;
 }
 
 /* --- columns -----------------------------------------------------------------------------------
@@ -265,7 +126,7 @@ static bool take_columns(struct trace_decoder *decoder, struct site *site)
 	if (kind->order_column != SCHEMA_NONE && site->values[kind->order_column])
 		decoder->order = site->values[kind->order_column];
 	site->version = decoder->version;
-	site->form = (u8)next_form(site);
+	site->form = (u8)decoder_next_form(site);
 	return true;
 }
 
@@ -296,7 +157,7 @@ static bool take_string(struct trace_decoder *decoder, struct site *site)
 
 	if (length > TRACE_MAX_BYTES)
 		return false;
-	site->event.bytes = take_bytes(decoder, STREAM_BYTES, length);
+	site->event.bytes = decoder_take_bytes(decoder, STREAM_BYTES, length);
 	site->event.byte_count = (u32)length;
 	return true;
 }
@@ -357,7 +218,7 @@ static bool take_mask(struct trace_decoder *decoder, struct site *site)
 	site->mask = (u32)mask;
 	site->tells = site->names || site->mask & site->vmcs_bit;
 	if (site->form != FORM_OTHER)
-		site->form = (u8)next_form(site);
+		site->form = (u8)decoder_next_form(site);
 	return true;
 }
 
@@ -366,7 +227,7 @@ static bool take_shape(struct trace_decoder *decoder, struct site *site)
 	const u64 number = take_number(decoder, STREAM_SHAPE);
 
 	if (!(site->kind->flags & KIND_ITEMS) || number > decoder->shape_count ||
-	    (number == decoder->shape_count && !add_shape(decoder)))
+	    (number == decoder->shape_count && !decoder_add_shape(decoder)))
 		return false;
 	site->shape = (u16)number;
 	return true;
@@ -376,7 +237,7 @@ bool decoder_take_op(struct trace_decoder *decoder)
 {
 	const unsigned op = decoder->op;
 	struct site *const site =
-		op & OP_SITE ? take_site(decoder) : decoder->previous->next[decoder->turn];
+		op & OP_SITE ? decoder_take_site(decoder) : decoder->previous->next[decoder->turn];
 
 	decoder_take_run(decoder);
 	decoder->run += decoder->run != ~0ull;
@@ -400,6 +261,8 @@ enum status decoder_decode_other(struct trace_decoder *decoder, const struct tra
 	begin_event(decoder, site, take_number(decoder, STREAM_TSC));
 	if (!take_columns(decoder, site) || !take_others(decoder, site) || decoder->bad)
 		return decoder_fail(decoder);
+	if (unlikely(decoder->base))
+		decoder_take_base(decoder);
 	*event = &site->event;
 	return ST_OK;
 }

@@ -9,8 +9,10 @@
 
 #include "trace/decode.h"
 
+#define DECODER_SLOTS (2 * CODEC_MAX_FIELDS)
+
 /* Of a site that no cell's change can be compared with. */
-#define NO_VERSION 0
+#define NO_VERSION    0
 
 /* How the next event at a site is taken, as long as it is expected. */
 enum form {
@@ -58,7 +60,8 @@ struct shape {
 	struct trace_item *items; /* their values are those of the last event with this shape */
 	u64 **fields;		  /* where the last value of each is, of VMCS @vmcs */
 	u32 count;
-	u32 vmcs; /* CODEC_MAX_VMCSS: none yet */
+	u32 vmcs;  /* CODEC_MAX_VMCSS: none yet */
+	u16 sites; /* that there were when it was defined */
 };
 
 struct trace_decoder {
@@ -74,7 +77,8 @@ struct trace_decoder {
 	u64 tsc;
 	u64 seq;
 	u64 last_key;
-	u64 order; /* last value of a column with PREDICTOR_ORDER */
+	u64 order;			/* last value of a column with PREDICTOR_ORDER */
+	struct trace_decode_base *base; /* to be made; NULL: none */
 	u16 cpu;
 	u64 cells[SCHEMA_MAX_CELLS];
 	u32 site_count;
@@ -102,6 +106,21 @@ void decoder_take_run(struct trace_decoder *decoder);
  */
 bool decoder_take_op(struct trace_decoder *decoder);
 
+/* @size bytes of stream @index; NULL, and decoder->bad, where there are not so many. */
+const u8 *decoder_take_bytes(struct trace_decoder *decoder, unsigned index, u64 size);
+
+/* The next site that is defined; NULL when that makes no sense. */
+struct site *decoder_add_site(struct trace_decoder *decoder);
+
+/* The site of the next event, which is told; NULL when there is no such site. */
+struct site *decoder_take_site(struct trace_decoder *decoder);
+
+/* The next shape that is defined. False when that makes no sense. */
+bool decoder_add_shape(struct trace_decoder *decoder);
+
+/* Behind each event that decoder_decode_other() takes: makes decoder->base, if it is time. */
+void decoder_take_base(struct trace_decoder *decoder);
+
 /* An event of any kind at any site; the results of trace_decode_event(). */
 enum status decoder_decode_other(struct trace_decoder *decoder, const struct trace_event **event);
 
@@ -122,6 +141,31 @@ void decoder_prepare_outline(const struct trace_schema *schema, struct site *sit
 
 /* The rest cannot be read: ST_CORRUPT. */
 enum status decoder_fail(struct trace_decoder *decoder);
+
+/* How the next event at @site can be taken, now that it has been met. */
+static inline enum form decoder_next_form(const struct site *site)
+{
+	if (site->plain == FORM_OTHER || site->mask & site->kind->last_mask)
+		return FORM_OTHER;
+	if (site->plain == FORM_ITEMS)
+		return site->mask & 1 ? FORM_OTHER : FORM_ITEMS;
+	return site->mask & ~site->value_bit ? FORM_MASKED : FORM_COLUMNS;
+}
+
+/* For states: */
+
+/* Columns whose last value at the site is what predicts the next; others are made anew. */
+static inline bool decoder_keeps_column(const struct trace_kind_info *kind, unsigned column)
+{
+	return kind->columns[column].predictor == PREDICTOR_SITE &&
+	       (column || kind->key != KEY_COL0);
+}
+
+/* Whether the last RIP at the site predicts the next. */
+static inline bool decoder_keeps_rip(const struct trace_kind_info *kind)
+{
+	return kind->key == KEY_COL0 && !(kind->flags & KIND_RIP_FIELD);
+}
 
 static inline void decoder_reset_turns(struct trace_decoder *decoder, struct site *site)
 {

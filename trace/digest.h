@@ -60,6 +60,7 @@ struct trace_digest {
 	u64 time;    /* of the last event; at first, of the one before the first */
 	u64 tsc;     /* the highest */
 	u64 vmcs;    /* what the fields are of */
+	bool late;   /* the next event is not before @before, as far as that has been looked at */
 	bool is_odd; /* an event named what cannot be a field: not all ids of fields are right */
 	u32 count;   /* of events */
 	u32 items;   /* of events with items */
