@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "trace/decode_state.h"
+
 struct lane *lane_new(struct tape *tape, u16 cpu, const struct trace_schema *schema)
 {
 	struct lane *const lane = calloc(1, sizeof(*lane));
@@ -50,109 +52,6 @@ void lane_free(struct lane *lane)
 	free(lane);
 }
 
-/* --- making ------------------------------------------------------------------------------------
- */
-
-static enum status add_segment(struct lane *lane, struct lane_segment segment)
-{
-	if (lane->count == lane->room) {
-		const size_t room = MAX(64, 2 * lane->room);
-		struct lane_segment *const segments =
-			realloc(lane->segments, room * sizeof(*segments));
-
-		if (!segments)
-			return ST_NO_MEMORY;
-		lane->segments = segments;
-		lane->room = room;
-	}
-	segment.n = lane->numbers;
-	lane->numbers += segment.events;
-	lane->segments[lane->count++] = segment;
-	return ST_OK;
-}
-
-static enum status add_gap(struct lane *lane, enum trace_gap why, u64 events, u64 last_tsc)
-{
-	const struct lane_segment segment = { .seq = lane->next_seq,
-					      .events = 1,
-					      .gap = { .why = why,
-						       .events = events,
-						       .first_tsc = lane->last_tsc,
-						       .last_tsc = last_tsc } };
-
-	lane->gaps++;
-	lane->lost += events;
-	lane->next_seq += events;
-	return add_segment(lane, segment);
-}
-
-static enum trace_gap why_lost(const struct tape_chunk *chunk)
-{
-	if (chunk->after_damage)
-		return GAP_DAMAGED_BLOCK;
-	return chunk->chunk.flags & CHUNK_OVERWRITES ? GAP_OVERWRITTEN : GAP_LOST_BLOCK;
-}
-
-/* What is missing before @block: first what was lost, then what hv had to drop. */
-static enum status add_hole(struct lane *lane, const struct tape_chunk *chunk)
-{
-	const struct block *const block = &chunk->block;
-	const u64 hole = block->first_seq - lane->next_seq;
-	const u64 dropped = MIN(hole, block->dropped);
-	enum status status = ST_OK;
-
-	if (hole > dropped)
-		status = add_gap(lane, why_lost(chunk), hole - dropped, block->first_tsc);
-	if (dropped && status == ST_OK)
-		status = add_gap(lane, GAP_RING_FULL, dropped, block->first_tsc);
-	return status;
-}
-
-static enum status add_block(struct lane *lane, struct tape_chunk *chunk)
-{
-	const struct block *const block = &chunk->block;
-	enum status status;
-
-	/* Seen already: frames or files that were put together twice. */
-	if (block->first_seq < lane->next_seq) {
-		tape_damaged(lane->tape, "the block at offset %llu is out of order",
-			     (unsigned long long)chunk->offset);
-		return ST_OK;
-	}
-	lane->loss_open = false;
-	status = add_hole(lane, chunk);
-	if (status != ST_OK)
-		return status;
-	lane->next_seq = block->first_seq + block->events;
-	lane->last_tsc = block->last_tsc;
-	return add_segment(lane, (struct lane_segment){ .seq = block->first_seq,
-							.events = block->events,
-							.chunk = chunk });
-}
-
-enum status lane_add(struct lane *lane, struct tape_chunk *chunk)
-{
-	if (chunk->chunk.type == CHUNK_BLOCK)
-		return add_block(lane, chunk);
-	lane->loss_open = true;
-	lane->loss = chunk->loss;
-	return ST_OK;
-}
-
-enum status lane_end(struct lane *lane, u64 next_seq)
-{
-	const bool full = lane->loss.why == GAP_RING_FULL;
-	enum status status = ST_OK;
-
-	if (lane->next_seq < next_seq)
-		status = add_gap(lane, GAP_DAMAGED_BLOCK, next_seq - lane->next_seq, 0);
-	if (status == ST_OK && lane->loss_open)
-		return add_gap(lane, full ? GAP_RING_FULL : GAP_LOST_BLOCK, lane->loss.events, 0);
-	if (status == ST_OK && !lane->tape->complete)
-		return add_gap(lane, GAP_CUT, 0, 0);
-	return status;
-}
-
 /* --- reading -----------------------------------------------------------------------------------
  */
 
@@ -192,28 +91,36 @@ static void give_damage(struct lane *lane, struct lane_segment *segment,
 		     (unsigned long long)(seq + gap.events - 1));
 }
 
-static enum status open_block(struct lane *lane, const struct tape_chunk *tape_chunk)
+/* What the block that is open says, from its start. */
+static enum status open_decoder(struct lane *lane)
 {
-	const struct chunk *const chunk = &tape_chunk->chunk;
-	const struct block *const block = &tape_chunk->block;
+	const struct tape_chunk *const chunk = lane->segments[lane->at].chunk;
+	const struct block *const block = &chunk->block;
 	const struct trace_block_facts facts = { .cpu = lane->cpu,
 						 .events = block->events,
 						 .first_seq = block->first_seq,
 						 .first_tsc = block->first_tsc };
+
+	return trace_decoder_open(lane->decoder,
+				  block->codec == BLOCK_RAW ? chunk->chunk.payload : lane->raw,
+				  block->raw_size, &facts);
+}
+
+/* Checks and unpacks the block at @at. */
+static enum status open_block(struct lane *lane)
+{
+	const struct chunk *const chunk = &lane->segments[lane->at].chunk->chunk;
+	const struct block *const block = &lane->segments[lane->at].chunk->block;
 	struct cursor in = cursor_over(chunk->payload, chunk->size);
-	const u8 *raw = chunk->payload;
 
 	if (chunk_read_payload(&in, chunk) != ST_OK || block->schema_id != lane->schema->id)
 		return ST_CORRUPT;
-	if (block->codec == BLOCK_ZSTD) {
-		raw = lane->raw;
-		if (trace_unpack(lane->unpacker, chunk->payload, chunk->size, lane->raw,
-				 block->raw_size) != ST_OK)
-			return ST_CORRUPT;
-	} else if (block->codec != BLOCK_RAW) {
+	if (block->codec == BLOCK_ZSTD && trace_unpack(lane->unpacker, chunk->payload, chunk->size,
+						       lane->raw, block->raw_size) != ST_OK)
 		return ST_CORRUPT;
-	}
-	return trace_decoder_open(lane->decoder, raw, block->raw_size, &facts);
+	if (block->codec != BLOCK_ZSTD && block->codec != BLOCK_RAW)
+		return ST_CORRUPT;
+	return open_decoder(lane);
 }
 
 static void leave_segment(struct lane *lane)
@@ -236,7 +143,7 @@ enum status lane_next_segment(struct lane *lane, const struct trace_event **even
 			leave_segment(lane);
 			return ST_OK;
 		}
-		status = lane->opened ? ST_OK : open_block(lane, segment->chunk);
+		status = lane->opened ? ST_OK : open_block(lane);
 		lane->opened = true;
 		if (status == ST_OK)
 			status = trace_decode_event(lane->decoder, event);
@@ -255,6 +162,49 @@ enum status lane_next_segment(struct lane *lane, const struct trace_event **even
 		leave_segment(lane);
 	}
 	return ST_END;
+}
+
+/* The last place at or before @n that a state is kept of; NULL: there is none. */
+static const struct lane_state *state_before(const struct lane *lane, u64 n)
+{
+	size_t low = 0, high = lane->states.count;
+
+	while (low < high) {
+		const size_t middle = (low + high) / 2;
+
+		if (lane->states.list[middle].n > n)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low ? &lane->states.list[low - 1] : NULL;
+}
+
+/* To a place nearer to @n, in the same block, if a state is kept that is worth it. */
+static void load_state(struct lane *lane, u64 n)
+{
+	const struct lane_state *const state = state_before(lane, n);
+	const struct lane_segment *const segment = &lane->segments[lane->at];
+	struct cursor in;
+
+	if (!state || lane->at == lane->count || !segment->chunk || state->n <= segment->n ||
+	    state->n < lane_tell(lane) + lane->states.worth)
+		return;
+	if ((lane->opened ? open_decoder(lane) : open_block(lane)) == ST_OK) {
+		in = cursor_over(lane->states.bytes + state->at, lane->states.size - state->at);
+		lane->done = state->n - segment->n;
+		lane->opened = trace_decode_load(lane->decoder, &in, (u32)lane->done) == ST_OK;
+	} else {
+		lane->opened = false;
+	}
+	/* What cannot be is found out, and told, by reading. */
+	if (!lane->opened)
+		lane->done = 0;
+}
+
+void lane_use_states(struct lane *lane, const struct lane_states *states)
+{
+	lane->states = states ? *states : (struct lane_states){ 0 };
 }
 
 void lane_seek(struct lane *lane, u64 n)
@@ -277,6 +227,7 @@ void lane_seek(struct lane *lane, u64 n)
 		lane->done = 0;
 		lane->opened = lane->outlined = false;
 	}
+	load_state(lane, n);
 	/* Most of the way is inside of one block. */
 	while (lane_tell(lane) < n && lane_next(lane, &event, &numbers) == ST_OK)
 		if (lane->opened && lane_tell(lane) < n)
@@ -304,7 +255,7 @@ enum status lane_outline(struct lane *lane, struct trace_outline *outline)
 
 		if (!segment->chunk && lane->at + 1 == lane->count)
 			return outline_end(lane, outline);
-		if (!segment->chunk || (!lane->opened && open_block(lane, segment->chunk) != ST_OK))
+		if (!segment->chunk || (!lane->opened && open_block(lane) != ST_OK))
 			return ST_UNSUPPORTED;
 		lane->opened = lane->outlined = true;
 		status = trace_decoder_outline(lane->decoder, outline);

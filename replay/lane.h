@@ -21,6 +21,21 @@ struct lane_segment {
 	bool bad;		  /* the block was found damaged */
 };
 
+/* Where a decoder was in the midst of a block, and what it knew: trace/decode_state.h. */
+struct lane_state {
+	u64 track; /* number of its lane */
+	u64 n;	   /* of the next event, in the lane */
+	u64 at;	   /* of the bytes, which may have any content */
+};
+
+struct lane_states {
+	const struct lane_state *list; /* with ascending @n; each @at is at most @size */
+	size_t count;
+	const u8 *bytes;
+	size_t size;
+	u64 worth; /* events that are passed over in the time of coming to a state */
+};
+
 struct lane {
 	u16 cpu;
 	bool opened;   /* the block at @at is in the decoder ... */
@@ -45,6 +60,7 @@ struct lane {
 	struct trace_event gap;
 	struct trace_decoder *decoder;
 	struct trace_unpacker *unpacker;
+	struct lane_states states;
 	u8 raw[CODEC_MAX_RAW];
 };
 
@@ -78,6 +94,9 @@ static inline enum status lane_next(struct lane *lane, const struct trace_event 
 	}
 	return lane_next_segment(lane, event, numbers);
 }
+
+/* Seek by these states, which are of this lane and stay the caller's. NULL: none. */
+void lane_use_states(struct lane *lane, const struct lane_states *states);
 
 /* Make number @n the next; inside a damaged block, the one after it. */
 void lane_seek(struct lane *lane, u64 n);

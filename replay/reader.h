@@ -81,6 +81,10 @@ u64 reader_mark_time(const struct reader *reader, const u64 *words);
  */
 void reader_use_marks(struct reader *reader, const u64 *marks, size_t count, size_t stride);
 
+/* Likewise states of decoders between them: of all tracks, by track and then by number. */
+struct lane_states;
+void reader_use_states(struct reader *reader, const struct lane_states *states);
+
 /*
  * What the tape says of the machine it was recorded from: *@size bytes of text, which are the
  * tape's. NULL when it does not. docs/trace-format.md, "MACH".

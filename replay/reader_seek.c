@@ -94,6 +94,21 @@ void reader_use_marks(struct reader *reader, const u64 *marks, size_t count, siz
 			(own ? reader->checkpoints[own - 1]->n : 0) + reader->checkpoint_every;
 }
 
+void reader_use_states(struct reader *reader, const struct lane_states *states)
+{
+	struct lane_states of_track = *states;
+	size_t left = states->count;
+
+	for (unsigned i = 0; i < reader->track_count; i++) {
+		of_track.count = 0;
+		while (of_track.count < left && of_track.list[of_track.count].track == i)
+			of_track.count++;
+		lane_use_states(reader->tracks[i].lane, &of_track);
+		of_track.list += of_track.count;
+		left -= of_track.count;
+	}
+}
+
 void reader_learn(struct reader *reader, const struct reader *from)
 {
 	const size_t size = checkpoint_size(from);

@@ -35,6 +35,11 @@ struct slice_ops {
 	void (*at_rip)(void *owner, u64 rip);
 	/* Each event that is in no digest. */
 	enum slice_answer (*take)(void *owner, const struct trace_event *event);
+	/*
+	 * The CPU with number @cpu has come to its end in the slice, or so it seems, and no event
+	 * behind it has been looked at. Not always said. May be NULL.
+	 */
+	void (*at_end)(void *owner, unsigned cpu);
 	bool together; /* they may be called for several CPUs at the same time */
 };
 

@@ -180,6 +180,8 @@ static enum status take_digest(struct slice_lane *lane, u32 most)
 	track->lane->done += digest->count;
 	status = keep_digest(lane);
 	lane->count += digest->count;
+	if (lane->ops->at_end && (digest->late || digest->count == most))
+		lane->ops->at_end(lane->owner, lane->number);
 	return status;
 }
 

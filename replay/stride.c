@@ -47,6 +47,13 @@ static void at_rip(void *owner, u64 rip)
 		stride->watch->at_rip(stride->owner, rip);
 }
 
+static void at_end(void *owner, unsigned cpu)
+{
+	const struct stride *const stride = owner;
+
+	stride->watch->at_end(stride->owner, cpu);
+}
+
 static bool is_about_all(const struct trace_event *event)
 {
 	switch (event->kind) {
@@ -244,8 +251,8 @@ static void number_slice(struct stride *stride)
 
 struct stride *stride_new(struct reader *reader, const struct stride_watch *watch, void *owner)
 {
-	static const struct slice_ops watched = { meet, at_rip, take, false };
-	static const struct slice_ops unwatched = { meet, at_rip, take, true };
+	static const struct slice_ops watched = { meet, at_rip, take, at_end, false };
+	static const struct slice_ops unwatched = { meet, at_rip, take, NULL, true };
 	struct stride *const stride = calloc(1, sizeof(*stride));
 
 	if (!stride)

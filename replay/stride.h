@@ -18,6 +18,8 @@ struct stride_watch {
 	void (*at_site)(void *owner, const struct trace_event *event);
 	/* RIPs of L2 entries and exits, most of them once. */
 	void (*at_rip)(void *owner, u64 rip);
+	/* As slice_ops' of this name. */
+	void (*at_end)(void *owner, unsigned cpu);
 	/* Then, right before the model takes them: each event that is in no digest ... */
 	enum status (*at_event)(void *owner, const struct trace_event *event);
 	/* ... and each digest. Anything but ST_OK ends the stride. */

@@ -153,6 +153,8 @@ static void use(struct timeline *timeline)
 	timeline->bad_blocks = reader_info(timeline->look)->bad_blocks;
 	reader_use_marks(timeline->reader, marks, index->count, index->stride);
 	reader_use_marks(timeline->look, marks, index->count, index->stride);
+	reader_use_states(timeline->reader, &index->states);
+	reader_use_states(timeline->look, &index->states);
 }
 
 const struct timeline_index *timeline_find_index(struct timeline *timeline)
@@ -185,6 +187,8 @@ enum status timeline_get_index(struct timeline *timeline, const struct timeline_
 
 void timeline_drop_index(struct timeline *timeline, enum timeline_has has)
 {
+	static const struct lane_states no_states;
+
 	index_state_free(timeline->state);
 	timeline->state = NULL;
 	if (has == INDEX_READY)
@@ -193,6 +197,8 @@ void timeline_drop_index(struct timeline *timeline, enum timeline_has has)
 		timeline->bad_blocks = reader_info(timeline->reader)->bad_blocks;
 		reader_use_marks(timeline->reader, NULL, 0, 0);
 		reader_use_marks(timeline->look, NULL, 0, 0);
+		reader_use_states(timeline->reader, &no_states);
+		reader_use_states(timeline->look, &no_states);
 		index_unload(&timeline->index);
 	}
 	timeline->has = has;

@@ -65,13 +65,33 @@ static bool take_sections(struct timeline_index *index, const struct index_head 
 					  : NULL;
 	index->pointers =
 		index->touched ? take_rows(index, &at, head->region_count, sizeof(u64)) : NULL;
-	index->filters = index->pointers
+	index->states.count = head->state_count;
+	index->states.worth = head->state_worth;
+	index->states.bytes = index->bytes;
+	index->states.size = head->records_end;
+	index->states.list = index->pointers ? take_rows(index, &at, head->state_count,
+							 sizeof(*index->states.list))
+					     : NULL;
+	index->filters = index->states.list
 				 ? take_rows(index, &at, head->count, sizeof(*index->filters))
 				 : NULL;
 	index->tables = index->filters
 				? take_rows(index, &at, groups * head->region_count, sizeof(u32))
 				: NULL;
 	return index->tables && at <= index->size && index->size - at < sizeof(u64);
+}
+
+static bool states_make_sense(const struct lane_states *states)
+{
+	for (size_t i = 0; i < states->count; i++) {
+		const struct lane_state *const at = &states->list[i];
+
+		if (at->at > states->size ||
+		    (i && (at->track < at[-1].track ||
+			   (at->track == at[-1].track && at->n <= at[-1].n))))
+			return false;
+	}
+	return true;
 }
 
 /* Rows and numbers that others are found by. */
@@ -97,7 +117,7 @@ static bool makes_sense(const struct timeline_index *index)
 	for (u64 i = 0; i < groups * index->region_count; i++)
 		if (index->tables[i] > index->touched_count)
 			return false;
-	return true;
+	return states_make_sense(&index->states);
 }
 
 static bool is_valid(struct timeline_index *index, struct reader *reader)

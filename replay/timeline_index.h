@@ -12,6 +12,7 @@
 #ifndef REPLAY_TIMELINE_INDEX_H
 #define REPLAY_TIMELINE_INDEX_H
 
+#include "replay/lane.h"
 #include "replay/model.h"
 #include "replay/model_record.h"
 #include "replay/reader.h"
@@ -73,6 +74,7 @@ struct timeline_index {
 	u64 region_count;
 	const u64 *pointers; /* of the VMCSs, ascending */
 	const struct index_filter *filters;
+	struct lane_states states; /* of decoders, between the marks */
 };
 
 /* Asked now and then: true, stop. */
@@ -138,7 +140,7 @@ enum status index_restore(struct index_state *state, struct model *model, u64 i)
 
 #define INDEX_MAGIC 0x0a0d78646954785bull
 
-/* The head of the file, then records, intervals, touched, pointers, filters, tables. */
+/* The head of the file, then records, intervals, touched, pointers, states, filters, tables. */
 struct index_head {
 	u64 magic;
 	u64 build;	/* of the model and of this format */
@@ -151,6 +153,8 @@ struct index_head {
 	u64 count;
 	u64 touched_count;
 	u64 region_count;
+	u64 state_count;
+	u64 state_worth;
 	u64 size;     /* of the file */
 	u64 body_crc; /* of all behind the head */
 	u64 head_crc; /* of what is before */

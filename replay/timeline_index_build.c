@@ -1,14 +1,13 @@
 /*
- * replay/timeline_index_build.c - an index is put together, and written
+ * replay/timeline_index_build.c - an index is put together
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/crc32c.h"
+#include "replay/reader_parts.h"
 #include "replay/timeline_index_parts.h"
-
-#define BUFFER MIB(1)
 
 static void *add_rows(struct index_builder *builder, struct index_rows *rows, u64 count,
 		      size_t size)
@@ -28,7 +27,7 @@ static void *add_rows(struct index_builder *builder, struct index_rows *rows, u6
 	return (u8 *)rows->list + (rows->count - count) * size;
 }
 
-static u64 put(struct index_builder *builder, const void *bytes, size_t size)
+u64 builder_put(struct index_builder *builder, const void *bytes, size_t size)
 {
 	const u64 offset = builder->written;
 
@@ -107,9 +106,9 @@ static void put_cpus(struct index_builder *builder, bool is_first)
 			continue;
 		end = varint_put(record, i + 1);
 		end = record_cpu(end, cpu, is_first ? &none : &builder->group_cpus[i]);
-		put(builder, record, (size_t)(end - record));
+		builder_put(builder, record, (size_t)(end - record));
 	}
-	put(builder, "", 1);
+	builder_put(builder, "", 1);
 	if (is_first)
 		memcpy(builder->group_cpus, builder->model->cpus, sizeof(builder->group_cpus));
 }
@@ -123,7 +122,7 @@ static void put_rest(struct index_builder *builder)
 	if (size != builder->rest_size || memcmp(record, builder->rest, size)) {
 		memcpy(builder->rest, record, size);
 		builder->rest_size = size;
-		builder->rest_offset = put(builder, record, size);
+		builder->rest_offset = builder_put(builder, record, size);
 	}
 	builder_interval(builder)->rest = builder->rest_offset;
 }
@@ -172,7 +171,7 @@ static void put_region(struct index_builder *builder, struct index_region *regio
 		region->waste += size - region->least;
 		if (size <= region->base_size / 2 + 64 && region->waste < region->base_size) {
 			row->base = region->base_offset;
-			row->record = put(builder, record, size);
+			row->record = builder_put(builder, record, size);
 			return;
 		}
 	} else {
@@ -186,7 +185,7 @@ static void put_region(struct index_builder *builder, struct index_region *regio
 	region->least = ~0ull;
 	region->waste = 0;
 	region->base_size = (size_t)(record_region(record, from, &none) - record);
-	region->base_offset = put(builder, record, region->base_size);
+	region->base_offset = builder_put(builder, record, region->base_size);
 	row->record = row->base = region->base_offset;
 }
 
@@ -247,132 +246,42 @@ void builder_end_interval(struct index_builder *builder)
 	}
 }
 
-/* --- the file --------------------------------------------------------------------------------- */
+/* --- decoders --------------------------------------------------------------------------------- */
 
-static struct index_region **sort_of; /* for qsort() */
-
-static int compare_regions(const void *a, const void *b)
+/* Without memory for it, only seeking takes longer. */
+void builder_begin_decoders(struct index_builder *builder)
 {
-	const u64 left = sort_of[*(const u32 *)a]->pointer;
-	const u64 right = sort_of[*(const u32 *)b]->pointer;
+	struct reader *const reader = builder->reader;
 
-	return left < right ? -1 : left > right;
+	builder->decoders = calloc(MAX(reader->track_count, 1u), sizeof(*builder->decoders));
+	for (unsigned i = 0; builder->decoders && i < reader->track_count; i++)
+		trace_decode_keep_base(reader->tracks[i].lane->decoder, &builder->decoders[i].base);
 }
 
-/* Numbers of regions become those of their order by pointer, in which they are written. */
-static void put_regions(struct index_builder *builder)
+void builder_end_decoders(struct index_builder *builder)
 {
-	const u32 count = builder->region_count;
-	u32 order[INDEX_MAX_REGIONS] = { 0 }, rank[INDEX_MAX_REGIONS] = { 0 };
-	struct index_touched *const touched = builder->touched.list;
+	struct reader *const reader = builder->reader;
 
-	for (u32 i = 0; i < count; i++)
-		order[i] = i;
-	sort_of = builder->regions;
-	qsort(order, count, sizeof(*order), compare_regions);
-	for (u32 i = 0; i < count; i++)
-		rank[order[i]] = i;
-	for (u64 i = 0; i < builder->touched.count; i++)
-		touched[i].region = rank[touched[i].region];
-	put(builder, touched, builder->touched.count * sizeof(*touched));
-	for (u32 i = 0; i < count; i++)
-		put(builder, &builder->regions[order[i]]->pointer, sizeof(u64));
-	put(builder, builder->filters.list, builder->filters.count * sizeof(struct index_filter));
-	for (u64 i = 0; i < builder->tables.count; i += INDEX_MAX_REGIONS)
-		for (u32 k = 0; k < count; k++)
-			put(builder, (const u32 *)builder->tables.list + i + order[k], sizeof(u32));
+	for (unsigned i = 0; i < reader->track_count; i++)
+		trace_decode_keep_base(reader->tracks[i].lane->decoder, NULL);
+	free(builder->decoders);
 }
 
-/* The CRC of what was written behind the head. */
-static u32 crc_of_body(struct index_builder *builder, int fd)
+/* Of every other interval, and not right behind the start of a block. */
+void builder_keep_decoder(struct index_builder *builder, unsigned i)
 {
-	u8 *const buffer = malloc(BUFFER);
-	u64 at = sizeof(struct index_head);
-	u32 crc = 0;
+	const struct lane *const lane = builder->reader->tracks[i].lane;
+	const u64 share = builder->interval / builder->reader->track_count;
+	const u64 n = lane_tell(lane);
+	u8 bytes[DECODE_STATE_MAX];
+	struct lane_state *row;
+	size_t size;
 
-	if (!buffer) {
-		builder->status = ST_NO_MEMORY;
-		return 0;
-	}
-	while (at < builder->written) {
-		const ssize_t got = pread(fd, buffer, BUFFER, (off_t)at);
-
-		if (got <= 0) {
-			builder->status = ST_IO;
-			break;
-		}
-		crc = crc32c(crc, buffer, (size_t)got);
-		at += (u64)got;
-	}
-	free(buffer);
-	return crc;
-}
-
-static void put_file(struct index_builder *builder, int fd)
-{
-	struct index_head head = { 0 };
-	static const u8 zeros[8];
-
-	put(builder, zeros, ALIGN_UP(builder->written, 8) - builder->written);
-	head.records_end = builder->written;
-	put(builder, builder->intervals.list,
-	    builder->intervals.count * builder->stride * sizeof(u64));
-	put_regions(builder);
-	put(builder, zeros, ALIGN_UP(builder->written, 8) - builder->written);
-	if (fflush(builder->file))
-		builder->status = ST_IO;
-	index_head_fill(&head, builder->reader);
-	head.count = builder->intervals.count;
-	head.touched_count = builder->touched.count;
-	head.region_count = builder->region_count;
-	head.size = builder->written;
-	head.body_crc = crc_of_body(builder, fd);
-	head.head_crc = crc32c(0, &head, offsetof(struct index_head, head_crc));
-	if (builder->status == ST_OK && pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
-		builder->status = ST_IO;
-}
-
-static void free_builder(struct index_builder *builder)
-{
-	for (u32 i = 0; i < builder->region_count; i++) {
-		free(builder->regions[i]->base);
-		free(builder->regions[i]);
-	}
-	if (builder->file)
-		fclose(builder->file);
-	free(builder->intervals.list);
-	free(builder->touched.list);
-	free(builder->filters.list);
-	free(builder->tables.list);
-	model_free(builder->model);
-	free(builder);
-}
-
-enum status index_build(struct reader *reader, int fd, u64 interval, const struct index_poll *poll)
-{
-	struct index_builder *const builder = calloc(1, sizeof(*builder));
-	static const struct index_head head;
-	const int copy = dup(fd);
-	enum status status;
-
-	if (!builder || copy < 0) {
-		free(builder);
-		return ST_NO_MEMORY;
-	}
-	builder->reader = reader;
-	builder->interval = interval;
-	builder->stride = sizeof(struct index_interval) / sizeof(u64) + reader_mark_words(reader);
-	builder->model = model_new();
-	builder->file = fdopen(copy, "wb");
-	if (builder->model && builder->file) {
-		put(builder, &head, sizeof(head));
-		index_pass(builder, poll);
-		if (builder->status == ST_OK)
-			put_file(builder, fd);
-	} else {
-		builder->status = ST_NO_MEMORY;
-	}
-	status = builder->status;
-	free_builder(builder);
-	return status;
+	if (!builder->decoders || lane->done < share * 3 / 4 || n < builder->decoders[i].from)
+		return;
+	builder->decoders[i].from = n + share * 3 / 2;
+	size = trace_decode_save(lane->decoder, bytes);
+	row = size ? add_rows(builder, &builder->states, 1, sizeof(*row)) : NULL;
+	if (row)
+		*row = (struct lane_state){ i, n, builder_put(builder, bytes, size) };
 }

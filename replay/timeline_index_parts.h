@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "replay/timeline_index.h"
+#include "trace/decode_state.h"
 
 #define INDEX_LAST_RIPS	  256
 #define INDEX_REGION_HASH (2 * INDEX_MAX_REGIONS)
@@ -34,6 +35,12 @@ struct index_rows {
 	u64 room;
 };
 
+/* What the decoder of a track is kept by. */
+struct index_decoder {
+	struct trace_decode_base base;
+	u64 from; /* number of the track before that nothing is kept */
+};
+
 struct index_builder {
 	struct reader *reader;
 	struct model *model;
@@ -45,7 +52,9 @@ struct index_builder {
 	struct index_rows intervals;
 	struct index_rows touched;
 	struct index_rows filters;
+	struct index_rows states; /* of struct lane_state */
 	struct index_rows tables; /* of INDEX_MAX_REGIONS at first: of those that there were */
+	struct index_decoder *decoders; /* by track; NULL: states of decoders are not kept */
 	struct index_region *regions[INDEX_MAX_REGIONS];
 	u32 region_count;
 	u32 hash[INDEX_REGION_HASH]; /* number + 1 */
@@ -73,6 +82,16 @@ struct index_region *builder_region(struct index_builder *builder, u64 pointer);
 
 /* The row of @region in this interval. NULL without memory. */
 struct index_touched *builder_row(struct index_builder *builder, struct index_region *region);
+
+/* Writes @size bytes, and returns at which offset. */
+u64 builder_put(struct index_builder *builder, const void *bytes, size_t size);
+
+/* States of decoders are kept. Without memory for it, only seeking takes longer. */
+void builder_begin_decoders(struct index_builder *builder);
+void builder_end_decoders(struct index_builder *builder);
+
+/* The decoder of track @i is between two events. */
+void builder_keep_decoder(struct index_builder *builder, unsigned i);
 
 /* The reader and the model are at its begin, or its end. */
 void builder_begin_interval(struct index_builder *builder);

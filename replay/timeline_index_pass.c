@@ -132,6 +132,13 @@ static void at_rip(void *owner, u64 rip)
 	take_rip(pass->builder, rip);
 }
 
+static void at_end(void *owner, unsigned cpu)
+{
+	const struct pass *const pass = owner;
+
+	builder_keep_decoder(pass->builder, cpu);
+}
+
 static enum status at_event(void *owner, const struct trace_event *event)
 {
 	const struct pass *const pass = owner;
@@ -217,7 +224,7 @@ static void take_events(struct index_builder *builder)
 
 void index_pass(struct index_builder *builder, const struct index_poll *poll)
 {
-	static const struct stride_watch watch = { at_site, at_rip, at_event, at_digest };
+	static const struct stride_watch watch = { at_site, at_rip, at_end, at_event, at_digest };
 	struct pass *const pass = calloc(1, sizeof(*pass));
 	struct reader *const reader = builder->reader;
 	const u64 events = reader_info(reader)->events;

@@ -100,6 +100,23 @@ static void repair(u8 *bytes, size_t size)
 	memcpy(bytes, &head, sizeof(head));
 }
 
+/* By its marks and its states of decoders: to any events, whatever these are then. */
+static void read_by(struct reader *reader, const struct timeline_index *index, u64 *random)
+{
+	static const struct lane_states none;
+	const struct trace_event *event;
+
+	reader_use_marks(reader, index_at(index, 0)->mark, index->count, index->stride);
+	reader_use_states(reader, &index->states);
+	for (unsigned i = 0; i < 6; i++) {
+		reader_seek(reader, test_random(random) % (reader_info(reader)->events + 1));
+		for (unsigned k = 0; k < 40 && reader_next(reader, &event) == ST_OK; k++)
+			;
+	}
+	reader_use_marks(reader, NULL, 0, 0);
+	reader_use_states(reader, &none);
+}
+
 /* With checksums that are right: the state is anything, but nothing breaks. */
 static void an_index_that_lies_does_no_harm(void **state)
 {
@@ -134,6 +151,7 @@ static void an_index_that_lies_does_no_harm(void **state)
 					break;
 				model_hash(model);
 			}
+			read_by(timeline_reader(timeline), &index, &random);
 			model_free(model);
 			index_state_free(kept);
 			index_unload(&index);
@@ -320,6 +338,57 @@ static void states_are_those_of_a_linear_run(void **state)
 	assert_true(sliced > 20);
 }
 
+/* Seeks by the index give the events that @linear does. Returns how many decoders it has. */
+static size_t compare_with_linear_reader(struct timeline *timeline, struct reader *linear)
+{
+	struct reader *const reader = timeline_reader(timeline);
+	const int fd = memfd_create("index", 0);
+	const struct trace_event *event, *other;
+	struct timeline_index index;
+	size_t count;
+	u64 n;
+
+	assert_int_equal(index_build(reader, fd, INTERVAL, &no_poll), ST_OK);
+	assert_int_equal(index_load(&index, reader, fd), ST_OK);
+	reader_use_marks(reader, index_at(&index, 0)->mark, index.count, index.stride);
+	reader_use_states(reader, &index.states);
+	while ((n = reader_tell(linear)) < timeline_events(timeline) &&
+	       reader_next(linear, &event) == ST_OK) {
+		/* Back and forth, so that blocks are left. */
+		if (n % 3 == 0)
+			assert_int_equal(reader_seek(reader, n / 2), ST_OK);
+		assert_int_equal(reader_seek(reader, n), ST_OK);
+		assert_int_equal(reader_next(reader, &other), ST_OK);
+		assert_u64(reader_tell(reader), reader_tell(linear));
+		assert_u64(other->seq, event->seq);
+		assert_int_equal(other->cpu, event->cpu);
+		assert_int_equal(other->kind, event->kind);
+		assert_u64(other->tsc, event->tsc);
+		assert_u64(other->rip, event->rip);
+		assert_memory_equal(other->col, event->col, TRACE_MAX_COLUMNS * sizeof(u64));
+	}
+	count = index.states.count;
+	index_unload(&index);
+	close(fd);
+	return count;
+}
+
+static void states_of_decoders_are_there_and_lead_to_the_same_events(void **state)
+{
+	size_t count = 0;
+
+	(void)state;
+	for (unsigned tape = 0; tape < TIMELINE_TAPES; tape++) {
+		struct timeline *const timeline = timeline_of(tape);
+		struct reader *const linear = timeline_read(&timeline_tapes[tape], ~0ull);
+
+		count += compare_with_linear_reader(timeline, linear);
+		reader_close(linear);
+		timeline_close(timeline);
+	}
+	assert_true(count > 50);
+}
+
 static void states_are_so_on_tapes_that_make_no_sense(void **state)
 {
 	const char *const more = getenv("ROUNDS");
@@ -330,6 +399,7 @@ static void states_are_so_on_tapes_that_make_no_sense(void **state)
 		const struct timeline_tape *const from =
 			&timeline_tapes[round % 3 ? TIMELINE_TAPES - 1 : round % TIMELINE_TAPES];
 		struct timeline *timeline;
+		struct reader *linear;
 		char error[256];
 		size_t size;
 		u8 *const bytes = change_blocks(from, &random, &size);
@@ -337,6 +407,11 @@ static void states_are_so_on_tapes_that_make_no_sense(void **state)
 		if (timeline_open_memory("it", bytes, size, &timeline, error, sizeof(error)) ==
 		    ST_OK) {
 			compare_with_linear_run(timeline);
+			assert_int_equal(reader_open_memory("it", bytes, size, &linear, error,
+							    sizeof(error)),
+					 ST_OK);
+			compare_with_linear_reader(timeline, linear);
+			reader_close(linear);
 			timeline_close(timeline);
 		}
 		free(bytes);
@@ -441,6 +516,7 @@ int main(void)
 		cmocka_unit_test(an_index_that_lies_does_no_harm),
 		cmocka_unit_test(writes_are_those_of_the_history),
 		cmocka_unit_test(states_are_those_of_a_linear_run),
+		cmocka_unit_test(states_of_decoders_are_there_and_lead_to_the_same_events),
 		cmocka_unit_test(states_are_so_on_tapes_that_make_no_sense),
 		cmocka_unit_test(filters_have_what_is_there),
 		cmocka_unit_test(it_is_kept_beside_the_tape_until_something_is_damaged),
