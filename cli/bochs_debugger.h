@@ -84,18 +84,6 @@ enum status debugger_copy(struct debugger *debugger, const char *work, struct de
  */
 enum status debugger_ask(struct debugger *debugger, const char *command);
 
-/* From here on places are those of processor @cpu: behind the next run. */
-enum status debugger_look(struct debugger *debugger, unsigned cpu);
-
-/* All registers of processor @cpu, as registers_from_text() takes them, into @to. */
-enum status debugger_read_registers(struct debugger *debugger, unsigned cpu, char *to, size_t size);
-
-/* Whether processor @cpu is in a guest: no hypervisor runs on it. ST_IO, ST_NOT_FOUND. */
-enum status debugger_in_guest(struct debugger *debugger, unsigned cpu, bool *in_guest);
-
-/* All physical memory into file @path. */
-enum status debugger_write_memory(struct debugger *debugger, const char *path);
-
 /*
  * On, to what is set to stop it. ST_INTERRUPTED: the watcher's poll stopped it somewhere.
  * ST_UNSUPPORTED: several processors, and a Bochs whose insides are not known.
@@ -111,15 +99,5 @@ enum status debugger_step(struct debugger *debugger);
  * does not tell whether the watch was met too. ST_NO_SPACE: too many earlier runs ended early.
  */
 enum status debugger_run_to(struct debugger *debugger, u64 tick);
-
-/* Stop before instructions at these linear addresses, and at no others. ST_NO_SPACE, ST_IO. */
-enum status debugger_set_breaks(struct debugger *debugger, const u64 *addresses, unsigned count);
-
-/* Stop behind instructions that write or read there, and behind no others. The same. */
-enum status debugger_set_watches(struct debugger *debugger, const struct debugger_watch *watches,
-				 unsigned count);
-
-/* Whether to stop behind each VM exit, of the processor that is looked at now. */
-enum status debugger_set_exits(struct debugger *debugger, bool stop);
 
 #endif

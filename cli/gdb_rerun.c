@@ -284,13 +284,9 @@ static void step(void *target, struct gdb_thread thread, enum gdb_way way, struc
 {
 	struct gdb_rerun *const rerun = target;
 	const bool turns = thread.cpu != current(rerun).cpu;
-	enum status status = ST_OK;
+	enum status status = turns ? live_machine_step_other(&rerun->live, thread.cpu, way_of(way))
+				   : live_machine_step(&rerun->live, way_of(way));
 
-	/* Where another processor stood before is one step back of it. */
-	if (turns)
-		status = live_machine_turn(&rerun->live, thread.cpu, way_of(way));
-	if (status == ST_OK && !(turns && way == GDB_BACKWARD))
-		status = live_machine_step(&rerun->live, way_of(way));
 	if (status == ST_OK && thread.level && current(rerun).level != thread.level)
 		status = run_to_level(rerun, thread.level, way, stop);
 	explain(rerun, way, status, stop);

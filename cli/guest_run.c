@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "cli/debugger_stops.h"
+
 #define WINDOW 65536 /* ticks of the first stretch */
 #define GROWTH 8
 

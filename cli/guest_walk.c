@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "cli/debugger_stops.h"
+
 #define EXIT_WINDOW 4096 /* ticks that hv usually needs for an exit */
 #define GROWTH	    8
 #define MAX_TEXT    2048 /* of what Bochs says of general registers */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/debugger_state.h"
 #include "cli/machine_setup.h"
 #include "cli/message.h"
 #include "cli/sent_blocks.h"
@@ -86,24 +87,37 @@ static const char *read_registers(void *owner)
 	return live->registers;
 }
 
+/* Where hv runs, it is at what led there. */
+static bool ask_other(struct live_machine *live, unsigned cpu, struct live_other *other)
+{
+	struct debugger *const now = &live->walk.machine.now;
+	bool in_guest;
+
+	/* It has never been in L1. */
+	if (!timeline_model(live->timeline)->cpus[cpu].level ||
+	    debugger_in_guest(now, cpu, &in_guest) != ST_OK)
+		return false;
+	other->tick = now->place.round;
+	if (in_guest)
+		return debugger_read_registers(now, cpu, other->registers,
+					       sizeof(other->registers)) == ST_OK;
+	return machine_time_registers(&live->walk.machine, cpu, other->registers,
+				      sizeof(other->registers), &other->tick) == ST_OK &&
+	       other->tick;
+}
+
 static const char *read_others(void *owner, u16 cpu, u8 *level)
 {
 	struct live_machine *const live = owner;
-	struct debugger *const now = &live->walk.machine.now;
+	struct live_other *const other = &live->others[cpu];
 
-	if (cpu >= now->cpus)
+	if (cpu >= live->walk.machine.now.cpus)
 		return NULL;
-	if (live->other != cpu) {
-		live->other = LIVE_NONE;
-		if (debugger_in_guest(now, cpu, &live->other_in_guest) != ST_OK ||
-		    (live->other_in_guest &&
-		     debugger_read_registers(now, cpu, live->other_registers,
-					     sizeof(live->other_registers)) != ST_OK))
-			return NULL;
-		live->other = cpu;
-	}
-	*level = live_machine_level(live, cpu, now->place.round);
-	return live->other_in_guest ? live->other_registers : NULL;
+	if (!other->is_asked)
+		other->is_known = ask_other(live, cpu, other);
+	other->is_asked = true;
+	*level = live_machine_level(live, cpu, other->tick);
+	return other->is_known ? other->registers : NULL;
 }
 
 bool live_machine_rsp(struct live_machine *live, u64 *rsp)
@@ -253,7 +267,8 @@ static enum status sync(struct live_machine *live, enum status status)
 	compare(live);
 	live->memory.cpu = (u16)place->cpu;
 	live->has_rsp = live->has_registers = false;
-	live->other = LIVE_NONE;
+	for (unsigned i = 0; i < live->cpus; i++)
+		live->others[i].is_asked = false;
 	for (unsigned i = 0; i < LIVE_PAGES; i++)
 		live->pages[i].address = ~0ull;
 	live->memory.level = live_machine_level(live, place->cpu, tick);
@@ -278,9 +293,33 @@ enum status live_machine_to(struct live_machine *live, unsigned cpu, u64 tick, e
 	return sync(live, guest_walk_to(&live->walk, cpu, tick, way));
 }
 
-enum status live_machine_turn(struct live_machine *live, unsigned cpu, enum guest_way way)
+/* Whether general registers are those of before: then that instruction begins anew. */
+static bool begins_anew(struct live_machine *live, const char *before)
 {
-	return sync(live, guest_walk_turn(&live->walk, cpu, way));
+	const char *const end = strstr(before, "eflags");
+
+	return end && !strncmp(read_registers(live), before, (size_t)(end - before));
+}
+
+enum status live_machine_step_other(struct live_machine *live, unsigned cpu, enum guest_way way)
+{
+	struct live_other *const other = &live->others[cpu];
+	bool in_guest = true;
+	enum status status = debugger_in_guest(&live->walk.machine.now, cpu, &in_guest);
+	u8 level;
+
+	if (status == ST_OK && !in_guest)
+		read_others(live, (u16)cpu, &level);
+	if (status == ST_OK)
+		status = sync(live, guest_walk_turn(&live->walk, cpu, way));
+	if (status != ST_OK)
+		return status;
+	/* What hv works for is being executed, so its end is one step. */
+	if (way == WALK_FORWARD
+		    ? in_guest || (other->is_known && begins_anew(live, other->registers))
+		    : !in_guest)
+		status = live_machine_step(live, way);
+	return status;
 }
 
 enum status live_machine_follow(struct live_machine *live)
@@ -385,6 +424,9 @@ void live_machine_start(struct live_machine *live, struct timeline *timeline, co
 	live->cpus = MAX((unsigned)live->setup.cpus, reader_info(reader)->cpus);
 	live->entries = new_switches(live->cpus);
 	live->exits = new_switches(live->cpus);
+	live->others = calloc(live->cpus, sizeof(*live->others));
+	if (!live->others)
+		die("out of memory");
 	reader_visit(reader, EV_L2_ENTRY, note_switch, live);
 	reader_visit(reader, EV_L2_EXIT, note_switch, live);
 	status = guest_walk_start(&live->walk, &live->setup, &live->watcher, machine.hv_image,
@@ -422,6 +464,7 @@ void live_machine_stop(struct live_machine *live)
 		free(live->entries[cpu].ticks);
 		free(live->exits[cpu].ticks);
 	}
+	free(live->others);
 	free(live->entries);
 	free(live->exits);
 }

@@ -19,7 +19,6 @@
 #include "replay/timeline.h"
 
 #define LIVE_PAGES    64
-#define LIVE_NONE     (~0u)
 #define LIVE_MAX_TEXT 16384
 
 struct live_page {
@@ -31,6 +30,14 @@ struct live_page {
 struct live_switches {
 	u64 *ticks;
 	size_t count, room;
+};
+
+/* What a processor is at that is not the one that counts. */
+struct live_other {
+	bool is_asked;
+	bool is_known;
+	u64 tick; /* before that instruction */
+	char registers[LIVE_MAX_TEXT];
 };
 
 struct live_machine {
@@ -51,9 +58,7 @@ struct live_machine {
 	bool has_rsp, has_registers;
 	u64 rsp;
 	char registers[LIVE_MAX_TEXT];
-	unsigned other; /* whose these are, of the other processors; LIVE_NONE: nobody's */
-	bool other_in_guest;
-	char other_registers[LIVE_MAX_TEXT];
+	struct live_other *others; /* of each processor */
 	struct live_page pages[LIVE_PAGES];
 };
 
@@ -80,7 +85,12 @@ enum status live_machine_step(struct live_machine *live, enum guest_way way);
 enum status live_machine_run(struct live_machine *live, enum guest_way way,
 			     const struct guest_breaks *breaks, u64 limit, u64 *watched);
 enum status live_machine_to(struct live_machine *live, unsigned cpu, u64 tick, enum guest_way way);
-enum status live_machine_turn(struct live_machine *live, unsigned cpu, enum guest_way way);
+
+/*
+ * By one instruction of processor @cpu, which is not the one that counts, and then is. Where hv
+ * runs on it, it is at the instruction that led there.
+ */
+enum status live_machine_step_other(struct live_machine *live, unsigned cpu, enum guest_way way);
 
 /*
  * To the instruction of the event at the cursor, or of the first one behind that has one: before

@@ -2,10 +2,14 @@
 
 #include <string.h>
 
+#include "cli/debugger_state.h"
+#include "cli/debugger_stops.h"
+#include "cli/machine_past.h"
 #include "cli/message.h"
 
 #define FAR  100000000ull /* ticks: a second or two */
 #define NEAR 200000ull	  /* ticks that cost less than a copy does */
+#define LONG 1000000ull	  /* ticks that hv seldom takes for an exit */
 #define KEPT 2		  /* saved copies that stay: of power-on, and machine_time_keep() */
 
 /* --- saved copies ----------------------------------------------------------------------------- */
@@ -251,6 +255,28 @@ enum status machine_time_turn(struct machine_time *machine, unsigned cpu)
 		return debugger_look(&machine->now, cpu);
 	status = clear(&machine->now);
 	return status == ST_OK ? run_to(machine, 0) : status;
+}
+
+enum status machine_time_registers(struct machine_time *machine, unsigned cpu, char *to,
+				   size_t size, u64 *place)
+{
+	struct machine_past past = { .work = machine->work,
+				     .watcher = &machine->watcher,
+				     .now = &machine->now.place };
+	enum status status = ST_OK;
+	u64 tick = past.now->tick;
+
+	*place = 0;
+	for (unsigned i = machine->saved_count; i-- > 0 && past.now->tick - tick < LONG;) {
+		past.early = &machine->saved[i];
+		if (compare_places(&past.early->place, past.now) > 0)
+			continue;
+		tick = past.early->place.tick;
+		status = machine_past_registers(&past, cpu, to, size, place);
+		if (status != ST_OK || *place)
+			break;
+	}
+	return status;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

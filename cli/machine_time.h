@@ -56,4 +56,11 @@ enum status machine_time_run(struct machine_time *machine, u64 tick);
 enum status machine_time_continue(struct machine_time *machine);
 enum status machine_time_step(struct machine_time *machine);
 
+/*
+ * Of processor @cpu, where hv runs: machine_past_registers(). *@place 0: it did nothing for a guest
+ * for long.
+ */
+enum status machine_time_registers(struct machine_time *machine, unsigned cpu, char *to,
+				   size_t size, u64 *place);
+
 #endif

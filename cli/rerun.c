@@ -6,7 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/bochs_debugger.h"
+#include "cli/debugger_state.h"
+#include "cli/machine_past.h"
 #include "cli/message.h"
 #include "cli/stop_signals.h"
 #include "recorder/capture.h"
@@ -118,78 +119,27 @@ static void end_probe(struct run *run)
 	run->probe = (struct debugger){ 0 };
 }
 
-/*
- * When processor @cpu had its last VM exit before processor @end_cpu is at tick @end; 0: that is
- * long ago.
- */
-static u64 find_exit(struct run *run, unsigned cpu, unsigned end_cpu, u64 end)
+/* What was before @now. */
+static struct machine_past past_of(struct run *run, const struct debugger_place *now)
 {
-	struct debugger *const probe = &run->probe;
-	u64 found = 0;
-
-	copy(run, &run->early, probe);
-	probe->cpu = cpu;
-	probe->all_break = true;
-	need(run, debugger_set_exits(probe, true));
-	for (;;) {
-		probe->cpu = end_cpu;
-		need(run, debugger_run_to(probe, end));
-		if (!(probe->place.why & DEBUGGER_AT_EXIT) || probe->place.tick > end)
-			break;
-		found = probe->place.tick;
-	}
-	end_probe(run);
-	return found;
-}
-
-/* The last place of processor @cpu before @tick, behind which it may have waited; 0: long ago. */
-static u64 find_place_before(struct run *run, unsigned cpu, u64 tick)
-{
-	u64 low = 0, high = tick, back = 1;
-
-	while (high > low + 1 && (low || back < MIN(tick, (u64)FAR_BEFORE))) {
-		const u64 at = low ? low + (high - low) / 2 : tick - back;
-
-		copy(run, &run->early, &run->probe);
-		run->probe.cpu = cpu;
-		need(run, debugger_run_to(&run->probe, at));
-		if (run->probe.place.tick < tick)
-			low = run->probe.place.tick;
-		else
-			high = at;
-		back *= 2;
-		end_probe(run);
-	}
-	return low;
+	return (struct machine_past){ &run->early, run->work, &run->deaf, now };
 }
 
 /* Where hv runs, the instruction that led to it is being executed: registers are those before it.
  */
 static void add_registers(struct run *run, unsigned cpu, struct rerun_result *result)
 {
+	const struct machine_past past = past_of(run, &run->debugger.place);
 	const size_t length = strlen(result->registers), room = sizeof(result->registers) - length;
 	char *const to = result->registers + length;
 	bool in_guest;
-	u64 exit;
+	u64 place;
 
 	need(run, debugger_in_guest(&run->debugger, cpu, &in_guest));
-	if (in_guest) {
-		need(run, debugger_read_registers(&run->debugger, cpu, to, room));
-		return;
-	}
-	exit = run->early.text
-		       ? find_exit(run, cpu, run->debugger.place.cpu, run->debugger.place.tick)
-		       : 0;
-	exit = exit ? find_place_before(run, cpu, exit) : 0;
-	if (!exit)
-		return;
-	copy(run, &run->early, &run->probe);
-	run->probe.cpu = cpu;
-	need(run, debugger_run_to(&run->probe, exit));
-	need(run, debugger_in_guest(&run->probe, cpu, &in_guest));
 	if (in_guest)
-		need(run, debugger_read_registers(&run->probe, cpu, to, room));
-	end_probe(run);
+		need(run, debugger_read_registers(&run->debugger, cpu, to, room));
+	else if (run->early.text)
+		need(run, machine_past_registers(&past, cpu, to, room, &place));
 }
 
 static void read_registers(struct run *run, unsigned first, struct rerun_result *result)
@@ -244,10 +194,14 @@ static void go_to_instruction(struct run *run, const struct rerun_goal *goal)
 /* What L1 or its L2 did last when hv told of it; hv itself before there was an L1. */
 static void go_to_last_exit(struct run *run, const struct rerun_goal *goal)
 {
-	const u64 exit = find_exit(run, goal->cpu, goal->cpu, goal->tsc);
-	const u64 place = exit ? find_place_before(run, goal->cpu, exit) : 0;
+	const struct debugger_place told = { .cpu = goal->cpu, .tick = goal->tsc };
+	const struct machine_past past = past_of(run, &told);
+	u64 at;
 
-	run_to(run, place ? place : goal->tsc);
+	need(run, machine_past_exit(&past, goal->cpu, &at));
+	if (at)
+		need(run, machine_past_place(&past, goal->cpu, at, &at));
+	run_to(run, at ? at : goal->tsc);
 }
 
 /* What comes behind that time. */

@@ -21,8 +21,15 @@ reverse-stepi 30
 print $pc == $start && $rsp == $start_sp && $rax == $start_rax && $event == $start_event
 stepi 30
 print $pc == $far && $rsp == $far_sp && $rcx == $far_rcx && $event == $far_event
-echo == the first one steps by itself, and back\n
+echo == the first one steps by itself, and back, from what it is at\n
 thread 1.1
+x/i $pc
+set $at = $pc
+set $at_sp = $rsp
+stepi
+print $pc != $at
+reverse-stepi
+print $pc == $at && $rsp == $at_sp
 stepi
 set $one = $pc
 set $one_sp = $rsp
