@@ -22,7 +22,8 @@
 
 static const char hv_prefix[] = "vmxtape-hv:";
 
-/* hv says where its word is that asks it to end the tape; so nothing is lost that it still holds.
+/*
+ * hv says where its word is that asks it to end the tape; so nothing is lost that it still holds.
  */
 static const char stop_word[] = "vmxtape-hv: stop word at 0x";
 

@@ -94,8 +94,10 @@ struct root {
 	u32 size, entry;
 };
 
-/* ACPI Specification, "Root System Description Pointer": the XSDT comes first, and firmware of
- * today may have no RSDT. */
+/*
+ * ACPI Specification, "Root System Description Pointer": the XSDT comes first, and firmware of
+ * today may have no RSDT.
+ */
 static struct root find_root(u64 pa)
 {
 	const u8 *const rsdp = phys_to_virt(pa);

@@ -10,8 +10,10 @@
 
 #include "base/base.h"
 
-/* Look for the tables; without them no sleep port and no processor is known. @rsdp is physical, 0:
- * search as on BIOS. */
+/*
+ * Look for the tables; without them no sleep port and no processor is known. @rsdp is physical, 0:
+ * search as on BIOS.
+ */
 void acpi_init(u64 rsdp);
 
 /* I/O port of the PM1a (@index 0) or PM1b (1) control register; 0 when there is none. */

@@ -16,7 +16,8 @@
 #define TYPED_1G      BIT(40)
 #define TYPED_2M      GIB(4)
 
-/* How many pages L1 can make hv split by MTRRs that it writes; firmware and Linux need a handful.
+/*
+ * How many pages L1 can make hv split by MTRRs that it writes; firmware and Linux need a handful.
  */
 #define MAX_SPLITS    8
 
@@ -141,8 +142,10 @@ static void set_types(u64 *table, unsigned level, u64 base, u64 begin, u64 end, 
 				set_entry(entry, (*entry & ~EPT_TYPE) | type | EPT_ALL);
 				continue;
 			}
-			/* Without a table the whole page is uncached: slow, and right for every
-			 * type. */
+			/*
+			 * Without a table the whole page is uncached: slow, and right for every
+			 * type.
+			 */
 			if (split(entry, level, split_table()) != ST_OK) {
 				set_entry(entry, *entry & ~EPT_TYPE);
 				continue;

@@ -55,7 +55,8 @@ void ept01_flush(void);
 enum status ept01_protect(void);
 void ept01_unprotect(void);
 
-/* The same for the 4 KiB page at @gpa1, which is split off for it. ST_NO_MEMORY, nothing is done.
+/*
+ * The same for the 4 KiB page at @gpa1, which is split off for it. ST_NO_MEMORY, nothing is done.
  */
 enum status ept01_protect_page(u64 gpa1, bool protect);
 

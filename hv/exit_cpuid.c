@@ -21,7 +21,8 @@
 #define CPUID1_HYPERVISOR BIT(31)
 #define CPUID7_OSPKE	  BIT(4)
 
-/* Leaves from 0 and from 80000000h, and of each so many subleaves, have a mask; others read as 0.
+/*
+ * Leaves from 0 and from 80000000h, and of each so many subleaves, have a mask; others read as 0.
  */
 #define LEAVES		  0x20
 #define SUBLEAVES	  16

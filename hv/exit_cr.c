@@ -16,8 +16,10 @@
 
 enum { CR_MOV_TO, CR_MOV_FROM, CR_CLTS, CR_LMSW };
 
-/* A MOV to CR4 that changes one of these drops cached translations; SDM "Operations that
- * Invalidate". */
+/*
+ * A MOV to CR4 that changes one of these drops cached translations; SDM "Operations that
+ * Invalidate".
+ */
 #define CR4_FLUSH (BIT(4) | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP)
 
 static void flush_l1(void)
@@ -108,8 +110,10 @@ static void update_long_mode(u64 old, u64 new)
 	}
 }
 
-/* SDM, "Loading Guest Control Registers, Debug Registers, and MSRs": entries leave CD and NW alone,
- * and so do exits, so that hv's are L1's. */
+/*
+ * SDM, "Loading Guest Control Registers, Debug Registers, and MSRs": entries leave CD and NW alone,
+ * and so do exits, so that hv's are L1's.
+ */
 static void load_cache_bits(u64 new)
 {
 	const u64 bits = CR0_CD | CR0_NW, own = read_cr0();

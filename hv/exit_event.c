@@ -44,8 +44,10 @@ static bool is_insn(u8 kind)
 	return kind >= EV_VMXON && kind <= EV_CR_WRITE;
 }
 
-/* Exits that leave instruction information; SDM "Information for VM Exits Due to Instruction
- * Execution". */
+/*
+ * Exits that leave instruction information; SDM "Information for VM Exits Due to Instruction
+ * Execution".
+ */
 static bool has_insn_info(u32 reason)
 {
 	switch (reason) {

@@ -49,8 +49,10 @@ enum exit_action l1_handle_triple_fault(struct percpu *cpu)
 	record_stop(cpu, END_TRIPLE_FAULT, "triple fault of L1");
 }
 
-/* Dropping dirty lines would lose hv's as well; writing them back is what L1 may see on any
- * machine. */
+/*
+ * Dropping dirty lines would lose hv's as well; writing them back is what L1 may see on any
+ * machine.
+ */
 enum exit_action l1_handle_invd(struct percpu *cpu)
 {
 	(void)cpu;

@@ -47,8 +47,10 @@ _Noreturn void l1_stop_unexpected(struct percpu *cpu);
 void l1_intercept_msrs(void);
 void l1_intercept_ports(void);
 
-/* Whether WRMSR of L1's may be tried; it is for all that a processor does not refuse, but for what
- * would give L1 hv's memory. */
+/*
+ * Whether WRMSR of L1's may be tried; it is for all that a processor does not refuse, but for what
+ * would give L1 hv's memory.
+ */
 bool l1_may_write_msr(u32 index, u64 value);
 
 /* After an MTRR was written on @cpu: the first processor's say what EPT01 has. */

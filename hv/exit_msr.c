@@ -19,7 +19,8 @@
 
 #define FEATURE_CONTROL_LOCK BIT(0)
 
-/* What makes the processor store by itself, at addresses that no EPT translates: hidden by CPUID.
+/*
+ * What makes the processor store by itself, at addresses that no EPT translates: hidden by CPUID.
  */
 static const struct {
 	u32 first, last;

@@ -22,7 +22,8 @@ extern u64 fault_set;
 
 #define hv_fault(NAME) unlikely(fault_set >> FAULT_##NAME & 1)
 
-/* Make those of @list the ones that are on: "name,name", or "" for none. False: a name is unknown.
+/*
+ * Make those of @list the ones that are on: "name,name", or "" for none. False: a name is unknown.
  */
 bool fault_choose(const char *list);
 

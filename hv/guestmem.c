@@ -205,8 +205,7 @@ static enum status set_flags(const struct walk *walk, const struct paging_mode *
 	return ST_OK;
 }
 
-/* --- walks that were made before ---------------------------------------------------------------
- */
+/* --- walks that were made before -------------------------------------------------------------- */
 
 _Static_assert(GUEST_WALK_LEVELS == PAGING_MAX_LEVELS, "struct walk_memory");
 

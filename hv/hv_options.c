@@ -112,8 +112,10 @@ static bool set_capture(const char *value)
 	return false;
 }
 
-/* The number that *@text begins with, which ends at a colon, behind which *@text is then, or at the
- * end. */
+/*
+ * The number that *@text begins with, which ends at a colon, behind which *@text is then, or at the
+ * end.
+ */
 static bool take_number(const char **text, u64 *number)
 {
 	const char *at = *text;

@@ -12,8 +12,10 @@ void inject_nmi_when_possible(struct percpu *cpu);
 /* No NMI-window exits of L1 any more, until an NMI waits for one. */
 void inject_close_nmi_window(void);
 
-/* RFLAGS.TF: leave a pending single-step debug exception (BS) for the next entry, unless L1 steps
- * from branch to branch. */
+/*
+ * RFLAGS.TF: leave a pending single-step debug exception (BS) for the next entry, unless L1 steps
+ * from branch to branch.
+ */
 void inject_pending_step(void);
 
 /*

@@ -14,8 +14,10 @@ void log_print(const char *format, ...) printf_like(1, 2);
 /* L1 owns the serial port from now on. */
 void log_leave_serial(void);
 
-/* L1 will not run any more: lines go to the serial port again, unless whoever records reads the
- * other one. */
+/*
+ * L1 will not run any more: lines go to the serial port again, unless whoever records reads the
+ * other one.
+ */
 void log_take_serial(void);
 
 #endif

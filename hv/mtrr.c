@@ -83,8 +83,10 @@ static u8 fixed_type(u64 pa, u64 *end)
 	return (u8)(fixed[i] >> range * 8);
 }
 
-/* SDM "MTRR Precedences": UC wins, WT wins over WB; other overlaps are undefined, the lower is
- * kept. */
+/*
+ * SDM "MTRR Precedences": UC wins, WT wins over WB; other overlaps are undefined, the lower is
+ * kept.
+ */
 static u8 combine(u8 a, u8 b)
 {
 	if (a == MEMORY_UC || b == MEMORY_UC)

@@ -81,8 +81,10 @@ enum status relocate_image(u64 size)
 	if (status != ST_OK)
 		return status;
 
-	/* The tables take the first MiB of the range, below where the image goes, and the end of
-	 * it. */
+	/*
+	 * The tables take the first MiB of the range, below where the image goes, and the end of
+	 * it.
+	 */
 	tables = (4 + ALIGN_UP(top, GIB(1)) / GIB(1) + size / GIB(1) + SCREEN_TABLES) * PAGE_SIZE;
 	if (tables > MIB(1) && tables > size / 2)
 		return ST_NO_SPACE;

@@ -14,8 +14,10 @@ void screen_range(u64 *base, u64 *size);
 /* From now on screen_write() shows something; hv sees all of screen_range(). */
 void screen_begin(void);
 
-/* Show @length characters; a new line begins below, or at the top again. Nothing before the above
- * and after the below. */
+/*
+ * Show @length characters; a new line begins below, or at the top again. Nothing before the above
+ * and after the below.
+ */
 void screen_write(const char *text, size_t length);
 
 /* The screen is L1's. */

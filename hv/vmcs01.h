@@ -40,8 +40,10 @@
 /* The VPID of L1; L2 runs under another one. */
 #define VPID_L1		   1
 
-/* Enter VMX root operation, for the first time or again. ST_UNSUPPORTED after a log line when the
- * processor refuses. */
+/*
+ * Enter VMX root operation, for the first time or again. ST_UNSUPPORTED after a log line when the
+ * processor refuses.
+ */
 enum status vmcs01_enter_vmx(struct percpu *cpu);
 
 /*

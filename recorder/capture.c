@@ -58,8 +58,7 @@ static enum status fail(struct capture *capture, enum status status)
 	return status;
 }
 
-/* --- watching ----------------------------------------------------------------------------------
- */
+/* --- watching --------------------------------------------------------------------------------- */
 
 static void watch_free(struct watch *watch)
 {
@@ -118,8 +117,7 @@ static void watch_block(struct watch *watch, const struct chunk *chunk, const st
 		watch->on_event(watch->owner, &watch->schema, event);
 }
 
-/* --- chunks ------------------------------------------------------------------------------------
- */
+/* --- chunks ----------------------------------------------------------------------------------- */
 
 static void count_block(struct capture *capture, struct stream *stream, const struct chunk *chunk,
 			const struct block *block)
@@ -221,8 +219,7 @@ static void take_chunks(struct capture *capture, struct stream *stream)
 	memmove(stream->bytes, start, stream->length);
 }
 
-/* --- frames ------------------------------------------------------------------------------------
- */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 static struct stream *stream_of(struct capture *capture, u16 cpu)
 {
@@ -316,8 +313,7 @@ enum status capture_feed(struct capture *capture, const void *bytes, size_t size
 	return capture->status;
 }
 
-/* --- opening and closing -----------------------------------------------------------------------
- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 enum status capture_open(const char *path, capture_on_event on_event, void *owner,
 			 struct capture **capture, char *error, size_t size)

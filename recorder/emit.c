@@ -71,8 +71,7 @@ struct rec *rec_init(void *memory, struct ring *ring, u16 cpu, const struct rec_
 	return rec;
 }
 
-/* --- sealed blocks -----------------------------------------------------------------------------
- */
+/* --- sealed blocks ---------------------------------------------------------------------------- */
 
 /* Into the pinned head while it is written, else behind what is in the ring. */
 static enum status push_chunk(struct rec *rec, struct chunk *chunk)
@@ -214,8 +213,7 @@ bool rec_image_holds(const struct rec *rec, u64 block)
 	return block >= rec->images;
 }
 
-/* --- the open block ----------------------------------------------------------------------------
- */
+/* --- the open block --------------------------------------------------------------------------- */
 
 static void open(struct rec *rec)
 {

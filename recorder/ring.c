@@ -61,7 +61,8 @@ enum status ring_pin(struct ring *ring, const void *data, size_t size)
 	return ST_OK;
 }
 
-/* Copies to position @at of the bytes ever pushed, in two pieces where the ring's end is between.
+/*
+ * Copies to position @at of the bytes ever pushed, in two pieces where the ring's end is between.
  */
 static void copy_in(struct ring *ring, u64 at, const u8 *from, size_t size)
 {

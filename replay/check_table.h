@@ -145,7 +145,8 @@ enum check_state {
 #define CHECK_LAUNCHED BIT(0) /* the launch state is launched, not clear */
 #define CHECK_RESUME   BIT(1) /* the instruction is VMRESUME, not VMLAUNCH */
 
-/* @size (1, 4 or 8) bytes of L1's physical memory at the time of the entry; unknown bits allowed.
+/*
+ * @size (1, 4 or 8) bytes of L1's physical memory at the time of the entry; unknown bits allowed.
  */
 typedef struct word (*check_memory)(void *context, u64 gpa, unsigned int size);
 

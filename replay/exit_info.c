@@ -86,7 +86,8 @@ static u64 parts_of(enum vmx_value_kind kind)
 	return mask;
 }
 
-/* The bits that are defined, as far as the reason and the event tell; all where that is a number.
+/*
+ * The bits that are defined, as far as the reason and the event tell; all where that is a number.
  */
 static struct word defined_bits(struct exit_checking *x, const struct vmx_exit *row)
 {

@@ -40,8 +40,7 @@ void finder_forget_inside(struct finder *finder)
 			memset(finder->inside[i], 0, sizeof(*finder->inside[i]));
 }
 
-/* --- does an event match -----------------------------------------------------------------------
- */
+/* --- does an event match ---------------------------------------------------------------------- */
 
 static bool is_inside(const struct timeline_break *how, u64 address)
 {

@@ -71,7 +71,8 @@ static enum status find_forward(struct finder *finder, u64 first, bool here, u64
 	}
 }
 
-/* One window of find_backward(): the last stop in it, how many events, and of which @nth is what.
+/*
+ * One window of find_backward(): the last stop in it, how many events, and of which @nth is what.
  */
 static void look_through(struct finder *finder, u64 first, u64 end, u64 nth, struct found *found,
 			 u64 *count, u64 *number)

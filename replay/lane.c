@@ -52,8 +52,7 @@ void lane_free(struct lane *lane)
 	free(lane);
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static void give_gap(struct lane *lane, u64 seq, const struct ev_gap *gap,
 		     const struct trace_event **event)

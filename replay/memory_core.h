@@ -15,7 +15,8 @@ bool memory_core_path(const char *path, u64 n, char *to, size_t size);
 /* What a note of it must begin with, so that it is of this tape and this moment. */
 void memory_core_head(const struct reader *reader, u64 n, char *to, size_t size);
 
-/* Begins the line before the registers of another processor than the event's; its number ends it.
+/*
+ * Begins the line before the registers of another processor than the event's; its number ends it.
  */
 #define MEMORY_CORE_CPU "registers of cpu "
 

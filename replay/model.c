@@ -39,8 +39,7 @@ static void learn_current(struct model_step *step)
 				  step->insn->error, &step->place);
 }
 
-/* --- effects of instructions, as far as the processor let them have any --------------------------
- */
+/* --- effects of instructions, as far as the processor let them have any ----------------------- */
 
 static void enter_vmx(struct model_step *step, u64 pointer)
 {

@@ -39,8 +39,7 @@ enum trace_effect model_effect(const struct trace_event *event, u32 *fixed)
 	}
 }
 
-/* --- making --------------------------------------------------------------------------------------
- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 static struct model_place place_of(const struct trace_digest_writer *writer, u64 n)
 {
@@ -138,8 +137,7 @@ bool model_digest_make(struct model_digest *digest, struct model_digest_field *f
 	return true;
 }
 
-/* --- stepping ------------------------------------------------------------------------------------
- */
+/* --- stepping --------------------------------------------------------------------------------- */
 
 static void take_launch(struct model_region *region, const struct model_digest *digest)
 {

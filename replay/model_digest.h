@@ -21,7 +21,8 @@ struct model_digest_field {
 	struct model_place writer; /* ... which is this one; nowhere: none did */
 };
 
-/* Events of one CPU with one current VMCS, none but those of a digest. Places have n of the caller.
+/*
+ * Events of one CPU with one current VMCS, none but those of a digest. Places have n of the caller.
  */
 struct model_digest {
 	u16 cpu;

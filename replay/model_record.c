@@ -29,8 +29,7 @@ static inline u64 take_fast(struct cursor *in)
 	return value;
 }
 
-/* --- words, those that differ --------------------------------------------------------------------
- */
+/* --- words, those that differ ----------------------------------------------------------------- */
 
 static u64 word_at(const void *at, size_t i)
 {
@@ -87,8 +86,7 @@ static void make_bool(bool *truth)
 	*truth = byte != 0;
 }
 
-/* --- fields --------------------------------------------------------------------------------------
- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
 /* What of a field differs. All its bits are known, mostly, or none. */
 enum { FIELD_VALUE = 1, FIELD_KNOWN = 2, FIELD_ALL = 4, FIELD_NONE = 8, FIELD_BITS = 4 };
@@ -237,8 +235,7 @@ enum status record_apply_region(struct cursor *in, struct model_region *region,
 	return in->status;
 }
 
-/* --- the others ----------------------------------------------------------------------------------
- */
+/* --- the others ------------------------------------------------------------------------------- */
 
 u8 *record_cpu(u8 *to, const struct model_cpu *cpu, const struct model_cpu *base)
 {

@@ -43,8 +43,7 @@ struct query {
 	bool no_memory;
 };
 
-/* --- compiling, backwards: what follows a step is there when the step is made -------------------
- */
+/* --- compiling, backwards: what follows a step is there when the step is made ----------------- */
 
 static s32 add_step(struct query *query, const struct step *step)
 {
@@ -342,8 +341,7 @@ bool query_match(const struct query *query, const struct trace_event *event, u64
 	return at == GO_TRUE;
 }
 
-/* --- many events at once -----------------------------------------------------------------------
- */
+/* --- many events at once ---------------------------------------------------------------------- */
 
 #define MAX_VISITS 1000 /* of steps; then it may match */
 

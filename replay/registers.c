@@ -284,7 +284,8 @@ static const char *text_of_machine(const struct memory_machine *machine, u16 cpu
 	return machine->registers(machine->owner);
 }
 
-/* What @note tells of processor @cpu, of those that have a line before theirs, or of the first one.
+/*
+ * What @note tells of processor @cpu, of those that have a line before theirs, or of the first one.
  */
 static char *part_of_note(const char *note, bool is_first, u16 cpu)
 {

@@ -67,8 +67,7 @@ void slice_free(struct slice *slice)
 	free(slice);
 }
 
-/* --- reading -------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static bool find_earliest(const struct reader *reader, u64 *time)
 {
@@ -262,8 +261,7 @@ void slice_undo(struct slice *slice)
 	reader_return(slice->reader, slice->mark);
 }
 
-/* --- the result ----------------------------------------------------------------------------------
- */
+/* --- the result ------------------------------------------------------------------------------- */
 
 u64 slice_events(const struct slice *slice)
 {

@@ -28,8 +28,7 @@ struct stride {
 	u64 place_n; /* ... and found */
 };
 
-/* --- what the slice shows ------------------------------------------------------------------------
- */
+/* --- what the slice shows --------------------------------------------------------------------- */
 
 static void meet(void *owner, const struct trace_event *event)
 {
@@ -82,8 +81,7 @@ static enum slice_answer take(void *owner, const struct trace_event *event)
 	return SLICE_PASS;
 }
 
-/* --- whose VMCSs ---------------------------------------------------------------------------------
- */
+/* --- whose VMCSs ------------------------------------------------------------------------------ */
 
 /* False when another CPU has to do with it too. */
 static bool claim(struct stride *stride, u64 pointer, unsigned cpu)
@@ -167,8 +165,7 @@ static bool are_apart(struct stride *stride)
 	return model->region_count + stride->claim_count <= MODEL_MAX_REGIONS;
 }
 
-/* --- the model -----------------------------------------------------------------------------------
- */
+/* --- the model -------------------------------------------------------------------------------- */
 
 static enum status apply(struct stride *stride)
 {
@@ -246,8 +243,7 @@ static void number_slice(struct stride *stride)
 	}
 }
 
-/* --- strides -------------------------------------------------------------------------------------
- */
+/* --- strides ---------------------------------------------------------------------------------- */
 
 struct stride *stride_new(struct reader *reader, const struct stride_watch *watch, void *owner)
 {

@@ -13,7 +13,8 @@ struct stride;
 
 /* What the owner wants to see. What is at sites may be of a stride that is refused afterwards. */
 struct stride_watch {
-	/* Each site of the events once, with an event, and each event that the model does not take.
+	/*
+	 * Each site of the events once, with an event, and each event that the model does not take.
 	 */
 	void (*at_site)(void *owner, const struct trace_event *event);
 	/* RIPs of L2 entries and exits, most of them once. */

@@ -32,7 +32,8 @@ static enum status find_insn(struct reader *reader, u64 *n)
 	return found ? ST_OK : ST_NOT_FOUND;
 }
 
-/* An entry is decided by the next event of L2 on its CPU: it runs, or an exit says that it failed.
+/*
+ * An entry is decided by the next event of L2 on its CPU: it runs, or an exit says that it failed.
  */
 static void observe_end(struct reader *reader, struct why *why)
 {

@@ -122,7 +122,8 @@ static inline bool trace_event_is_insn(const struct trace_event *event)
 	return event->kind >= EV_VMXON && event->kind <= EV_VMFUNC;
 }
 
-/* A VMX instruction that ended with VMfailValid: its error became the field VM-instruction error.
+/*
+ * A VMX instruction that ended with VMfailValid: its error became the field VM-instruction error.
  */
 static inline bool trace_event_fails_valid(const struct trace_event *event)
 {

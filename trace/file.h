@@ -23,8 +23,7 @@
 /* Flag of an index: the recording ended by itself, so nothing is missing behind the last block. */
 enum { TAPE_COMPLETE = 1 };
 
-/* --- writing -----------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 struct tape_writer;
 
@@ -40,12 +39,12 @@ u64 tape_written(const struct tape_writer *writer);
 /* Write the index. ST_IO with errno. */
 enum status tape_finish(struct tape_writer *writer, bool complete);
 
-/* Close the file and free @writer, which may be NULL. ST_IO with errno when it is not all on disk.
+/*
+ * Close the file and free @writer, which may be NULL. ST_IO with errno when it is not all on disk.
  */
 enum status tape_close(struct tape_writer *writer);
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* A chunk of an open tape: a block, a schema, or a loss. */
 struct tape_chunk {
@@ -79,8 +78,10 @@ struct tape {
 enum status tape_open(const char *path, struct tape *tape, char *error, size_t size);
 void tape_unmap(struct tape *tape);
 
-/* The same for @size bytes in memory, which stay the caller's; then tape_free(). @name is for
- * @error. */
+/*
+ * The same for @size bytes in memory, which stay the caller's; then tape_free(). @name is for
+ * @error.
+ */
 enum status tape_open_memory(const char *name, const void *bytes, size_t size, struct tape *tape,
 			     char *error, size_t error_size);
 void tape_free(struct tape *tape);

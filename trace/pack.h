@@ -53,7 +53,8 @@ struct trace_unpacker;
 struct trace_unpacker *trace_unpacker_new(void);
 void trace_unpacker_free(struct trace_unpacker *unpacker);
 
-/* Unpack the zstd frame at @from into exactly @raw_size bytes at @to; ST_CORRUPT when it does not.
+/*
+ * Unpack the zstd frame at @from into exactly @raw_size bytes at @to; ST_CORRUPT when it does not.
  */
 enum status trace_unpack(struct trace_unpacker *unpacker, const u8 *from, size_t size, u8 *to,
 			 size_t raw_size);

@@ -5,8 +5,7 @@
 
 #define SCHEMA_LAYOUT 1
 
-/* --- building ----------------------------------------------------------------------------------
- */
+/* --- building --------------------------------------------------------------------------------- */
 
 void trace_schema_start(struct trace_schema *schema)
 {
@@ -125,8 +124,7 @@ void trace_schema_finish(struct trace_schema *schema, u8 *scratch)
 	schema->id = crc32c(0, scratch, trace_schema_write(schema, scratch));
 }
 
-/* --- the .def tables ---------------------------------------------------------------------------
- */
+/* --- the .def tables -------------------------------------------------------------------------- */
 
 struct column_row {
 	const char *name;
@@ -193,8 +191,7 @@ const struct trace_schema *trace_schema_builtin(void)
 	return &schema;
 }
 
-/* --- to and from bytes -------------------------------------------------------------------------
- */
+/* --- to and from bytes ------------------------------------------------------------------------ */
 
 static u8 *put_name(u8 *to, const char *name)
 {

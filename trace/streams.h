@@ -45,8 +45,10 @@ void streams_reset(struct streams *streams, u32 limit);
  */
 void streams_close(struct streams *streams);
 
-/* Gives @stream a new segment; closes the block when that takes it beyond its limit. The caller of
- * all that writes keeps @used at most CODEC_MAX_RAW. */
+/*
+ * Gives @stream a new segment; closes the block when that takes it beyond its limit. The caller of
+ * all that writes keeps @used at most CODEC_MAX_RAW.
+ */
 void streams_grow(struct streams *streams, struct stream *stream);
 
 void streams_put_bytes(struct streams *streams, unsigned index, const u8 *bytes, size_t size);

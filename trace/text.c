@@ -203,8 +203,7 @@ const char *trace_text_title(unsigned kind)
 	}
 }
 
-/* --- a whole event -----------------------------------------------------------------------------
- */
+/* --- a whole event ---------------------------------------------------------------------------- */
 
 /* Where the next piece of text goes, and how long all of them are. */
 struct line {

@@ -44,8 +44,10 @@ void event_rows_grow(struct event_rows *rows, u64 same);
 /* The row of event @n of @reader. Valid until as many others were asked for. */
 const struct event_row *event_row_get(struct event_rows *rows, struct reader *reader, u64 n);
 
-/* Adds old values to the rows asked for since the last call, for about @microseconds; false when
- * there is nothing to do. */
+/*
+ * Adds old values to the rows asked for since the last call, for about @microseconds; false when
+ * there is nothing to do.
+ */
 bool event_rows_work(struct event_rows *rows, u64 microseconds);
 
 /*

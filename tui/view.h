@@ -38,7 +38,8 @@ struct view_ops {
 	bool wide;
 	/* A request that shared code does not know; false: not done. NULL: none. */
 	bool (*request)(struct app *app, struct view *view, enum request request, u64 count);
-	/* Something goes on in the background: a slice of it; false when it is over. NULL: never.
+	/*
+	 * Something goes on in the background: a slice of it; false when it is over. NULL: never.
 	 */
 	bool (*work)(struct app *app, struct view *view);
 	/* It is asked for, maybe again. False, with a message: it cannot be shown. NULL: it can. */

@@ -37,7 +37,8 @@ static void add_part(struct text *text, const struct vmx_part *part, u64 value)
 		}
 		return;
 	}
-	/* Most numbers beside flags are 0 and say nothing; a lone number or a choice always does.
+	/*
+	 * Most numbers beside flags are 0 and say nothing; a lone number or a choice always does.
 	 */
 	if (!number && part->style <= VMX_STYLE_PLACE && part->style != VMX_STYLE_LESS1)
 		return;

@@ -21,7 +21,8 @@ static int read_page(void **state)
 	return 0;
 }
 
-/* The long options in what `vmxtape verb --help` prints must each stand in the page as ".Fl -name".
+/*
+ * The long options in what `vmxtape verb --help` prints must each stand in the page as ".Fl -name".
  */
 static void check_help(const char *verb, int (*run)(int, char **))
 {

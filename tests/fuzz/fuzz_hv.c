@@ -85,8 +85,10 @@ static void write_memory(struct source *from)
 		memcpy(stub_at(at), &value, sizeof(value));
 }
 
-/* An exit with what a processor can say of it: an event has a valid bit, a segment a number
- * below 6, an access to a port 1, 2 or 4 bytes. */
+/*
+ * An exit with what a processor can say of it: an event has a valid bit, a segment a number
+ * below 6, an access to a port 1, 2 or 4 bytes.
+ */
 static void leave(struct source *from)
 {
 	const u32 reason = (u32)take(from, 1) % EXIT_REASON_COUNT;

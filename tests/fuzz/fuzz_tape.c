@@ -9,7 +9,8 @@
 #include "trace/file.h"
 #include "trace/text.h"
 
-/* Gives a chunk the checksums that its bytes have, so that what lies behind them is tried as well.
+/*
+ * Gives a chunk the checksums that its bytes have, so that what lies behind them is tried as well.
  */
 static void repair_chunk(u8 *at, size_t size)
 {

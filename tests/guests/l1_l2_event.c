@@ -290,7 +290,8 @@ static void check_halted(struct l2 *l2)
 			break;
 		APIC_EOI = 0;
 	}
-	/* SDM, "Saving Non-Register State": the state before the event. Bochs 2.7 saves "active".
+	/*
+	 * SDM, "Saving Non-Register State": the state before the event. Bochs 2.7 saves "active".
 	 */
 	activity = guest_vmcs_read(VMCS_GUEST_ACTIVITY_STATE);
 	l2_check(activity == ACTIVITY_HLT || activity == 0, "activity state %lu", activity);

@@ -93,8 +93,7 @@ static void check_unblocked(struct l2 *l2)
 	l2_expect_field(VMCS_GUEST_INTERRUPTIBILITY_STATE, 0);
 }
 
-/* --- NMIs that L1 injects ----------------------------------------------------------------------
- */
+/* --- NMIs that L1 injects --------------------------------------------------------------------- */
 
 static void code_inject_nmi(void)
 {

@@ -16,7 +16,8 @@ static bool has_mtf(void)
 	return guest_control_allowed(VMX_WORD_PRIMARY, PRIMARY_MONITOR_TRAP_FLAG);
 }
 
-/* Enters L2 until its l2_vmcall(2), steps over that, and makes the next entry one of single steps.
+/*
+ * Enters L2 until its l2_vmcall(2), steps over that, and makes the next entry one of single steps.
  */
 static bool start_steps(struct l2 *l2)
 {

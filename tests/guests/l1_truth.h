@@ -79,7 +79,8 @@ extern u64 truth_places[PLACE_COUNT];
 extern struct truth_vmcs truth_bases[BASE_COUNT];
 extern bool truth_exists[VMCS_FIELD_COUNT];
 
-/* What l1_truth_32.S needs: physical addresses. Once the PDPTEs are loaded one of them may be
+/*
+ * What l1_truth_32.S needs: physical addresses. Once the PDPTEs are loaded one of them may be
  * spoiled.
  */
 struct truth_leg {
@@ -105,7 +106,8 @@ extern unsigned truth_count;
 
 bool truth_is_writable(unsigned field);
 
-/* Cases for rules that single bits do not reach, each some times with a move that does not matter.
+/*
+ * Cases for rules that single bits do not reach, each some times with a move that does not matter.
  */
 void truth_directed(unsigned times);
 

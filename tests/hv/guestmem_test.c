@@ -406,7 +406,8 @@ static void what_is_not_ram_reads_as_ones_and_drops_writes(void **state)
 	assert_memory_equal(stub_at(hv), &before, sizeof(before));
 }
 
-/* Page tables inside hv's range read as ones: present entries with all rights, that lead nowhere.
+/*
+ * Page tables inside hv's range read as ones: present entries with all rights, that lead nowhere.
  */
 static void page_tables_in_hv_s_range_show_nothing_of_hv(void **state)
 {

@@ -65,7 +65,8 @@ static void address_fields_of_the_header_are_followed(void **state)
 	memset(stub_at(0x1000000), 0xee, 0x3000);
 	assert_int_equal(load_kludge(&kludge, &entry), ST_OK);
 	assert_u64(entry.rip, 0x1000010);
-	/* The header is at 100h of the file and 80h of memory: loading begins at 80h of the file.
+	/*
+	 * The header is at 100h of the file and 80h of memory: loading begins at 80h of the file.
 	 */
 	assert_u64(get(0x1000080, 4), 0x1badb002);
 	assert_u64(get(0x10007f8, 8), 0x4444444444444444);

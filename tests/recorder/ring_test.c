@@ -95,7 +95,8 @@ static void the_pinned_head_comes_first_and_stays(void **state)
 	free(other);
 }
 
-/* The chunks behind the pinned head of a ring that overwrites: their CPUs must ascend up to @last.
+/*
+ * The chunks behind the pinned head of a ring that overwrites: their CPUs must ascend up to @last.
  */
 static unsigned check_chunks(struct ring *ring, size_t pinned, u16 last)
 {

@@ -19,8 +19,7 @@ static struct reader *open_tape(const char *path)
 	return reader;
 }
 
-/* --- tapes that were recorded -------------------------------------------------------------------
- */
+/* --- tapes that were recorded ----------------------------------------------------------------- */
 
 /* All that the tape says of @event. */
 static u32 hash_event(u32 crc, const struct trace_schema *schema, const struct trace_event *event)
@@ -84,8 +83,7 @@ static void tapes_of_version_1_are_read_whole(void **state)
 	}
 }
 
-/* --- tapes to come ------------------------------------------------------------------------------
- */
+/* --- tapes to come ---------------------------------------------------------------------------- */
 
 static void check_future(const char *path)
 {

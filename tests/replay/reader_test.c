@@ -376,7 +376,8 @@ static void a_tape_cut_at_any_byte_gives_what_was_before(void **state)
 	(void)state;
 	assert_int_equal(blocks, 4);
 	for (size_t cut = 0; cut < size; cut++) {
-		/* A copy of its own, so that reading past the cut is an error the sanitizer sees.
+		/*
+		 * A copy of its own, so that reading past the cut is an error the sanitizer sees.
 		 */
 		u8 *const part = malloc(cut + !cut);
 		struct reader *reader;

@@ -156,7 +156,8 @@ static void a_qualification_that_did_not_change_is_still_known(void **state)
 	script_free(&script);
 }
 
-/* Nothing is known but the mode, of a VMCS that is current: no end is sure, and this one is wrong.
+/*
+ * Nothing is known but the mode, of a VMCS that is current: no end is sure, and this one is wrong.
  */
 static void a_title_says_so_where_no_other_outcome_is_sure(void **state)
 {

@@ -11,7 +11,8 @@
 
 #define SCRIPT_VMCS 0x2000
 
-/* Replaces what @field holds by an event that no instruction makes, so that any field can be set.
+/*
+ * Replaces what @field holds by an event that no instruction makes, so that any field can be set.
  */
 static inline void script_field(struct script *script, int index, u64 value)
 {

@@ -327,7 +327,8 @@ static void what_l1_sent_names_its_addresses(void **state)
 	send_part(&tape, FILE_KALLSYMS, 0, map);
 	query_tape_vmcs(&tape);
 	query_tape_block(&tape);
-	/* The last line goes on in another block; parts of nothing and from far away are left out.
+	/*
+	 * The last line goes on in another block; parts of nothing and from far away are left out.
 	 */
 	send_part(&tape, FILE_KALLSYMS, ~0ull - 2, "ffffffff81000300 T far\n");
 	send_part(&tape, FILE_KALLSYMS, sizeof(map) - 1, "\nffffffff81000400 T more\n");

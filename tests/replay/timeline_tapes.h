@@ -81,8 +81,10 @@ static inline void timeline_lose(struct timeline_tape *of, unsigned every, unsig
 	of->size = to;
 }
 
-/* A reader that leaves a checkpoint each @every events, so that on these tapes, too, it passes over
- * some. */
+/*
+ * A reader that leaves a checkpoint each @every events, so that on these tapes, too, it passes over
+ * some.
+ */
 static inline struct reader *timeline_read(const struct timeline_tape *tape, u64 every)
 {
 	struct reader *reader;

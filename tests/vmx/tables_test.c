@@ -281,7 +281,8 @@ static void fields_that_need_a_control_to_exist_are_used_by_controls(void **stat
 	for (int ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
 		const struct vmcs_field *field = &vmcs_fields[ix];
 
-		/* FRED and APX come from CPUID, and exit information is used by whoever reads it.
+		/*
+		 * FRED and APX come from CPUID, and exit information is used by whoever reads it.
 		 */
 		if (field->exists == VMCS_EXISTS_ALWAYS || field->kind == VMCS_KIND_INFO ||
 		    field->exists == VMCS_EXISTS_FRED)

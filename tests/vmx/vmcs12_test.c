@@ -70,7 +70,8 @@ static void sets_of_fields_follow_the_capabilities(void **state)
 			   vmcs_fields[ix].exists == VMCS_EXISTS_ALWAYS);
 		count += vmcs_set_has(&set, ix);
 	}
-	/* Of the first processors with VMX, the highest index was that of VMX-preemption timer - 2.
+	/*
+	 * Of the first processors with VMX, the highest index was that of VMX-preemption timer - 2.
 	 */
 	assert_u64(vmcs_set_highest_index(&set), 0x15);
 	assert_int_equal(count, 115);

@@ -27,7 +27,8 @@ bool init_mount(void)
 	};
 
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++)
-		/* Debian's kernel mounts devtmpfs by itself only when it boots without an initrd.
+		/*
+		 * Debian's kernel mounts devtmpfs by itself only when it boots without an initrd.
 		 */
 		if (mount("none", mounts[i].where, mounts[i].type, 0, NULL) && errno != EBUSY) {
 			printf("init: cannot mount '%s': %s\n", mounts[i].where, strerror(errno));
