@@ -4,9 +4,9 @@
  * In a window of VM entries (option deep=) all of L1's RAM is write-protected in EPT01, and in
  * EPT02. The first store to a page faults: the page as it was goes onto the tape, and may be
  * written to from then on. Before the next event what has changed in such pages is told, and they
- * are protected again. So between two events nothing changes that the second does not show, in the
- * pages that were told. Stores of devices, and those of the processor to a virtual-APIC page, do
- * not fault.
+ * are protected again; sooner, where they are many, so that no exit takes long for it. So between
+ * two events nothing changes that the second does not show, in the pages that were told. Stores of
+ * devices, and those of the processor to a virtual-APIC page, do not fault.
  *
  * One processor only. The window ends early when as many pages as the option says were written to,
  * or when hv has no page left.

@@ -6,20 +6,23 @@
 #include "hv/mtrr.h"
 #include "vmx/tables.h"
 
-#define EPT_ALL	      (EPT_READ | EPT_WRITE | EPT_EXECUTE)
-#define EPT_CAP_1G    BIT(17)
-#define INVEPT_SINGLE 1
-#define EPT_TYPE      MASK(5, 3)
-#define MAX_WIDTH_1G  46 /* 64 TiB: 128 tables */
-#define MAX_WIDTH_2M  39 /* without 1 GiB pages, 512 GiB: 512 tables */
+#define EPT_ALL	       (EPT_READ | EPT_WRITE | EPT_EXECUTE)
+#define EPT_CAP_1G     BIT(17)
+#define INVEPT_SINGLE  1
+#define EPT_TYPE       MASK(5, 3)
+#define MAX_WIDTH_1G   46 /* 64 TiB: 128 tables */
+#define MAX_WIDTH_2M   39 /* without 1 GiB pages, 512 GiB: 512 tables */
 /* Memory types are set up to the end of RAM, and at least up to here. */
-#define TYPED_1G      BIT(40)
-#define TYPED_2M      GIB(4)
+#define TYPED_1G       BIT(40)
+#define TYPED_2M       GIB(4)
 
 /*
  * How many pages L1 can make hv split by MTRRs that it writes; firmware and Linux need a handful.
  */
-#define MAX_SPLITS    8
+#define MAX_SPLITS     8
+
+/* Entries, so that an exit stays short: some 50 instructions each. */
+#define RIGHTS_AT_ONCE 1500
 
 static u64 *pml4;
 static u64 mapped_end;
@@ -220,44 +223,74 @@ u64 ept01_type_changes(void)
 
 /* --- The right to write ----------------------------------------------------------------------- */
 
-static enum status set_rights(u64 *table, unsigned level, u64 base, bool protect)
+static bool has_table(unsigned level, u64 entry)
 {
-	for (unsigned i = 0; i < 512; i++) {
-		const u64 size = level_size(level), at = base + i * size;
-		enum status status = ST_OK;
+	return entry && !is_leaf(level, entry) && table_of(entry) != scratch_table;
+}
 
-		if (at >= memmap_top())
-			return ST_OK;
-		if (!table[i])
-			continue;
-		if (is_leaf(level, table[i]) && level > 1 && protect && !memmap_is_ram(at, size))
-			status = split(&table[i], level, mem_try_page());
-		if (status == ST_OK && !is_leaf(level, table[i]))
-			status = table_of(table[i]) == scratch_table
-					 ? ST_OK
-					 : set_rights(table_of(table[i]), level - 1, at, protect);
-		else if (!protect)
-			table[i] |= EPT_WRITE;
-		else if (memmap_is_ram(at, size))
-			table[i] &= ~EPT_WRITE;
-		if (status != ST_OK)
-			return status;
-	}
+/* @size is what the entry maps at @at. A page that is RAM in part is split. */
+static enum status set_right(u64 *entry, unsigned level, u64 at, u64 size, bool protect)
+{
+	if (!*entry || !is_leaf(level, *entry))
+		return ST_OK;
+	if (!protect)
+		*entry |= EPT_WRITE;
+	else if (memmap_is_ram(at, size))
+		*entry &= ~EPT_WRITE;
+	else if (level > 1)
+		return split(entry, level, mem_try_page());
 	return ST_OK;
 }
 
-void ept01_unprotect(void)
+static unsigned index_of(unsigned level, u64 at)
 {
-	set_rights(pml4, 4, 0, false);
+	return at >> (12 + 9 * (level - 1)) & 511;
 }
 
-enum status ept01_protect(void)
+/*
+ * Of *@left entries at most, in the table that maps *@at; *@at goes behind what they map, or to
+ * where a table of smaller pages begins.
+ */
+static enum status set_rights(u64 *at, u64 end, bool protect, unsigned *left)
 {
-	const enum status status = set_rights(pml4, 4, 0, true);
+	u64 *table = pml4;
+	unsigned level = 4, i;
+	enum status status = ST_OK;
+	u64 size, base;
 
-	if (status != ST_OK)
-		ept01_unprotect();
+	while (has_table(level, table[index_of(level, *at)])) {
+		table = table_of(table[index_of(level, *at)]);
+		level--;
+	}
+	size = level_size(level);
+	base = *at & ~(size - 1);
+	for (i = index_of(level, *at); i < 512 && base < end && *left && status == ST_OK; i++) {
+		--*left;
+		status = set_right(&table[i], level, base, size, protect);
+		if (has_table(level, table[i]))
+			break;
+		base += size;
+	}
+	*at = base;
 	return status;
+}
+
+enum status ept01_set_right(u64 *at, bool protect)
+{
+	const u64 end = memmap_top();
+	unsigned left = RIGHTS_AT_ONCE;
+	enum status status = ST_OK;
+
+	while (left && *at < end && status == ST_OK)
+		status = set_rights(at, end, protect, &left);
+	return status == ST_OK && *at >= end ? ST_END : status;
+}
+
+void ept01_let_write(u64 gpa1)
+{
+	unsigned left = 1;
+
+	set_rights(&gpa1, ~0ull, false, &left);
 }
 
 enum status ept01_protect_page(u64 gpa1, bool protect)

@@ -49,11 +49,14 @@ void ept01_flush(void);
  * For capture=deep, on a machine with one processor. Translations that are cached are not dropped:
  * ept01_flush().
  *
- * Take the right to write from all of L1's RAM; or give it back. ST_NO_MEMORY: hv has no page for a
- * table, and nothing is taken.
+ * Take the right to write from L1's RAM from address *@at on (@protect), or give it back: for as
+ * much of it as an exit may do. ST_OK: *@at says where to go on; ST_END: there is no more.
+ * ST_NO_MEMORY: hv has no page for a table.
  */
-enum status ept01_protect(void);
-void ept01_unprotect(void);
+enum status ept01_set_right(u64 *at, bool protect);
+
+/* Give the right to write back to the page that maps @gpa1, of whatever size. */
+void ept01_let_write(u64 gpa1);
 
 /*
  * The same for the 4 KiB page at @gpa1, which is split off for it. ST_NO_MEMORY, nothing is done.

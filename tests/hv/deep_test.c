@@ -10,7 +10,7 @@
 #include "trace/ram.h"
 #include "vmx/qual.h"
 
-enum { PAGES = 3, STORED = 0x1400000, READ = 0x1500000 };
+enum { PAGES = 20, DIRTY = 16, STORED = 0x1400000, READ = 0x1500000 };
 
 /* L1 has its first exit of an L2 with EPT: the window begins. */
 static int in_window(void **state)
@@ -119,6 +119,48 @@ static void changes_are_told_before_the_next_event(void **state)
 	assert_int_equal(play_event_count, 0);
 }
 
+static void words_side_by_side_are_one_run(void **state)
+{
+	u8 bytes[5000];
+	struct ram_writer expected = { .to = bytes };
+	const struct play_event *event;
+
+	(void)state;
+	l1_stores(STORED);
+	for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
+		memory(STORED)[i] ^= i == 3 || i == 7 ? 0 : 0x5555;
+	ram_put(&expected, STORED, memory(STORED), 3);
+	ram_put(&expected, STORED + 32, &memory(STORED)[4], 3);
+	play_event_count = 0;
+	deep_take(cpu);
+	event = &play_events[0];
+	assert_int_equal(event->kind, EV_RAM);
+	assert_memory_equal(event->bytes, bytes, expected.size);
+	/* More than an event holds. */
+	assert_int_equal(play_event_count, 2);
+	assert_true(event->byte_count <= TRACE_MAX_BYTES);
+}
+
+/* To tell all of them before one event would take too long. */
+static void the_first_page_is_told_when_too_many_are_stored_to(void **state)
+{
+	(void)state;
+	for (u64 i = 0; i < DIRTY; i++)
+		l1_stores(STORED + i * PAGE_SIZE);
+	assert_true(writable(STORED) && writable(STORED + (DIRTY - 1) * PAGE_SIZE));
+	memory(STORED)[1] = 0x6666;
+	play_event_count = 0;
+	l1_stores(STORED + DIRTY * PAGE_SIZE);
+	assert_int_equal(play_events[0].kind, EV_RAM);
+	assert_int_equal(last_event()->kind, EV_PAGE);
+	assert_false(writable(STORED));
+	assert_true(writable(STORED + PAGE_SIZE) && writable(STORED + DIRTY * PAGE_SIZE));
+	memory(STORED + PAGE_SIZE)[1] = 0x7777;
+	deep_take(cpu);
+	assert_int_equal(last_event()->kind, EV_RAM);
+	assert_false(writable(STORED + PAGE_SIZE));
+}
+
 static void what_hv_writes_for_l1_is_told_too(void **state)
 {
 	const u64 value = 0x4444;
@@ -219,7 +261,12 @@ static void the_window_ends_after_its_entries(void **state)
 		stub_exit(cpu, EXIT_HLT, 0);
 	}
 	assert_int_equal(event_of(EV_DEEP)->col[0], DEEP_ENDS);
-	assert_true(writable(STORED));
+	/* What takes long is left to the next exit. */
+	play_event_count = 0;
+	assert_false(writable(STORED));
+	l1_stores(STORED);
+	assert_true(writable(STORED) && writable(READ));
+	assert_int_equal(play_event_count, 0);
 	assert_false(deep_store(cpu, STORED));
 }
 
@@ -232,6 +279,8 @@ static void the_window_ends_when_its_pages_are_used(void **state)
 	l1_stores(STORED + PAGES * PAGE_SIZE);
 	assert_int_equal(event_of(EV_DEEP)->col[0], DEEP_PAGES_USED);
 	assert_u64(event_of(EV_DEEP)->col[2], PAGES);
+	assert_true(writable(STORED + PAGES * PAGE_SIZE));
+	deep_turn(cpu);
 	assert_true(writable(READ));
 }
 
@@ -244,6 +293,10 @@ int main(void)
 						back_to_lean),
 		cmocka_unit_test_setup_teardown(changes_are_told_before_the_next_event, in_window,
 						back_to_lean),
+		cmocka_unit_test_setup_teardown(words_side_by_side_are_one_run, in_window,
+						back_to_lean),
+		cmocka_unit_test_setup_teardown(the_first_page_is_told_when_too_many_are_stored_to,
+						in_window, back_to_lean),
 		cmocka_unit_test_setup_teardown(an_operand_that_hv_writes_is_told_too, in_window,
 						back_to_lean),
 		cmocka_unit_test_setup_teardown(what_hv_writes_for_l1_is_told_too, in_window,

@@ -237,6 +237,48 @@ static void mtrrs_that_split_everything_do_not_stop_hv(void **state)
 		assert_true(walk(gpa1).pa == gpa1 || walk(gpa1).pa == walk(HV_BASE).pa);
 }
 
+static void the_right_to_write_is_taken_and_given_a_part_at_a_time(void **state)
+{
+	static const u64 rows[] = { 0x1000, MIB(2), MIB(6) + 0x5000, MIB(10), HV_BASE - 1 };
+
+	(void)state;
+	ept01_init();
+	/* Tables enough for several parts. */
+	for (u64 at = MIB(2); at < MIB(12); at += MIB(2))
+		assert_int_equal(ept01_protect_page(at, false), ST_OK);
+	for (unsigned protect = 2; protect-- > 0;) {
+		u64 at = 0, before;
+		enum status status;
+
+		do {
+			before = at;
+			status = ept01_set_right(&at, protect);
+			assert_true(status == ST_END || (status == ST_OK && at > before));
+		} while (status == ST_OK);
+		assert_true(before > 0);
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+			assert_int_equal(walk(rows[i]).rights, protect ? 5 : 7);
+		/* What is no RAM is nobody's to follow. */
+		assert_int_equal(walk(0xa0000).rights, 7);
+	}
+}
+
+static void a_store_is_let_through_to_the_page_that_is_there(void **state)
+{
+	u64 at = 0;
+
+	(void)state;
+	ept01_init();
+	assert_int_equal(ept01_protect_page(MIB(2), true), ST_OK);
+	assert_int_equal(ept01_set_right(&at, true), ST_END);
+	ept01_let_write(MIB(2) + 0x1008);
+	assert_int_equal(walk(MIB(2) + 0x1000).rights, 7);
+	assert_int_equal(walk(MIB(2)).rights, 5);
+	ept01_let_write(MIB(5));
+	assert_int_equal(walk(MIB(4)).rights, 7);
+	assert_u64(walk(MIB(4)).size, MIB(2));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +294,9 @@ int main(void)
 			types_that_come_and_go_leave_the_same_translations_and_take_no_memory,
 			boot),
 		cmocka_unit_test_setup(mtrrs_that_split_everything_do_not_stop_hv, boot),
+		cmocka_unit_test_setup(the_right_to_write_is_taken_and_given_a_part_at_a_time,
+				       boot),
+		cmocka_unit_test_setup(a_store_is_let_through_to_the_page_that_is_there, boot),
 	};
 
 	return cmocka_run_group_tests_name("hv/ept", tests, NULL, NULL);
