@@ -311,7 +311,7 @@ int cmd_bisect(int argc, char **argv)
 	memcpy(options + ARRAY_SIZE(own_options), record_options, sizeof(record_options));
 	count = options_parse(&spec, argc, argv);
 	if (count > 1)
-		die("'%s' is too much; 'vmxtape bisect --help' shows what goes where", argv[2]);
+		options_die_surplus(argv[2]);
 	if (count)
 		take_machine(argv[1]);
 	if (!opt.machine.kernel == !opt.machine.multiboot)

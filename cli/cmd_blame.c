@@ -168,13 +168,10 @@ int cmd_blame(int argc, char **argv)
 	u64 bits = ~0ull;
 	int index;
 
-	moment_args_sort(count, argv + 1, &args);
+	moment_args_sort(count, argv + 1, 2, &args);
 	if (!args.count)
 		die("which VMCS field? give a name such as guest_cr4, or an encoding");
-	if (!args.place)
-		die("which moment? give a position such as @c0:123, @50%% or @entry:5");
-	if (args.count > 2)
-		die("'%s' is too much", args.words[2]);
+	moment_args_need_place(&args);
 	if (opt.bits && (!options_number(opt.bits, &bits) || !bits))
 		die("'%s' is no mask of bits", opt.bits);
 	index = moment_field(args.words[0]);

@@ -150,9 +150,7 @@ int cmd_gdb(int argc, char **argv)
 	struct timeline *timeline;
 	int stop_fd;
 
-	moment_args_sort(count, argv + 1, &args);
-	if (args.count > 1)
-		die("'%s' is too much", args.words[1]);
+	moment_args_sort(count, argv + 1, 1, &args);
 	if (opt.stdio && opt.listen)
 		die("give --stdio or --listen");
 	timeline = open_timeline(args.words[0], args.place);

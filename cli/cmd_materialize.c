@@ -188,11 +188,8 @@ int cmd_materialize(int argc, char **argv)
 	struct moment_args args;
 	struct reader *reader;
 
-	moment_args_sort(count, argv + 1, &args);
-	if (!args.place)
-		die("which moment? give a position such as @c0:123, @50%% or @entry:5");
-	if (args.count > 1)
-		die("'%s' is too much", args.words[1]);
+	moment_args_sort(count, argv + 1, 1, &args);
+	moment_args_need_place(&args);
 	reader = moment_open_tape(args.words[0]);
 	materialize(reader, moment_position(reader, args.place));
 	return tape_arg_close(reader, EXIT_CLEAN);

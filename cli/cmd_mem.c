@@ -206,13 +206,10 @@ int cmd_mem(int argc, char **argv)
 	struct place place;
 	char address[TEXT_MAX];
 
-	moment_args_sort(count, argv + 1, &args);
-	if (!args.place)
-		die("which moment? give a position such as @c0:123, @50%% or @entry:5");
+	moment_args_sort(count, argv + 1, 2, &args);
+	moment_args_need_place(&args);
 	if (!args.count)
 		die("which address? give a number, or a register such as rsp");
-	if (args.count > 2)
-		die("'%s' is too much", args.words[2]);
 	if (snprintf(address, sizeof(address), "%s", args.words[0]) >= (int)sizeof(address))
 		die("'%s' is no address", args.words[0]);
 	split_length(address, &bytes.length);

@@ -165,7 +165,7 @@ int cmd_record(int argc, char **argv)
 	int result;
 
 	if (count > (opt.repeat ? 1 : 0))
-		die("'%s' is too much; 'vmxtape record --help' shows what goes where", argv[count]);
+		options_die_surplus(argv[count]);
 	if (opt.repeat && (opt.until || opt.tui))
 		die("--repeat compares whole runs of L1: it goes with neither --until nor --tui");
 	if (opt.from) {

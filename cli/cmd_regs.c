@@ -103,11 +103,8 @@ int cmd_regs(int argc, char **argv)
 	struct registers registers;
 	struct place place;
 
-	moment_args_sort(count, argv + 1, &args);
-	if (!args.place)
-		die("which moment? give a position such as @c0:123, @50%% or @entry:5");
-	if (args.count > 1)
-		die("'%s' is too much", args.words[1]);
+	moment_args_sort(count, argv + 1, 1, &args);
+	moment_args_need_place(&args);
 	if (opt.level > 2)
 		die("'%llu' is no level: 1 or 2", (unsigned long long)opt.level);
 	place_open(args.words[0], args.place, &place);

@@ -277,11 +277,8 @@ int cmd_vmcs(int argc, char **argv)
 	struct moment_args args;
 	struct place place;
 
-	moment_args_sort(count, argv + 1, &args);
-	if (!args.place)
-		die("which moment? give a position such as @c0:123, @50%% or @entry:5");
-	if (args.count > 1)
-		die("'%s' is too much", args.words[1]);
+	moment_args_sort(count, argv + 1, 1, &args);
+	moment_args_need_place(&args);
 	if (opt.vmcs.count > 2)
 		die("--vmcs can be given twice");
 	names[0] = opt.vmcs.count ? opt.vmcs.values[0] : NULL;

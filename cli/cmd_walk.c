@@ -111,13 +111,10 @@ int cmd_walk(int argc, char **argv)
 	enum memory_space space;
 	struct place place;
 
-	moment_args_sort(count, argv + 1, &args);
-	if (!args.place)
-		die("which moment? give a position such as @c0:123, @50%% or @entry:5");
+	moment_args_sort(count, argv + 1, 2, &args);
+	moment_args_need_place(&args);
 	if (!args.count)
 		die("which address? give a number, or a register such as rip");
-	if (args.count > 2)
-		die("'%s' is too much", args.words[2]);
 	place_open(args.words[1], args.place, &place);
 	space = place_space(&place, opt.space);
 	if (memory_walk(place.timeline, place.cpu, space,

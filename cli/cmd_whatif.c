@@ -169,7 +169,7 @@ int cmd_whatif(int argc, char **argv)
 	unsigned count, fails;
 	enum status status;
 
-	moment_args_sort(words, argv + 1, &args);
+	moment_args_sort(words, argv + 1, MOMENT_MAX_WORDS, &args);
 	path = sort_words(&args, edits, &count);
 	if (!args.place || !count)
 		die("what if what? give a position such as @c0:123 and an edit such as vpid=1");

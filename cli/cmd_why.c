@@ -163,11 +163,9 @@ int cmd_why(int argc, char **argv)
 	struct place place;
 	enum status status;
 
-	moment_args_sort(count, argv + 1, &args);
+	moment_args_sort(count, argv + 1, 1, &args);
 	if (!args.place)
 		die("why what? give a position such as @c0:123");
-	if (args.count > 1)
-		die("'%s' is too much", args.words[1]);
 	place_find(args.words[0], args.place, &place);
 	status = why_find(place.timeline, place.n, &why);
 	if (status == ST_NOT_FOUND)

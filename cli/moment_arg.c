@@ -9,7 +9,7 @@
 #include "replay/event_text.h"
 #include "vmx/qual.h"
 
-void moment_args_sort(int count, char **args, struct moment_args *sorted)
+void moment_args_sort(int count, char **args, unsigned most, struct moment_args *sorted)
 {
 	*sorted = (struct moment_args){ 0 };
 	for (int i = 0; i < count; i++) {
@@ -17,11 +17,17 @@ void moment_args_sort(int count, char **args, struct moment_args *sorted)
 			die("'%s' is too much: one position is enough", args[i]);
 		if (args[i][0] == '@')
 			sorted->place = args[i];
-		else if (sorted->count == MOMENT_MAX_WORDS)
-			die("'%s' is too much", args[i]);
+		else if (sorted->count == most)
+			options_die_surplus(args[i]);
 		else
 			sorted->words[sorted->count++] = args[i];
 	}
+}
+
+void moment_args_need_place(const struct moment_args *sorted)
+{
+	if (!sorted->place)
+		die("which moment? give a position such as @c0:123, @50%% or @entry:5");
 }
 
 struct reader *moment_open_tape(const char *path)

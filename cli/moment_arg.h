@@ -15,8 +15,14 @@ struct moment_args {
 	unsigned count;
 };
 
-/* Sorts the arguments. Dies when there is more than one position, or too much. */
-void moment_args_sort(int count, char **args, struct moment_args *sorted);
+/*
+ * Sorts the @count arguments @args. Dies when there are more than one position or than @most words,
+ * at most MOMENT_MAX_WORDS.
+ */
+void moment_args_sort(int count, char **args, unsigned most, struct moment_args *sorted);
+
+/* Dies when there is no position. */
+void moment_args_need_place(const struct moment_args *sorted);
 
 /* Opens the tape @path (NULL: the usual one), as tape_arg_open() does. */
 struct reader *moment_open_tape(const char *path);

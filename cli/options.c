@@ -1,5 +1,6 @@
 #include "cli/options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,13 @@
 #include "cli/message.h"
 
 #define HELP_COLUMN 26
+
+static const struct option_spec *parsed;
+
+static int verb_length(const struct option_spec *spec)
+{
+	return (int)strcspn(spec->usage, " ");
+}
 
 bool options_number(const char *text, u64 *number)
 {
@@ -17,7 +25,10 @@ bool options_number(const char *text, u64 *number)
 
 	if (*text < '0' || *text > '9')
 		return false;
+	errno = 0;
 	*number = strtoull(text, &end, strncmp(text, "0x", 2) ? 10 : 16);
+	if (errno)
+		return false;
 	if (*end && (suffix = strchr(suffixes, *end))) {
 		shift = 10 * (unsigned)(suffix - suffixes + 1);
 		end++;
@@ -107,48 +118,61 @@ static const struct option *find_option(const struct option_spec *spec, const ch
 	return NULL;
 }
 
+/* The option of argument @at: behind it, and its value, is the next one, which is returned. */
+static int take_option(const struct option_spec *spec, int argc, char **argv, int at)
+{
+	char *const argument = argv[at++];
+	const struct option *option;
+	const char *value = NULL;
+
+	if (argument[1] == '-') {
+		const size_t length = strcspn(argument + 2, "=");
+
+		option = find_option(spec, argument + 2, length, 0);
+		if (argument[2 + length])
+			value = argument + 2 + length + 1;
+	} else {
+		option = find_option(spec, NULL, 0, argument[1]);
+		if (argument[2])
+			value = argument + 2;
+	}
+	if (!option)
+		die("unknown option '%s'; 'vmxtape %.*s --help' lists them", argument,
+		    verb_length(spec), spec->usage);
+	if (option->type == OPTION_FLAG && value)
+		die("'%s': --%s takes no value", argument, option->name);
+	if (option->type != OPTION_FLAG && !value) {
+		if (at == argc)
+			die("'%s' wants a value: %s", argument, option->value);
+		value = argv[at++];
+	}
+	set_option(option, argument, value);
+	return at;
+}
+
 int options_parse(const struct option_spec *spec, int argc, char **argv)
 {
-	const int verb_length = (int)strcspn(spec->usage, " ");
 	int plain = 0;
 
-	for (int i = 1; i < argc; i++) {
-		char *const argument = argv[i];
-		const struct option *option;
-		const char *value = NULL;
-
-		if (!strcmp(argument, "--")) {
+	parsed = spec;
+	for (int i = 1; i < argc;) {
+		if (!strcmp(argv[i], "--")) {
 			while (++i < argc)
 				argv[++plain] = argv[i];
-			break;
-		}
-		if (argument[0] != '-' || !argument[1]) {
-			argv[++plain] = argument;
-			continue;
-		}
-		if (!strcmp(argument, "--help") || !strcmp(argument, "-h")) {
+		} else if (argv[i][0] != '-' || !argv[i][1]) {
+			argv[++plain] = argv[i++];
+		} else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			print_help(spec);
 			exit(EXIT_CLEAN);
-		}
-		if (argument[1] == '-') {
-			const size_t length = strcspn(argument + 2, "=");
-
-			option = find_option(spec, argument + 2, length, 0);
-			if (argument[2 + length])
-				value = argument + 2 + length + 1;
 		} else {
-			option = find_option(spec, NULL, 0, argument[1]);
-			if (argument[2])
-				value = argument + 2;
+			i = take_option(spec, argc, argv, i);
 		}
-		if (!option)
-			die("unknown option '%s'; 'vmxtape %.*s --help' lists them", argument,
-			    verb_length, spec->usage);
-		if (option->type == OPTION_FLAG && value)
-			die("'%s': --%s takes no value", argument, option->name);
-		if (option->type != OPTION_FLAG && !value && ++i == argc)
-			die("'%s' wants a value: %s", argument, option->value);
-		set_option(option, argument, value ? value : argv[i]);
 	}
 	return plain;
+}
+
+void options_die_surplus(const char *word)
+{
+	die("'%s' is too much; 'vmxtape %.*s --help' shows what goes where", word,
+	    verb_length(parsed), parsed->usage);
 }

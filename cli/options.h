@@ -47,6 +47,12 @@ struct option_spec {
  */
 int options_parse(const struct option_spec *spec, int argc, char **argv);
 
+/*
+ * Dies of @word, which is more than the verb takes whose options were parsed last, and says where
+ * its help is.
+ */
+_Noreturn void options_die_surplus(const char *word);
+
 /* Reads a number as OPTION_NUMBER does, false when @text is none or does not fit. */
 bool options_number(const char *text, u64 *number);
 

@@ -58,7 +58,7 @@ struct reader *tape_arg_open(int count, char **args, struct position_range *rang
 		const char **const to = is_range ? &place : &path;
 
 		if (*to || (is_range && !range))
-			die("'%s' is too much", args[i]);
+			options_die_surplus(args[i]);
 		*to = args[i];
 	}
 	status = reader_open(path ? path : TAPE_DEFAULT, &reader, error, sizeof(error));
