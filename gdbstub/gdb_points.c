@@ -59,9 +59,11 @@ static void tell_point(struct gdb_session *session, struct gdb_session_point *po
 			 "wants to stop there, going on is one event\n",
 			 address);
 	else if (point->kind == GDB_POINT_RANGE)
-		snprintf(line, sizeof(line),
-			 "vmxtape: no event is at 0x%llx: the first one inside '%s' stops\n",
-			 address, point->symbol);
+		snprintf(
+			line, sizeof(line),
+			"vmxtape: no event is at 0x%llx: the first one inside '%s' stops; 'monitor "
+			"symbol %s' says where they are\n",
+			address, point->symbol, point->symbol);
 	else
 		snprintf(line, sizeof(line),
 			 "vmxtape: no event is at 0x%llx, and no symbol is known there: as long as "

@@ -274,6 +274,18 @@ void monitor_walk(struct monitor *monitor)
 	monitor_say(monitor, "%s\n", text);
 }
 
+/* Breakpoints there are met where gdb expects them. */
+static void say_events(struct monitor *monitor, u8 level, u64 address)
+{
+	u64 addresses[GDB_MAX_EVENT_ADDRESSES];
+	const unsigned count = gdb_tape_event_addresses(monitor->tape, level, address, addresses);
+
+	monitor_say(monitor, count ? "   events at" : "   no events in it");
+	for (unsigned i = 0; i < count; i++)
+		monitor_say(monitor, " 0x%llx", (unsigned long long)addresses[i]);
+	monitor_say(monitor, count == GDB_MAX_EVENT_ADDRESSES ? ", and maybe more\n" : "\n");
+}
+
 void monitor_symbol(struct monitor *monitor)
 {
 	const struct symbols *const symbols =
@@ -287,14 +299,16 @@ void monitor_symbol(struct monitor *monitor)
 		const struct symbol *const symbol =
 			*end ? symbols_named(symbols, level, name) : NULL;
 
-		if (symbol)
+		if (symbol) {
 			monitor_say(monitor, "L%u 0x%llx %s\n", level,
 				    (unsigned long long)symbol->address, symbol->name);
-		else if (!*end && *name && symbols_text(symbols, level, address, text))
+			say_events(monitor, (u8)level, symbol->address);
+		} else if (!*end && *name && symbols_text(symbols, level, address, text)) {
 			monitor_say(monitor, "L%u 0x%llx %s\n", level, (unsigned long long)address,
 				    text);
-		else
+		} else {
 			continue;
+		}
 		found = true;
 	}
 	if (!found)

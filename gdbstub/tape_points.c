@@ -2,6 +2,7 @@
  * gdbstub/tape_points.c - gdb's breakpoints and watchpoints as breaks of a timeline
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gdbstub/gdb_regs.h"
@@ -60,6 +61,56 @@ static bool symbol_around(struct gdb_tape *tape, u8 level, u64 address, u64 *sta
 			++*end;
 	snprintf(name, GDB_MAX_NAME, "%s", symbol->name);
 	return true;
+}
+
+/* The first event of @level from event @from on, at an address in [@start, @end) that is none of
+ * @known.
+ */
+static enum status next_elsewhere(struct gdb_tape *tape, u8 level, u64 start, u64 end,
+				  const u64 *known, unsigned count, u64 from, u64 *n)
+{
+	char text[96 + 32 * GDB_MAX_EVENT_ADDRESSES], error[128];
+	size_t length;
+	struct query *query;
+	enum status status;
+
+	length = (size_t)snprintf(text, sizeof(text), "level==%u && rip>=0x%llx && rip<0x%llx",
+				  level, (unsigned long long)start, (unsigned long long)end);
+	for (unsigned i = 0; i < count; i++)
+		length += (size_t)snprintf(text + length, sizeof(text) - length, " && rip!=0x%llx",
+					   (unsigned long long)known[i]);
+	status = query_compile(text, reader_schema(timeline_reader(tape->timeline)), &query, error,
+			       sizeof(error));
+	if (status != ST_OK)
+		return status;
+	status = timeline_next_match(tape->timeline, query, from, TIMELINE_FORWARD, n);
+	query_free(query);
+	return status;
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	const u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return (x > y) - (x < y);
+}
+
+unsigned gdb_tape_event_addresses(struct gdb_tape *tape, u8 level, u64 address, u64 *to)
+{
+	struct reader *const reader = timeline_reader(tape->timeline);
+	const struct trace_event *event;
+	char name[GDB_MAX_NAME];
+	unsigned count = 0;
+	u64 start, end, n = 0;
+
+	if (!symbol_around(tape, level, address, &start, &end, name))
+		return 0;
+	while (count < GDB_MAX_EVENT_ADDRESSES &&
+	       next_elsewhere(tape, level, start, end, to, count, n, &n) == ST_OK &&
+	       reader_seek(reader, n) == ST_OK && reader_next(reader, &event) == ST_OK)
+		to[count++] = event->rip;
+	qsort(to, count, sizeof(*to), compare_addresses);
+	return count;
 }
 
 /* --- setting ---------------------------------------------------------------------------------- */

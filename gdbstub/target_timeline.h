@@ -16,12 +16,13 @@
  * Where fields of the current VMCS can be read and watched as memory, each 8 bytes: field E (its
  * encoding) at GDB_VMCS_WINDOW + 8 * E. No linear address of x86-64 and no physical one is there.
  */
-#define GDB_VMCS_WINDOW	      0x564d435300000000ull
-#define GDB_VMCS_WINDOW_SIZE  (8 * 0x8000ull)
+#define GDB_VMCS_WINDOW		0x564d435300000000ull
+#define GDB_VMCS_WINDOW_SIZE	(8 * 0x8000ull)
 
-#define GDB_MAX_WATCHES	      16
-#define GDB_MAX_BOOKMARKS     64
-#define GDB_MAX_BOOKMARK_NAME 32
+#define GDB_MAX_WATCHES		16
+#define GDB_MAX_EVENT_ADDRESSES 16
+#define GDB_MAX_BOOKMARKS	64
+#define GDB_MAX_BOOKMARK_NAME	32
 
 /* Where addresses of memory belong: by the thread, or physical ones of a level. */
 enum gdb_phys { GDB_PHYS_OFF, GDB_PHYS_L1, GDB_PHYS_L2 };
@@ -101,6 +102,11 @@ int gdb_tape_insert(void *target, const struct gdb_point *point, enum gdb_point_
 		    char *text);
 void gdb_tape_remove(void *target, int number);
 bool gdb_tape_is_return(void *target, struct gdb_thread thread, u64 address);
+/*
+ * Into @to of GDB_MAX_EVENT_ADDRESSES: where events of @level are, in the symbol around @address,
+ * ascending. As many as there is room for: there may be more.
+ */
+unsigned gdb_tape_event_addresses(struct gdb_tape *tape, u8 level, u64 address, u64 *to);
 /* The point that break @id of the timeline belongs to, -1: none. */
 int gdb_tape_point_of(const struct gdb_tape *tape, int id);
 

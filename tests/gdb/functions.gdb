@@ -34,3 +34,16 @@ condition 3 $event > 400 && $rip != 0
 continue
 print $event > 400
 info breakpoints
+delete
+echo == where events are, gdb knows its breakpoint\n
+monitor symbol guest_vmcs_write
+monitor goto @130
+maintenance flush register-cache
+tbreak *((unsigned long)guest_vmcs_write + 2)
+continue
+set $first = $event
+tbreak *((unsigned long)guest_vmcs_write + 2)
+ignore $bpnum 2
+continue
+print $event > $first + 2
+info breakpoints
