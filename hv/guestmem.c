@@ -446,6 +446,8 @@ unsigned guest_peek_code(struct percpu *cpu, unsigned level, u64 rip, u8 *to, un
 	if (level != 1 || cpu->hw != &cpu->vmcs01)
 		return 0;
 	walk.set_flags = false;
+	/* L2 may run, but these are L1's own tables. */
+	walk.nested = NULL;
 	if (!code64)
 		rip = (u32)(rip + vmread(VMCS_GUEST_CS_BASE));
 	while (done < size) {

@@ -1,5 +1,6 @@
 #include "hv/guestmem.h"
 #include "hv/mem.h"
+#include "hv/nested/state.h"
 #include "hv/percpu.h"
 #include "hv/vmcs01.h"
 #include "tests/stubs/stub_cpu.h"
@@ -441,6 +442,25 @@ static void peeking_at_code_stops_where_it_can_not_be_read(void **state)
 	assert_u64(get(LEVEL_4, 1, leaf), 0x777000 | P);
 }
 
+/* Where L2 has run before an entry is recorded. */
+static void peeking_at_l1_s_code_does_not_go_through_ept12(void **state)
+{
+	struct nested_vmcs *const vmcs = calloc(1, sizeof(*vmcs));
+	u8 code[4];
+
+	(void)state;
+	F12(vmcs, PRIMARY_PROC_BASED_CONTROLS) = PRIMARY_SECONDARY_CONTROLS;
+	F12(vmcs, SECONDARY_PROC_BASED_CONTROLS) = SECONDARY_EPT;
+	map(LEVEL_4, 0x10000, 0x777000 | P, 1, RW);
+	memcpy(stub_at(0x777000), "\x0f\x01\xc3\x90", 4);
+	cpu->nested.mode = NESTED_L2;
+	cpu->nested.current = vmcs;
+	assert_true(nested_uses_ept(vmcs));
+	assert_int_equal(guest_peek_code(cpu, 1, 0x10000, code, 4), 4);
+	assert_memory_equal(code, "\x0f\x01\xc3\x90", 4);
+	free(vmcs);
+}
+
 static void peeking_outside_64_bit_code_adds_the_base_of_cs(void **state)
 {
 	u8 code[4];
@@ -557,6 +577,7 @@ int main(void)
 		cmocka_unit_test_setup(what_is_not_ram_reads_as_ones_and_drops_writes, boot),
 		cmocka_unit_test_setup(page_tables_in_hv_s_range_show_nothing_of_hv, boot),
 		cmocka_unit_test_setup(peeking_at_code_stops_where_it_can_not_be_read, boot),
+		cmocka_unit_test_setup(peeking_at_l1_s_code_does_not_go_through_ept12, boot),
 		cmocka_unit_test_setup(peeking_outside_64_bit_code_adds_the_base_of_cs, boot),
 		cmocka_unit_test_setup(a_walk_that_was_made_before_sees_every_change, boot),
 		cmocka_unit_test_setup(a_byte_of_ram_is_recalled_while_its_walk_holds, boot),
