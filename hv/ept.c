@@ -12,14 +12,15 @@
 #define EPT_TYPE       MASK(5, 3)
 #define MAX_WIDTH_1G   46 /* 64 TiB: 128 tables */
 #define MAX_WIDTH_2M   39 /* without 1 GiB pages, 512 GiB: 512 tables */
-/* Memory types are set up to the end of RAM, and at least up to here. */
-#define TYPED_1G       BIT(40)
+/* Memory types are set up to the end of RAM, and at least up to here: devices with small BARs. */
+#define TYPED_1G       GIB(64)
 #define TYPED_2M       GIB(4)
 
 /*
- * How many pages L1 can make hv split by MTRRs that it writes; firmware and Linux need a handful.
+ * How many pages L1 can make hv split by MTRRs that it writes. Linux writes what the firmware
+ * wrote, and each table costs whoever writes an MTRR some 5,000 instructions.
  */
-#define MAX_SPLITS     8
+#define MAX_SPLITS     4
 
 /* Entries, so that an exit stays short: some 50 instructions each. */
 #define RIGHTS_AT_ONCE 1500
@@ -65,7 +66,6 @@ static u64 *split_table(void)
 	return mem_try_page();
 }
 
-/* Others may walk the tables meanwhile: they find the old entry or the new one, with its table. */
 static void set_entry(u64 *entry, u64 value)
 {
 	if (*entry == value)
@@ -112,15 +112,57 @@ static void map(u64 *table, unsigned level, u64 base)
 
 /* --- Memory types ----------------------------------------------------------------------------- */
 
-/* All of @table, which is of @level and has nothing of hv's, is of one type. */
-static void set_types_below(u64 *table, unsigned level, u64 type)
+/*
+ * The page at @entry has the flags of @bits now. Returns what is other than it was. Others may walk
+ * the tables meanwhile: they find the old entry or the new one.
+ */
+static ALWAYS_INLINE u64 set_leaf(u64 *entry, u64 bits)
 {
-	for (unsigned i = 0; i < 512 && table[i]; i++) {
-		if (!is_leaf(level, table[i]))
-			set_types_below(table_of(table[i]), level - 1, type);
-		else
-			set_entry(&table[i], (table[i] & ~EPT_TYPE) | type | EPT_ALL);
+	const u64 old = *entry, now = (old & ~EPT_TYPE) | bits;
+
+	__atomic_store_n(entry, now, __ATOMIC_RELAXED);
+	return old ^ now;
+}
+
+/* Pages [@first, @end) of @table, and what is below them, are of one type. hv's own keep theirs. */
+static void set_whole_pages(u64 *table, unsigned level, u64 first, u64 end, u64 type)
+{
+	const u64 bits = type | EPT_ALL;
+	u64 differ = 0;
+
+	for (u64 *entry = &table[first]; level == 1 && entry < &table[end]; entry++)
+		differ |= set_leaf(entry, bits);
+	for (u64 *entry = &table[first]; level > 1 && entry < &table[end] && *entry; entry++) {
+		if (*entry & EPT_LARGE)
+			differ |= set_leaf(entry, bits);
+		else if (table_of(*entry) != scratch_table)
+			set_whole_pages(table_of(*entry), level - 1, 0, 512, type);
 	}
+	if (differ)
+		changed = true;
+}
+
+static void set_types(u64 *table, unsigned level, u64 base, u64 begin, u64 end, u64 type);
+
+/* A part of the page at @entry, which begins at @at, is of one type. */
+static void set_part_of_page(u64 *entry, unsigned level, u64 at, u64 begin, u64 end, u64 type)
+{
+	if (!*entry)
+		return;
+	if (is_leaf(level, *entry)) {
+		if ((*entry & EPT_TYPE) == type) {
+			set_entry(entry, *entry | EPT_ALL);
+			return;
+		}
+		/* Without a table the whole page is uncached: slow, and right for every type. */
+		if (split(entry, level, split_table()) != ST_OK) {
+			set_entry(entry, *entry & ~EPT_TYPE);
+			return;
+		}
+		changed = true;
+	}
+	if (table_of(*entry) != scratch_table)
+		set_types(table_of(*entry), level - 1, at, begin, end, type);
 }
 
 /*
@@ -130,51 +172,35 @@ static void set_types_below(u64 *table, unsigned level, u64 type)
 static void set_types(u64 *table, unsigned level, u64 base, u64 begin, u64 end, u64 type)
 {
 	const u64 size = level_size(level);
+	const u64 from = begin > base ? begin - base : 0, to = MIN(end - base, 512 * size);
+	const u64 first = (from + size - 1) / size, last = to / size;
 
-	for (u64 i = begin > base ? (begin - base) / size : 0; i < 512; i++) {
-		const u64 at = base + i * size;
-		u64 *const entry = &table[i];
-		const bool whole = begin <= at && at + size <= end;
-
-		if (at >= end || !*entry)
-			return;
-		if (!is_leaf(level, *entry) && table_of(*entry) == scratch_table)
-			continue;
-		if (is_leaf(level, *entry)) {
-			if (whole || (*entry & EPT_TYPE) == type) {
-				set_entry(entry, (*entry & ~EPT_TYPE) | type | EPT_ALL);
-				continue;
-			}
-			/*
-			 * Without a table the whole page is uncached: slow, and right for every
-			 * type.
-			 */
-			if (split(entry, level, split_table()) != ST_OK) {
-				set_entry(entry, *entry & ~EPT_TYPE);
-				continue;
-			}
-			changed = true;
-		}
-		if (whole && !mem_is_hv(at, size))
-			set_types_below(table_of(*entry), level - 1, type);
-		else
-			set_types(table_of(*entry), level - 1, at, begin, end, type);
-	}
+	if (from % size)
+		set_part_of_page(&table[first - 1], level, base + (first - 1) * size, begin, end,
+				 type);
+	set_whole_pages(table, level, first, last, type);
+	if (to % size && last >= first)
+		set_part_of_page(&table[last], level, base + last * size, begin, end, type);
 }
 
 /* What L1 can make this cost is bounded by the number of tables: some ten instructions an entry. */
 static void set_all_types(void)
 {
-	u64 end;
+	u64 begin = 0, end;
+	u8 type = MEMORY_UC;
 
 	mtrr_read();
 	changed = false;
 	for (u64 at = 0; at < typed_end; at = end) {
-		const u8 type = mtrr_type(at, &end);
+		const u8 type_here = mtrr_type(at, &end);
 
-		end = MIN(end, typed_end);
-		set_types(pml4, 4, 0, at, end, (u64)type << EPT_TYPE_SHIFT);
+		if (type_here == type)
+			continue;
+		set_types(pml4, 4, 0, begin, at, (u64)type << EPT_TYPE_SHIFT);
+		begin = at;
+		type = type_here;
 	}
+	set_types(pml4, 4, 0, begin, typed_end, (u64)type << EPT_TYPE_SHIFT);
 }
 
 void ept01_init(void)
