@@ -137,6 +137,8 @@ static NOINLINE bool attend(struct percpu *cpu)
 	/* In wait-for-SIPI NMIs are blocked. */
 	if (cpu->nmi_pending && !cpu->parked)
 		inject_nmi_when_possible(cpu);
+	if (cpu->types_stale)
+		l1_take_memory_types(cpu);
 	return cpu->parked;
 }
 

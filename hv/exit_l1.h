@@ -53,8 +53,12 @@ void l1_intercept_ports(void);
  */
 bool l1_may_write_msr(u32 index, u64 value);
 
-/* After an MTRR was written on @cpu: the first processor's say what EPT01 has. */
-void l1_take_memory_types(const struct percpu *cpu);
+/*
+ * An MTRR was written on @cpu: the first processor's say what EPT01 has. That takes tens of
+ * thousands of instructions, so it is done once, before the guest goes on.
+ */
+void l1_memory_types_changed(struct percpu *cpu);
+void l1_take_memory_types(struct percpu *cpu);
 
 /* Work out which CPUID bits L1 sees; after processor_check(). */
 void l1_cpuid_init(void);

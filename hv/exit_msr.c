@@ -100,9 +100,15 @@ static enum exit_action write_vmx_msr(struct percpu *cpu, u32 index, u64 value)
 	return EXIT_SKIP;
 }
 
-void l1_take_memory_types(const struct percpu *cpu)
+void l1_memory_types_changed(struct percpu *cpu)
 {
-	if (!cpu->id && ept01_update_types())
+	cpu->types_stale = !cpu->id;
+}
+
+void l1_take_memory_types(struct percpu *cpu)
+{
+	cpu->types_stale = false;
+	if (ept01_update_types())
 		kick_others(KICK_EPT01);
 }
 
@@ -128,6 +134,6 @@ enum exit_action l1_handle_wrmsr(struct percpu *cpu)
 	if (!l1_may_write_msr(index, value) || wrmsr_safe(index, value) != ST_OK)
 		return exit_inject_gp(cpu);
 	if (mtrr_is_msr(index))
-		l1_take_memory_types(cpu);
+		l1_memory_types_changed(cpu);
 	return EXIT_SKIP;
 }

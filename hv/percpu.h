@@ -49,12 +49,13 @@ struct percpu {
 	u64 regs[REG_COUNT]; /* of the guest; RSP is not kept here but in the VMCS */
 	struct percpu *self; /* for vmexit.S, at PERCPU_SELF */
 	union {
-		u32 attention; /* one of these: before the guest goes on there is something to do */
+		u64 attention; /* one of these: before the guest goes on there is something to do */
 		struct {
 			bool nmi_pending;  /* an NMI of L1's came in root mode, or has to wait */
 			bool init_pending; /* INIT, while L1 is in VMX root operation */
 			bool kicked;	   /* for kick_answer() */
 			bool nmi_arrived;  /* since exit_attend() looked; at PERCPU_ARRIVED */
+			bool types_stale;  /* an MTRR was written, EPT01 is as before */
 		};
 	};
 	u32 id;

@@ -1,5 +1,6 @@
 #include "hv/nested/msrlist.h"
 
+#include "hv/deep.h"
 #include "hv/exit_l1.h"
 #include "hv/fault.h"
 #include "hv/guestmem.h"
@@ -12,10 +13,9 @@
 #include "hv/vmcs01.h"
 #include "vmx/tables.h"
 
-#define X2APIC_FIRST	 0x800
-#define X2APIC_LAST	 0x8ff
-#define CHUNK		 32 /* entries that are read in one go */
-#define ITEMS_LEFT	 32 /* that long lists leave for what is told behind them */
+#define X2APIC_MSRS	 0x800 /* and up to 8FFh */
+#define CHUNK		 32    /* entries that are read in one go */
+#define ITEMS_LEFT	 32    /* that long lists leave for what is told behind them */
 /* Some emulators take the others. */
 #define DEBUGCTL_DEFINED (MASK(15, 6) | MASK(2, 0))
 #define DEBUGCTL_TR	 BIT(6)
@@ -27,26 +27,29 @@ struct list_entry {
 	u64 value;
 };
 
-/* MSRs that the processor loads from and saves to the guest-state area. */
-static const struct {
-	u32 msr, field;
-} in_vmcs[] = {
-	{ MSR_EFER, VMCS_GUEST_IA32_EFER },
-	{ MSR_PAT, VMCS_GUEST_IA32_PAT },
-	{ MSR_DEBUGCTL, VMCS_GUEST_IA32_DEBUGCTL },
-	{ MSR_SYSENTER_CS, VMCS_GUEST_IA32_SYSENTER_CS },
-	{ MSR_SYSENTER_ESP, VMCS_GUEST_IA32_SYSENTER_ESP },
-	{ MSR_SYSENTER_EIP, VMCS_GUEST_IA32_SYSENTER_EIP },
-	{ MSR_FS_BASE, VMCS_GUEST_FS_BASE },
-	{ MSR_GS_BASE, VMCS_GUEST_GS_BASE },
-};
-
+/* Where the processor loads an MSR from and saves it to in the guest-state area; 0: nowhere. */
 static u32 field_of(u32 msr)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(in_vmcs); i++)
-		if (in_vmcs[i].msr == msr)
-			return in_vmcs[i].field;
-	return 0;
+	switch (msr) {
+	case MSR_EFER:
+		return VMCS_GUEST_IA32_EFER;
+	case MSR_PAT:
+		return VMCS_GUEST_IA32_PAT;
+	case MSR_DEBUGCTL:
+		return VMCS_GUEST_IA32_DEBUGCTL;
+	case MSR_SYSENTER_CS:
+		return VMCS_GUEST_IA32_SYSENTER_CS;
+	case MSR_SYSENTER_ESP:
+		return VMCS_GUEST_IA32_SYSENTER_ESP;
+	case MSR_SYSENTER_EIP:
+		return VMCS_GUEST_IA32_SYSENTER_EIP;
+	case MSR_FS_BASE:
+		return VMCS_GUEST_FS_BASE;
+	case MSR_GS_BASE:
+		return VMCS_GUEST_GS_BASE;
+	default:
+		return 0;
+	}
 }
 
 /* The index with its reserved half, as it is in memory. */
@@ -117,15 +120,19 @@ static bool write_msr(u32 index, u64 value)
 
 void msr_list_undo(struct msr_undo *undo)
 {
-	bool types = false;
-
 	while (undo->count) {
 		undo->count--;
 		(void)write_msr(undo->entry[undo->count].index, undo->entry[undo->count].value);
-		types |= mtrr_is_msr(undo->entry[undo->count].index);
+		if (mtrr_is_msr(undo->entry[undo->count].index))
+			l1_memory_types_changed(percpu_this());
 	}
-	if (types)
-		l1_take_memory_types(percpu_this());
+}
+
+static bool load_field(u32 index, u64 value, bool legal)
+{
+	if (legal)
+		vmwrite(field_of(index), value);
+	return legal;
 }
 
 static bool load_msr(struct percpu *cpu, u32 index, u64 value, struct msr_undo *undo)
@@ -144,20 +151,14 @@ static bool load_msr(struct percpu *cpu, u32 index, u64 value, struct msr_undo *
 	case MSR_DEBUGCTL:
 		return load_debugctl(value);
 	case MSR_PAT:
-		if (!entry_check_pat(value))
-			return false;
-		break;
+		return load_field(index, value, entry_check_pat(value));
+	case MSR_SYSENTER_CS:
+		return load_field(index, value, true);
 	case MSR_SYSENTER_ESP:
 	case MSR_SYSENTER_EIP:
-		if (!nested_is_canonical(&cpu->nested, value))
-			return false;
-		break;
+		return load_field(index, value, nested_is_canonical(&cpu->nested, value));
 	default:
 		break;
-	}
-	if (field_of(index)) {
-		vmwrite(field_of(index), value);
-		return true;
 	}
 	if (!l1_may_write_msr(index, value))
 		return false;
@@ -186,56 +187,81 @@ static bool read_msr(struct percpu *cpu, u32 index, u64 *value)
 
 static bool never_in_a_list(const struct list_entry *entry)
 {
-	return entry->reserved || (entry->index >= X2APIC_FIRST && entry->index <= X2APIC_LAST);
+	return entry->reserved || entry->index >> 8 == X2APIC_MSRS >> 8;
 }
 
+/* A list of L1's. Each entry is read once, in order. */
 struct list_reader {
-	u64 address, count;
+	u64 address; /* of the next chunk */
+	u64 left;    /* entries from there on */
+	u8 *ram;     /* of the entries in @chunk; NULL: not all of them are in RAM */
+	struct list_entry *next, *end;
 	struct list_entry chunk[CHUNK];
 };
 
-/* Entry @i, in order: each is read once. Valid up to the next call. */
-static struct list_entry *read_entry(struct list_reader *list, u32 i)
+static NOINLINE void read_chunk(struct list_reader *list)
 {
-	const u64 at = list->address + i * sizeof(struct list_entry);
-	const u64 count = MIN(list->count - i, (u64)CHUNK);
+	const u64 count = MIN(list->left, (u64)CHUNK), size = count * sizeof(list->chunk[0]);
 
-	if (i % CHUNK == 0 &&
-	    guest_read_gpa(at, list->chunk, count * sizeof(struct list_entry)) != ST_OK)
-		for (u64 j = 0; j < count; j++)
-			guest_read_gpa(at + j * sizeof(struct list_entry), &list->chunk[j],
-				       sizeof(struct list_entry));
-	return &list->chunk[i % CHUNK];
+	list->ram = guest_ram(list->address, size);
+	if (list->ram)
+		memcpy(list->chunk, list->ram, size);
+	for (u64 i = 0; !list->ram && i < count; i++)
+		guest_read_gpa(list->address + i * sizeof(list->chunk[0]), &list->chunk[i],
+			       sizeof(list->chunk[0]));
+	list->next = list->chunk;
+	list->end = list->chunk + count;
+	list->address += size;
+	list->left -= count;
+}
+
+static void begin_list(struct list_reader *list, u64 address, u64 count)
+{
+	list->address = address;
+	list->left = count;
+	list->next = list->end = NULL;
+}
+
+static ALWAYS_INLINE struct list_entry *next_entry(struct list_reader *list)
+{
+	if (list->next == list->end)
+		read_chunk(list);
+	return list->next++;
+}
+
+/* The entry that was read last has another value now. */
+static ALWAYS_INLINE void write_value(const struct list_reader *list)
+{
+	const u64 *const value = &list->next[-1].value;
+	const size_t offset = (size_t)((const u8 *)value - (const u8 *)list->chunk);
+	const size_t size = (size_t)((const u8 *)list->end - (const u8 *)list->chunk);
+
+	if (likely(list->ram && !deep_cpu))
+		memcpy(list->ram + offset, value, sizeof(*value));
+	else
+		guest_write_gpa(list->address - size + offset, value, sizeof(*value));
 }
 
 u32 msr_list_load(struct percpu *cpu, u64 address, u64 count, u32 first_item,
 		  struct trace_item *items, u32 *item_count, struct msr_undo *undo)
 {
 	struct list_reader list;
-	bool types = false;
-	u32 bad = 0;
 
-	list.address = address;
-	list.count = count;
-	for (u32 i = 0; i < count && !bad; i++) {
+	begin_list(&list, address, count);
+	for (u32 i = 0; i < count; i++) {
 		const struct list_entry *entry;
 
-		if (i == MSR_LIST_MAX) {
-			bad = i + 1;
-			break;
-		}
-		entry = read_entry(&list, i);
+		if (i == MSR_LIST_MAX)
+			return i + 1;
+		entry = next_entry(&list);
 		if (i < MSR_LIST_MAX / 2)
 			note(items, item_count, first_item + 2 * i, entry);
 		if (never_in_a_list(entry) || !load_msr(cpu, entry->index, entry->value, undo))
-			bad = i + 1;
-		else
-			types |= mtrr_is_msr(entry->index);
+			return i + 1;
+		if (mtrr_is_msr(entry->index))
+			l1_memory_types_changed(cpu);
 	}
-	/* For all MTRRs of the list at once. */
-	if (types)
-		l1_take_memory_types(cpu);
-	return bad;
+	return 0;
 }
 
 u32 msr_list_store(struct percpu *cpu, u64 address, u64 count, struct trace_item *items,
@@ -243,20 +269,18 @@ u32 msr_list_store(struct percpu *cpu, u64 address, u64 count, struct trace_item
 {
 	struct list_reader list;
 
-	list.address = address;
-	list.count = count;
+	begin_list(&list, address, count);
 	for (u32 i = 0; i < count; i++) {
 		struct list_entry *entry;
 
 		if (i == MSR_LIST_MAX)
 			return i + 1;
-		entry = read_entry(&list, i);
+		entry = next_entry(&list);
 		if (never_in_a_list(entry) || !read_msr(cpu, entry->index, &entry->value))
 			return i + 1;
 		if (hv_fault(TSC_STORED_WITH_OFFSET) && entry->index == MSR_TSC)
 			entry->value += F12(cpu->nested.current, TSC_OFFSET);
-		guest_write_gpa(address + i * sizeof(*entry) + offsetof(struct list_entry, value),
-				&entry->value, sizeof(entry->value));
+		write_value(&list);
 		if (i < MSR_LIST_MAX / 2)
 			note(items, item_count, ITEM_MSR_STORE + 2 * i, entry);
 	}
