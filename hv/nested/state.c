@@ -14,7 +14,7 @@
 #include "recorder/emit.h"
 
 #define STAMP_COUNT_BITS 24
-#define TELL_AT_VMXOFF	 32 /* fields of all VMCSs, so that the exit does not take for ever */
+#define TELL_MOST	 24 /* fields that L1 wrote in memory, so that no exit takes for ever */
 
 bool nested_address_ok(const struct nested *nested, u64 address, u64 align)
 {
@@ -113,13 +113,15 @@ static void tell_memory_write(struct percpu *cpu, struct ev_vmcs12_write columns
 
 /*
  * Tell the fields in which @now differs from what hv left at @pointer, before the instruction that
- * is at hand. Of an active VMCS, what L1 wrote there is lost. False: hv has forgotten what it left.
+ * is at hand; TELL_MOST of them. Of an active VMCS, what L1 wrote there is lost. False: there are
+ * more in a VMCS that is not active, or hv has forgotten what it left.
  */
 static bool tell_memory_writes(struct percpu *cpu, const struct nested_vmcs *vmcs, u64 pointer,
 			       const struct vmcs12 *now)
 {
 	struct left_region left;
 	struct pending_event insn;
+	bool all = true;
 
 	if (cpu->events_off)
 		return true;
@@ -140,12 +142,12 @@ static bool tell_memory_writes(struct percpu *cpu, const struct nested_vmcs *vmc
 
 		if (!vmcs_set_has(&cpu->nested.exists, (int)ix) || write.value == write.old)
 			continue;
-		/* Of an active VMCS it changes nothing. */
-		if (vmcs && vmcs->active) {
-			if (!cpu->nested.tell_left)
-				break;
-			cpu->nested.tell_left--;
+		if (!cpu->nested.tell_left) {
+			/* Of an active VMCS it changes nothing. */
+			all = vmcs && vmcs->active;
+			break;
 		}
+		cpu->nested.tell_left--;
 		tell_memory_write(cpu, write);
 		if (!vmcs || !vmcs->active || write.value == vmcs->field[ix])
 			continue;
@@ -155,7 +157,7 @@ static bool tell_memory_writes(struct percpu *cpu, const struct nested_vmcs *vmc
 		tell_memory_write(cpu, write);
 	}
 	cpu->pending = insn;
-	return true;
+	return all;
 }
 
 /* --- Slots ------------------------------------------------------------------------------------ */
@@ -214,7 +216,6 @@ static struct nested_vmcs *take_slot(struct percpu *cpu)
 		    (vmcs->active == best->active && vmcs->used < best->used))
 			best = vmcs;
 	}
-	nested->tell_left = VMCS_FIELD_COUNT;
 	if (best->active)
 		write_back(cpu, best);
 	return best;
@@ -231,6 +232,7 @@ struct nested_vmcs *nested_vmcs_load(struct percpu *cpu, u64 pointer)
 		vmcs->used = ++nested->clock;
 		return vmcs;
 	}
+	nested->tell_left = TELL_MOST;
 	if (!vmcs) {
 		vmcs = take_slot(cpu);
 		read_region(pointer, now);
@@ -261,7 +263,7 @@ void nested_vmcs_clear(struct percpu *cpu, u64 pointer)
 	struct nested_vmcs *vmcs = slot_of(&cpu->nested, pointer);
 	const u32 clear = 0;
 
-	cpu->nested.tell_left = VMCS_FIELD_COUNT;
+	cpu->nested.tell_left = TELL_MOST;
 	if (vmcs && vmcs->active) {
 		vmcs->launched = false;
 		write_back(cpu, vmcs);
@@ -274,7 +276,7 @@ void nested_vmcs_release_all(struct percpu *cpu)
 {
 	if (likely(!cpu->nested.active_slots))
 		return;
-	cpu->nested.tell_left = TELL_AT_VMXOFF;
+	cpu->nested.tell_left = TELL_MOST;
 	for (unsigned i = 0; cpu->nested.active_slots && i < NESTED_SLOTS; i++) {
 		struct nested_vmcs *vmcs = &cpu->nested.slots[i];
 
@@ -323,7 +325,9 @@ void nested_init(struct percpu *cpu)
  * where nothing is as it was, and an exit with long MSR lists takes 110,000 without.
  * Others that changed have their turn in the next blocks.
  */
-#define MAX_IMAGES 3
+#define MAX_IMAGES  3
+#define LATE_IMAGES 1 /* in an exit that has taken LATE ticks */
+#define LATE	    20000
 
 /* Of a VMCS in the state of now, or, with @since, as it was in block @since - 1. */
 static void emit_image(struct percpu *cpu, struct rec *rec, const struct nested_vmcs *vmcs,
@@ -381,7 +385,7 @@ void nested_key_frames(void *owner, struct rec *rec, u64 block)
 {
 	struct percpu *cpu = owner;
 	struct nested *nested = &cpu->nested;
-	unsigned images = MAX_IMAGES;
+	unsigned images = rdtsc() - cpu->exit.tsc > LATE ? LATE_IMAGES : MAX_IMAGES;
 	struct ev_vmx_state state;
 	struct trace_event event = {
 		.kind = EV_VMX_STATE,

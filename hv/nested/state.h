@@ -152,7 +152,7 @@ struct nested {
 	u64 current_pointer;	     /* current-VMCS pointer of L1 */
 	struct nested_vmcs *current; /* the slot of current_pointer, NULL when there is none */
 	struct nested_vmcs *slots;   /* NESTED_SLOTS */
-	unsigned tell_left; /* how many writes to memory of active VMCSs are still told now */
+	unsigned tell_left; /* how many writes to memory of VMCSs this exit may still tell */
 	unsigned active_slots;
 	unsigned image_turn;   /* slot that is the next to have a key frame */
 	struct vmcs12 *region; /* a copy of a region, while it is looked at */

@@ -146,6 +146,27 @@ static void vmxoff_tells_some_of_what_is_lost_with_it(void **state)
 	assert_u64(region(others)->value[VMCS_IX_GUEST_RIP], 0);
 }
 
+/* A region that L1 wrote all over costs no more than some fields and an image. */
+static void vmptrld_tells_a_region_that_changed_everywhere_by_its_fields(void **state)
+{
+	const struct play_event *image;
+	u64 value;
+
+	(void)state;
+	play_pointer(EXIT_VMCLEAR, PLAY_VMCS);
+	memset(region(PLAY_VMCS)->value, 0x55, sizeof(region(0)->value));
+	play_event_count = 0;
+	play_pointer(EXIT_VMPTRLD, PLAY_VMCS);
+	assert_true(play_event_count > 2);
+	assert_true(play_event_count < 50);
+	assert_int_equal(play_events[0].kind, EV_VMCS12_WRITE);
+	image = &play_events[play_event_count - 1];
+	assert_int_equal(image->kind, EV_VMCS_IMAGE);
+	assert_true(event_item(image, VMCS_HOST_RIP, &value));
+	assert_u64(value, 0x5555555555555555);
+	assert_u64(get12(VMCS_HOST_RIP), 0x5555555555555555);
+}
+
 static void writes_of_l1_to_an_inactive_region_take_effect_and_are_told(void **state)
 {
 	const struct ev_vmcs12_write *event;
@@ -460,6 +481,7 @@ int main(void)
 		IN(play_vmptrld, vmcss_stay_active_while_another_is_current),
 		IN(play_vmptrld, vmptrld_of_a_forgotten_vmcs_tells_all_fields),
 		IN(play_vmptrld, vmxoff_tells_some_of_what_is_lost_with_it),
+		IN(play_vmptrld, vmptrld_tells_a_region_that_changed_everywhere_by_its_fields),
 		IN(play_vmptrld, writes_of_l1_to_an_inactive_region_take_effect_and_are_told),
 		IN(play_vmptrld, writes_of_l1_to_an_active_region_are_told_and_lost),
 		IN(play_vmptrld, vmxoff_writes_every_active_vmcs_and_keeps_launch_states),
