@@ -7,7 +7,7 @@
 #   make check-guests runs the small ones in Bochs with no hypervisor below
 
 guest-names := boot_linux l1_bench l1_load l1_smoke l1_l2 l1_insn l1_sweep l1_vmware_like l1_rules l1_faults l1_memory \
-	       l1_truth l1_smp l1_fuzz l1_pass l1_tape
+	       l1_truth l1_smp l1_fuzz l1_bounds l1_pass l1_tape
 
 # More sources of one guest, without tests/guests/ and .c
 guest-parts-l1_l2    := l1_l2_insn l1_l2_access l1_l2_state l1_l2_mode l1_l2_task l1_l2_event l1_l2_nmi l1_l2_string l1_l2_step l1_l2_memory \
@@ -20,6 +20,7 @@ guest-parts-l1_truth := l1_truth_run l1_truth_32 l1_truth_bases l1_truth_directe
 guest-parts-l1_smp := l1_smp_vmx l1_smp_signals
 guest-parts-l1_fuzz  := l1_fuzz_arena l1_fuzz_insn l1_fuzz_machine l1_fuzz_l2 l1_fuzz_second \
 		       l1_truth_bases l1_truth_32
+guest-parts-l1_bounds := l1_bounds_memory l1_bounds_vmx l1_bounds_others
 
 guest-lib-src := $(wildcard tests/guests/lib/*.c) base/fmt.c vmx/tables.c vmx/caps.c
 guest-lib-asm := $(wildcard tests/guests/lib/*.S)
