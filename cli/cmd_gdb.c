@@ -38,9 +38,9 @@ static const struct option options[] = {
 	  "L2, all memory is there" },
 	{ "keep", 0, OPTION_TEXT, "DIR", &opt.keep,
 	  "with --rerun: keep the boot image and Bochs's log there" },
-	TAPE_SYMBOLS_OPTION,
 	{ "anywhere", 0, OPTION_FLAG, NULL, &opt.anywhere,
 	  "allow an address that other machines can reach" },
+	TAPE_SYMBOLS_OPTION,
 };
 
 static const struct option_spec spec = {

@@ -23,7 +23,7 @@ static const struct option options[] = {
 };
 
 static const struct option_spec spec = {
-	.usage = "scrub [OPTION]... TAPE.vxt -o OTHER.vxt",
+	.usage = "scrub [OPTION]... -o OTHER.vxt [TAPE.vxt]",
 	.summary =
 		"Copies a tape without the memory and the registers of the guests, so that it can "
 		"be\n"

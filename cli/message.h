@@ -11,7 +11,7 @@
 /* Exit statuses of every verb. */
 enum exit_status {
 	EXIT_CLEAN = 0,
-	EXIT_FINDINGS = 1, /* check found something; record met --timeout before --until */
+	EXIT_FINDINGS = 1, /* what was asked for is not so: docs/man/vmxtape.1, EXIT STATUS */
 	EXIT_USAGE = 2,	   /* wrong arguments, missing files or programs, input/output errors */
 	EXIT_DAMAGED = 3,  /* the tape is damaged or not whole; what could be read was shown */
 };

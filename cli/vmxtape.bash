@@ -9,7 +9,7 @@ _vmxtape()
 		mapfile -t COMPREPLY < <(compgen -W "$(vmxtape --help | sed -n 's/^  \([a-z]*\) .*/\1/p')" -- "$word")
 	elif [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(vmxtape "$verb" --help 2>/dev/null |
-			sed -n 's/^  .. *\(--[a-z-]*\).*/\1/p')" -- "$word")
+			sed -nE 's/^  (-.,|   ) (--[a-z-]+).*/\2/p')" -- "$word")
 		return
 	elif [ "$before" = --space ]; then
 		mapfile -t COMPREPLY < <(compgen -W 'l1 l2 l1p l2p' -- "$word")

@@ -1,7 +1,4 @@
-#include <unistd.h>
-
-#include "cli/commands.h"
-#include "tests/test.h"
+#include "tests/cli/verb_help.h"
 
 #define PAGE "docs/man/vmxtape.1"
 
@@ -21,38 +18,20 @@ static int read_page(void **state)
 	return 0;
 }
 
-/*
- * The long options in what `vmxtape verb --help` prints must each stand in the page as ".Fl -name".
- */
+/* The options of the verb must each stand in the page as ".Fl -name". */
 static void check_help(const char *verb, int (*run)(int, char **))
 {
-	char command[16] = "", help[] = "--help", line[512];
-	char *words[] = { command, help, NULL };
+	FILE *const help = tmpfile();
+	char name[64], macro[80];
 	unsigned options = 0;
-	int ends[2];
-	FILE *text;
 
-	snprintf(command, sizeof(command), "%s", verb);
-	assert_int_equal(pipe(ends), 0);
-	fflush(NULL);
-	if (!fork()) {
-		dup2(ends[1], 1);
-		exit(run(2, words));
-	}
-	close(ends[1]);
-	text = fdopen(ends[0], "r");
-	while (fgets(line, sizeof(line), text)) {
-		char *const at = strstr(line, " --");
-		char macro[64];
-
-		if (!at || at > line + 6)
-			continue;
-		snprintf(macro, sizeof(macro), "Fl -%.*s", (int)strcspn(at + 3, " \n"), at + 3);
-		if (strcmp(macro, "Fl -help") && !strstr(page, macro))
+	verb_help(verb, run, help);
+	for (; verb_help_option(help, name); options++) {
+		snprintf(macro, sizeof(macro), "Fl -%s", name);
+		if (strcmp(name, "help") && !strstr(page, macro))
 			fail_msg("'%s' of '%s' is not in " PAGE, macro, verb);
-		options++;
 	}
-	fclose(text);
+	fclose(help);
 	assert_true(options);
 }
 
