@@ -32,6 +32,7 @@ static const exit_handler handlers[EXIT_REASON_COUNT] = {
 	[EXIT_GETSEC] = exit_inject_ud,
 	[EXIT_INVD] = l1_handle_invd,
 	[EXIT_CR_ACCESS] = l1_handle_cr,
+	[EXIT_DR_ACCESS] = l1_handle_dr,
 	[EXIT_IO] = l1_handle_io,
 	[EXIT_RDMSR] = l1_handle_rdmsr,
 	[EXIT_WRMSR] = l1_handle_wrmsr,

@@ -1,11 +1,13 @@
 /*
  * hv/exit_cr.c - L1 writes a bit of CR0 or CR4 that hv owns
  *
- * Only NE, VMXE and, in VMX operation, PE and PG bring L1 here, so this path may be slow, but it
- * must do all that the instruction does, since the other bits of the register may change with it.
+ * Only NE, VMXE and, in VMX operation, PE and PG bring L1 here for long (host_state_open() ends
+ * what else does), so this path may be slow, but it must do all that the instruction does, since
+ * the other bits of the register may change with it.
  */
 #include "hv/exit_l1.h"
 #include "hv/insn.h"
+#include "hv/nested/host_state.h"
 #include "hv/nested/vmcs02.h"
 #include "hv/vmcs01.h"
 #include "vmx/tables.h"
@@ -161,8 +163,12 @@ enum exit_action l1_handle_cr(struct percpu *cpu)
 	const u64 qualification = vmread(VMCS_EXIT_QUALIFICATION);
 	const unsigned reg = (unsigned)BITS(qualification, 11, 8);
 	const unsigned cr = (unsigned)BITS(qualification, 3, 0);
-	const u64 cr0 = vmcs01_visible_cr0();
+	u64 cr0;
 
+	/* The write exits again, if it is of a bit that hv owns. */
+	if (host_state_open(cpu, KEPT_REGISTERS))
+		return EXIT_RESUME;
+	cr0 = vmcs01_visible_cr0();
 	switch (BITS(qualification, 5, 4)) {
 	case CR_MOV_TO:
 		if (cr == 0)

@@ -85,6 +85,7 @@ static void reset_debug_registers(void)
 /* SDM, "Processor State After Reset", column INIT. Vector registers and other MSRs stay. */
 void l1_wait_for_sipi(struct percpu *cpu)
 {
+	host_state_open(cpu, KEPT_REGISTERS);
 	host_state_forget(&cpu->nested);
 	reset_segments();
 	reset_control_registers();

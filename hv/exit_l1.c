@@ -68,6 +68,14 @@ enum exit_action l1_handle_tables(struct percpu *cpu)
 	return EXIT_RESUME;
 }
 
+/* MOV to and from debug registers. */
+enum exit_action l1_handle_dr(struct percpu *cpu)
+{
+	if (!host_state_open(cpu, KEPT_REGISTERS))
+		l1_stop_unexpected(cpu);
+	return EXIT_RESUME;
+}
+
 enum exit_action l1_handle_ept_violation(struct percpu *cpu)
 {
 	if (vmread(VMCS_EXIT_QUALIFICATION) & VMX_EPT_VIOLATION_WRITE &&

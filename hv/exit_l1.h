@@ -13,6 +13,7 @@ enum exit_action l1_handle_init(struct percpu *cpu); /* exit_init.c */
 enum exit_action l1_handle_sipi(struct percpu *cpu);
 enum exit_action l1_handle_invd(struct percpu *cpu);
 enum exit_action l1_handle_tables(struct percpu *cpu);
+enum exit_action l1_handle_dr(struct percpu *cpu);
 enum exit_action l1_handle_ept_violation(struct percpu *cpu);
 enum exit_action l1_handle_preemption_timer(struct percpu *cpu);
 enum exit_action l1_handle_xsetbv(struct percpu *cpu);

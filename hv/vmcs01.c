@@ -9,10 +9,11 @@
 #include "hv/record.h"
 #include "vmx/tables.h"
 
-#define CPUID_XSAVE BIT(26)
-#define INVVPID_ALL 2
-#define INVEPT_ALL  2
-#define WRITES_BIT  0x4000 /* of an MSR bitmap: where those of writes begin */
+#define CPUID_XSAVE	 BIT(26)
+#define INVVPID_ALL	 2
+#define INVEPT_ALL	 2
+#define OWNED_CR0_IN_VMX (OWNED_CR0 | CR0_PE | CR0_PG)
+#define WRITES_BIT	 0x4000 /* of an MSR bitmap: where those of writes begin */
 
 static u8 msr_bitmap[PAGE_SIZE] __attribute__((aligned(4096)));
 static u8 watching_bitmap[PAGE_SIZE] __attribute__((aligned(4096))); /* and those it watches */
@@ -82,18 +83,39 @@ bool vmcs01_is_watched(u32 index)
 	return false;
 }
 
+static void switch_control(u32 field, u64 control, bool on)
+{
+	const u64 controls = vmread(field);
+
+	vmwrite(field, on ? controls | control : controls & ~control);
+}
+
+/* The bits that hv owns in any case are in the read shadows already. */
+static void watch_registers(bool on)
+{
+	if (on) {
+		vmwrite(VMCS_CR0_READ_SHADOW, vmcs01_visible_cr0());
+		vmwrite(VMCS_CR4_READ_SHADOW, vmcs01_visible_cr4());
+	}
+	vmwrite(VMCS_CR0_GUEST_HOST_MASK, on ? ~0ull : OWNED_CR0_IN_VMX);
+	vmwrite(VMCS_CR4_GUEST_HOST_MASK, on ? ~0ull : OWNED_CR4);
+	switch_control(VMCS_PRIMARY_PROC_BASED_CONTROLS, PRIMARY_MOV_DR_EXITING, on);
+}
+
 void vmcs01_watch(enum kept_part part, bool on)
 {
-	const u64 exiting = SECONDARY_DESCRIPTOR_TABLE_EXITING;
-	u64 secondary;
-
-	if (part == KEPT_MSRS) {
+	switch (part) {
+	case KEPT_TABLES:
+		switch_control(VMCS_SECONDARY_PROC_BASED_CONTROLS,
+			       SECONDARY_DESCRIPTOR_TABLE_EXITING, on);
+		break;
+	case KEPT_MSRS:
 		vmwrite(VMCS_MSR_BITMAP, virt_to_phys(on ? watching_bitmap : msr_bitmap));
-		return;
+		break;
+	default:
+		watch_registers(on);
+		break;
 	}
-	secondary = vmread(VMCS_SECONDARY_PROC_BASED_CONTROLS);
-	vmwrite(VMCS_SECONDARY_PROC_BASED_CONTROLS,
-		on ? secondary | exiting : secondary & ~exiting);
 }
 
 void vmcs01_intercept_port(u16 port)
@@ -243,7 +265,7 @@ u64 vmcs01_visible_cr4(void)
 void vmcs01_begin_vmx(u64 cr0)
 {
 	vmwrite(VMCS_CR0_READ_SHADOW, cr0);
-	vmwrite(VMCS_CR0_GUEST_HOST_MASK, OWNED_CR0 | CR0_PE | CR0_PG);
+	vmwrite(VMCS_CR0_GUEST_HOST_MASK, OWNED_CR0_IN_VMX);
 }
 
 void vmcs01_end_vmx(void)

@@ -63,8 +63,8 @@ void vmcs01_intercept_port(u16 port);
 
 /*
  * Let what changes @part exit too, or no longer: LGDT, LIDT, LLDT and LTR with what stores those
- * registers, where the processor has descriptor-table exiting, or WRMSR of some MSRs. VMCS01 is
- * current.
+ * registers, where the processor has descriptor-table exiting; WRMSR of some MSRs; writes of
+ * another value to CR0 or CR4, and MOV DR. L1 is in VMX operation, and VMCS01 is current.
  */
 void vmcs01_watch(enum kept_part part, bool on);
 

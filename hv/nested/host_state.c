@@ -147,16 +147,25 @@ static NOINLINE void load_watched_msrs(struct nested *nested, const struct neste
  * The read shadows stay: in VMX operation the bits that hv owns are 1, in them and by the checks of
  * the host state.
  */
-static void load_control_registers(const struct nested_vmcs *vmcs,
-				   const struct state_before *before, const struct left01 *left,
-				   bool host64)
+static void load_registers(struct nested *nested, const struct nested_vmcs *vmcs,
+			   const struct state_before *before, bool host64)
 {
 	const u64 cr0 = (F12(vmcs, HOST_CR0) & ~CR0_KEPT) | (before->cr0 & CR0_KEPT);
 	const u64 cr4 = host64 ? F12(vmcs, HOST_CR4) | CR4_PAE : F12(vmcs, HOST_CR4) & ~CR4_PCIDE;
+	struct left01 *const left = &nested->left01;
 
+	/* Whatever VMCS12 they came from: most have the same. */
+	if (likely(host_state_is_kept(nested, KEPT_REGISTERS)) && likely(cr0 == left->cr0) &&
+	    likely(cr4 == left->cr4))
+		return;
+	left->cr0 = cr0;
+	left->cr4 = cr4;
 	vmwrite(VMCS_GUEST_CR0, cr0);
 	vmwrite(VMCS_GUEST_CR4, cr4);
-	write_unless(VMCS_GUEST_CR3, F12(vmcs, HOST_CR3), left->cr3);
+	vmwrite(VMCS_GUEST_DR7, DR7_RESET);
+	/* What L1 sees of them is new. */
+	nested->kept01[KEPT_REGISTERS].watched = false;
+	keep(nested, vmcs, KEPT_REGISTERS);
 }
 
 static void load_msrs(const struct nested_vmcs *vmcs, const struct state_before *before,
@@ -195,14 +204,14 @@ enum vmx_abort host_state_load(struct percpu *cpu, const struct nested_vmcs *vmc
 	const bool host64 = F12(vmcs, VM_EXIT_CONTROLS) & EXIT_HOST_ADDRESS_SPACE_SIZE;
 	struct left01 *const left = &cpu->nested.left01;
 
-	load_control_registers(vmcs, before, left, host64);
+	load_registers(&cpu->nested, vmcs, before, host64);
+	write_unless(VMCS_GUEST_CR3, F12(vmcs, HOST_CR3), left->cr3);
 	load_msrs(vmcs, before, left, host64);
 	load_segments(vmcs, left, host64);
 	if (unlikely(cpu->nested.kept01[KEPT_MSRS].of != vmcs))
 		load_watched_msrs(&cpu->nested, vmcs);
 	if (cpu->nested.kept01[KEPT_TABLES].of != vmcs)
 		load_tables(&cpu->nested, vmcs);
-	vmwrite(VMCS_GUEST_DR7, DR7_RESET);
 	vmwrite(VMCS_GUEST_RIP, F12(vmcs, HOST_RIP));
 	vmwrite(VMCS_GUEST_RSP, F12(vmcs, HOST_RSP));
 	write_unless(VMCS_GUEST_RFLAGS, RFLAGS_RESET, left->rflags);

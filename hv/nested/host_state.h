@@ -29,10 +29,10 @@ enum vmx_abort host_state_load(struct percpu *cpu, const struct nested_vmcs *vmc
 			       const struct state_before *before);
 
 /*
- * An exit of L1 by LGDT or its like, or by WRMSR of an MSR that vmcs01_is_watched() names: hv asked
- * for it, to know that L1 still has the @part that the last exit of L2 loaded. VMCS01 is current.
- * L1 executes the instruction again, and others for some exits of L2 to come. False: it was not hv
- * that asked.
+ * An exit of L1 by LGDT or its like, by WRMSR of an MSR that vmcs01_is_watched() names, by a write
+ * to CR0 or CR4 or by MOV DR: hv asked for it, to know that L1 still has the @part that the last
+ * exit of L2 loaded. VMCS01 is current. L1 executes the instruction again, and others for some
+ * exits of L2 to come. False: it was not hv that asked.
  */
 bool host_state_open(struct percpu *cpu, enum kept_part part);
 
@@ -42,7 +42,7 @@ static inline bool host_state_is_kept(const struct nested *nested, enum kept_par
 	return nested->kept01[part].of;
 }
 
-/* VMCS01 has other tables and MSRs, or is to have: the next exit of L2 loads them. */
+/* VMCS01 has other ones, or is to have: the next exit of L2 loads them. */
 static inline void host_state_forget(struct nested *nested)
 {
 	for (unsigned i = 0; i < KEPT_COUNT; i++)

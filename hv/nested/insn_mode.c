@@ -4,6 +4,7 @@
 #include "hv/deep.h"
 #include "hv/fault.h"
 #include "hv/insn.h"
+#include "hv/nested/host_state.h"
 #include "hv/nested/nested.h"
 #include "hv/nested/operand.h"
 #include "hv/nested/outcome.h"
@@ -83,6 +84,7 @@ enum exit_action nested_handle_vmxoff(struct percpu *cpu)
 	nested_vmcs_release_all(cpu);
 	((struct ev_vmxoff *)cpu->pending.columns)->order = record_take_order();
 	deep_take_early(cpu);
+	host_state_open(cpu, KEPT_REGISTERS);
 	nested->mode = NESTED_OFF;
 	nested->long_mode = false;
 	nested->vmxon_pointer = NESTED_NONE;

@@ -21,6 +21,7 @@
 #include "hv/nested/reflect.h"
 #include "hv/nested/vm_function.h"
 #include "hv/nested/vmcs02_controls.h"
+#include "hv/nested/vmcs02_registers.h"
 #include "hv/nested/vmentry.h"
 #include "hv/record.h"
 #include "hv/record_end.h"
@@ -282,6 +283,18 @@ static enum owner tables(struct nested *nested)
 	return OWNER_HV;
 }
 
+/* Likewise writes to CR0, CR4 and DR7. */
+static enum owner control_register(struct nested *nested, const struct nested_exit *exit)
+{
+	return vmcs02_open_control_registers(nested->current, exit->qualification) ? OWNER_HV
+										   : OWNER_L1;
+}
+
+static enum owner debug_register(struct nested *nested)
+{
+	return vmcs02_open_debug_registers(nested->current) ? OWNER_HV : OWNER_L1;
+}
+
 /* --- Exits that L1 does not see --------------------------------------------------------------- */
 
 static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
@@ -312,6 +325,10 @@ static enum owner owner_of(struct percpu *cpu, struct nested_exit *exit)
 	case EXIT_GDTR_IDTR:
 	case EXIT_LDTR_TR:
 		return tables(&cpu->nested);
+	case EXIT_CR_ACCESS:
+		return control_register(&cpu->nested, exit);
+	case EXIT_DR_ACCESS:
+		return debug_register(&cpu->nested);
 	case EXIT_VMREAD:
 		return hv_fault(L2_VMX_INSN_EATEN) ? OWNER_L1_HANDLER : OWNER_L1;
 	default:

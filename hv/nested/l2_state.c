@@ -2,6 +2,7 @@
 
 #include "hv/nested/reflect.h"
 #include "hv/nested/vmcs02_controls.h"
+#include "hv/nested/vmcs02_registers.h"
 #include "hv/vmcs01.h"
 
 #define AR_UNUSABLE	BIT(16)
@@ -62,6 +63,15 @@ static void save_msrs(struct nested *nested)
 #include "hv/nested/saved_fields.def"
 }
 
+static void save_control_registers(struct nested *nested)
+{
+	const struct nested_vmcs *vmcs = nested->current;
+
+#define SAVED_CR(NAME) SAVE(NAME, vmread(VMCS_##NAME));
+#include "hv/nested/saved_fields.def"
+	vmcs02_count_open_registers(nested->current);
+}
+
 static void save_tables(struct nested *nested)
 {
 	const struct nested_vmcs *vmcs = nested->current;
@@ -99,6 +109,8 @@ static void save_state(struct percpu *cpu, bool made)
 	SAVE(GUEST_PENDING_DEBUG_EXCEPTIONS, likely(!made) && leaves_no_debug_exception(cpu)
 						     ? 0
 						     : vmread(VMCS_GUEST_PENDING_DEBUG_EXCEPTIONS));
+	if (unlikely(!vmcs->registers_closed))
+		save_control_registers(nested);
 	if (unlikely(!vmcs->msrs_known))
 		save_msrs(nested);
 	if (unlikely(!vmcs02_keeps_tables(nested, vmcs)))
@@ -159,7 +171,7 @@ static void save_optional_state(struct nested *nested)
 	const u64 long_mode = l2_state_efer(vmcs) & EFER_LMA ? ENTRY_IA32E_MODE_GUEST : 0;
 
 	if (exit & EXIT_SAVE_DEBUG_CONTROLS) {
-		l2_state_copy(nested, VMCS_IX_GUEST_DR7);
+		l2_state_set(nested, VMCS_IX_GUEST_DR7, vmcs02_dr7(vmcs));
 		l2_state_set(nested, VMCS_IX_GUEST_IA32_DEBUGCTL, debugctl_of_l2(vmcs));
 	}
 	if (exit & EXIT_SAVE_PAT)
@@ -193,6 +205,7 @@ static void list_saved(const struct nested *nested, struct vmcs_set *set)
 	static const u8 always[] = {
 #define SAVED(NAME)	  VMCS_IX_##NAME,
 #define SAVED_MSR(NAME)	  VMCS_IX_##NAME,
+#define SAVED_CR(NAME)	  VMCS_IX_##NAME,
 #define SAVED_TABLE(NAME) VMCS_IX_##NAME,
 #define SAVED_SEGMENT(NAME, based)                                    \
 	VMCS_IX_GUEST_##NAME##_SELECTOR, VMCS_IX_GUEST_##NAME##_BASE, \

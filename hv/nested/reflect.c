@@ -148,7 +148,7 @@ static void enter_l1(struct percpu *cpu, const struct state_before *before, enum
 						 nested->items, &nested->item_count, NULL))
 		abort = ABORT_LOADING_MSRS;
 	if (F12(vmcs, VM_EXIT_MSR_LOAD_COUNT))
-		host_state_forget(nested);
+		nested->kept01[KEPT_MSRS].of = NULL;
 	if (abort != ABORT_NONE)
 		vmx_abort(nested, abort);
 }

@@ -63,7 +63,11 @@ struct nested_vmcs {
 	struct bitmaps02_use msrs02, ports02;
 	bool msrs_known; /* MSRs in @vmcs02 are @msrs, as L2 had no way to write them since */
 	struct msrs_of_l2 msrs;
-	u8 tables_open; /* entries, this one included, for which L2 may use LGDT and its like */
+	u8 tables_open;	   /* entries, this one included, for which L2 may use LGDT and its like */
+	u8 registers_open; /* exits until L2 exits for writes to CR0, CR4 and DR7 again */
+	bool registers_closed; /* it does: vmcs02_registers.h */
+	bool dr7_known;	       /* DR7 in @vmcs02 is @dr7 */
+	u64 dr7;
 	struct vmcs_set dirty;	    /* fields that VMCS02 does not have yet */
 	struct vmcs_set unshadowed; /* fields that the shadow VMCS does not have yet */
 	u64 field[VMCS_FIELD_COUNT];
@@ -105,14 +109,16 @@ struct nested_entry {
 struct left01 {
 	u64 cr3, blocking, rflags, ss_rights;
 	u64 efer, pat; /* LEFT_UNKNOWN: it was not looked at */
+	u64 cr0, cr4;  /* while these registers are kept */
 };
 
 #define LEFT_UNKNOWN (~0ull)
 
 /* Host state in VMCS01 that L1 can't have changed since an exit of L2 loaded it: host_state.h. */
 enum kept_part {
-	KEPT_TABLES, /* LDTR, TR, GDTR and IDTR */
-	KEPT_MSRS,   /* those of vmcs01_is_watched() */
+	KEPT_TABLES,	/* LDTR, TR, GDTR and IDTR */
+	KEPT_MSRS,	/* those of vmcs01_is_watched() */
+	KEPT_REGISTERS, /* CR0, CR4 and DR7 */
 	KEPT_COUNT
 };
 
@@ -165,6 +171,7 @@ struct nested {
 	struct vmcs_set control_fields, host_fields;	/* of them, those that entries check */
 	struct vmcs_set checked_fields;			/* these two together */
 	struct vmcs_set copied_fields, computed_fields; /* of them, vmcs02.h */
+	struct vmcs_set register_fields;		/* vmcs02_registers.h */
 	bool can_keep_tables;	    /* the processor has descriptor-table exiting */
 	struct hwvmcs spare_vmcs02; /* the first, so that there is one; pa 0 once it is taken */
 

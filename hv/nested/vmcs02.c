@@ -9,6 +9,7 @@
 #include "hv/nested/ept02.h"
 #include "hv/nested/host_state.h"
 #include "hv/nested/vmcs02_controls.h"
+#include "hv/nested/vmcs02_registers.h"
 #include "hv/panic.h"
 #include "hv/processor.h"
 #include "hv/record.h"
@@ -18,6 +19,7 @@
 #define PDPTE_RESERVED	(MASK(2, 1) | MASK(8, 5))
 #define CR3_PDPT	MASK(31, 5)
 #define NO_LINK_POINTER (~0ull)
+#define DR7_RESET	0x400
 
 /* Control fields that VMCS02 has as L1 wrote them. */
 static const u8 copied_controls[] = {
@@ -66,6 +68,12 @@ static const u8 computed_controls[] = {
 	VMCS_IX_APIC_ACCESS_ADDRESS,
 };
 
+/* Fields whose change opens CR0 and CR4 of L2. */
+static const u8 register_fields[] = {
+	VMCS_IX_GUEST_CR0,	     VMCS_IX_GUEST_CR4,	      VMCS_IX_CR0_GUEST_HOST_MASK,
+	VMCS_IX_CR4_GUEST_HOST_MASK, VMCS_IX_CR0_READ_SHADOW, VMCS_IX_CR4_READ_SHADOW,
+};
+
 static bool listed(const u8 *list, size_t count, unsigned ix)
 {
 	for (size_t i = 0; i < count; i++)
@@ -98,6 +106,8 @@ void vmcs02_init(struct nested *nested)
 			vmcs_set_add(&nested->copied_fields, (int)ix);
 		if (listed(computed_controls, ARRAY_SIZE(computed_controls), ix))
 			vmcs_set_add(&nested->computed_fields, (int)ix);
+		if (listed(register_fields, ARRAY_SIZE(register_fields), ix))
+			vmcs_set_add(&nested->register_fields, (int)ix);
 	}
 }
 
@@ -133,7 +143,7 @@ static void provide_vmcs02(struct percpu *cpu, struct nested_vmcs *vmcs)
 		vmcs->dirty = nested->exists;
 		vmcs->ept02 = 0;
 		vmcs->tables_open = 0;
-		vmcs->msrs_known = false;
+		vmcs->msrs_known = vmcs->registers_closed = vmcs->dr7_known = false;
 		vmcs->prepared = vmcs->heartbeat = false;
 	}
 	hwvmcs_switch(cpu, &vmcs->vmcs02);
@@ -213,7 +223,8 @@ static void read_kept_state(struct nested *nested, const struct nested_vmcs *vmc
 	kept->dr7 = F12(vmcs, GUEST_DR7);
 	kept->debugctl = F12(vmcs, GUEST_IA32_DEBUGCTL);
 	if (!(entry & ENTRY_LOAD_DEBUG_CONTROLS)) {
-		kept->dr7 = vmread(VMCS_GUEST_DR7);
+		kept->dr7 = host_state_is_kept(nested, KEPT_REGISTERS) ? DR7_RESET
+								       : vmread(VMCS_GUEST_DR7);
 		kept->debugctl = host_state_is_kept(nested, KEPT_MSRS)
 					 ? 0
 					 : vmread(VMCS_GUEST_IA32_DEBUGCTL);
@@ -226,8 +237,6 @@ static void read_kept_state(struct nested *nested, const struct nested_vmcs *vmc
  */
 static void write_kept_state(struct nested_vmcs *vmcs, const struct kept_state *kept)
 {
-	const u64 entry = F12(vmcs, VM_ENTRY_CONTROLS), exit = F12(vmcs, VM_EXIT_CONTROLS);
-	const struct vmcs_set *dirty = &vmcs->dirty;
 	const bool known = vmcs->msrs_known;
 
 	if (unlikely(!known) || kept->efer != vmcs->msrs.efer)
@@ -241,12 +250,7 @@ static void write_kept_state(struct nested_vmcs *vmcs, const struct kept_state *
 		.pat = kept->pat,
 		.debugctl = kept->debugctl,
 	};
-	/* The controls themselves may be new. */
-	if (!(entry & ENTRY_LOAD_DEBUG_CONTROLS && exit & EXIT_SAVE_DEBUG_CONTROLS) ||
-	    vmcs_set_has(dirty, VMCS_IX_GUEST_DR7) ||
-	    vmcs_set_has(dirty, VMCS_IX_VM_ENTRY_CONTROLS) ||
-	    vmcs_set_has(dirty, VMCS_IX_VM_EXIT_CONTROLS))
-		vmwrite(VMCS_GUEST_DR7, kept->dr7);
+	vmcs02_write_dr7(vmcs, kept->dr7);
 }
 
 /* The heartbeat's is not saved by exits, so it stays. */
@@ -340,6 +344,7 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	}
 	read_kept_state(nested, vmcs, &kept);
 	provide_vmcs02(cpu, vmcs);
+	vmcs02_prepare_registers(nested, vmcs);
 	if (nested_sets_meet(&vmcs->dirty, &nested->computed_fields))
 		vmcs02_write_controls(nested, vmcs);
 	nested->eptp = F12(vmcs, EPT_POINTER);

@@ -29,6 +29,8 @@ static u32 primary_controls(const struct nested_vmcs *vmcs)
 	/* I/O bitmaps make the processor ignore unconditional I/O exiting. */
 	if (primary & PRIMARY_IO_BITMAPS || !(primary & PRIMARY_UNCONDITIONAL_IO_EXITING))
 		primary |= PRIMARY_IO_BITMAPS;
+	if (vmcs->registers_closed)
+		primary |= PRIMARY_MOV_DR_EXITING;
 	return primary;
 }
 

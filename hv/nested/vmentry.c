@@ -62,8 +62,7 @@ static bool may_try(struct percpu *cpu, struct nested_vmcs *vmcs, u8 kind, enum 
 	const bool mov_ss = nested_mode_bit(cpu, MODE_MOV_SS);
 	const bool changed = nested_sets_meet(&vmcs->dirty, &nested->checked_fields);
 
-	/* The host state may be another one. */
-	if (changed)
+	if (changed && nested_sets_meet(&vmcs->dirty, &nested->host_fields))
 		host_state_forget(nested);
 
 	if (mov_ss && !hv_fault(MOV_SS_CHECKED_LATE))

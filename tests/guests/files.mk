@@ -11,7 +11,7 @@ guest-names := boot_linux l1_bench l1_load l1_smoke l1_l2 l1_insn l1_sweep l1_vm
 
 # More sources of one guest, without tests/guests/ and .c
 guest-parts-l1_l2    := l1_l2_insn l1_l2_access l1_l2_state l1_l2_mode l1_l2_task l1_l2_event l1_l2_nmi l1_l2_string l1_l2_step l1_l2_memory \
-		       l1_l2_flags l1_l2_apic l1_l2_function
+		       l1_l2_flags l1_l2_apic l1_l2_kept l1_l2_function
 guest-parts-l1_insn  := l1_insn_execute l1_insn_groups
 guest-parts-l1_rules := $(patsubst tests/guests/%.c,%,$(wildcard tests/guests/l1_rules_*.c))
 guest-parts-l1_faults := l1_faults_insn l1_faults_entry l1_faults_exit l1_faults_memory

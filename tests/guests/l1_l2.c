@@ -33,6 +33,7 @@ static void run_tables(const struct l2_mode *mode)
 		{ "memory", l1_l2_memory_cases, l1_l2_memory_count },
 		{ "flags", l1_l2_flags_cases, l1_l2_flags_count },
 		{ "apic", l1_l2_apic_cases, l1_l2_apic_count },
+		{ "kept", l1_l2_kept_cases, l1_l2_kept_count },
 		{ "function", l1_l2_function_cases, l1_l2_function_count },
 	};
 	char only[16];

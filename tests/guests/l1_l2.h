@@ -68,6 +68,10 @@ extern const size_t l1_l2_flags_count;
 extern const struct l2_case l1_l2_apic_cases[];
 extern const size_t l1_l2_apic_count;
 
+/* What changes rarely, of L2 and of L1. */
+extern const struct l2_case l1_l2_kept_cases[];
+extern const size_t l1_l2_kept_count;
+
 /* VM functions and EPT-violation #VE. */
 extern const struct l2_case l1_l2_function_cases[];
 extern const size_t l1_l2_function_count;

@@ -277,11 +277,13 @@ static bool is_loaded(u32 field)
 	return vmread(field) != 0x5a;
 }
 
-static void tables_and_msrs_that_l1_can_not_have_changed_are_not_loaded(void **state)
+static void what_l1_can_not_have_changed_is_not_loaded(void **state)
 {
-	static const u32 kept[] = { VMCS_GUEST_TR_BASE,		  VMCS_GUEST_LDTR_SELECTOR,
-				    VMCS_GUEST_GDTR_LIMIT,	  VMCS_GUEST_IDTR_BASE,
-				    VMCS_GUEST_IA32_SYSENTER_ESP, VMCS_GUEST_IA32_DEBUGCTL };
+	static const u32 kept[] = { VMCS_GUEST_CR0,	      VMCS_GUEST_CR4,
+				    VMCS_GUEST_DR7,	      VMCS_GUEST_TR_BASE,
+				    VMCS_GUEST_LDTR_SELECTOR, VMCS_GUEST_GDTR_LIMIT,
+				    VMCS_GUEST_IDTR_BASE,     VMCS_GUEST_IA32_SYSENTER_ESP,
+				    VMCS_GUEST_IA32_DEBUGCTL };
 
 	(void)state;
 	stub_exit(cpu, EXIT_HLT, 0);
@@ -289,7 +291,7 @@ static void tables_and_msrs_that_l1_can_not_have_changed_are_not_loaded(void **s
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		assert_row(field_name(kept[i]), is_loaded(kept[i]), false);
 	assert_true(is_loaded(VMCS_GUEST_CS_SELECTOR));
-	assert_true(is_loaded(VMCS_GUEST_DR7));
+	assert_true(is_loaded(VMCS_GUEST_DS_LIMIT));
 	/* PAT is that of L2 where L1 loads none. */
 	play_give_msrs();
 	play_enter(EXIT_VMRESUME);
@@ -306,17 +308,54 @@ static void tables_and_msrs_that_l1_can_not_have_changed_are_not_loaded(void **s
 	set12(VMCS_VM_EXIT_MSR_LOAD_COUNT, 1);
 	set12(VMCS_VM_EXIT_MSR_LOAD_ADDRESS, PLAY_PAGE);
 	*(u32 *)stub_at(PLAY_PAGE) = MSR_STAR;
-	assert_true(is_loaded(VMCS_GUEST_TR_BASE));
-	assert_true(is_loaded(VMCS_GUEST_TR_BASE));
+	assert_false(is_loaded(VMCS_GUEST_IA32_SYSENTER_EIP));
+	assert_true(is_loaded(VMCS_GUEST_IA32_SYSENTER_EIP));
+	assert_false(is_loaded(VMCS_GUEST_TR_BASE));
 }
 
-static void tables_and_msrs_that_l1_changes_are_loaded(void **state)
+static void what_l1_sees_of_its_registers_is_what_the_exit_loaded(void **state)
+{
+	const u64 cr0 = 0x80010033, cr4 = 0x26a0;
+
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(vmread(VMCS_CR0_GUEST_HOST_MASK), ~0ull);
+	set12(VMCS_HOST_CR0, cr0);
+	set12(VMCS_HOST_CR4, cr4);
+	play_enter(EXIT_VMRESUME);
+	stub_exit(cpu, EXIT_HLT, 0);
+	assert_u64(vmread(VMCS_GUEST_CR0), cr0);
+	assert_u64(vmread(VMCS_CR0_READ_SHADOW), cr0);
+	assert_u64(vmread(VMCS_GUEST_CR4), cr4);
+	assert_u64(vmread(VMCS_CR4_READ_SHADOW), cr4);
+	assert_u64(vmread(VMCS_CR4_GUEST_HOST_MASK), ~0ull);
+	/* A write of L1 finds what only hv's own needs ask for. */
+	stub_exit(cpu, EXIT_CR_ACCESS, 4);
+	assert_u64(vmread(VMCS_CR0_GUEST_HOST_MASK), OWNED_CR0 | CR0_PE | CR0_PG);
+	assert_u64(vmread(VMCS_CR4_GUEST_HOST_MASK), OWNED_CR4);
+	assert_u64(vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_MOV_DR_EXITING, 0);
+}
+
+static void vmxoff_ends_what_was_asked_for_the_sake_of_l2(void **state)
+{
+	(void)state;
+	stub_exit(cpu, EXIT_HLT, 0);
+	stub_exit(cpu, EXIT_VMXOFF, 0);
+	assert_int_equal(cpu->nested.mode, NESTED_OFF);
+	assert_u64(vmread(VMCS_CR0_GUEST_HOST_MASK), OWNED_CR0);
+	assert_u64(vmread(VMCS_CR4_GUEST_HOST_MASK), OWNED_CR4);
+	assert_u64(vmread(VMCS_PRIMARY_PROC_BASED_CONTROLS) & PRIMARY_MOV_DR_EXITING, 0);
+}
+
+static void what_l1_changes_is_loaded(void **state)
 {
 	static const struct {
 		const char *name;
 		u32 reason, msr;
 		u32 field, other; /* one that it may change, and one that it does not */
 	} rows[] = {
+		{ "MOV to CR0", EXIT_CR_ACCESS, 0, VMCS_GUEST_CR4, VMCS_GUEST_TR_BASE },
+		{ "MOV DR", EXIT_DR_ACCESS, 0, VMCS_GUEST_DR7, VMCS_GUEST_IA32_DEBUGCTL },
 		{ "LGDT", EXIT_GDTR_IDTR, 0, VMCS_GUEST_TR_BASE, VMCS_GUEST_IA32_SYSENTER_EIP },
 		{ "LTR", EXIT_LDTR_TR, 0, VMCS_GUEST_GDTR_BASE, VMCS_GUEST_IA32_DEBUGCTL },
 		{ "WRMSR of SYSENTER_CS", EXIT_WRMSR, MSR_SYSENTER_CS, VMCS_GUEST_IA32_SYSENTER_EIP,
@@ -336,7 +375,8 @@ static void tables_and_msrs_that_l1_changes_are_loaded(void **state)
 		stub_exit(cpu, rows[i].reason, 0);
 		/* L1 executes it again, and hv does not see that. */
 		assert_row(rows[i].name, vmread(VMCS_GUEST_RIP), PLAY_CODE);
-		assert_row(rows[i].name, watches_l1(), rows[i].reason == EXIT_WRMSR);
+		assert_row(rows[i].name, watches_l1(),
+			   rows[i].reason != EXIT_GDTR_IDTR && rows[i].reason != EXIT_LDTR_TR);
 		for (unsigned exits = 0; exits < 63; exits++)
 			assert_row(rows[i].name, is_loaded(rows[i].field), true);
 		assert_row(rows[i].name, is_loaded(rows[i].other), false);
@@ -531,8 +571,10 @@ int main(void)
 		IN(play_l2, exits_tell_what_happened),
 		IN(play_l2, exits_tell_the_details_that_are_defined_for_them),
 		IN(play_l2, exits_load_the_host_state_into_vmcs01),
-		IN(play_l2, tables_and_msrs_that_l1_can_not_have_changed_are_not_loaded),
-		IN(play_l2, tables_and_msrs_that_l1_changes_are_loaded),
+		IN(play_l2, what_l1_can_not_have_changed_is_not_loaded),
+		IN(play_l2, what_l1_changes_is_loaded),
+		IN(play_l2, what_l1_sees_of_its_registers_is_what_the_exit_loaded),
+		IN(play_l2, vmxoff_ends_what_was_asked_for_the_sake_of_l2),
 		IN(play_l2, the_state_of_l1_at_an_entry_that_fails_early_is_that_of_this_entry),
 		IN(play_l2, exits_write_only_what_l1_did_not_have_before),
 		IN(play_l2, exits_leave_some_bits_of_cr0_and_all_of_pat_alone),

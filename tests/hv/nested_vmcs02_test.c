@@ -47,6 +47,10 @@ static void state_that_l1_does_not_load_is_l1s_own(void **state)
 {
 	(void)state;
 	stub_exit(cpu, EXIT_HLT, 0);
+	/* It writes them: hv lets it, and looks at them then. */
+	cpu->regs[REG_RCX] = MSR_PAT;
+	stub_exit(cpu, EXIT_WRMSR, 0);
+	stub_exit(cpu, EXIT_DR_ACCESS, 0);
 	vmwrite(VMCS_GUEST_IA32_PAT, 0x0101010101010101);
 	vmwrite(VMCS_GUEST_IA32_EFER, 0xd01);
 	vmwrite(VMCS_GUEST_DR7, 0x455);
