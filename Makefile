@@ -184,11 +184,9 @@ check-long: check guests-xen $(O)/.deps-long
 check-kvm: all $(O)/guests/kvm/kvmhost.img $(O)/tests/tools/truth $(O)/.deps-run
 	tests/tools/processors $(O) $(if $(UPDATE),--update)
 
-# 10 million steps of the hostile guest, and what of hv they reach.
+# 10 million steps of the hostile guest, or STEPS, and what of hv they reach. Goes on where it was cut off.
 check-fuzz: all $(O)/vmxtape-hv-cover.elf $(O)/.deps-run
-	tests/e2e/fuzz --cover $(O) 1 100000
-	seq 2 21 | xargs -P $(shell nproc) -I SEED tests/e2e/fuzz --fast $(O) SEED 485000
-	tests/e2e/fuzz --second $(O) 1 200000
+	tests/e2e/fuzz_at_large $(O) $(or $(STEPS),10000000) $(or $(SEED),1)
 
 check-static: $(O)/.deps-test
 	tests/tools/check-includes
