@@ -191,6 +191,7 @@ check-fuzz: all $(O)/vmxtape-hv-cover.elf $(O)/.deps-run
 check-static: $(O)/.deps-test
 	tests/tools/check-includes
 	tests/tools/check-names
+	tests/tools/check-mentions
 	tests/tools/check-format
 	tests/tools/check-headers "$(CC)" $(O)/static
 	tests/tools/check-cppcheck $(O)/static

@@ -1,7 +1,7 @@
 /*
  * base/base.h - the few names every part of vmxtape uses
  *
- * Compiled for the host and for hv, so nothing here needs an operating system. The mem*
+ * Compiled for the host and for hv, so nothing here needs an operating system. The mem* and str*
  * functions below are the only libc names that code shared with hv may use.
  */
 #ifndef BASE_BASE_H

@@ -58,8 +58,8 @@ u64 *exit_start_event(struct percpu *cpu, u8 kind, u8 level);
 /*
  * The same for a VMX instruction that exits only where it is defined, which are all but VMCALL and
  * VMFUNC. Only the columns of struct ev_insn are filled; @has_info: it leaves instruction
- * information. How the instruction ends is for outcome.h or a fault to say, @outcome and
- * @rflags_after. Returns the column `mode`.
+ * information. How the instruction ends, columns `outcome` and `rflags_after`, is for outcome.h or
+ * a fault to say. Returns the column `mode`.
  */
 u64 exit_insn_event(struct percpu *cpu, u8 kind, bool has_info);
 

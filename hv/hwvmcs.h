@@ -28,7 +28,7 @@ void hwvmcs_init(struct hwvmcs *vmcs);
 /* Make @vmcs current on this processor, if it is not already. */
 void hwvmcs_switch(struct percpu *cpu, struct hwvmcs *vmcs);
 
-/* Host-state area and the controls that every VMCS of hv's has in common. @vmcs is current. */
+/* Host-state area and the controls that every VMCS of hv's has in common, of the current VMCS. */
 void hwvmcs_write_host_state(struct percpu *cpu);
 
 #endif

@@ -64,7 +64,7 @@ enum path {
 	PATH_ORDERED, /* INSN_COLUMNS, more, and a number of the hand-over counter: nothing misses
 		       */
 	PATH_ITEMS,   /* an L2 entry or exit: a key, a few columns, and items */
-	PATH_OTHER,   /* encode_other() */
+	PATH_OTHER,   /* encoder_put_other() */
 };
 
 struct site {

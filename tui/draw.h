@@ -40,7 +40,7 @@ void draw_rule(const struct area *area, unsigned row);
 /* Columns that @text takes. */
 unsigned draw_width(const char *text);
 
-/* Columns @from on of row @row, shown as text that goes on beyond the edge: its last cell. */
+/* The last cell of row @row says that its text goes on beyond the edge. */
 void draw_more(const struct area *area, unsigned row);
 
 #endif

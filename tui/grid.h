@@ -63,8 +63,8 @@ u32 grid_glyph(const struct grid *grid, enum glyph glyph);
 size_t grid_text(const struct grid *grid, unsigned row, char *to);
 
 /*
- * The next code point of the @size bytes at *@text, and moves *@text behind it. What is no UTF-8,
- * no printable character or not one column wide comes as '?'.
+ * The next code point of the bytes from *@text up to @end, and moves *@text behind it. What is no
+ * UTF-8, no printable character or not one column wide comes as '?'.
  */
 u32 grid_code_point(const char **text, const char *end);
 

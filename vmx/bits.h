@@ -2,7 +2,8 @@
  * vmx/bits.h - values as named bits
  *
  * A value has a kind; a kind has parts; a part is a run of bits with a name and a way to print
- * (bits.def). vmx_decode() of vmx/qual.h prints whole values, this is for those who want the parts.
+ * (bits.def). vmx_decode() of vmx/value_text.h prints whole values, this is for those who want the
+ * parts.
  */
 #ifndef VMX_BITS_H
 #define VMX_BITS_H

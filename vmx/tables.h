@@ -68,7 +68,7 @@ struct vmcs_field {
 
 extern const struct vmcs_field vmcs_fields[VMCS_FIELD_COUNT];
 
-/* 1 + enum vmcs_index, or 0; indexed by vmcs_encoding_slot(). */
+/* 1 + enum vmcs_index, or 0; indexed by VMCS_ENCODING_SLOT(). */
 #define VMCS_SLOT_COUNT 1024
 extern const u8 vmcs_slots[VMCS_SLOT_COUNT];
 
@@ -178,8 +178,8 @@ enum vmx_insn_error {
 #undef INSN_ERROR
 };
 
-/* The SDM's text; NULL when @number is not defined. */
-const char *vmx_insn_error_text(u32 number);
+/* The SDM's text; NULL when @error is not defined. */
+const char *vmx_insn_error_text(u32 error);
 
 /* --- MSRs (msrs.def) -------------------------------------------------------------------------- */
 
@@ -203,9 +203,9 @@ enum vmx_cap {
 
 #define MSR_IS_VMX_CAP(msr) ((msr) >= MSR_VMX_BASIC && (msr) < MSR_VMX_BASIC + VMX_CAP_COUNT)
 
-/* NULL when @index is in no row. */
-const char *vmx_msr_name(u32 index);
-const char *vmx_msr_title(u32 index);
+/* NULL when @msr is in no row. */
+const char *vmx_msr_name(u32 msr);
+const char *vmx_msr_title(u32 msr);
 
 /* --- Control words and bits (control_words.def, controls.def) --------------------------------- */
 
