@@ -254,8 +254,8 @@ static struct page *find_page(struct tape_memory *memory, u64 gpa1)
 	return oldest;
 }
 
-static u64 emit_page(struct percpu *cpu, const struct tape_memory *memory, const struct page *page,
-		     u32 field, bool bytes)
+static void emit_page(struct percpu *cpu, const struct tape_memory *memory, const struct page *page,
+		      u32 field, bool bytes)
 {
 	const struct ev_page columns = {
 		.gpa = page->gpa1,
@@ -264,13 +264,13 @@ static u64 emit_page(struct percpu *cpu, const struct tape_memory *memory, const
 		.field = field,
 	};
 
-	return rec_emit(cpu->rec, &(struct trace_event){
-					  .kind = EV_PAGE,
-					  .tsc = memory->place.tsc,
-					  .col = (const u64 *)&columns,
-					  .bytes = (const u8 *)page->word,
-					  .byte_count = bytes ? PAGE_SIZE : 0,
-				  });
+	rec_emit(cpu->rec, &(struct trace_event){
+				   .kind = EV_PAGE,
+				   .tsc = memory->place.tsc,
+				   .col = (const u64 *)&columns,
+				   .bytes = (const u8 *)page->word,
+				   .byte_count = bytes ? PAGE_SIZE : 0,
+			   });
 }
 
 /* Lines must not remember what the page has made old. */
@@ -286,11 +286,11 @@ static void say(struct percpu *cpu, struct tape_memory *memory, struct page *pag
 		bool bytes)
 {
 	const u32 block = memory->block;
-	const u64 seq = emit_page(cpu, memory, page, field, bytes);
 
+	emit_page(cpu, memory, page, field, bytes);
 	page->block = memory->block == block ? block : 0;
 	if (bytes) {
-		page->seq = seq;
+		page->seq = rec_last_seq(cpu->rec);
 		page->bytes_block = memory->block;
 	}
 }

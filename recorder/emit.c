@@ -27,8 +27,7 @@ struct rec {
 	struct trace_packer *packer;
 	const struct rec_ops *ops;
 	void *owner;
-	u64 seq;	/* of the next event */
-	u64 block_seq;	/* of the first event of the open block */
+	u64 block_seq;	/* of the first event of the open block, or of the next */
 	u64 number;	/* of the open block, or of the next */
 	u64 images;	/* of blocks from this number on can be referred to */
 	u64 fresh;	/* bytes pushed since @images was set, where the ring overwrites */
@@ -61,7 +60,7 @@ struct rec *rec_init(void *memory, struct ring *ring, u16 cpu, const struct rec_
 	rec->ops = ops;
 	rec->owner = owner;
 	rec->cpu = cpu;
-	rec->seq = rec->block_seq = rec->number = 0;
+	rec->block_seq = rec->number = 0;
 	rec->images = rec->fresh = 0;
 	rec->dropped = rec->key_frames = 0;
 	rec->open = rec->pinned = rec->in_key_frames = false;
@@ -172,6 +171,7 @@ static void seal(struct rec *rec)
 	} else {
 		seal_to(rec, &rec->sealed[(rec->oldest + rec->count++) % SEALED_COUNT]);
 	}
+	rec->block_seq += events;
 	rec->number++;
 }
 
@@ -219,7 +219,6 @@ static void open(struct rec *rec)
 {
 	trace_encoder_reset(rec->encoder);
 	rec->open = true;
-	rec->block_seq = rec->seq;
 	rec->key_frames = 0;
 	if (rec->pinned || rec->in_key_frames)
 		return;
@@ -233,37 +232,39 @@ static void open(struct rec *rec)
 	rec->key_frames = trace_encoder_state(rec->encoder).events;
 }
 
-/* Returns false when the block has no room for @event. */
-static inline bool append(struct rec *rec, const struct trace_event *event)
+/* Not as rec_emit() has it mostly: no block is open, or this one is full, or it is now. */
+static NOINLINE void emit_at_end(struct rec *rec, const struct trace_event *event,
+				 enum status status)
 {
-	const enum status status = trace_encode_event(rec->encoder, event);
-
-	if (likely(status == ST_OK))
-		rec->seq++;
-	return status != ST_NO_SPACE;
-}
-
-static NOINLINE void append_to_next(struct rec *rec, const struct trace_event *event)
-{
-	seal(rec);
-	open(rec);
-	append(rec, event);
-}
-
-u64 rec_emit(struct rec *rec, const struct trace_event *event)
-{
-	u64 seq;
-
-	if (unlikely(!rec->open))
+	if (!rec->open) {
 		open(rec);
-	if (unlikely(!append(rec, event)))
-		append_to_next(rec, event);
-	seq = rec->seq - 1;
+		status = trace_encode_next(rec->encoder, event);
+	}
+	if (status == ST_NO_SPACE) {
+		seal(rec);
+		open(rec);
+		status = trace_encode_next(rec->encoder, event);
+	}
 	/* Key frames must show the state before the next event, so they are made now. */
-	if (unlikely(!trace_encoder_has_room(rec->encoder, 0)) && !rec->pinned &&
-	    !rec->in_key_frames)
+	if (status == ST_END && !rec->pinned && !rec->in_key_frames)
 		rec_seal(rec);
-	return seq;
+}
+
+void rec_emit(struct rec *rec, const struct trace_event *event)
+{
+	enum status status = ST_END;
+
+	if (likely(rec->open))
+		status = trace_encode_next(rec->encoder, event);
+	if (unlikely(status != ST_OK))
+		emit_at_end(rec, event, status);
+}
+
+u64 rec_last_seq(const struct rec *rec)
+{
+	const u32 events = trace_encoder_state(rec->encoder).events;
+
+	return rec->block_seq + (events > rec->key_frames ? events : 0) - 1;
 }
 
 void rec_open(struct rec *rec)
@@ -290,7 +291,7 @@ void rec_seal(struct rec *rec)
 static void push_loss(struct rec *rec)
 {
 	u8 extra[LOSS_HEADER];
-	const struct loss loss = { .first_seq = rec->seq - rec->dropped,
+	const struct loss loss = { .first_seq = rec->block_seq - rec->dropped,
 				   .events = rec->dropped,
 				   .why = GAP_RING_FULL };
 	struct chunk chunk = { .type = CHUNK_LOSS, .extra_size = LOSS_HEADER, .extra = extra };
@@ -303,7 +304,6 @@ static void push_loss(struct rec *rec)
 /* Of a block with nothing else. */
 static void forget_key_frames(struct rec *rec)
 {
-	rec->seq = rec->block_seq;
 	rec->images = rec->number + 1;
 }
 

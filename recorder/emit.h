@@ -54,9 +54,12 @@ enum status rec_head(struct rec *rec, void (*events)(void *owner, struct rec *re
 
 /*
  * Record @event. Its cpu, seq, and code are set here. May call ops->read_code() and, when a new
- * block is needed, ops->key_frames(). Never fails: what has no room becomes a gap. Returns the seq.
+ * block is needed, ops->key_frames(). Never fails: what has no room becomes a gap.
  */
-u64 rec_emit(struct rec *rec, const struct trace_event *event);
+void rec_emit(struct rec *rec, const struct trace_event *event);
+
+/* The seq of the event that was last recorded by rec_emit(), key frames aside. */
+u64 rec_last_seq(const struct rec *rec);
 
 /*
  * Events with @bytes together are to stand in one block, behind key frames that show the state

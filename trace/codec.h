@@ -37,6 +37,7 @@ struct codec_fields {
 	u32 vmcs;     /* number of the VMCS that lookups are about */
 	u64 vmcs_now; /* its pointer */
 	u64 vmcss[CODEC_MAX_VMCSS];
+	u8 found[64]; /* by a part of the pointer: a number to look at first, never trusted */
 	u32 keys[2 * CODEC_MAX_FIELDS]; /* 0: free */
 	u64 values[2 * CODEC_MAX_FIELDS];
 };
@@ -48,25 +49,38 @@ static inline void codec_fields_reset(struct codec_fields *fields)
 	fields->vmcs = 0;
 	fields->vmcs_now = 0;
 	fields->vmcss[0] = 0;
+	memset(fields->found, 0, sizeof(fields->found));
 	memset(fields->keys, 0, sizeof(fields->keys));
+}
+
+/* The number of the VMCS at @pointer; vmcs_count: it has none. */
+static inline u32 codec_fields_find(struct codec_fields *fields, u64 pointer)
+{
+	u8 *const found = &fields->found[pointer >> 12 & (ARRAY_SIZE(fields->found) - 1)];
+	u32 i = *found;
+
+	if (likely(i < fields->vmcs_count && fields->vmcss[i] == pointer))
+		return i;
+	for (i = 0; i < fields->vmcs_count && fields->vmcss[i] != pointer; i++)
+		;
+	*found = (u8)i;
+	return i;
 }
 
 /* Makes lookups be about the VMCS at @pointer. False when the block has too many of them. */
 static inline bool codec_fields_select(struct codec_fields *fields, u64 pointer)
 {
+	u32 vmcs;
+
 	if (likely(pointer == fields->vmcs_now))
 		return true;
-	for (u32 i = 0; i < fields->vmcs_count; i++)
-		if (fields->vmcss[i] == pointer) {
-			fields->vmcs = i;
-			fields->vmcs_now = pointer;
-			return true;
-		}
-	if (fields->vmcs_count == CODEC_MAX_VMCSS)
+	vmcs = codec_fields_find(fields, pointer);
+	if (vmcs == CODEC_MAX_VMCSS)
 		return false;
-	fields->vmcs = fields->vmcs_count;
+	if (vmcs == fields->vmcs_count)
+		fields->vmcss[fields->vmcs_count++] = pointer;
+	fields->vmcs = vmcs;
 	fields->vmcs_now = pointer;
-	fields->vmcss[fields->vmcs_count++] = pointer;
 	return true;
 }
 

@@ -42,7 +42,8 @@ static NOINLINE enum status encode_l2(struct trace_encoder *encoder,
 	if (unlikely(differ))
 		op |= encoder_widen_mask(encoder, event, site);
 	encoder->turn = site->turn;
-	return end_as_expected(encoder, site, op);
+	end_as_expected(encoder, site, op);
+	return encoder_end(encoder);
 }
 
 /* A VMX instruction at a site that had one, where more than a value misses now and then. */
@@ -78,7 +79,8 @@ static NOINLINE enum status encode_masked(struct trace_encoder *encoder,
 			  (columns[FIELD_COLUMN] ^ values[FIELD_COLUMN]);
 	if (unlikely(differ))
 		op |= encoder_widen_mask(encoder, event, site);
-	return end_as_expected(encoder, site, op);
+	end_as_expected(encoder, site, op);
+	return encoder_end(encoder);
 }
 
 static inline bool is_full(const struct stream *stream)
@@ -156,19 +158,62 @@ static ALWAYS_INLINE u64 differ_ordered(const struct plan *plan, const u64 *a, c
 	const unsigned first = INSN_COLUMN_COUNT;
 	u64 differ;
 
-	if (unlikely(plan->order_column == first))
+	if (plan->order_column == first)
 		return 0;
 	/* An operand in memory, and three columns of a region or of what to invalidate. */
 	differ = (a[first] ^ b[first]) | differ4(a + first + 1, b + first + 1);
-	for (unsigned i = first + ORDERED_COLUMNS; i < plan->order_column; i++)
-		differ |= a[i] ^ b[i];
+	_Static_assert(ORDERED_COLUMNS == 5 && VMXON_COLUMNS == 8, "one term for each");
+	if (unlikely(plan->order_column > first + ORDERED_COLUMNS))
+		differ |= (a[first + 5] ^ b[first + 5]) | (a[first + 6] ^ b[first + 6]) |
+			  (a[first + 7] ^ b[first + 7]);
 	return differ;
 }
 
+/*
+ * The same where another VMCS is current than at the last event here, or is named, or another CPU
+ * took a number.
+ */
+static NOINLINE enum status encode_moves(struct trace_encoder *encoder,
+					 const struct trace_event *event, struct site *site, u8 op)
+{
+	const struct plan *const plan = site->plan;
+	const u64 *const columns = event->col;
+	u64 *const values = site->values;
+	struct stream *const tsc = &encoder->streams.stream[STREAM_TSC];
+	const u64 vmcs = columns[plan->vmcs_column], order = columns[plan->order_column];
+	const bool changes = vmcs_changes(plan, columns, values);
+	u64 differ;
+
+	if (unlikely(site->quiet++ == QUIET_EVENTS))
+		return encoder_put_other(encoder, event, site, op);
+	if (changes)
+		codec_fields_select(&encoder->fields, vmcs);
+	tsc->at = varint_put(tsc->at, encoder_take_delta(encoder, event, site));
+	values[plan->order_column] = encoder->order + 1;
+	if (likely(order)) {
+		encoder->order = order;
+		if (likely(order > encoder->state.last_order))
+			encoder->state.last_order = order;
+	}
+	if (encoder_put_columns(encoder, plan, event, site, site->mask))
+		site->quiet = 0;
+	differ = (order ^ values[plan->order_column]) | differ_steady(columns, values) |
+		 differ_flags(columns, values, 0) | differ_flags(columns, values, 1) |
+		 differ_rare(columns, values) | differ_ordered(plan, columns, values);
+	if (unlikely(differ))
+		op |= encoder_widen_mask(encoder, event, site);
+	if (changes) {
+		encoder->cells[plan->vmcs_cell] = vmcs;
+		site->version = ++encoder->version;
+	}
+	end_as_expected(encoder, site, op);
+	return encoder_end(encoder);
+}
+
 /* An instruction that hands a VMCS over or drops translations, the same as last time. */
-static NOINLINE enum status encode_ordered(struct trace_encoder *encoder,
-					   const struct trace_event *event, struct site *site,
-					   u8 op)
+static ALWAYS_INLINE enum status put_ordered(struct trace_encoder *encoder,
+					     const struct trace_event *event, struct site *site,
+					     u8 op)
 {
 	const struct plan *const plan = site->plan;
 	const u64 *const columns = event->col, *const values = site->values;
@@ -185,9 +230,14 @@ static NOINLINE enum status encode_ordered(struct trace_encoder *encoder,
 	return end_as_expected(encoder, site, op);
 }
 
-/* Any event but one of those of trace_encode_event(): of another kind, at another site, refused. */
-static NOINLINE enum status encode_moved(struct trace_encoder *encoder,
-					 const struct trace_event *event)
+static NOINLINE enum status encode_ordered(struct trace_encoder *encoder,
+					   const struct trace_event *event, struct site *site)
+{
+	return put_ordered(encoder, event, site, 0);
+}
+
+static ALWAYS_INLINE enum status put_moved(struct trace_encoder *encoder,
+					   const struct trace_event *event)
 {
 	const struct plan *const plan = &encoder->plans[event->kind];
 	const u32 size =
@@ -217,7 +267,9 @@ static NOINLINE enum status encode_moved(struct trace_encoder *encoder,
 	if (site->path == PATH_ITEMS)
 		return encode_l2(encoder, event, site, op);
 	if (site->path == PATH_ORDERED)
-		return encode_ordered(encoder, event, site, op);
+		return put_ordered(encoder, event, site, op);
+	if (site->path == PATH_MOVES)
+		return encode_moves(encoder, event, site, op);
 	if (site->path == PATH_MEMORY)
 		return encode_memory(encoder, event, site, op);
 	if (site->path == PATH_MASKED)
@@ -225,7 +277,16 @@ static NOINLINE enum status encode_moved(struct trace_encoder *encoder,
 	return encode_flags(encoder, event, site, op);
 }
 
-/* VMREAD or VMWRITE as trace_encode_event() found it, but for a value that may miss. */
+/* Any event but one of those of trace_encode_next(): of another kind, at another site, refused. */
+static NOINLINE enum status encode_moved(struct trace_encoder *encoder,
+					 const struct trace_event *event)
+{
+	const enum status status = put_moved(encoder, event);
+
+	return status == ST_OK ? encoder_end(encoder) : status;
+}
+
+/* VMREAD or VMWRITE as trace_encode_next() found it, but for a value that may miss. */
 static NOINLINE enum status encode_change(struct trace_encoder *encoder,
 					  const struct trace_event *event, struct site *site)
 {
@@ -245,19 +306,22 @@ static NOINLINE enum status encode_change(struct trace_encoder *encoder,
 static NOINLINE enum status encode_stale(struct trace_encoder *encoder,
 					 const struct trace_event *event, struct site *site)
 {
+	enum status status;
+
 	if (site->path == PATH_OTHER)
 		return site->key == event->rip && site->identity == encoder_identity(event)
 			       ? encoder_put_other(encoder, event, site, 0)
 			       : encode_moved(encoder, event);
 	encoder_catch_up(encoder, site);
-	return trace_encode_event(encoder, event);
+	status = trace_encode_next(encoder, event);
+	return status == ST_OK ? encoder_end(encoder) : status;
 }
 
 /*
  * Most events are a VMX instruction at the site that followed last time, with nothing or one value
  * that is not as predicted. So there are few questions on the way to that, and no calls.
  */
-enum status trace_encode_event(struct trace_encoder *encoder, const struct trace_event *event)
+enum status trace_encode_next(struct trace_encoder *encoder, const struct trace_event *event)
 {
 	struct site *const site = encoder->previous->next[encoder->turn];
 	struct stream *const tsc = &encoder->streams.stream[STREAM_TSC];
@@ -277,11 +341,20 @@ enum status trace_encode_event(struct trace_encoder *encoder, const struct trace
 		return encode_moved(encoder, event);
 	}
 	if (unlikely(site->path > PATH_CHANGES))
-		return site->path == PATH_FLAGS	    ? encode_flags(encoder, event, site, 0)
-		       : site->path == PATH_MASKED  ? encode_masked(encoder, event, site, 0)
-		       : site->path == PATH_MEMORY  ? encode_memory(encoder, event, site, 0)
-		       : site->path == PATH_ORDERED ? encode_ordered(encoder, event, site, 0)
-						    : encoder_put_other(encoder, event, site, 0);
+		switch (site->path) {
+		case PATH_ORDERED:
+			return encode_ordered(encoder, event, site);
+		case PATH_MOVES:
+			return encode_moves(encoder, event, site, 0);
+		case PATH_FLAGS:
+			return encode_flags(encoder, event, site, 0);
+		case PATH_MASKED:
+			return encode_masked(encoder, event, site, 0);
+		case PATH_MEMORY:
+			return encode_memory(encoder, event, site, 0);
+		default:
+			return encoder_put_other(encoder, event, site, 0);
+		}
 	differ = differ_steady(columns, values) | differ_flags(columns, values, 0) |
 		 differ_flags(columns, values, 1) | any_rare(columns);
 	if (likely(site->path != PATH_PLAIN)) {
@@ -297,4 +370,11 @@ enum status trace_encode_event(struct trace_encoder *encoder, const struct trace
 		return encode_flags(encoder, event, site, 0);
 	tsc->at = varint_put(tsc->at, encoder_take_delta(encoder, event, site));
 	return end_as_expected(encoder, site, 0);
+}
+
+enum status trace_encode_event(struct trace_encoder *encoder, const struct trace_event *event)
+{
+	const enum status status = trace_encode_next(encoder, event);
+
+	return status == ST_END ? ST_OK : status;
 }

@@ -36,6 +36,12 @@ void trace_encoder_reset(struct trace_encoder *encoder);
 enum status trace_encode_event(struct trace_encoder *encoder, const struct trace_event *event);
 
 /*
+ * The same, and ST_END when @event was appended, but trace_encoder_has_room(encoder, 0) is false
+ * since then or for longer.
+ */
+enum status trace_encode_next(struct trace_encoder *encoder, const struct trace_event *event);
+
+/*
  * Whether @bytes and another event with up to 128 items or 1,600 bytes would certainly fit: a
  * writer that wants key frames to show the state between two events begins a new block when this
  * turns false.

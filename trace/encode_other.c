@@ -173,7 +173,7 @@ static enum path next_path(const struct plan *plan, const struct site *site)
 	if (plan->path == PATH_ITEMS)
 		return PATH_ITEMS;
 	if (plan->path == PATH_ORDERED)
-		return mask || any_rare(site->values) ? PATH_OTHER : PATH_ORDERED;
+		return mask ? PATH_MOVES : any_rare(site->values) ? PATH_OTHER : PATH_ORDERED;
 	if (mask & ~(plan->value_bit | FLAGS_BIT(0) | FLAGS_BIT(1)))
 		return PATH_MASKED;
 	if (!mask && plan->path == PATH_SAME && any_operand(site->values) &&
@@ -231,5 +231,5 @@ enum status encoder_put_other(struct trace_encoder *encoder, const struct trace_
 	site->quiet = 0;
 	encoder->uncounted += !plan->counted;
 	encoder_put_op(encoder, op);
-	return ST_OK;
+	return encoder_end(encoder);
 }

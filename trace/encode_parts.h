@@ -37,6 +37,12 @@ u8 encoder_widen_mask(struct trace_encoder *encoder, const struct trace_event *e
 enum status encoder_put_other(struct trace_encoder *encoder, const struct trace_event *event,
 			      struct site *site, u8 op);
 
+/* What trace_encode_next() returns for an event that is in the block. */
+static inline enum status encoder_end(const struct trace_encoder *encoder)
+{
+	return likely(trace_encoder_has_room(encoder, 0)) ? ST_OK : ST_END;
+}
+
 /* --- columns -------------------------------------------------------------------------------- */
 
 static inline u64 differ4(const u64 *a, const u64 *b)

@@ -10,7 +10,8 @@ static bool is_ordered(const struct trace_kind_info *kind, unsigned extra)
 	return kind->key != KEY_COL0 && !extra && kind->value_column == SCHEMA_NONE &&
 	       kind->order_column == kind->column_count - 1 &&
 	       (kind->order_column == INSN_COLUMN_COUNT ||
-		kind->order_column >= INSN_COLUMN_COUNT + ORDERED_COLUMNS);
+		kind->order_column == INSN_COLUMN_COUNT + ORDERED_COLUMNS ||
+		kind->order_column == INSN_COLUMN_COUNT + VMXON_COLUMNS);
 }
 
 /* How an event of @kind is gone about where nothing misses. */
@@ -61,8 +62,10 @@ static struct plan make_plan(const struct trace_encoder *encoder,
 	for (unsigned i = 0; i < kind->last_count; i++) {
 		plan.last[i] = kind->last[i];
 		plan.last_cell[i] = kind->last_cell[i];
-		if (kind->last_cell[i] == schema->vmcs_cell)
+		if (kind->last_cell[i] == schema->vmcs_cell) {
 			plan.vmcs_column = kind->last[i];
+			plan.vmcs_cell = kind->last_cell[i];
+		}
 	}
 	if (kind->value_column != SCHEMA_NONE)
 		plan.value_bit = 1u << kind->value_column;
@@ -70,6 +73,8 @@ static struct plan make_plan(const struct trace_encoder *encoder,
 	plan.odd_mask = plan.last_mask;
 	if (plan.path == PATH_ITEMS)
 		plan.odd_mask |= 1; /* RIP */
+	if (plan.path == PATH_ORDERED)
+		plan.odd_mask &= ~(1u << plan.vmcs_column);
 	if (plan.path != PATH_PLAIN && plan.path != PATH_SAME && plan.path != PATH_ORDERED)
 		plan.other = OTHER;
 	return plan;

@@ -28,7 +28,11 @@
 #define FLAGS_BIT(n)	  (1u << (RFLAGS_COLUMN + (n)))
 #define FIELD_TAIL_VALUE  (INSN_COLUMN_COUNT + 3)
 #define QUIET_EVENTS	  32 /* and then the mask is made anew */
-#define ORDERED_COLUMNS	  5  /* between these and the order, at least, if any are */
+
+/* Between these and a number of the hand-over counter: none, an operand and a region, and VMXON's.
+ */
+#define ORDERED_COLUMNS	  5
+#define VMXON_COLUMNS	  8
 
 /* What encoding needs of a kind, close together. */
 struct plan {
@@ -43,6 +47,7 @@ struct plan {
 	u8 field_column;
 	u8 order_column;
 	u8 vmcs_column; /* which VMCS the fields of this event are of, SCHEMA_NONE: as before */
+	u8 vmcs_cell;
 	u8 key_cell;
 	u8 last_count;
 	u8 last[SCHEMA_MAX_LAST];
@@ -63,6 +68,7 @@ enum path {
 	PATH_MASKED,  /* one of these, other columns may miss */
 	PATH_ORDERED, /* INSN_COLUMNS, more, and a number of the hand-over counter: nothing misses
 		       */
+	PATH_MOVES,   /* the same, others may miss: another VMCS is current, or named */
 	PATH_ITEMS,   /* an L2 entry or exit: a key, a few columns, and items */
 	PATH_OTHER,   /* encoder_put_other() */
 };

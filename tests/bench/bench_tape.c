@@ -5,7 +5,7 @@
  *default 80,000, two million events), into the tape -o (default: a temporary file), reads that, and
  *prints figures; -k: of the key frames of TAPE alone. Instructions per event are for callgrind:
  *
- *	valgrind --tool=callgrind --toggle-collect=trace_encode_event bench_tape -n 20000
+ *	valgrind --tool=callgrind --toggle-collect=trace_encode_next bench_tape -n 20000
  *	valgrind --tool=callgrind --toggle-collect=rec_pack_slice bench_tape -n 20000
  *	valgrind --tool=callgrind --toggle-collect=reader_next bench_tape -n 20000
  */

@@ -67,7 +67,7 @@ static void new_block(void)
 	tape_memory_new_block(memory);
 }
 
-u64 rec_emit(struct rec *rec, const struct trace_event *event)
+void rec_emit(struct rec *rec, const struct trace_event *event)
 {
 	const u64 seq = tape.seq;
 
@@ -79,7 +79,13 @@ u64 rec_emit(struct rec *rec, const struct trace_event *event)
 		take_page(event);
 	if (seq == tape.end_block_at)
 		new_block();
-	return tape.seq++;
+	tape.seq++;
+}
+
+u64 rec_last_seq(const struct rec *rec)
+{
+	(void)rec;
+	return tape.seq - 1;
 }
 
 size_t rec_size(void)
