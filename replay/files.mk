@@ -34,4 +34,4 @@ host-src += replay/timeline.c replay/timeline_seek.c replay/timeline_glance.c re
 host-src += replay/l0_insn.c replay/l0_exit.c replay/l0_walk.c replay/rule_l0_operand.c replay/rule_l0_region.c replay/rule_l0_caps.c
 host-src += replay/disasm.c
 host-src += $(addprefix replay/rule_l0_,init.c intercept.c event.c ept.c msr.c io.c timer.c failure.c flush.c \
-	      pdpte.c entry.c save.c host.c)
+	      pdpte.c entry.c field.c save.c host.c)

@@ -72,4 +72,48 @@ static inline void assert_only_l0(const struct script *script, const char *row, 
 
 #define NOTHING (-1)
 
+/* VMCS02 has @item at an entry with field @field of VMCS12 set to @value, and a control on. */
+struct l0_entry_row {
+	const char *name;
+	u8 word;
+	u64 control; /* of it, on in VMCS12 and in VMCS02 */
+	int field;   /* negative: none */
+	u64 value;
+	struct trace_item item;
+	int found; /* enum finding_id, or NOTHING */
+};
+
+#define SCRIPT_PRIMARY	  (0x04006172 | PRIMARY_SECONDARY_CONTROLS)
+#define ON(WORD, CONTROL) VMX_WORD_##WORD, WORD##_##CONTROL
+#define ALWAYS		  VMX_WORD_PRIMARY, 0
+#define FIELD(NAME)	  VMCS_IX_##NAME
+/* trace_item_id(), as a constant. */
+#define IS(NAME, value)                                                                           \
+	{                                                                                         \
+		ITEM_VMCS02 + ((VMCS_##NAME >> 1 & 0x7ff) | (VMCS_##NAME >> 13 & 3) << 11), value \
+	}
+
+/* @script is ready, and its L1 not in L2. */
+static inline void assert_l0_entry_row(struct script *script, const struct l0_entry_row *row)
+{
+	static const u64 good[VMX_WORD_COUNT] = {
+		[VMX_WORD_PIN] = 0x16,
+		[VMX_WORD_PRIMARY] = SCRIPT_PRIMARY,
+		[VMX_WORD_SECONDARY] = SECONDARY_EPT | SECONDARY_VPID,
+		[VMX_WORD_ENTRY] = 0x11fb | ENTRY_IA32E_MODE_GUEST,
+	};
+	const struct ev_l0_entry entry = { .vmcs = SCRIPT_VMCS, .flushed = 1 };
+
+	if (row->control)
+		script_field(script, vmx_control_words[row->word].field,
+			     good[row->word] | row->control);
+	if (row->field >= 0)
+		script_field(script, row->field, row->value);
+	INSN(script, VMLAUNCH, vmlaunch, .launched = 0);
+	ENTER02(script, { ITEM02(VM_EXIT_CONTROLS), 0x3f6fff });
+	assert_only_l0(script, row->name, NOTHING);
+	script_items(script, EV_L0_ENTRY, &entry, sizeof(entry), &row->item, 1);
+	assert_only_l0(script, row->name, row->found);
+}
+
 #endif
