@@ -111,14 +111,16 @@ static void put_reply(struct gdb_session *session, const struct plan *plan,
 static void introduce(struct gdb_session *session, struct gdb_thread thread)
 {
 	const size_t size = MIN(session->out.length - 1, sizeof(session->later) - 1);
+	char name[8];
 
 	memcpy(session->later, session->out.bytes + 1, size);
 	session->later[size] = 0;
 	session->shown |= (u8)(1u << (thread.level - 1));
 	gdb_packet_begin(&session->out);
 	put_stop(session, SIGNAL_TRAP, thread);
+	snprintf(name, sizeof(name), "/L%u", thread.level);
 	gdb_packet_put_text(&session->out, "exec:");
-	gdb_packet_put_hex(&session->out, "/L2", 3);
+	gdb_packet_put_hex(&session->out, name, strlen(name));
 	gdb_packet_put_text(&session->out, ";");
 }
 
@@ -329,14 +331,14 @@ void gdb_packet_reverse_step(struct gdb_session *session, const struct gdb_args 
 
 /* --- leaving ---------------------------------------------------------------------------------- */
 
-/* With two processes gdb lets go of one after the other. */
+/* With two processes gdb lets go of one after the other, or goes on with one alone. */
 void gdb_packet_detach(struct gdb_session *session, const struct gdb_args *args)
 {
 	if (args->count && args->numbers[0] >= 1 && args->numbers[0] <= GDB_LEVELS)
-		session->left |= (u8)(1u << (args->numbers[0] - 1));
+		session->shown &= (u8) ~(1u << (args->numbers[0] - 1));
 	else
-		session->left = session->shown;
-	if (!(session->shown & ~session->left))
+		session->shown = 0;
+	if (!session->shown)
 		session->end = GDB_DETACHED;
 	gdb_packet_put_text(&session->out, "OK");
 }

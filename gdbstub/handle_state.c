@@ -52,18 +52,26 @@ void gdb_packet_read_memory(struct gdb_session *session, const struct gdb_args *
 		gdb_packet_put_hex(&session->out, bytes, known);
 }
 
-/* What happened has happened. */
+/* What happened has happened. gdb prints the text, other clients take numbers only. */
+static void refuse(struct gdb_session *session)
+{
+	if (session->swbreak)
+		gdb_packet_put_text(&session->out, "E.what was recorded cannot be changed");
+	else
+		gdb_session_error(session, EROFS_REPLY);
+}
+
 void gdb_packet_read_only(struct gdb_session *session, const struct gdb_args *args)
 {
 	(void)args;
-	gdb_session_error(session, EROFS_REPLY);
+	refuse(session);
 }
 
 /* gdb tries whether it can write binary data by writing none. */
 void gdb_packet_write_nothing(struct gdb_session *session, const struct gdb_args *args)
 {
 	if (args->numbers[1])
-		gdb_session_error(session, EROFS_REPLY);
+		refuse(session);
 	else
 		gdb_packet_put_text(&session->out, "OK");
 }

@@ -251,11 +251,18 @@ static bool address_of(struct gdb_tape *tape, struct gdb_thread thread, const ch
 void monitor_walk(struct monitor *monitor)
 {
 	struct gdb_tape *const tape = monitor->tape;
-	const struct gdb_thread thread = gdb_tape_current(tape);
+	struct gdb_thread thread = gdb_tape_current(tape);
 	struct memory_walk walk;
 	char text[MEMORY_TEXT_MAX];
 	u64 address;
 
+	if (monitor->count > 2 && strcmp(monitor->words[2], "l1") &&
+	    strcmp(monitor->words[2], "l2")) {
+		monitor_say(monitor, "whose address? l1 or l2\n");
+		return;
+	}
+	if (monitor->count > 2)
+		thread.level = (u8)(monitor->words[2][1] - '0');
 	if (!address_of(tape, thread, monitor->count > 1 ? monitor->words[1] : "", &address)) {
 		monitor_say(monitor, "which address? a number, a register such as $pc that is "
 				     "known, or a symbol\n");

@@ -37,7 +37,7 @@ struct gdb_thread gdb_session_thread(const struct gdb_session *session)
 	struct gdb_thread thread = session->ops->current(session->target);
 
 	if (!gdb_session_shows(session, thread.level))
-		thread.level = 1;
+		thread.level = session->shown & 1 ? 1 : 2;
 	return thread;
 }
 

@@ -54,7 +54,6 @@ struct gdb_session {
 	struct gdb_thread resumed; /* of Hc: who goes on; level 0: any */
 	char *xml;		   /* the target description; NULL until it is asked for */
 	char *threads;		   /* the list of threads that is being read; NULL: none */
-	u8 left;		   /* processes that gdb has let go of: bit level - 1 */
 	u64 points_set;		   /* so far */
 	struct gdb_session_point points[GDB_MAX_POINTS];
 };

@@ -23,6 +23,8 @@ monitor walk 0x1000
 monitor walk $sp
 monitor walk guest_main
 monitor walk $nothing
+monitor walk guest_main l2
+monitor walk guest_main l3
 monitor phys l1
 monitor phys off
 monitor stack now

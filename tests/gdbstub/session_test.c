@@ -83,11 +83,11 @@ static void simple_packets_are_answered(void **state)
 		{ "m,4", "E16" },
 		{ "m10000000000000000,4", "E16" },
 		{ "m2000,4,", "E16" },
-		{ "M2000,1:00", "E1e" },
+		{ "M2000,1:00", "E.what was recorded cannot be changed" },
 		{ "X2000,0:", "OK" },
-		{ "X2000,1:z", "E1e" },
-		{ "G00", "E1e" },
-		{ "P10=00", "E1e" },
+		{ "X2000,1:z", "E.what was recorded cannot be changed" },
+		{ "G00", "E.what was recorded cannot be changed" },
+		{ "P10=00", "E.what was recorded cannot be changed" },
 		{ "p10", "0010000000000000" },
 		{ "p0", "xxxxxxxxxxxxxxxx" },
 		{ "pffff", "E16" },
@@ -401,12 +401,20 @@ static void the_users_commands_are_passed_on(void **state)
 			    "$O796f75207361696420#35$O776879#9b$OK#9a");
 }
 
+static void clients_that_are_no_gdb_get_a_number_for_what_cannot_be_done(void **state)
+{
+	(void)state;
+	mock_ask(&mock, "qSupported:multiprocess+");
+	assert_answer("P10=00", "E1e");
+}
+
 static void gdb_leaves_process_by_process(void **state)
 {
 	(void)state;
 	mock.session.shown = 3;
 	assert_answer("D;1", "OK");
 	assert_int_equal(mock.session.end, GDB_GOES_ON);
+	assert_answer("qfThreadInfo", "mp2.1,p2.2");
 	assert_answer("D;2", "OK");
 	assert_int_equal(mock.session.end, GDB_DETACHED);
 	assert_string_equal(mock_ask(&mock, "qC"), "");
@@ -457,6 +465,7 @@ int main(void)
 		TEST(points_beyond_the_last_are_refused_and_others_forgotten),
 		TEST(the_users_commands_are_passed_on),
 		TEST(gdb_leaves_process_by_process),
+		TEST(clients_that_are_no_gdb_get_a_number_for_what_cannot_be_done),
 		TEST(with_one_process_detaching_it_is_leaving),
 		TEST(killing_ends_the_session),
 	};
