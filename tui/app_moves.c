@@ -253,6 +253,19 @@ static void search_again(struct app *app, bool backward, u64 count)
 	}
 }
 
+/* What is asked for; PROMPT_NONE: nothing. */
+static enum prompt_kind prompt_of(enum request request)
+{
+	static const u8 prompts[REQUEST_COUNT] = {
+		[REQUEST_GOTO] = PROMPT_GOTO,		[REQUEST_SEARCH] = PROMPT_SEARCH,
+		[REQUEST_FILTER] = PROMPT_FILTER,	[REQUEST_COMMAND] = PROMPT_COMMAND,
+		[REQUEST_NOTE] = PROMPT_NOTE,		[REQUEST_MARK] = PROMPT_MARK,
+		[REQUEST_GOTO_MARK] = PROMPT_GOTO_MARK,
+	};
+
+	return (enum prompt_kind)prompts[request];
+}
+
 bool app_move_request(struct app *app, enum request request, u64 count)
 {
 	static const char entries[] = "kind==l2_entry || reason & 0x80000000";
@@ -296,27 +309,6 @@ bool app_move_request(struct app *app, enum request request, u64 count)
 	case REQUEST_SEARCH_PREVIOUS:
 		search_again(app, request == REQUEST_SEARCH_PREVIOUS, count);
 		return true;
-	case REQUEST_GOTO:
-		app_prompt_open(app, PROMPT_GOTO);
-		return true;
-	case REQUEST_SEARCH:
-		app_prompt_open(app, PROMPT_SEARCH);
-		return true;
-	case REQUEST_FILTER:
-		app_prompt_open(app, PROMPT_FILTER);
-		return true;
-	case REQUEST_COMMAND:
-		app_prompt_open(app, PROMPT_COMMAND);
-		return true;
-	case REQUEST_NOTE:
-		app_prompt_open(app, PROMPT_NOTE);
-		return true;
-	case REQUEST_MARK:
-		app_prompt_open(app, PROMPT_MARK);
-		return true;
-	case REQUEST_GOTO_MARK:
-		app_prompt_open(app, PROMPT_GOTO_MARK);
-		return true;
 	case REQUEST_BACK:
 		go_back(app);
 		return true;
@@ -327,6 +319,9 @@ bool app_move_request(struct app *app, enum request request, u64 count)
 		copy_position(app);
 		return true;
 	default:
-		return false;
+		if (!prompt_of(request))
+			return false;
+		app_prompt_open(app, prompt_of(request));
+		return true;
 	}
 }
