@@ -23,7 +23,8 @@ __attribute__((format(printf, 2, 3))) static void add_word(struct words *words, 
 	va_list args;
 
 	if (words->count == MAX_WORDS)
-		die("more than %d words for a recording", MAX_WORDS);
+		die("a recording with more than %d words is too much: give fewer modules",
+		    MAX_WORDS);
 	va_start(args, format);
 	if (vasprintf(&words->word[words->count++], format, args) < 0)
 		die("out of memory");

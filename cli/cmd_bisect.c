@@ -70,7 +70,8 @@ static void add_name(struct search *search, const char *name)
 		if (!strcmp(search->names[i], name))
 			return;
 	if (search->count == BISECT_MAX)
-		die("more than %d capabilities", BISECT_MAX);
+		die("'%s' is capability %d: --caps can name %d at a time", name, BISECT_MAX + 1,
+		    BISECT_MAX);
 	search->names[search->count++] = name;
 }
 
@@ -125,7 +126,7 @@ static void add_named(struct search *search, const char *list)
 		add_name(search, name);
 	}
 	if (!search->count)
-		die("--caps names none");
+		die("'%s' names no capability: without --caps all are tried", list);
 }
 
 static bool works(void *owner, const struct bisect_set *kept)

@@ -173,7 +173,7 @@ int cmd_blame(int argc, char **argv)
 		die("which VMCS field? give a name such as guest_cr4, or an encoding");
 	moment_args_need_place(&args);
 	if (opt.bits && (!options_number(opt.bits, &bits) || !bits))
-		die("'%s' is no mask of bits", opt.bits);
+		die("'%s' is no mask of bits: give a number such as 0x2000", opt.bits);
 	index = moment_field(args.words[0]);
 	place_open(args.words[1], args.place, &place);
 	print_all(&place, place_vmcs(&place, opt.vmcs), index, bits);

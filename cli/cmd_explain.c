@@ -115,7 +115,7 @@ static u32 reason_of(const char *text)
 	if (exit)
 		return exit->number;
 	if (!options_number(text, &number) || number > ~0u || !vmx_exit_by_reason((u32)number))
-		die("no exit reason '%s'", text);
+		die("no exit reason '%s': give a number or a name such as cpuid", text);
 	return (u32)number;
 }
 

@@ -152,7 +152,7 @@ int cmd_gdb(int argc, char **argv)
 
 	moment_args_sort(count, argv + 1, 1, &args);
 	if (opt.stdio && opt.listen)
-		die("give --stdio or --listen");
+		die("--stdio and --listen are two ways to reach gdb: give one of them");
 	timeline = open_timeline(args.words[0], args.place);
 	stop_fd = stop_signals_catch(opt.stdio);
 	if (opt.rerun) {

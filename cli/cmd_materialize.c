@@ -128,7 +128,8 @@ static struct rerun_goal goal_of(struct reader *reader, u64 n, char *name, size_
 	struct rerun_goal goal = { 0 };
 
 	if (reader_seek(reader, n) != ST_OK || reader_next(reader, &event) != ST_OK)
-		die("there is no event @%llu", (unsigned long long)n);
+		die("there is no event @%llu; 'vmxtape info' says how many there are",
+		    (unsigned long long)n);
 	if (event->kind == EV_GAP || !event->tsc)
 		die("the tape does not tell when event @%llu was", (unsigned long long)n);
 	snprintf(name, size, "@c%u:%llu", event->cpu, (unsigned long long)event->seq);

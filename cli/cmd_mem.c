@@ -211,7 +211,7 @@ int cmd_mem(int argc, char **argv)
 	if (!args.count)
 		die("which address? give a number, or a register such as rsp");
 	if (snprintf(address, sizeof(address), "%s", args.words[0]) >= (int)sizeof(address))
-		die("'%s' is no address", args.words[0]);
+		die("'%s' is no address: it is too long", args.words[0]);
 	split_length(address, &bytes.length);
 	place_open(args.words[1], args.place, &place);
 	space = place_space(&place, opt.space);

@@ -280,7 +280,7 @@ int cmd_vmcs(int argc, char **argv)
 	moment_args_sort(count, argv + 1, 1, &args);
 	moment_args_need_place(&args);
 	if (opt.vmcs.count > 2)
-		die("--vmcs can be given twice");
+		die("'%s' is too much: --vmcs can be given twice", opt.vmcs.values[2]);
 	names[0] = opt.vmcs.count ? opt.vmcs.values[0] : NULL;
 	names[1] = opt.vmcs.count > 1 ? opt.vmcs.values[1] : names[0];
 	place_open(args.words[0], args.place, &place);

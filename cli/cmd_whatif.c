@@ -83,7 +83,8 @@ static void apply(struct why *why, const char *edit)
 		return;
 	}
 	if (value & ~vmcs_width_mask(vmcs_fields[index].width))
-		die("'%s' has %u bits", name, vmcs_width_bits(vmcs_fields[index].width));
+		die("'%s': %s has only %u bits", edit, name,
+		    vmcs_width_bits(vmcs_fields[index].width));
 	if (sign == '+')
 		why_edit(why, index, value, value);
 	else if (sign == '-')
@@ -149,7 +150,7 @@ static const char *sort_words(const struct moment_args *args, const char **edits
 		if (strchr(args->words[i], '='))
 			edits[(*count)++] = args->words[i];
 		else if (path)
-			die("'%s' is no edit, and a second tape", args->words[i]);
+			die("'%s' is no edit, and one tape is named already", args->words[i]);
 		else
 			path = args->words[i];
 	}
@@ -179,8 +180,10 @@ int cmd_whatif(int argc, char **argv)
 	print.timeline = place.timeline;
 	print.reader = place.reader;
 	status = why_find(place.timeline, place.n, &why);
-	if (status != ST_OK || !why.entry)
-		die("'%s' is no VM entry", args.place);
+	if (status != ST_OK && status != ST_NOT_FOUND)
+		die("'%s': %s", args.place, status_text(status));
+	if (status == ST_NOT_FOUND || !why.entry)
+		die("'%s' is no VM entry: give the position of a vmlaunch or vmresume", args.place);
 	why_judge(&why, &was);
 	why_check(&why, before);
 	for (unsigned i = 0; i < count; i++)

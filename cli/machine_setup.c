@@ -127,7 +127,7 @@ static const char *prepare_kernel(const char *path, const char *work)
 static void add_module(struct boot_image *image, const char *path, char *words)
 {
 	if (image->module_count == BOOT_IMAGE_MAX_MODULES)
-		die("more than %d modules", BOOT_IMAGE_MAX_MODULES);
+		die("'%s' is too much: %d modules are the most", path, BOOT_IMAGE_MAX_MODULES);
 	image->modules[image->module_count++] = (struct boot_module){ path, words };
 }
 

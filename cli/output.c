@@ -75,7 +75,7 @@ void output_rotate(const char *path)
 	for (unsigned number = 1; number < 100000; number++) {
 		if ((size_t)snprintf(to, sizeof(to), "%.*s-%u%s", (int)stem, path, number,
 				     path + stem) >= sizeof(to))
-			die("'%s': name too long", path);
+			die("the name '%s' is too long", path);
 		if (!renameat2(AT_FDCWD, path, AT_FDCWD, to, RENAME_NOREPLACE)) {
 			message("kept the earlier '%s' as '%s'", path, to);
 			return;

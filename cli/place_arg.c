@@ -108,7 +108,7 @@ const struct model_region *place_vmcs(const struct place *place, const char *tex
 		return region;
 	}
 	if (!options_number(text, &pointer))
-		die("'%s' is no address of a VMCS", text);
+		die("'%s' is no address of a VMCS: give a number such as 0x2000", text);
 	region = model_region(model, pointer);
 	if (!region)
 		die("the tape has shown no VMCS at '%s' by %s", text, place->name);

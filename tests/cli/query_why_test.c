@@ -240,7 +240,9 @@ static void what_is_wrong_is_named(void **state)
 		{ cmd_whatif, { "whatif", "@30", QUERY_TAPE }, "what if what?" },
 		{ cmd_whatif, { "whatif", "vpid=1", QUERY_TAPE }, "what if what?" },
 		{ cmd_whatif, { "whatif", "@0", "vpid=1", QUERY_TAPE }, "is no VM entry" },
-		{ cmd_whatif, { "whatif", "@30", "vpid=1", "a", "b" }, "a second tape" },
+		{ cmd_whatif,
+		  { "whatif", "@30", "vpid=1", "a", "b" },
+		  "one tape is named already" },
 	};
 	static const struct {
 		const char *edit, *part;
