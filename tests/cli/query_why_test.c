@@ -248,7 +248,7 @@ static void what_is_wrong_is_named(void **state)
 		const char *edit, *part;
 	} edits[] = {
 		{ "vpid=x", "'vpid=x' is no edit" },	{ "=1", "'=1' is no edit" },
-		{ "nothing=1", "is called 'nothing'" }, { "vpid=0x10000", "'vpid' has 16 bits" },
+		{ "nothing=1", "is called 'nothing'" }, { "vpid=0x10000", "vpid has only 16 bits" },
 		{ "ept=2", "a control is 0 or 1" },
 	};
 	u64 writer, read;
