@@ -1,6 +1,7 @@
 #include "hv/exit.h"
 
 #include "hv/deep.h"
+#include "hv/ept.h"
 #include "hv/exit_l1.h"
 #include "hv/hv_time.h"
 #include "hv/inject.h"
@@ -140,6 +141,8 @@ static NOINLINE bool attend(struct percpu *cpu)
 		inject_nmi_when_possible(cpu);
 	if (cpu->types_stale)
 		l1_take_memory_types(cpu);
+	if (__atomic_exchange_n(&cpu->ept01_stale, false, __ATOMIC_SEQ_CST))
+		ept01_flush();
 	return cpu->parked;
 }
 

@@ -90,6 +90,7 @@ enum exit_action l1_handle_ept_violation(struct percpu *cpu)
 
 enum exit_action l1_handle_preemption_timer(struct percpu *cpu)
 {
+	kick_look(cpu);
 	record_heartbeat(cpu);
 	return EXIT_RESUME;
 }

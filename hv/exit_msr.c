@@ -102,14 +102,17 @@ static enum exit_action write_vmx_msr(struct percpu *cpu, u32 index, u64 value)
 
 void l1_memory_types_changed(struct percpu *cpu)
 {
-	cpu->types_stale = !cpu->id;
+	if (cpu->id)
+		kick_expect_flush(cpu);
+	else
+		cpu->types_stale = true;
 }
 
 void l1_take_memory_types(struct percpu *cpu)
 {
 	cpu->types_stale = false;
 	if (ept01_update_types())
-		kick_others(KICK_EPT01);
+		kick_flush_others();
 }
 
 enum exit_action l1_handle_wrmsr(struct percpu *cpu)

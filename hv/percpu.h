@@ -56,6 +56,7 @@ struct percpu {
 			bool kicked;	   /* for kick_answer() */
 			bool nmi_arrived;  /* since exit_attend() looked; at PERCPU_ARRIVED */
 			bool types_stale;  /* an MTRR was written, EPT01 is as before */
+			bool ept01_stale;  /* another processor changed EPT01; atomic */
 		};
 	};
 	u32 id;
@@ -88,6 +89,7 @@ struct percpu {
 	u8 *drain_payload;  /* DRAIN_MAX_PAYLOAD bytes */
 	u32 drain_sequence; /* number of the next frame */
 	u64 tsc_offset, tsc_uncertainty; /* to the TSC of processor 0, as EV_CLOCK has them */
+	u64 look_until;			 /* TSC: kick_look(); 0: not now */
 	u64 sealed_tsc;			 /* when a block was last sealed because of its age */
 	u64 idle_ticks;			 /* since then, until record_idle() has work; 0: it has */
 	bool packing;			 /* sealed blocks are packed until none is left */

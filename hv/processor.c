@@ -139,3 +139,10 @@ enum status processor_join(void)
 	}
 	return check_needed();
 }
+
+u32 processor_timer(u64 ticks)
+{
+	const u64 rate = CAP_GET(processor_caps()->msr[VMX_CAP_MISC], PREEMPTION_TIMER_RATE);
+
+	return (u32)MIN(ticks >> rate, 0xffffffff);
+}

@@ -26,4 +26,7 @@ const struct vmx_caps *processor_caps(void);
 /* @wanted without what the control word @word (enum vmx_word) can't have, with what must be 1. */
 u32 processor_controls(unsigned word, u32 wanted);
 
+/* The value of the VMX-preemption timer for @ticks of the TSC, or the largest. */
+u32 processor_timer(u64 ticks);
+
 #endif

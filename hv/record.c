@@ -128,10 +128,7 @@ bool record_pack_slice(struct percpu *cpu)
 
 u32 record_heartbeat_timer(void)
 {
-	const u64 rate = CAP_GET(processor_caps()->msr[VMX_CAP_MISC], PREEMPTION_TIMER_RATE);
-	const u64 value = options.flush / HEARTBEATS_PER_FLUSH >> rate;
-
-	return (u32)MIN(value, 0xffffffff);
+	return processor_timer(options.flush / HEARTBEATS_PER_FLUSH);
 }
 
 /* The open block may be too old to be kept any longer; asked once for each age. */

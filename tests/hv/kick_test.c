@@ -1,6 +1,7 @@
 #include "hv/apic.h"
 #include "hv/exit.h"
 #include "hv/kick.h"
+#include "hv/processor.h"
 #include "tests/stubs/stub_cpu.h"
 #include "tests/test.h"
 #include "vmx/tables.h"
@@ -113,6 +114,54 @@ static void nmi_behind_the_last_look_is_given_before_the_entry(void **state)
 	assert_false(cpu->nmi_arrived);
 }
 
+/* What tells hv's NMIs from L1's is that there are none. */
+static void processors_drop_translations_at_an_exit_without_an_nmi(void **state)
+{
+	(void)state;
+	kick_flush_others();
+	assert_int_equal(sent(), 0);
+	assert_true(other->ept01_stale);
+	assert_false(cpu->ept01_stale);
+	cpu->ept01_stale = true;
+	stub_cpu.invalidation_count = 0;
+	stub_exit(cpu, EXIT_CPUID, 0);
+	assert_true(flushes_ept01());
+	stub_cpu.invalidation_count = 0;
+	stub_exit(cpu, EXIT_CPUID, 0);
+	assert_false(flushes_ept01());
+}
+
+static void without_a_timer_they_get_an_nmi(void **state)
+{
+	const u32 msrs[] = { MSR_VMX_PINBASED_CTLS, MSR_VMX_TRUE_PINBASED_CTLS };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(msrs); i++)
+		stub_msr_set(msrs[i], stub_msr(msrs[i]) & ~((u64)PIN_PREEMPTION_TIMER << 32));
+	assert_int_equal(processor_check(), ST_OK);
+	kick_flush_others();
+	assert_int_equal(sent(), APIC_NMI);
+	assert_false(other->ept01_stale);
+}
+
+/* All processors are to have the same MTRRs, and the first one may write its own later. */
+static void other_processors_look_often_for_a_while_when_they_wrote_an_mtrr(void **state)
+{
+	const u64 heartbeat = vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE);
+
+	(void)state;
+	cpu->id = 1;
+	cpu->regs[REG_RCX] = MSR_MTRR_DEF_TYPE;
+	cpu->regs[REG_RAX] = cpu->regs[REG_RDX] = 0;
+	stub_exit(cpu, EXIT_WRMSR, 0);
+	assert_true(vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE) < heartbeat / 100);
+	stub_exit(cpu, EXIT_PREEMPTION_TIMER, 0);
+	assert_true(vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE) < heartbeat / 100);
+	stub_cpu.tsc += 1ull << 30;
+	stub_exit(cpu, EXIT_PREEMPTION_TIMER, 0);
+	assert_u64(vmread(VMCS_VMX_PREEMPTION_TIMER_VALUE), heartbeat);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +170,11 @@ int main(void)
 		cmocka_unit_test_setup(nmi_of_a_kick_is_not_given_to_l1, boot),
 		cmocka_unit_test_setup(nmi_in_root_mode_is_answered_before_the_guest_runs, boot),
 		cmocka_unit_test_setup(nmi_behind_the_last_look_is_given_before_the_entry, boot),
+		cmocka_unit_test_setup(processors_drop_translations_at_an_exit_without_an_nmi,
+				       boot),
+		cmocka_unit_test_setup(without_a_timer_they_get_an_nmi, boot),
+		cmocka_unit_test_setup(
+			other_processors_look_often_for_a_while_when_they_wrote_an_mtrr, boot),
 	};
 
 	return cmocka_run_group_tests_name("hv/kick", tests, NULL, NULL);
