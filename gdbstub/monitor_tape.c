@@ -322,3 +322,33 @@ void monitor_symbol(struct monitor *monitor)
 		monitor_say(monitor, "no symbol '%s'%s\n", name,
 			    symbols ? "" : "; give vmxtape gdb --symbols l1=FILE");
 }
+
+static void say_module(struct monitor *monitor, const struct symbols_file *file)
+{
+	monitor_say(monitor, "add-symbol-file '%s'", file->path);
+	for (size_t i = 0; i < file->section_count; i++)
+		monitor_say(monitor, " -s %s 0x%llx", file->sections[i].name,
+			    (unsigned long long)file->sections[i].address);
+	monitor_say(monitor, "\n");
+}
+
+void monitor_files(struct monitor *monitor)
+{
+	const struct symbols_file *files;
+	const size_t count = symbols_files(
+		reader_names(timeline_reader(monitor->tape->timeline))->symbols, &files);
+
+	for (size_t i = 0; i < count; i++) {
+		if (files[i].level != (i ? files[i - 1].level : 1))
+			monitor_say(monitor, "inferior %u\n", files[i].level);
+		if (files[i].section_count)
+			say_module(monitor, &files[i]);
+		else if (files[i].distance)
+			monitor_say(monitor, "symbol-file -o 0x%llx '%s'\n",
+				    (unsigned long long)files[i].distance, files[i].path);
+		else
+			monitor_say(monitor, "file '%s'\n", files[i].path);
+	}
+	if (!count)
+		monitor_say(monitor, "no files: give vmxtape gdb --symbols l1=FILE\n");
+}

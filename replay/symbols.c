@@ -38,6 +38,8 @@ struct symbols {
 	const char *last_module; /* modules come in long runs */
 	size_t added;
 	bool sealed;
+	struct symbols_file *files;
+	size_t file_count;
 };
 
 struct symbols *symbols_new(void)
@@ -55,6 +57,9 @@ void symbols_free(struct symbols *symbols)
 		for (size_t k = 0; k < symbols->levels[i].dwarf_count; k++)
 			dwarf_file_free(symbols->levels[i].dwarf[k]);
 	}
+	for (size_t i = 0; i < symbols->file_count; i++)
+		free((void *)symbols->files[i].sections);
+	free(symbols->files);
 	while (symbols->texts) {
 		struct text *const next = symbols->texts->next;
 
@@ -84,6 +89,39 @@ static const char *keep(struct symbols *symbols, const char *text)
 	to = last->bytes + last->used;
 	last->used += size;
 	return memcpy(to, text, size);
+}
+
+enum status symbols_add_file(struct symbols *symbols, const struct symbols_file *file)
+{
+	struct symbols_section *const sections = calloc(file->section_count + 1, sizeof(*sections));
+	struct symbols_file *const more =
+		realloc(symbols->files, (symbols->file_count + 1) * sizeof(*more));
+	struct symbols_file *to;
+	bool kept;
+
+	if (more)
+		symbols->files = more;
+	if (!more || !sections) {
+		free(sections);
+		return ST_NO_MEMORY;
+	}
+	to = &more[symbols->file_count++];
+	*to = *file;
+	to->path = keep(symbols, file->path);
+	to->sections = sections;
+	kept = to->path;
+	for (size_t i = 0; i < file->section_count; i++) {
+		sections[i] = (struct symbols_section){ keep(symbols, file->sections[i].name),
+							file->sections[i].address };
+		kept = kept && sections[i].name;
+	}
+	return kept ? ST_OK : ST_NO_MEMORY;
+}
+
+size_t symbols_files(const struct symbols *symbols, const struct symbols_file **files)
+{
+	*files = symbols ? symbols->files : NULL;
+	return symbols ? symbols->file_count : 0;
 }
 
 static struct entry *new_entry(struct level *level)

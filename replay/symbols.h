@@ -24,6 +24,21 @@ struct symbol {
 	const char *module; /* NULL: the kernel or program itself */
 };
 
+/* Code of a module, which has no addresses of its own. */
+struct symbols_section {
+	const char *name;
+	u64 address;
+};
+
+/* A program or module that symbols came from, so that a debugger can have it too. */
+struct symbols_file {
+	const char *path; /* absolute */
+	u8 level;
+	u64 distance; /* of a program, from its own addresses to those where it was */
+	const struct symbols_section *sections;
+	size_t section_count; /* 0: it is a program */
+};
+
 /* NULL when there is no memory. */
 struct symbols *symbols_new(void);
 void symbols_free(struct symbols *symbols);
@@ -37,6 +52,12 @@ enum status symbols_add(struct symbols *symbols, unsigned level, const struct sy
 
 /* Lines of @level are in @dwarf, too, which is @symbols' from then on. */
 void symbols_add_dwarf(struct symbols *symbols, unsigned level, struct dwarf_file *dwarf);
+
+/* All of @file is copied. ST_NO_MEMORY. */
+enum status symbols_add_file(struct symbols *symbols, const struct symbols_file *file);
+
+/* In the order in which they were added; *@files is @symbols'. @symbols may be NULL. */
+size_t symbols_files(const struct symbols *symbols, const struct symbols_file **files);
 
 /* Nothing more comes, until the next symbols_add(): look-ups work from here on. */
 void symbols_seal(struct symbols *symbols);

@@ -272,6 +272,34 @@ static enum status take_tables(const struct program *program, u64 distance, stru
 	return status;
 }
 
+static enum status take_file(struct program *program, u64 distance, struct symbols *symbols)
+{
+	char *const path = realpath(program->source->path, NULL);
+	struct symbols_section *const sections =
+		calloc(program->section_count + 1, sizeof(*sections));
+	struct symbols_file file = { .path = path ? path : program->source->path,
+				     .level = (u8)program->source->level,
+				     .distance = distance,
+				     .sections = sections };
+	Elf_Scn *section = NULL;
+	enum status status = sections ? ST_OK : ST_NO_MEMORY;
+
+	while (sections && program->module && (section = elf_nextscn(program->elf, section))) {
+		const size_t number = elf_ndxscn(section);
+		GElf_Shdr header;
+
+		if (program->code[number] && gelf_getshdr(section, &header))
+			sections[file.section_count++] =
+				(struct symbols_section){ section_name(program, &header),
+							  program->addresses[number] + distance };
+	}
+	if (status == ST_OK)
+		status = symbols_add_file(symbols, &file);
+	free(sections);
+	free(path);
+	return status == ST_OK ? ST_OK : wrong(program, status, "no memory for it");
+}
+
 /* Where memory is short, there are none. */
 static void take_lines(struct program *program, int file, u64 distance, struct symbols *symbols)
 {
@@ -305,6 +333,8 @@ static enum status load(struct program *program, int file, struct symbols *symbo
 		status = place(program, &distance);
 	if (status == ST_OK)
 		status = take_tables(program, distance, symbols);
+	if (status == ST_OK)
+		status = take_file(program, distance, symbols);
 	if (status == ST_OK && program->lines)
 		take_lines(program, file, distance, symbols);
 	return status;

@@ -4,7 +4,7 @@
     (gdb) target remote | vmxtape gdb --stdio tape.vxt
 
 Everything works without it. It adds `info vmcs`, the commands of `monitor` as `vmx ...` with completion,
-makes gdb look again after a command that moves, and lets a breakpoint whose address has no event be known by its
+`vmx files`, which loads what --symbols named, makes gdb look again after a command that moves, and lets a breakpoint whose address has no event be known by its
 number, with its commands, where it stops: at the first event inside its function.
 """
 import re
@@ -60,6 +60,32 @@ def take_others(event):
                  if point.enabled and has_address(point, int(found.group(1), 16))])
 
 
+def has_file(command):
+    return any("'%s'" % objfile.filename in command for objfile in gdb.objfiles())
+
+
+def threads_of(level):
+    return [thread for inferior in gdb.inferiors() if inferior.pid == level for thread in inferior.threads()]
+
+
+def load_files(commands):
+    """What `monitor files` says, done; for L2 only when gdb has stopped in it."""
+    before, level = gdb.selected_thread(), 1
+    for command in commands:
+        if command.startswith('inferior '):
+            level = int(command.split()[1])
+            continue
+        if not threads_of(level):
+            gdb.write("L2 is no process yet: 'vmx files' again, when gdb has stopped in it\n")
+            continue
+        threads_of(level)[0].switch()
+        if not has_file(command):
+            gdb.write(command + '\n')
+            gdb.execute(command, to_string=True)
+    if before:
+        before.switch()
+
+
 class Vmx(gdb.Command):
     """vmx COMMAND: a command of vmxtape; 'vmx help' lists them."""
 
@@ -71,6 +97,9 @@ class Vmx(gdb.Command):
         del from_tty
         words = argument.split()
         text = monitor(argument or 'help')
+        if words and len(words[0]) > 2 and 'files'.startswith(words[0]):
+            load_files(text.splitlines())
+            return
         moves = words and len(words[0]) > 1 and 'goto'.startswith(words[0])
         gdb.write(''.join(line + '\n' for line in text.splitlines()
                           if not (moves and line.startswith('gdb looks again'))))

@@ -37,6 +37,7 @@ info breakpoints
 delete
 echo == where events are, gdb knows its breakpoint\n
 monitor symbol guest_vmcs_write
+monitor files
 monitor goto @130
 maintenance flush register-cache
 tbreak *((unsigned long)guest_vmcs_write + 2)

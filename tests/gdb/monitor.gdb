@@ -12,6 +12,7 @@ monitor blame guest_rip -n 2
 monitor why @entry:3
 monitor events 4
 monitor findings
+monitor files
 monitor stat
 monitor caps
 monitor bookmark here

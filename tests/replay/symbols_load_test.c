@@ -253,6 +253,32 @@ static void a_module_is_found_by_its_code_on_the_tape(void **state)
 	assert_u64(reader_tell(reader), 0);
 }
 
+static void a_debugger_is_told_where_files_are(void **state)
+{
+	const struct symbols_file *files;
+
+	(void)state;
+	write_module();
+	assert_u64(symbols_files(NULL, &files), 0);
+	assert_int_equal(
+		symbols_load(symbols, "l1=" KO "@0xffffffffc0b00000", NULL, error, sizeof(error)),
+		ST_OK);
+	assert_int_equal(
+		symbols_load(symbols, "l2=/proc/self/exe+0x1000", NULL, error, sizeof(error)),
+		ST_OK);
+	assert_u64(symbols_files(symbols, &files), 2);
+	assert_int_equal(files[0].path[0], '/');
+	assert_non_null(strstr(files[0].path, "/" KO));
+	assert_int_equal(files[0].level, 1);
+	/* Without .init.text. */
+	assert_u64(files[0].section_count, 1);
+	assert_string_equal(files[0].sections[0].name, ".text");
+	assert_u64(files[0].sections[0].address, 0xffffffffc0b00000);
+	assert_int_equal(files[1].level, 2);
+	assert_u64(files[1].distance, 0x1000);
+	assert_u64(files[1].section_count, 0);
+}
+
 static void a_module_without_code_on_the_tape_needs_an_address(void **state)
 {
 	(void)state;
@@ -390,6 +416,7 @@ int main(void)
 		TEST(an_offset_moves_them_and_a_level_is_kept),
 		TEST(what_is_wrong_is_said_with_the_file),
 		TEST(a_module_is_found_by_its_code_on_the_tape),
+		TEST(a_debugger_is_told_where_files_are),
 		TEST(a_module_without_code_on_the_tape_needs_an_address),
 		TEST(a_program_is_at_its_own_addresses),
 		TEST(a_damaged_module_is_refused_or_read),
