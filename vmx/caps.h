@@ -26,6 +26,7 @@ struct vmx_caps {
 	u32 cpu;		/* enum vmx_cpu */
 	u8 maxphyaddr;		/* physical-address width in bits; 0: unknown */
 	u8 linear_width;	/* linear-address width in bits; 0: unknown */
+	u16 unused;		/* 0: two are compared by their bytes */
 };
 
 /* One capability: all bits of @mask in one place. */
