@@ -92,7 +92,9 @@ unsigned explain_erratum_pages(const char *name, bool json)
 	explain_paragraph("meaning", row->text);
 	explain_paragraph("about", what);
 	explain_paragraph("source", row->source);
-	explain_paragraph("effect", "what it explains is a note in check, not an error");
+	explain_paragraph("effect", row->kind == ERRATUM_KIND_UNJUDGED
+					    ? "check says nothing about it"
+					    : "what it explains is a note in check, not an error");
 	return 1;
 }
 

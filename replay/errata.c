@@ -10,6 +10,7 @@
 #define WHAT_EXIT(NAME)		EXIT_CHECK_##NAME
 #define WHAT_FAULT(NAME)	NAME
 #define WHAT_FAIL(NAME)		NAME
+#define WHAT_UNJUDGED(NAME)	NAME
 
 #define PLATFORM(...)
 #define ERRATUM(ID, PLATFORM, KIND, WHAT, from, sentence)   \

@@ -34,6 +34,7 @@ enum erratum_kind {
 	ERRATUM_KIND_EXIT,	   /* an enum exit_check_id */
 	ERRATUM_KIND_FAULT,	   /* an enum trace_kind; a fault was due */
 	ERRATUM_KIND_FAIL,	   /* the same, VMfailValid or VMfailInvalid was due */
+	ERRATUM_KIND_UNJUDGED,	   /* the same; explains nothing that is judged */
 };
 
 struct erratum {

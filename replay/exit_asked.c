@@ -327,3 +327,25 @@ EXIT_PREDICATE(EPT_PERMISSIONS)
 		return exit_skip(x);
 	return exit_bits_are(x, F(EXIT_QUALIFICATION), MASK(5, 3), allowed << 3);
 }
+
+EXIT_PREDICATE(EPT_WALK_ACCESS)
+{
+	u64 qualification;
+	enum tri holds;
+
+	if (!is_ept_violation(x, &qualification, &holds))
+		return holds;
+	/* No linear address is valid where MOV to a control register loads PDPTEs, which only
+	 * reads. */
+	if (qualification & VMX_EPT_VIOLATION_FINAL ||
+	    !(qualification & VMX_EPT_VIOLATION_LINEAR_VALID))
+		return exit_skip(x);
+	switch (word_any(exit_after(x, F(EPT_POINTER)), EPTP_AD)) {
+	case TRI_NO:
+		return exit_skip(x);
+	case TRI_MAYBE:
+		return TRI_MAYBE;
+	default:
+		return exit_bits_are(x, F(EXIT_QUALIFICATION), MASK(1, 0), MASK(1, 0));
+	}
+}

@@ -183,9 +183,9 @@ static void check_ept_ad_tables_forbidden(struct l2 *l2)
 	l2_skip();
 	if (!l2_expect(l2, EXIT_EPT_VIOLATION))
 		return;
-	/* A processor says "read" as well; Bochs 2.7 does not. */
-	qualification = guest_vmcs_read(VMCS_EXIT_QUALIFICATION) & EPTV_KNOWN & ~EPTV_READ;
-	l2_check(qualification ==
+	qualification = guest_vmcs_read(VMCS_EXIT_QUALIFICATION) & EPTV_KNOWN;
+	guest_departs("BOCHS_EPT_WALK_ACCESS", !(qualification & EPTV_READ));
+	l2_check((qualification & ~EPTV_READ) ==
 			 (EPTV_WRITE | EPTV_READABLE | EPTV_EXECUTABLE | EPTV_LINEAR_VALID),
 		 "qualification %lx", qualification);
 	l2_check(ALIGN_DOWN(guest_vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS), (u64)PAGE_SIZE) == table,

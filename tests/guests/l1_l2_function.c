@@ -14,6 +14,7 @@
 #define FUNCTION_EPTP	  BIT(0)
 #define EPTP_COUNT	  512
 #define EPTP_INDEX	  7
+#define OTHER_INDEX	  5 /* no VMFUNC chose it */
 
 /* SDM: "Convertible EPT Violations". */
 #define EPT_SUPPRESS_VE	  BIT(63)
@@ -268,7 +269,18 @@ static void check_ve(struct l2 *l2)
 	l2_expect_end(l2);
 }
 
-/* The tables that VMFUNC chose; Bochs 2.7 takes no other index from the VMCS. */
+/* The index that the VMCS has. */
+static void check_ve_index_of_vmcs(struct l2 *l2)
+{
+	use_area();
+	guest_vmcs_write(VMCS_EPTP_INDEX, OTHER_INDEX);
+	*guest_table_entry(l2_case_eptp, (uintptr_t)page) = 0;
+	l2_expect_end(l2);
+	guest_departs("BOCHS_EPTP_INDEX", area.eptp_index != OTHER_INDEX);
+	l2_expect_field(VMCS_EPTP_INDEX, OTHER_INDEX);
+}
+
+/* The tables that VMFUNC chose. */
 static void code_ve_index(void)
 {
 	struct guest_fault fault;
@@ -440,6 +452,7 @@ const struct l2_case l1_l2_function_cases[] = {
 	L2_CASE(vmfunc_off),
 	L2_CASE_OF(vmfunc_entry, code_vmfunc_disabled, check_vmfunc_entry, WITH_FUNCTIONS),
 	L2_CASE(ve, WITH_VE),
+	L2_CASE_OF(ve_index_of_vmcs, code_ve, check_ve_index_of_vmcs, WITH_VE),
 	L2_CASE(ve_index, .options.secondary = SECONDARY_VM_FUNCTIONS | SECONDARY_EPT_VIOLATION_VE,
 		.possible = has_eptp_switching, .needs_ept = true),
 	L2_CASE(ve_forbidden, WITH_VE),

@@ -110,6 +110,14 @@ bool guest_check(bool holds, const char *format, ...)
 	return false;
 }
 
+void guest_departs(const char *erratum, bool departs)
+{
+	if (guest_is_recorded())
+		guest_check(!departs, "%s is passed on", erratum);
+	else
+		guest_print("erratum %s: %s\n", erratum, departs ? "seen" : "not seen");
+}
+
 void guest_case(const char *format, ...)
 {
 	va_list args;

@@ -28,6 +28,13 @@ void guest_print(const char *format, ...) printf_like(1, 2);
 bool guest_check(bool holds, const char *format, ...) printf_like(2, 3);
 void guest_check_end(void);
 
+/*
+ * Whether the processor departs from the SDM as the row @erratum of replay/errata.def says of
+ * Bochs. On a recorder that would be a mistake; elsewhere it is told by a line "erratum", and by
+ * whether.
+ */
+void guest_departs(const char *erratum, bool departs);
+
 /* Claims from here on are about this case: a line "case " and the text, for who reads it. */
 void guest_case(const char *format, ...) printf_like(1, 2);
 
