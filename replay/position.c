@@ -200,7 +200,8 @@ enum status position_resolve_range(struct reader *reader, const char *text,
 	range->end = events;
 	if (!dots) {
 		status = position_resolve(reader, text, &range->first, error, size);
-		range->end = range->first + 1;
+		if (status == ST_OK)
+			range->end = range->first + 1;
 		return status;
 	}
 	if ((size_t)(dots - text) >= sizeof(first)) {
@@ -218,6 +219,7 @@ enum status position_resolve_range(struct reader *reader, const char *text,
 		return ST_OK;
 	}
 	status = position_resolve(reader, dots + 2, &last, error, size);
-	range->end = last + 1;
+	if (status == ST_OK)
+		range->end = last + 1;
 	return status;
 }
