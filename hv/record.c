@@ -24,8 +24,8 @@
 /* Where the machine is idle, more can be sent. */
 #define LONG_HEARTBEAT	     100000
 
-/* So many that an emulator at 50 million ticks a second has one in each second. */
-#define HEARTBEATS_PER_FLUSH 32
+/* So many that an emulator at 20 million ticks a second has one in each second, with flush=128M. */
+#define HEARTBEATS_PER_FLUSH 8
 
 static unsigned read_code(void *owner, unsigned level, u64 rip, u8 *to)
 {

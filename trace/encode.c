@@ -3,14 +3,6 @@
  */
 #include "trace/encode_parts.h"
 
-static ALWAYS_INLINE enum status end_as_expected(struct trace_encoder *encoder, struct site *site,
-						 u8 op)
-{
-	encoder->previous = site;
-	encoder_put_op(encoder, op);
-	return ST_OK;
-}
-
 /* Another current VMCS has other values of fields. */
 static ALWAYS_INLINE bool vmcs_changes(const struct plan *plan, const u64 *columns,
 				       const u64 *values)
@@ -42,13 +34,14 @@ static NOINLINE enum status encode_l2(struct trace_encoder *encoder,
 	if (unlikely(differ))
 		op |= encoder_widen_mask(encoder, event, site);
 	encoder->turn = site->turn;
-	end_as_expected(encoder, site, op);
+	encoder_end_as_expected(encoder, site, op);
 	return encoder_end(encoder);
 }
 
 /* A VMX instruction at a site that had one, where more than a value misses now and then. */
-static NOINLINE enum status encode_masked(struct trace_encoder *encoder,
-					  const struct trace_event *event, struct site *site, u8 op)
+static ALWAYS_INLINE enum status put_masked(struct trace_encoder *encoder,
+					    const struct trace_event *event, struct site *site,
+					    u8 op, bool changes)
 {
 	const struct plan *const plan = site->plan;
 	const u64 *const columns = event->col;
@@ -56,10 +49,10 @@ static NOINLINE enum status encode_masked(struct trace_encoder *encoder,
 	struct stream *const tsc = &encoder->streams.stream[STREAM_TSC];
 	u64 differ = 0;
 
-	if (unlikely(vmcs_changes(plan, columns, values) || site->quiet == QUIET_EVENTS))
-		return encoder_put_other(encoder, event, site, op);
+	if (changes)
+		encoder_select_vmcs(encoder, columns[VMCS_COLUMN]);
 	if (plan->path == PATH_SAME) {
-		if (columns[FIELD_COLUMN] != site->field_id)
+		if (changes || columns[FIELD_COLUMN] != site->field_id)
 			encoder_find_field(encoder, site, columns[FIELD_COLUMN]);
 		values[FIELD_TAIL_VALUE] = *site->field;
 		if (site->mask & plan->value_bit)
@@ -79,13 +72,30 @@ static NOINLINE enum status encode_masked(struct trace_encoder *encoder,
 			  (columns[FIELD_COLUMN] ^ values[FIELD_COLUMN]);
 	if (unlikely(differ))
 		op |= encoder_widen_mask(encoder, event, site);
-	end_as_expected(encoder, site, op);
+	if (changes)
+		encoder_move_vmcs(encoder, site, columns[VMCS_COLUMN]);
+	encoder_end_as_expected(encoder, site, op);
 	return encoder_end(encoder);
 }
 
-static inline bool is_full(const struct stream *stream)
+/* The same behind VMPTRLD: another VMCS is current. */
+static NOINLINE enum status encode_masked_moved(struct trace_encoder *encoder,
+						const struct trace_event *event, struct site *site,
+						u8 op)
 {
-	return stream->at > stream->limit;
+	if (unlikely(!(site->mask & VMCS_BIT)))
+		return encoder_put_other(encoder, event, site, op);
+	return put_masked(encoder, event, site, op, true);
+}
+
+static NOINLINE enum status encode_masked(struct trace_encoder *encoder,
+					  const struct trace_event *event, struct site *site, u8 op)
+{
+	if (unlikely(site->quiet == QUIET_EVENTS))
+		return encoder_put_other(encoder, event, site, op);
+	if (unlikely(event->col[VMCS_COLUMN] != site->values[VMCS_COLUMN]))
+		return encode_masked_moved(encoder, event, site, op);
+	return put_masked(encoder, event, site, op, false);
 }
 
 /* Of rflags (@i 0) or rflags_after (1), where the mask has it; the stream has room. */
@@ -116,11 +126,13 @@ static NOINLINE enum status encode_flags(struct trace_encoder *encoder,
 	if (plan->path == PATH_SAME) {
 		differ |= differ_operand(columns, values) |
 			  (columns[FIELD_COLUMN] ^ values[FIELD_COLUMN]);
-		differ |= changes ? is_full(stream) : columns[FIELD_TAIL_VALUE] ^ *site->field;
+		differ |= changes ? encoder_is_full(stream)
+				  : columns[FIELD_TAIL_VALUE] ^ *site->field;
 	}
 	for (unsigned i = 0; i < 2; i++)
-		differ |= site->mask & FLAGS_BIT(i) ? is_full(plan->streams[RFLAGS_COLUMN + i])
-						    : differ_flags(columns, values, i);
+		differ |= site->mask & FLAGS_BIT(i)
+				  ? encoder_is_full(plan->streams[RFLAGS_COLUMN + i])
+				  : differ_flags(columns, values, i);
 	if (unlikely(differ))
 		return encode_masked(encoder, event, site, op);
 	put_flags(event, site, 0);
@@ -131,7 +143,7 @@ static NOINLINE enum status encode_flags(struct trace_encoder *encoder,
 		*site->field = columns[FIELD_TAIL_VALUE];
 	}
 	tsc->at = varint_put(tsc->at, encoder_take_delta(encoder, event, site));
-	return end_as_expected(encoder, site, op);
+	return encoder_end_as_expected(encoder, site, op);
 }
 
 /* VMREAD to memory or VMWRITE from it, the same as last time. */
@@ -149,92 +161,19 @@ static NOINLINE enum status encode_memory(struct trace_encoder *encoder,
 	if (unlikely(differ))
 		return encode_flags(encoder, event, site, op);
 	tsc->at = varint_put(tsc->at, encoder_take_delta(encoder, event, site));
-	return end_as_expected(encoder, site, op);
+	return encoder_end_as_expected(encoder, site, op);
 }
 
-/* What instructions have between INSN_COLUMNS and a number of the hand-over counter. */
-static ALWAYS_INLINE u64 differ_ordered(const struct plan *plan, const u64 *a, const u64 *b)
-{
-	const unsigned first = INSN_COLUMN_COUNT;
-	u64 differ;
+typedef enum status (*encode_path)(struct trace_encoder *encoder, const struct trace_event *event,
+				   struct site *site, u8 op);
 
-	if (plan->order_column == first)
-		return 0;
-	/* An operand in memory, and three columns of a region or of what to invalidate. */
-	differ = (a[first] ^ b[first]) | differ4(a + first + 1, b + first + 1);
-	_Static_assert(ORDERED_COLUMNS == 5 && VMXON_COLUMNS == 8, "one term for each");
-	if (unlikely(plan->order_column > first + ORDERED_COLUMNS))
-		differ |= (a[first + 5] ^ b[first + 5]) | (a[first + 6] ^ b[first + 6]) |
-			  (a[first + 7] ^ b[first + 7]);
-	return differ;
-}
-
-/*
- * The same where another VMCS is current than at the last event here, or is named, or another CPU
- * took a number.
- */
-static NOINLINE enum status encode_moves(struct trace_encoder *encoder,
-					 const struct trace_event *event, struct site *site, u8 op)
-{
-	const struct plan *const plan = site->plan;
-	const u64 *const columns = event->col;
-	u64 *const values = site->values;
-	struct stream *const tsc = &encoder->streams.stream[STREAM_TSC];
-	const u64 vmcs = columns[plan->vmcs_column], order = columns[plan->order_column];
-	const bool changes = vmcs_changes(plan, columns, values);
-	u64 differ;
-
-	if (unlikely(site->quiet++ == QUIET_EVENTS))
-		return encoder_put_other(encoder, event, site, op);
-	if (changes)
-		codec_fields_select(&encoder->fields, vmcs);
-	tsc->at = varint_put(tsc->at, encoder_take_delta(encoder, event, site));
-	values[plan->order_column] = encoder->order + 1;
-	if (likely(order)) {
-		encoder->order = order;
-		if (likely(order > encoder->state.last_order))
-			encoder->state.last_order = order;
-	}
-	if (encoder_put_columns(encoder, plan, event, site, site->mask))
-		site->quiet = 0;
-	differ = (order ^ values[plan->order_column]) | differ_steady(columns, values) |
-		 differ_flags(columns, values, 0) | differ_flags(columns, values, 1) |
-		 differ_rare(columns, values) | differ_ordered(plan, columns, values);
-	if (unlikely(differ))
-		op |= encoder_widen_mask(encoder, event, site);
-	if (changes) {
-		encoder->cells[plan->vmcs_cell] = vmcs;
-		site->version = ++encoder->version;
-	}
-	end_as_expected(encoder, site, op);
-	return encoder_end(encoder);
-}
-
-/* An instruction that hands a VMCS over or drops translations, the same as last time. */
-static ALWAYS_INLINE enum status put_ordered(struct trace_encoder *encoder,
-					     const struct trace_event *event, struct site *site,
-					     u8 op)
-{
-	const struct plan *const plan = site->plan;
-	const u64 *const columns = event->col, *const values = site->values;
-	struct stream *const tsc = &encoder->streams.stream[STREAM_TSC];
-	const u64 order = encoder->order + 1;
-	const u64 differ = (columns[plan->order_column] ^ order) | differ_steady(columns, values) |
-			   differ_flags(columns, values, 0) | differ_flags(columns, values, 1) |
-			   any_rare(columns) | differ_ordered(plan, columns, values);
-
-	if (unlikely(differ))
-		return encoder_put_other(encoder, event, site, op);
-	encoder->order = encoder->state.last_order = order;
-	tsc->at = varint_put(tsc->at, encoder_take_delta(encoder, event, site));
-	return end_as_expected(encoder, site, op);
-}
-
-static NOINLINE enum status encode_ordered(struct trace_encoder *encoder,
-					   const struct trace_event *event, struct site *site)
-{
-	return put_ordered(encoder, event, site, 0);
-}
+/* Those that trace_encode_next() does not take itself, at the site that is expected. */
+static const encode_path paths[] = {
+	[PATH_MEMORY] = encode_memory,		[PATH_FLAGS] = encode_flags,
+	[PATH_MASKED] = encode_masked,		[PATH_ORDERED] = encoder_put_ordered,
+	[PATH_HANDOVER] = encoder_put_handover, [PATH_MOVES] = encoder_put_moves,
+	[PATH_ITEMS] = encoder_put_other,	[PATH_OTHER] = encoder_put_other,
+};
 
 static ALWAYS_INLINE enum status put_moved(struct trace_encoder *encoder,
 					   const struct trace_event *event)
@@ -266,10 +205,8 @@ static ALWAYS_INLINE enum status put_moved(struct trace_encoder *encoder,
 		encoder_catch_up(encoder, site);
 	if (site->path == PATH_ITEMS)
 		return encode_l2(encoder, event, site, op);
-	if (site->path == PATH_ORDERED)
-		return put_ordered(encoder, event, site, op);
-	if (site->path == PATH_MOVES)
-		return encode_moves(encoder, event, site, op);
+	if (site->path == PATH_ORDERED || site->path == PATH_HANDOVER || site->path == PATH_MOVES)
+		return encoder_put_moves(encoder, event, site, op);
 	if (site->path == PATH_MEMORY)
 		return encode_memory(encoder, event, site, op);
 	if (site->path == PATH_MASKED)
@@ -294,12 +231,12 @@ static NOINLINE enum status encode_change(struct trace_encoder *encoder,
 	struct stream *const stream = encoder->value_stream;
 	const u64 value = event->col[FIELD_TAIL_VALUE];
 
-	if (unlikely(is_full(stream)))
+	if (unlikely(encoder_is_full(stream)))
 		return encode_masked(encoder, event, site, 0);
 	stream->at = varint_put(stream->at, zigzag(value - *site->field));
 	*site->field = value;
 	tsc->at = varint_put(tsc->at, encoder_take_delta(encoder, event, site));
-	return end_as_expected(encoder, site, 0);
+	return encoder_end_as_expected(encoder, site, 0);
 }
 
 /* A cell has changed since the last event at @site, which is expected now: begin again without. */
@@ -341,20 +278,7 @@ enum status trace_encode_next(struct trace_encoder *encoder, const struct trace_
 		return encode_moved(encoder, event);
 	}
 	if (unlikely(site->path > PATH_CHANGES))
-		switch (site->path) {
-		case PATH_ORDERED:
-			return encode_ordered(encoder, event, site);
-		case PATH_MOVES:
-			return encode_moves(encoder, event, site, 0);
-		case PATH_FLAGS:
-			return encode_flags(encoder, event, site, 0);
-		case PATH_MASKED:
-			return encode_masked(encoder, event, site, 0);
-		case PATH_MEMORY:
-			return encode_memory(encoder, event, site, 0);
-		default:
-			return encoder_put_other(encoder, event, site, 0);
-		}
+		return paths[site->path](encoder, event, site, 0);
 	differ = differ_steady(columns, values) | differ_flags(columns, values, 0) |
 		 differ_flags(columns, values, 1) | any_rare(columns);
 	if (likely(site->path != PATH_PLAIN)) {
@@ -369,7 +293,7 @@ enum status trace_encode_next(struct trace_encoder *encoder, const struct trace_
 	if (unlikely(differ))
 		return encode_flags(encoder, event, site, 0);
 	tsc->at = varint_put(tsc->at, encoder_take_delta(encoder, event, site));
-	return end_as_expected(encoder, site, 0);
+	return encoder_end_as_expected(encoder, site, 0);
 }
 
 enum status trace_encode_event(struct trace_encoder *encoder, const struct trace_event *event)

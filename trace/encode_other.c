@@ -83,7 +83,7 @@ static ALWAYS_INLINE u32 predict(struct trace_encoder *encoder, const struct pla
 	if (site->version != encoder->version)
 		catch_up(encoder, plan, site);
 	if (plan->vmcs_column != SCHEMA_NONE)
-		codec_fields_select(&encoder->fields, event->col[plan->vmcs_column]);
+		encoder_select_vmcs(encoder, event->col[plan->vmcs_column]);
 	if (plan->value_column != SCHEMA_NONE)
 		predict_field(encoder, plan, event, site);
 	if (plan->order_column != SCHEMA_NONE)
@@ -160,6 +160,18 @@ static void encode_bytes(struct trace_encoder *encoder, const struct trace_event
 	streams_put_bytes(&encoder->streams, STREAM_BYTES, event->bytes, count);
 }
 
+static enum path ordered_path(const struct plan *plan, const struct site *site)
+{
+	const bool rare = any_rare(site->values);
+
+	if (!site->mask)
+		return rare ? PATH_OTHER : PATH_ORDERED;
+	return (site->mask & ~FLAGS_BIT(0)) == (VMCS_BIT | 1u << REGION_COLUMN) && !rare &&
+			       plan->order_column == INSN_COLUMN_COUNT + ORDERED_COLUMNS
+		       ? PATH_HANDOVER
+		       : PATH_MOVES;
+}
+
 /* How the next event at @site is gone about, if all is as expected. */
 static enum path next_path(const struct plan *plan, const struct site *site)
 {
@@ -173,7 +185,7 @@ static enum path next_path(const struct plan *plan, const struct site *site)
 	if (plan->path == PATH_ITEMS)
 		return PATH_ITEMS;
 	if (plan->path == PATH_ORDERED)
-		return mask ? PATH_MOVES : any_rare(site->values) ? PATH_OTHER : PATH_ORDERED;
+		return ordered_path(plan, site);
 	if (mask & ~(plan->value_bit | FLAGS_BIT(0) | FLAGS_BIT(1)))
 		return PATH_MASKED;
 	if (!mask && plan->path == PATH_SAME && any_operand(site->values) &&

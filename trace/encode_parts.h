@@ -40,7 +40,37 @@ enum status encoder_put_other(struct trace_encoder *encoder, const struct trace_
 /* What trace_encode_next() returns for an event that is in the block. */
 static inline enum status encoder_end(const struct trace_encoder *encoder)
 {
-	return likely(trace_encoder_has_room(encoder, 0)) ? ST_OK : ST_END;
+	return likely(encoder_has_room(encoder, 0)) ? ST_OK : ST_END;
+}
+
+/*
+ * An event with the number of the hand-over counter last, where nothing misses; @op is OP_SITE when
+ * the site was transmitted.
+ */
+enum status encoder_put_ordered(struct trace_encoder *encoder, const struct trace_event *event,
+				struct site *site, u8 op);
+
+/* The same where columns may miss, that of the current VMCS among them. */
+enum status encoder_put_moves(struct trace_encoder *encoder, const struct trace_event *event,
+			      struct site *site, u8 op);
+
+/* The same where that column and the one of the region miss. */
+enum status encoder_put_handover(struct trace_encoder *encoder, const struct trace_event *event,
+				 struct site *site, u8 op);
+
+/* Fields are those of the VMCS at @pointer. */
+static inline void encoder_select_vmcs(struct trace_encoder *encoder, u64 pointer)
+{
+	codec_fields_select(&encoder->fields, pointer);
+	if (unlikely(encoder->fields.vmcs_count == CODEC_MAX_VMCSS))
+		encoder_close(encoder);
+}
+
+/* Another VMCS is current with the event at @site. */
+static inline void encoder_move_vmcs(struct trace_encoder *encoder, struct site *site, u64 vmcs)
+{
+	encoder->cells[site->plan->vmcs_cell] = vmcs;
+	site->version = ++encoder->version;
 }
 
 /* --- columns -------------------------------------------------------------------------------- */
@@ -214,6 +244,20 @@ static ALWAYS_INLINE void encoder_put_op(struct trace_encoder *encoder, u8 op)
 	} else {
 		encoder->run++;
 	}
+}
+
+/* The event at @site is in the block. */
+static ALWAYS_INLINE enum status encoder_end_as_expected(struct trace_encoder *encoder,
+							 struct site *site, u8 op)
+{
+	encoder->previous = site;
+	encoder_put_op(encoder, op);
+	return ST_OK;
+}
+
+static inline bool encoder_is_full(const struct stream *stream)
+{
+	return stream->at > stream->limit;
 }
 
 static ALWAYS_INLINE u64 encoder_take_delta(struct trace_encoder *encoder,

@@ -21,6 +21,8 @@ static enum path path_of_kind(const struct trace_kind_info *kind, const struct p
 
 	if (plan->vmcs_column == SCHEMA_NONE || kind->key_cell != SCHEMA_NONE || !plan->counted)
 		return PATH_OTHER;
+	if (kind->key != KEY_COL0 && plan->vmcs_column != VMCS_COLUMN)
+		return PATH_OTHER;
 	if (kind->order_column != SCHEMA_NONE)
 		return is_ordered(kind, extra) ? PATH_ORDERED : PATH_OTHER;
 	if (kind->key == KEY_COL0)
@@ -73,8 +75,8 @@ static struct plan make_plan(const struct trace_encoder *encoder,
 	plan.odd_mask = plan.last_mask;
 	if (plan.path == PATH_ITEMS)
 		plan.odd_mask |= 1; /* RIP */
-	if (plan.path == PATH_ORDERED)
-		plan.odd_mask &= ~(1u << plan.vmcs_column);
+	else
+		plan.odd_mask &= ~VMCS_BIT;
 	if (plan.path != PATH_PLAIN && plan.path != PATH_SAME && plan.path != PATH_ORDERED)
 		plan.other = OTHER;
 	return plan;
@@ -251,8 +253,7 @@ u16 encoder_find_shape(struct trace_encoder *encoder, const struct trace_item *i
 
 bool trace_encoder_has_room(const struct trace_encoder *encoder, u32 bytes)
 {
-	return encoder->streams.used + bytes + TRACE_MAX_ITEMS * ITEM_BOUND <=
-	       encoder->streams.limit;
+	return encoder_has_room(encoder, bytes);
 }
 
 struct trace_encoder_state trace_encoder_state(const struct trace_encoder *encoder)

@@ -25,6 +25,9 @@
 
 #define INSN_COLUMN_COUNT (sizeof(struct ev_insn) / sizeof(u64))
 #define RFLAGS_COLUMN	  (offsetof(struct ev_insn, rflags) / sizeof(u64))
+#define VMCS_COLUMN	  (offsetof(struct ev_insn, vmcs) / sizeof(u64))
+#define VMCS_BIT	  (1u << VMCS_COLUMN)
+#define REGION_COLUMN	  (INSN_COLUMN_COUNT + 2) /* behind an operand in memory */
 #define FLAGS_BIT(n)	  (1u << (RFLAGS_COLUMN + (n)))
 #define FIELD_TAIL_VALUE  (INSN_COLUMN_COUNT + 3)
 #define QUIET_EVENTS	  32 /* and then the mask is made anew */
@@ -60,17 +63,18 @@ struct plan {
 
 /* How trace_encode_event() goes about the next event at a site, as long as all is as expected. */
 enum path {
-	PATH_PLAIN,   /* INSN_COLUMNS and one more, nothing misses */
-	PATH_SAME,    /* VMREAD and VMWRITE, nothing misses */
-	PATH_CHANGES, /* the same, the value may miss */
-	PATH_MEMORY,  /* the same with an operand in memory, nothing misses */
-	PATH_FLAGS,   /* one of these, RFLAGS may miss too */
-	PATH_MASKED,  /* one of these, other columns may miss */
-	PATH_ORDERED, /* INSN_COLUMNS, more, and a number of the hand-over counter: nothing misses
-		       */
-	PATH_MOVES,   /* the same, others may miss: another VMCS is current, or named */
-	PATH_ITEMS,   /* an L2 entry or exit: a key, a few columns, and items */
-	PATH_OTHER,   /* encoder_put_other() */
+	PATH_PLAIN,    /* INSN_COLUMNS and one more, nothing misses */
+	PATH_SAME,     /* VMREAD and VMWRITE, nothing misses */
+	PATH_CHANGES,  /* the same, the value may miss */
+	PATH_MEMORY,   /* the same with an operand in memory, nothing misses */
+	PATH_FLAGS,    /* one of these, RFLAGS may miss too */
+	PATH_MASKED,   /* one of these, other columns may miss */
+	PATH_ORDERED,  /* INSN_COLUMNS, more, and a number of the hand-over counter: nothing misses
+			*/
+	PATH_HANDOVER, /* the same with a region: that misses, and which VMCS is current */
+	PATH_MOVES,    /* the same, any columns may miss */
+	PATH_ITEMS,    /* an L2 entry or exit: a key, a few columns, and items */
+	PATH_OTHER,    /* encoder_put_other() */
 };
 
 struct site {
@@ -141,6 +145,13 @@ struct trace_encoder {
 	struct codec_fields fields;
 	struct streams streams;
 };
+
+/* trace_encoder_has_room(). */
+static inline bool encoder_has_room(const struct trace_encoder *encoder, u32 bytes)
+{
+	return encoder->streams.used + bytes + TRACE_MAX_ITEMS * ITEM_BOUND <=
+	       encoder->streams.limit;
+}
 
 /* Appends a number to a stream. */
 static inline void encoder_put(struct trace_encoder *encoder, unsigned stream, u64 number)

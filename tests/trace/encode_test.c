@@ -360,6 +360,19 @@ static void make_vmcs(u64 n, struct test_event *to)
 	};
 }
 
+/* No field of them is told. */
+static void make_vmptrld(u64 n, struct test_event *to)
+{
+	struct ev_vmptrld *const columns = (struct ev_vmptrld *)to->col;
+
+	columns->vmcs = n << 12;
+	columns->pointer = (n + 1) << 12;
+	columns->order = n + 1;
+	to->event = (struct trace_event){
+		.kind = EV_VMPTRLD, .level = 1, .tsc = n, .rip = 4, .col = to->col
+	};
+}
+
 static void make_field(u64 n, struct test_event *to)
 {
 	struct ev_vmwrite *const columns = (struct ev_vmwrite *)to->col;
@@ -426,6 +439,7 @@ static void a_block_is_full_before_a_table_is(void **state)
 	} rows[] = {
 		{ "sites", make_site, 300, CODEC_MAX_SITES },
 		{ "VMCSs", make_vmcs, 200, CODEC_MAX_VMCSS },
+		{ "VMCSs without fields", make_vmptrld, 200, CODEC_MAX_VMCSS },
 		{ "fields", make_field, 3000, CODEC_MAX_FIELDS },
 		{ "shapes", make_shape, 400, CODEC_MAX_SHAPES },
 		{ "bytes", make_string, 14, 16 },
