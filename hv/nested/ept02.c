@@ -151,10 +151,16 @@ static bool large_is_shown(const struct nested *nested, unsigned level)
 	return caps & (level == 3 ? CAP_EPT_1G : CAP_EPT_2M);
 }
 
+/* Of an address, what this processor does not have. */
+static u64 beyond_width(const struct nested *nested)
+{
+	return MASK(51, 12) & ~(BIT(nested->shown.maxphyaddr) - 1);
+}
+
 /* Bits that must be 0; SDM, "EPT Translation Mechanism". */
 static u64 reserved_bits(const struct nested *nested, unsigned level, u64 entry)
 {
-	const u64 beyond = MASK(51, 12) & ~(BIT(nested->shown.maxphyaddr) - 1);
+	const u64 beyond = beyond_width(nested);
 
 	if (level == 4)
 		return beyond | MASK(7, 3);
@@ -179,15 +185,23 @@ static bool misconfigured(const struct nested *nested, unsigned level, u64 entry
 	return entry & reserved_bits(nested, level, entry);
 }
 
+/* What most entries are, above level 1: readable, of another table, and not misconfigured. */
+static bool is_plain_table(u64 entry, u64 beyond)
+{
+	return (entry & (EPT_READ | MASK(7, 3) | beyond)) == EPT_READ;
+}
+
 void ept12_walk(const struct nested *nested, u64 eptp, u64 gpa2, u64 access,
 		struct ept12_walk *walk)
 {
+	const u64 beyond = beyond_width(nested);
 	u64 table = eptp & EPT_ADDRESS;
 	u64 rights = EPT_RIGHTS;
 
-	memset(walk, 0, sizeof(*walk));
+	walk->rights = walk->type = walk->gpa1 = 0;
 	for (unsigned level = EPT12_LEVELS;; level--) {
 		u64 *entry = &walk->entry[level];
+		bool plain;
 
 		walk->level = level;
 		walk->entry_gpa[level] = table + 8 * index_at(gpa2, level);
@@ -196,12 +210,13 @@ void ept12_walk(const struct nested *nested, u64 eptp, u64 gpa2, u64 access,
 			walk->result = EPT12_VIOLATION;
 			return;
 		}
-		if (misconfigured(nested, level, *entry)) {
+		plain = level > 1 && is_plain_table(*entry, beyond);
+		if (!plain && misconfigured(nested, level, *entry)) {
 			walk->result = EPT12_MISCONFIGURED;
 			return;
 		}
 		rights = hv_fault(EPT_LEAF_RIGHTS) ? *entry & EPT_RIGHTS : rights & *entry;
-		if (!is_leaf(level, *entry)) {
+		if (plain || !is_leaf(level, *entry)) {
 			table = *entry & EPT_ADDRESS;
 			continue;
 		}

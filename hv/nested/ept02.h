@@ -29,7 +29,7 @@ struct ept12_walk {
 	u64 rights;	/* EPT_READ ... of all levels together; 0 when some level is not present */
 	u64 type;	/* bits 6:3 of the leaf: memory type, and whether it ignores the PAT */
 	u64 gpa1;	/* what gpa2 maps to */
-	u64 entry[EPT12_LEVELS + 1]; /* by level */
+	u64 entry[EPT12_LEVELS + 1]; /* by level, down to @level */
 	u64 entry_gpa[EPT12_LEVELS + 1];
 };
 

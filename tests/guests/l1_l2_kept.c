@@ -212,6 +212,7 @@ static void check_tables_kept(struct l2 *l2)
 static void code_l1_changes(void)
 {
 	rest();
+	rest();
 	/* L1's own, since its entry loads none. */
 	l2_vmcall(read_dr7() == 0x401 && rdmsr(MSR_PAT) == PAT_OF_L1);
 	rest();
@@ -236,6 +237,8 @@ static void check_l1_changes(struct l2 *l2)
 	if (!rounds(l2) || !is_as_loaded(pat))
 		return;
 	gdtr = table_of_gdtr();
+	if (!rounds(l2))
+		return;
 	gdtr.limit = GDTR_LIMIT;
 	load_gdtr(gdtr);
 	write_cr4(cr4 ^ CR4_PGE);
