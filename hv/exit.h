@@ -55,14 +55,6 @@ u64 *exit_event(struct percpu *cpu, u8 kind, u8 level);
 /* The same, but the columns hold anything: the caller fills all of them. */
 u64 *exit_start_event(struct percpu *cpu, u8 kind, u8 level);
 
-/*
- * The same for a VMX instruction that exits only where it is defined, which are all but VMCALL and
- * VMFUNC. Only the columns of struct ev_insn are filled; @has_info: it leaves instruction
- * information. How the instruction ends, columns `outcome` and `rflags_after`, is for outcome.h or
- * a fault to say. Returns the column `mode`.
- */
-u64 exit_insn_event(struct percpu *cpu, u8 kind, bool has_info);
-
 /* Emit cpu->pending now, for handlers that give more than one event. */
 void exit_emit(struct percpu *cpu);
 

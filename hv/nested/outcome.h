@@ -7,7 +7,7 @@
 #ifndef HV_NESTED_OUTCOME_H
 #define HV_NESTED_OUTCOME_H
 
-#include "hv/exit.h"
+#include "hv/exit_insn.h"
 
 /* The columns that all instructions have. */
 static inline struct ev_insn *nested_insn(struct percpu *cpu)
