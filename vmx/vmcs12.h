@@ -33,7 +33,9 @@ struct vmcs_set {
 
 static inline bool vmcs_set_has(const struct vmcs_set *set, int index)
 {
-	return set->word[index / 64] >> (index % 64) & 1;
+	const unsigned int bit = (unsigned int)index;
+
+	return set->word[bit / 64] >> (bit % 64) & 1;
 }
 
 static inline void vmcs_set_add(struct vmcs_set *set, int index)

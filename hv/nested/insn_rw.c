@@ -24,18 +24,34 @@ static size_t operand_size(bool is_64bit)
 	return is_64bit ? 8 : 4;
 }
 
-/* Find the operand of @event in memory. False: a fault is injected. */
-static bool locate(struct percpu *cpu, bool is_64bit, enum guest_access access,
-		   struct operand *operand)
+/* Find the operand of the event in memory. False: a fault is injected. */
+static bool locate(struct percpu *cpu, enum guest_access access, struct operand *operand)
 {
 	/* VMREAD and VMWRITE have the same columns. */
 	struct ev_vmread *event = (void *)cpu->pending.columns;
 
-	if (!operand_locate(cpu, operand_size(is_64bit), access, operand))
+	if (!operand_locate(cpu, operand_size(nested_is_64bit(cpu)), access, operand))
 		return false;
 	event->linear = operand->linear;
 	event->gpa = operand->gpa;
 	return true;
+}
+
+/* Apart, so that operands in registers need no stack. */
+static NOINLINE bool store(struct percpu *cpu, u64 value)
+{
+	struct operand operand;
+
+	return locate(cpu, GUEST_WRITE, &operand) &&
+	       operand_write(cpu, &operand, &value, operand_size(nested_is_64bit(cpu)));
+}
+
+static NOINLINE bool load(struct percpu *cpu, u64 *value)
+{
+	struct operand operand;
+
+	return locate(cpu, GUEST_READ, &operand) &&
+	       operand_read(cpu, &operand, value, operand_size(nested_is_64bit(cpu)));
 }
 
 _Static_assert(sizeof(struct ev_vmread) == sizeof(struct ev_vmwrite), "struct ev_vmread");
@@ -44,7 +60,6 @@ enum exit_action nested_handle_vmread(struct percpu *cpu)
 {
 	const struct nested *nested = &cpu->nested;
 	struct ev_vmread *event;
-	struct operand operand;
 	bool is_64bit;
 	u64 value;
 	int ix;
@@ -66,8 +81,7 @@ enum exit_action nested_handle_vmread(struct percpu *cpu)
 		value = (u32)value;
 	if (!operand_in_memory(cpu))
 		percpu_set_reg(cpu, operand_register(cpu), value);
-	else if (!locate(cpu, is_64bit, GUEST_WRITE, &operand) ||
-		 !operand_write(cpu, &operand, &value, operand_size(is_64bit)))
+	else if (!store(cpu, value))
 		return EXIT_RESUME;
 	event->value = value;
 	return nested_vmsucceed(cpu);
@@ -77,7 +91,6 @@ enum exit_action nested_handle_vmwrite(struct percpu *cpu)
 {
 	const struct nested *nested = &cpu->nested;
 	struct ev_vmwrite *event;
-	struct operand operand;
 	bool is_64bit;
 	int ix;
 
@@ -91,8 +104,7 @@ enum exit_action nested_handle_vmwrite(struct percpu *cpu)
 	if (!operand_in_memory(cpu))
 		event->value =
 			percpu_reg(cpu, operand_register(cpu)) & (is_64bit ? ~0ull : 0xffffffff);
-	else if (!locate(cpu, is_64bit, GUEST_READ, &operand) ||
-		 !operand_read(cpu, &operand, &event->value, operand_size(is_64bit)))
+	else if (!load(cpu, &event->value))
 		return EXIT_RESUME;
 
 	ix = field_of(nested, event->field);

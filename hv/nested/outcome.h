@@ -56,11 +56,12 @@ static inline unsigned nested_cpl(struct percpu *cpu)
 	return (unsigned)BITS(nested_insn(cpu)->mode, MODE_CPL + 1, MODE_CPL);
 }
 
+/* Not for VMCALL: the others are undefined in compatibility mode. */
 static inline bool nested_is_64bit(struct percpu *cpu)
 {
 	const u64 both = BIT(MODE_LMA) | BIT(MODE_CS_L);
 
-	return (nested_insn(cpu)->mode & both) == both;
+	return likely(cpu->nested.long_mode) || (nested_insn(cpu)->mode & both) == both;
 }
 
 /* All return EXIT_SKIP. nested_vmfail() is VMfailValid where there is a current VMCS. */

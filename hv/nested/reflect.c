@@ -143,12 +143,14 @@ static void enter_l1(struct percpu *cpu, const struct state_before *before, enum
 	loading = host_state_load(cpu, vmcs, before);
 	if (abort == ABORT_NONE)
 		abort = loading;
-	if (abort == ABORT_NONE && msr_list_load(cpu, F12(vmcs, VM_EXIT_MSR_LOAD_ADDRESS),
-						 F12(vmcs, VM_EXIT_MSR_LOAD_COUNT), ITEM_MSR_HOST,
-						 nested->items, &nested->item_count, NULL))
-		abort = ABORT_LOADING_MSRS;
-	if (F12(vmcs, VM_EXIT_MSR_LOAD_COUNT))
+	if (unlikely(F12(vmcs, VM_EXIT_MSR_LOAD_COUNT))) {
+		if (abort == ABORT_NONE &&
+		    msr_list_load(cpu, F12(vmcs, VM_EXIT_MSR_LOAD_ADDRESS),
+				  F12(vmcs, VM_EXIT_MSR_LOAD_COUNT), ITEM_MSR_HOST, nested->items,
+				  &nested->item_count, NULL))
+			abort = ABORT_LOADING_MSRS;
 		nested->kept01[KEPT_MSRS].of = NULL;
+	}
 	if (abort != ABORT_NONE)
 		vmx_abort(nested, abort);
 }
@@ -208,7 +210,8 @@ enum exit_action nested_reflect(struct percpu *cpu, const struct nested_exit *ex
 		before.efer = l2_state_efer(vmcs);
 	if (!(F12(vmcs, VM_EXIT_CONTROLS) & EXIT_LOAD_PAT) || hv_fault(HOST_PAT_NOT_LOADED))
 		before.pat = l2_state_pat(vmcs);
-	if (msr_list_store(cpu, F12(vmcs, VM_EXIT_MSR_STORE_ADDRESS),
+	if (unlikely(F12(vmcs, VM_EXIT_MSR_STORE_COUNT)) &&
+	    msr_list_store(cpu, F12(vmcs, VM_EXIT_MSR_STORE_ADDRESS),
 			   F12(vmcs, VM_EXIT_MSR_STORE_COUNT), nested->items, &nested->item_count))
 		abort = ABORT_SAVING_MSRS;
 	enter_l1(cpu, &before, abort);

@@ -172,6 +172,7 @@ struct nested {
 	struct vmcs_set checked_fields;			/* these two together */
 	struct vmcs_set copied_fields, computed_fields; /* of them, vmcs02.h */
 	struct vmcs_set register_fields;		/* vmcs02_registers.h */
+	struct vmcs_set prepared_fields;		/* these two together */
 	bool can_keep_tables;	    /* the processor has descriptor-table exiting */
 	struct hwvmcs spare_vmcs02; /* the first, so that there is one; pa 0 once it is taken */
 

@@ -109,6 +109,9 @@ void vmcs02_init(struct nested *nested)
 		if (listed(register_fields, ARRAY_SIZE(register_fields), ix))
 			vmcs_set_add(&nested->register_fields, (int)ix);
 	}
+	for (unsigned i = 0; i < NESTED_SET_WORDS; i++)
+		nested->prepared_fields.word[i] =
+			nested->computed_fields.word[i] | nested->register_fields.word[i];
 }
 
 /* --- A VMCS for it ---------------------------------------------------------------------------- */
@@ -336,6 +339,7 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 {
 	struct nested *nested = &cpu->nested;
 	struct kept_state kept;
+	bool changed;
 
 	if (!nested->vmcs01_known) {
 		nested->exit01 = (u32)vmread(VMCS_VM_EXIT_CONTROLS);
@@ -344,8 +348,9 @@ void vmcs02_prepare(struct percpu *cpu, struct nested_vmcs *vmcs)
 	}
 	read_kept_state(nested, vmcs, &kept);
 	provide_vmcs02(cpu, vmcs);
-	vmcs02_prepare_registers(nested, vmcs);
-	if (nested_sets_meet(&vmcs->dirty, &nested->computed_fields))
+	changed = nested_sets_meet(&vmcs->dirty, &nested->prepared_fields);
+	vmcs02_prepare_registers(nested, vmcs, changed);
+	if (unlikely(changed))
 		vmcs02_write_controls(nested, vmcs);
 	nested->eptp = F12(vmcs, EPT_POINTER);
 	nested->eptp_index = (u16)F12(vmcs, EPTP_INDEX);

@@ -64,9 +64,9 @@ static bool cache_bits_differ(const struct nested_vmcs *vmcs)
 	return (read_cr0() ^ F12(vmcs, GUEST_CR0)) & (CR0_CD | CR0_NW);
 }
 
-void vmcs02_prepare_registers(struct nested *nested, struct nested_vmcs *vmcs)
+void vmcs02_prepare_registers(const struct nested *nested, struct nested_vmcs *vmcs, bool changed)
 {
-	if (unlikely(nested_sets_meet(&vmcs->dirty, &nested->register_fields)) ||
+	if ((unlikely(changed) && nested_sets_meet(&vmcs->dirty, &nested->register_fields)) ||
 	    unlikely(cache_bits_differ(vmcs)))
 		open_registers(vmcs);
 	else if (unlikely(!vmcs->registers_closed) && !vmcs->registers_open)

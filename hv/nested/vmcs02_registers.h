@@ -11,8 +11,11 @@
 
 #include "hv/percpu.h"
 
-/* For an entry, before fields of VMCS12 go over: whether L2 is to exit for writes to them. */
-void vmcs02_prepare_registers(struct nested *nested, struct nested_vmcs *vmcs);
+/*
+ * For an entry, before fields of VMCS12 go over: whether L2 is to exit for writes to them.
+ * @changed: one of nested->prepared_fields is dirty.
+ */
+void vmcs02_prepare_registers(const struct nested *nested, struct nested_vmcs *vmcs, bool changed);
 
 /* DR7 as the entry is to load it, where VMCS02 does not have it already. */
 void vmcs02_write_dr7(struct nested_vmcs *vmcs, u64 dr7);
