@@ -28,7 +28,7 @@ host-src += replay/field_use.c replay/history.c
 host-src += replay/why.c replay/glance.c replay/glance_capabilities.c
 host-src += replay/memory_event.c replay/memory_index.c replay/memory_state.c replay/memory_walk.c \
 	    replay/memory.c replay/memory_text.c replay/event_text_memory.c replay/nearby.c replay/registers.c replay/scrub.c
-host-src += replay/timeline.c replay/timeline_seek.c replay/timeline_glance.c replay/timeline_run.c replay/timeline_breaks.c replay/finder.c replay/finder_interval.c replay/finder_search.c replay/timeline_cache.c replay/timeline_resolve.c replay/timeline_index.c replay/timeline_index_pass.c replay/timeline_index_write.c replay/slice.c replay/slice_lane.c replay/stride.c \
+host-src += replay/timeline.c replay/timeline_seek.c replay/timeline_glance.c replay/timeline_run.c replay/timeline_breaks.c replay/finder.c replay/finder_interval.c replay/finder_search.c replay/timeline_cache.c replay/timeline_resolve.c replay/timeline_index.c replay/timeline_index_pass.c replay/timeline_index_write.c replay/slice.c replay/slice_lane.c replay/slice_order.c replay/stride.c \
 	    replay/timeline_index_build.c replay/timeline_index_state.c \
 	    replay/model_hash.c replay/core_file.c replay/memory_core.c replay/registers_core.c replay/model_record.c replay/event_writes.c
 host-src += replay/l0_insn.c replay/l0_exit.c replay/l0_walk.c replay/rule_l0_operand.c replay/rule_l0_region.c replay/rule_l0_caps.c

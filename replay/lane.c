@@ -105,13 +105,16 @@ static enum status open_decoder(struct lane *lane)
 				  block->raw_size, &facts);
 }
 
-/* Checks and unpacks the block at @at. */
+/* Checks and unpacks the block at @at, unless that was done last. */
 static enum status open_block(struct lane *lane)
 {
 	const struct chunk *const chunk = &lane->segments[lane->at].chunk->chunk;
 	const struct block *const block = &lane->segments[lane->at].chunk->block;
 	struct cursor in = cursor_over(chunk->payload, chunk->size);
 
+	if (lane->unpacked == lane->at + 1)
+		return open_decoder(lane);
+	lane->unpacked = 0;
 	if (chunk_read_payload(&in, chunk) != ST_OK || block->schema_id != lane->schema->id)
 		return ST_CORRUPT;
 	if (block->codec == BLOCK_ZSTD && trace_unpack(lane->unpacker, chunk->payload, chunk->size,
@@ -119,6 +122,7 @@ static enum status open_block(struct lane *lane)
 		return ST_CORRUPT;
 	if (block->codec != BLOCK_ZSTD && block->codec != BLOCK_RAW)
 		return ST_CORRUPT;
+	lane->unpacked = lane->at + 1;
 	return open_decoder(lane);
 }
 

@@ -61,6 +61,7 @@ struct lane {
 	struct trace_decoder *decoder;
 	struct trace_unpacker *unpacker;
 	struct lane_states states;
+	size_t unpacked; /* the segment + 1 that was checked, and is in @raw if it was packed */
 	u8 raw[CODEC_MAX_RAW];
 };
 

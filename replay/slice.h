@@ -59,17 +59,18 @@ void slice_free(struct slice *slice);
 struct slice_size {
 	u64 least;
 	u64 events;
-	u64 most; /* at most 2 * SLICE_MOST */
+	u64 most;   /* at most 2 * SLICE_MOST */
+	u64 before; /* with several CPUs: just those that the merge has before this time; 0: any */
 };
-
-/* How many @ticks the next @events events take: what a slice begins with. */
-void slice_pace(struct slice *slice, u64 ticks, u64 events);
 
 /*
  * Read events. ST_OK: the reader is behind them, slice_events() says how many.
  * ST_UNSUPPORTED: refused; the reader is where it was. ST_NO_MEMORY: likewise.
  */
 enum status slice_take(struct slice *slice, const struct slice_size *size);
+
+/* Of one that was refused: a time before which it perhaps would not be; 0: nothing is known. */
+u64 slice_obstacle(const struct slice *slice);
 
 /* The reader goes back to where the last slice began. */
 void slice_undo(struct slice *slice);
@@ -82,6 +83,23 @@ u16 slice_cpu(const struct slice *slice, unsigned cpu);
 
 /* The next step; start with *@at = 0, false is the end. It holds until the next call. */
 bool slice_next(const struct slice *slice, unsigned cpu, size_t *at, struct slice_step *step);
+
+/* The time of event @at, SLICE_AT and number, of a CPU. */
+u64 slice_time(const struct slice *slice, unsigned cpu, u64 at);
+
+/* So many events of a slice are before @time. */
+struct slice_cut {
+	u64 events;
+	u64 time;
+};
+
+#define SLICE_MAX_CUTS 64
+
+/*
+ * Of several CPUs: places all over the slice, about as far from each other. At most @most and
+ * SLICE_MAX_CUTS; returns how many.
+ */
+unsigned slice_cuts(const struct slice *slice, struct slice_cut *cuts, unsigned most);
 
 /* The number of the tape for @at, SLICE_AT and number, of a CPU's events. */
 u64 slice_number(const struct slice *slice, unsigned cpu, u64 at);

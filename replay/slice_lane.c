@@ -53,7 +53,7 @@ enum status slice_lane_begin(struct slice_lane *lane, u32 most)
 {
 	lane->count = 0;
 	lane->used = lane->order_count = 0;
-	lane->highest_tsc = 0;
+	lane->highest_tsc = lane->obstacle = 0;
 	memset(lane->scratch->digest.rips, 0, sizeof(lane->scratch->digest.rips));
 	if (lane->room >= most)
 		return ST_OK;
@@ -152,6 +152,8 @@ static enum status take_event(struct slice_lane *lane)
 						 : SLICE_REFUSE;
 	enum status status = answer == SLICE_REFUSE ? ST_UNSUPPORTED : ST_OK;
 
+	if (status != ST_OK)
+		lane->obstacle = track->time;
 	if (status == ST_OK && track->order)
 		status = note_order(lane);
 	if (status == ST_OK && answer == SLICE_KEEP)
@@ -179,6 +181,8 @@ static enum status take_digest(struct slice_lane *lane, u32 most)
 	lane->highest_tsc = MAX(lane->highest_tsc, track->time - track->shift);
 	track->lane->done += digest->count;
 	status = keep_digest(lane);
+	if (status != ST_OK)
+		lane->obstacle = lane->times[lane->count];
 	lane->count += digest->count;
 	if (lane->ops->at_end && (digest->late || digest->count == most))
 		lane->ops->at_end(lane->owner, lane->number);

@@ -4,6 +4,7 @@
 #ifndef REPLAY_SLICE_PARTS_H
 #define REPLAY_SLICE_PARTS_H
 
+#include "replay/reader_parts.h"
 #include "replay/slice.h"
 #include "replay/track.h"
 
@@ -38,8 +39,33 @@ struct slice_lane {
 	size_t order_count;
 	size_t order_room;
 	u64 highest_tsc;
+	u64 obstacle; /* time of what it could not take; 0: there was none */
 	enum status status;
 };
+
+struct slice {
+	struct reader *reader;
+	struct slice_lane *lanes; /* by track */
+	struct slice_scratch *scratches;
+	bool together; /* each lane has one */
+	double pace;   /* ticks an event, 0: unknown */
+	u64 first;     /* number of the tape of its first event */
+	u64 events;
+	u64 *mark; /* of its begin */
+	struct slice_order *orders;
+	size_t order_room;
+	u64 obstacle; /* slice_obstacle() */
+	/* Of the span that is read: */
+	u64 before;
+	u32 most;
+	u32 stamp;
+};
+
+/*
+ * By time alone, every number of the hand-over counter in it is the next: the reader's is the last
+ * of them then. Else sets the obstacle, if it is known.
+ */
+bool slice_is_in_order(struct slice *slice);
 
 /* Over @track. @ops and @scratch outlive it. */
 void slice_lane_init(struct slice_lane *lane, struct track *track, const struct slice_ops *ops,

@@ -7,12 +7,14 @@
 
 #include "replay/slice.h"
 
-#define MAX_CLAIMS 256
+#define MAX_CLAIMS   256
+#define MAX_ATTEMPTS 4
 
 /* Which CPU of the slice has to do with a VMCS. */
 struct claim {
 	u64 pointer;
 	unsigned cpu;
+	u64 time; /* of the first event that does */
 };
 
 struct stride {
@@ -22,7 +24,10 @@ struct stride {
 	void *owner;
 	struct claim claims[MAX_CLAIMS];
 	unsigned claim_count;
+	u64 time;		   /* of the event that claims */
+	u64 obstacle;		   /* of the last claim, if it was refused */
 	u16 lanes[MODEL_MAX_CPUS]; /* of the slice, by CPU */
+	bool stopped;		   /* stride_was_stopped() */
 	u64 place_at;		   /* the last number that was looked for ... */
 	unsigned place_cpu;
 	u64 place_n; /* ... and found */
@@ -83,21 +88,27 @@ static enum slice_answer take(void *owner, const struct trace_event *event)
 
 /* --- whose VMCSs ------------------------------------------------------------------------------ */
 
-/* False when another CPU has to do with it too. */
+/* False when another CPU has to do with it too: from the obstacle on. */
 static bool claim(struct stride *stride, u64 pointer, unsigned cpu)
 {
 	const struct model_region *region;
 
 	if (pointer == MODEL_NO_POINTER)
 		return true;
-	for (unsigned i = stride->claim_count; i--;)
-		if (stride->claims[i].pointer == pointer)
-			return stride->claims[i].cpu == cpu;
+	for (unsigned i = stride->claim_count; i--;) {
+		const struct claim *const other = &stride->claims[i];
+
+		if (other->pointer != pointer)
+			continue;
+		stride->obstacle = MAX(other->time, stride->time);
+		return other->cpu == cpu;
+	}
 	region = model_region(stride->model, pointer);
+	stride->obstacle = stride->time;
 	if (stride->claim_count == MAX_CLAIMS ||
 	    (region && region->holders & ~BIT(slice_cpu(stride->slice, cpu) % 64)))
 		return false;
-	stride->claims[stride->claim_count++] = (struct claim){ pointer, cpu };
+	stride->claims[stride->claim_count++] = (struct claim){ pointer, cpu, stride->time };
 	return true;
 }
 
@@ -148,19 +159,23 @@ static bool are_apart(struct stride *stride)
 		struct slice_step step;
 		size_t at = 0;
 
+		stride->obstacle = 0;
 		if (number >= MODEL_MAX_CPUS)
 			return false;
 		stride->lanes[number] = (u16)i;
 		current = model_current(model, number);
+		stride->time = 0;
 		while (slice_next(stride->slice, i, &at, &step)) {
 			if (current && !claim(stride, current->pointer, i))
 				return false;
 			current = NULL;
+			stride->time = slice_time(stride->slice, i, step.at);
 			if (step.event ? !claim_event(stride, step.event, i)
 				       : !claim(stride, step.digest->vmcs, i))
 				return false;
 		}
 	}
+	stride->obstacle = 0;
 	/* A region is given up by when it was used last, of all CPUs. */
 	return model->region_count + stride->claim_count <= MODEL_MAX_REGIONS;
 }
@@ -270,25 +285,52 @@ void stride_free(struct stride *stride)
 	free(stride);
 }
 
+/* A slice that the CPUs are apart in, where something is in the way, until there. */
+static enum status take_slice(struct stride *stride, struct slice_size size)
+{
+	enum status status;
+
+	for (unsigned i = 0; i < MAX_ATTEMPTS; i++) {
+		u64 obstacle;
+
+		stride->stopped = i;
+		status = slice_take(stride->slice, &size);
+		if (status == ST_OK && are_apart(stride))
+			return ST_OK;
+		if (status == ST_OK) {
+			slice_undo(stride->slice);
+			obstacle = stride->obstacle;
+		} else {
+			obstacle = slice_obstacle(stride->slice);
+		}
+		if (!obstacle || (size.before && obstacle >= size.before))
+			break;
+		size.before = obstacle;
+	}
+	return ST_UNSUPPORTED;
+}
+
 enum status stride_take(struct stride *stride, struct model *model, const struct slice_size *size)
 {
-	enum status status = slice_take(stride->slice, size);
+	enum status status;
 
-	if (status != ST_OK)
-		return ST_UNSUPPORTED;
 	stride->model = model;
-	if (!are_apart(stride)) {
-		slice_undo(stride->slice);
-		return ST_UNSUPPORTED;
-	}
+	status = take_slice(stride, *size);
+	if (status != ST_OK)
+		return status;
 	status = apply(stride);
 	number_slice(stride);
 	return status;
 }
 
-void stride_pace(struct stride *stride, u64 ticks, u64 events)
+bool stride_was_stopped(const struct stride *stride)
 {
-	slice_pace(stride->slice, ticks, events);
+	return stride->stopped;
+}
+
+unsigned stride_cuts(const struct stride *stride, struct slice_cut *cuts, unsigned most)
+{
+	return slice_cuts(stride->slice, cuts, most);
 }
 
 u64 stride_highest_tsc(const struct stride *stride)

@@ -34,13 +34,17 @@ void stride_free(struct stride *stride);
 
 /*
  * Take @model, which has the state before the next event of the reader, over as many events as
- * @size says. ST_OK: the reader is behind them. ST_UNSUPPORTED: nothing has changed. ST_NO_MEMORY,
- * and what the watch said: the model is somewhere.
+ * @size says; fewer, perhaps less than its least, where something is in the way. ST_OK: the reader
+ * is behind them. ST_UNSUPPORTED: nothing has changed. ST_NO_MEMORY, and what the watch said: the
+ * model is somewhere.
  */
 enum status stride_take(struct stride *stride, struct model *model, const struct slice_size *size);
 
-/* As slice_pace(). */
-void stride_pace(struct stride *stride, u64 ticks, u64 events);
+/* Whether the last stride ended where something is in the way. */
+bool stride_was_stopped(const struct stride *stride);
+
+/* slice_cuts() of the last stride. */
+unsigned stride_cuts(const struct stride *stride, struct slice_cut *cuts, unsigned most);
 
 /* The largest TSC of the last stride. */
 u64 stride_highest_tsc(const struct stride *stride);

@@ -19,6 +19,7 @@
 
 #define INDEX_INTERVAL	  8192 /* events, about */
 #define INDEX_GROUP	  64   /* intervals that share a table */
+#define INDEX_CUTS	  32   /* of an interval */
 #define INDEX_MAX_REGIONS 4096 /* pointers to VMCSs that are told apart */
 
 /* A filter of addresses; rows of timeline_index->filters. */
@@ -31,7 +32,13 @@ enum {
 	INDEX_FAILS = 1,  /* an exit says that a VM entry failed */
 	INDEX_GAP = 2,	  /* events are missing there */
 	INDEX_UNSURE = 4, /* more VMCSs than are told apart: any may be written */
-	INDEX_APART = 8,  /* replay/stride.h can take it */
+	INDEX_APART = 8,  /* replay/stride.h can take it, behind the steps */
+};
+
+/* So many events of an interval are before a time, in ticks from reader_mark_time(). */
+struct index_cut {
+	u32 events; /* ascending; 0: there are no more cuts */
+	u32 ticks;
 };
 
 /* One interval, as in the file; offsets are those of records, from the start of the file. */
@@ -46,7 +53,9 @@ struct index_interval {
 	u64 touched_count; /* ... and how many */
 	u64 rest;	   /* offset of a record */
 	u64 cpus;	   /* offset of records: (CPU + 1, record)..., 0 */
-	u64 mark[];	   /* reader_mark() of its begin */
+	u64 steps;	   /* events at its begin that are taken one by one */
+	struct index_cut cuts[INDEX_CUTS];
+	u64 mark[]; /* reader_mark() of its begin */
 };
 
 #define INDEX_ABSENT (~0ull)

@@ -182,9 +182,10 @@ static void put_region(struct index_builder *builder, struct index_region *regio
 		}
 	}
 	memcpy(region->base, from, sizeof(*from));
-	region->least = ~0ull;
 	region->waste = 0;
 	region->base_size = (size_t)(record_region(record, from, &none) - record);
+	/* If all that follow are large, the base is one that was in the midst of writes. */
+	region->least = region->base_size / 8;
 	region->base_offset = builder_put(builder, record, region->base_size);
 	row->record = row->base = region->base_offset;
 }
@@ -262,15 +263,34 @@ void builder_end_decoders(struct index_builder *builder)
 {
 	struct reader *const reader = builder->reader;
 
-	for (unsigned i = 0; i < reader->track_count; i++)
+	for (unsigned i = 0; i < reader->track_count; i++) {
 		trace_decode_keep_base(reader->tracks[i].lane->decoder, NULL);
+		lane_use_states(reader->tracks[i].lane, NULL);
+	}
 	free(builder->decoders);
+}
+
+/* The @size bytes of the state at @n take the place of the older of the last two. */
+static void keep_recent(struct index_decoder *decoder, struct lane *lane, u64 n, const u8 *bytes,
+			size_t size)
+{
+	const struct lane_states states = { .list = decoder->recent,
+					    .count = ARRAY_SIZE(decoder->recent),
+					    .bytes = decoder->bytes[0],
+					    .size = sizeof(decoder->bytes) };
+
+	decoder->recent[0] = decoder->recent[1];
+	memcpy(decoder->bytes[0], decoder->bytes[1], DECODE_STATE_MAX);
+	memcpy(decoder->bytes[1], bytes, size);
+	decoder->recent[0].at = 0;
+	decoder->recent[1] = (struct lane_state){ .n = n, .at = DECODE_STATE_MAX };
+	lane_use_states(lane, &states);
 }
 
 /* Of every other interval, and not right behind the start of a block. */
 void builder_keep_decoder(struct index_builder *builder, unsigned i)
 {
-	const struct lane *const lane = builder->reader->tracks[i].lane;
+	struct lane *const lane = builder->reader->tracks[i].lane;
 	const u64 share = builder->interval / builder->reader->track_count;
 	const u64 n = lane_tell(lane);
 	u8 bytes[DECODE_STATE_MAX];
@@ -281,6 +301,8 @@ void builder_keep_decoder(struct index_builder *builder, unsigned i)
 		return;
 	builder->decoders[i].from = n + share * 3 / 2;
 	size = trace_decode_save(lane->decoder, bytes);
+	if (size)
+		keep_recent(&builder->decoders[i], lane, n, bytes, size);
 	row = size ? add_rows(builder, &builder->states, 1, sizeof(*row)) : NULL;
 	if (row)
 		*row = (struct lane_state){ i, n, builder_put(builder, bytes, size) };

@@ -39,6 +39,9 @@ struct index_rows {
 struct index_decoder {
 	struct trace_decode_base base;
 	u64 from; /* number of the track before that nothing is kept */
+	/* The last states, for when the pass has to go back a little. */
+	struct lane_state recent[2];
+	u8 bytes[2][DECODE_STATE_MAX];
 };
 
 struct index_builder {

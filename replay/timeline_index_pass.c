@@ -13,12 +13,13 @@
 
 #define POLL_EVERY 16 /* intervals */
 #define MOST_WAIT  64 /* intervals */
+#define SHORT	   16 /* in an interval: strides that are not worth their time */
 
 struct pass {
 	struct index_builder *builder;
 	struct stride *stride; /* NULL: without */
 	unsigned refused;      /* strides, one after the other ... */
-	unsigned wait;	       /* ... and for how many intervals now none is tried */
+	u64 wait;	       /* ... and for how many events now none is tried */
 };
 
 /* --- events --------------------------------------------------------------------------------------
@@ -175,50 +176,88 @@ static enum status at_digest(void *owner, const struct model_digest *digest,
 	return builder->status;
 }
 
-/* An interval out of one stride. False: there is none to be had here. */
+/* Where strides that end within the interval can end. */
+static void take_cuts(const struct pass *pass)
+{
+	struct index_interval *const at = builder_interval(pass->builder);
+	const u64 begin = reader_mark_time(pass->builder->reader, at->mark);
+	struct slice_cut cuts[INDEX_CUTS];
+	const unsigned count = stride_cuts(pass->stride, cuts, INDEX_CUTS);
+
+	for (unsigned i = 0; i < count && cuts[i].time - begin <= ~0u; i++)
+		at->cuts[i] = (struct index_cut){ (u32)(at->steps + cuts[i].events),
+						  (u32)(cuts[i].time - begin) };
+}
+
+/*
+ * The rest of an interval out of one stride. False: there is none to be had here, or one so short
+ * that more events have to follow.
+ */
 static bool take_stride(struct pass *pass)
 {
 	struct index_builder *const builder = pass->builder;
-	const u64 events = builder->interval;
-	const struct slice_size size = { events / 2 + 1, events, 2 * events };
+	const u64 from = reader_tell(builder->reader), events = builder->interval;
+	const u64 little = events / SHORT + 1;
+	const struct slice_size size = { events / 2 + 1, events, 2 * events, 0 };
 	enum status status;
 
-	if (!pass->stride)
+	if (!pass->stride || pass->wait)
 		return false;
-	if (pass->wait) {
-		pass->wait--;
-		return false;
-	}
 	status = stride_take(pass->stride, builder->model, &size);
-	if (status == ST_UNSUPPORTED) {
-		pass->wait = MIN((1u << pass->refused) - 1, MOST_WAIT);
+	if (status != ST_UNSUPPORTED) {
+		builder->status = status;
+		builder->last_tsc = MAX(builder->last_tsc, stride_highest_tsc(pass->stride));
+	}
+	if (status == ST_UNSUPPORTED || reader_tell(builder->reader) - from < little) {
+		pass->wait = MIN(little << pass->refused, MOST_WAIT * events);
 		pass->refused = MIN(pass->refused + 1, 16u);
 		return false;
 	}
-	builder->status = status;
-	builder->last_tsc = MAX(builder->last_tsc, stride_highest_tsc(pass->stride));
 	builder_interval(builder)->flags |= INDEX_APART;
+	builder_interval(builder)->steps = from - builder->first;
+	take_cuts(pass);
 	pass->refused = 0;
+	pass->wait = stride_was_stopped(pass->stride) ? little : 0;
 	return true;
 }
 
 /* --- the pass ------------------------------------------------------------------------------------
  */
 
-/* An interval event by event. */
-static void take_events(struct index_builder *builder)
+/* At most @count of them. */
+static void take_events(struct index_builder *builder, u64 count)
 {
 	struct reader *const reader = builder->reader;
+	const u64 end = reader_tell(reader) + count;
 	const struct trace_event *event;
 
 	while (builder->status == ST_OK) {
 		const u64 n = reader_tell(reader);
 
-		if (n - builder->first >= builder->interval || reader_next(reader, &event) != ST_OK)
+		if (n >= end || reader_next(reader, &event) != ST_OK)
 			return;
 		take_event(builder, event);
 		if (builder->status == ST_OK)
 			builder->status = model_step(builder->model, event, n);
+	}
+}
+
+/* A stride, and before it what strides don't take; only that, if it is enough for an interval. */
+static void take_interval(struct pass *pass, u64 events)
+{
+	struct index_builder *const builder = pass->builder;
+	struct reader *const reader = builder->reader;
+	u64 from;
+
+	while (!take_stride(pass) && builder->status == ST_OK) {
+		from = reader_tell(reader);
+		if (from - builder->first < builder->interval)
+			take_events(builder, MIN(pass->wait ? pass->wait : builder->interval,
+						 builder->first + builder->interval - from));
+		pass->wait -= MIN(pass->wait, reader_tell(reader) - from);
+		if (reader_tell(reader) - builder->first >= builder->interval ||
+		    reader_tell(reader) >= events)
+			return;
 	}
 }
 
@@ -238,8 +277,7 @@ void index_pass(struct index_builder *builder, const struct index_poll *poll)
 	builder->status = reader_seek(reader, 0);
 	builder_begin_interval(builder);
 	while (builder->status == ST_OK) {
-		if (!take_stride(pass))
-			take_events(builder);
+		take_interval(pass, events);
 		if (builder->status != ST_OK || reader_tell(reader) >= events)
 			break;
 		builder_end_interval(builder);

@@ -3,7 +3,7 @@
  */
 #include "replay/timeline_parts.h"
 
-#define LEAP_FROM 512 /* events: fewer are passed one by one in the same time */
+#define LEAPS 16 /* in an interval: shorter ones take more time than their events one by one */
 
 enum status timeline_restart(struct timeline *timeline)
 {
@@ -32,33 +32,57 @@ static enum status step_to(struct timeline *timeline, u64 n)
 	return status;
 }
 
+/* The model, where the reader is, to the next events of the reader, before number @n. */
+static enum status step_model(struct timeline *timeline, u64 n)
+{
+	struct reader *const reader = timeline->reader;
+	const struct trace_event *event;
+	enum status status = ST_OK;
+	u64 at;
+
+	while (status == ST_OK && (at = reader_tell(reader)) < n &&
+	       reader_next(reader, &event) == ST_OK)
+		status = model_step(timeline->model, event, at);
+	return status;
+}
+
+/* The last of the cuts that is not behind so many events; NULL: none is. */
+static const struct index_cut *find_cut(const struct index_interval *at, u64 events)
+{
+	const struct index_cut *found = NULL;
+
+	for (unsigned i = 0; i < INDEX_CUTS && at->cuts[i].events && at->cuts[i].events <= events;
+	     i++)
+		found = &at->cuts[i];
+	return found;
+}
+
 /* Most of the way from the begin of interval @i to @n at once, where that can be. */
 static enum status leap(struct timeline *timeline, const struct timeline_index *index, u64 i, u64 n)
 {
+	const struct index_interval *const at = index_at(index, i);
 	struct reader *const reader = timeline->reader;
-	const u64 *const mark = index_at(index, i)->mark;
-	enum status status = ST_OK;
-	u64 left = n - mark[0];
+	const struct index_cut *const cut = find_cut(at, n - at->mark[0]);
+	const bool alone = reader_info(reader)->cpus == 1;
+	struct slice_size size = { .least = 1 };
+	enum status status;
 
-	if (!(index_at(index, i)->flags & INDEX_APART) || left < LEAP_FROM)
+	if (!(at->flags & INDEX_APART) ||
+	    n - at->mark[0] < at->steps + timeline->interval / LEAPS || (!cut && !alone))
 		return ST_OK;
 	if (!timeline->stride)
 		timeline->stride = stride_new(reader, NULL, NULL);
 	if (!timeline->stride)
 		return ST_OK;
-	if (i + 1 < index->count) {
-		const u64 *const next = index_at(index, i + 1)->mark;
-
-		stride_pace(timeline->stride,
-			    reader_mark_time(reader, next) - reader_mark_time(reader, mark),
-			    next[0] - mark[0]);
+	status = step_model(timeline, at->mark[0] + at->steps);
+	if (status != ST_OK || reader_tell(reader) >= n)
+		return status;
+	size.events = size.most = n - reader_tell(reader);
+	if (!alone) {
+		size.most++;
+		size.before = reader_mark_time(reader, at->mark) + cut->ticks;
 	}
-	while (status == ST_OK && left >= LEAP_FROM) {
-		const struct slice_size size = { 1, left * 15 / 16, left };
-
-		status = stride_take(timeline->stride, timeline->model, &size);
-		left = n - reader_tell(reader);
-	}
+	status = stride_take(timeline->stride, timeline->model, &size);
 	return status == ST_UNSUPPORTED ? ST_OK : status;
 }
 

@@ -29,11 +29,13 @@ void decoder_take_base(struct trace_decoder *decoder)
 		return;
 	base->events = base->total - decoder->left;
 	base->fields = fields->count;
+	/* Without a branch: which slots are free is hard to foretell. */
 	for (u32 slot = 0; slot < DECODER_SLOTS; slot++) {
-		if (!fields->keys[slot])
-			fields->values[slot] = FREE;
-		base->values[slot] = fields->values[slot];
+		const u64 used = 0 - (u64)(fields->keys[slot] != 0);
+
+		fields->values[slot] = FREE ^ ((fields->values[slot] ^ FREE) & used);
 	}
+	memcpy(base->values, fields->values, sizeof(base->values));
 }
 
 /* --- saving ------------------------------------------------------------------------------------
