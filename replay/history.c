@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "replay/array.h"
+
 #define CHUNK 100000 /* events that are read at a time, forwards */
 
 struct history {
@@ -56,15 +58,9 @@ void history_free(struct history *history)
 
 enum status history_put(struct history *history, const struct history_write *write)
 {
-	if (history->count == history->room) {
-		const size_t room = MAX(2 * history->room, (size_t)64);
-		void *const list = realloc(history->list, room * sizeof(*history->list));
-
-		if (!list)
-			return ST_NO_MEMORY;
-		history->list = list;
-		history->room = room;
-	}
+	if (!array_reserve(&history->list, &history->room, history->count, 1,
+			   sizeof(*history->list)))
+		return ST_NO_MEMORY;
 	history->list[history->count++] = *write;
 	return ST_OK;
 }

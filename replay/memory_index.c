@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/array.h"
+
 #define PAGE_WORDS  (MEMORY_PAGE / RAM_WORD)
 #define LEAST_CHUNK 4096 /* events */
 #define MAX_CHUNKS  4096 /* on a longer tape, chunks are longer */
@@ -66,20 +68,6 @@ struct memory_index {
 	struct chunk chunks[CHUNKS_KEPT];
 	struct named_page named[PAGES_KEPT];
 };
-
-static bool grow(void *list, size_t count, size_t *room, size_t size)
-{
-	void **const array = list;
-	const size_t more = *room ? 2 * *room : 16;
-	void *const made = count < *room ? *array : realloc(*array, more * size);
-
-	if (!made)
-		return false;
-	if (count >= *room)
-		*room = more;
-	*array = made;
-	return true;
-}
 
 /* --- The pages -------------------------------------------------------------------------------- */
 
@@ -156,7 +144,8 @@ static enum status note_piece(struct memory_index *index, const struct memory_pi
 
 static enum status note_gap(struct memory_index *index, u64 n)
 {
-	if (!grow(&index->gaps, index->gap_count, &index->gap_room, sizeof(*index->gaps)))
+	if (!array_reserve(&index->gaps, &index->gap_room, index->gap_count, 1,
+			   sizeof(*index->gaps)))
 		return ST_NO_MEMORY;
 	index->gaps[index->gap_count++] = n;
 	return ST_OK;
@@ -245,10 +234,10 @@ static bool keep_piece(struct chunk *chunk, const struct memory_piece *piece, u6
 {
 	struct piece *kept;
 
-	while (piece->bytes && chunk->size + piece->size > chunk->bytes_room)
-		if (!grow(&chunk->bytes, chunk->bytes_room, &chunk->bytes_room, 1))
-			return false;
-	if (!grow(&chunk->pieces, chunk->count, &chunk->room, sizeof(*chunk->pieces)))
+	if (piece->bytes &&
+	    !array_reserve(&chunk->bytes, &chunk->bytes_room, chunk->size, piece->size, 1))
+		return false;
+	if (!array_reserve(&chunk->pieces, &chunk->room, chunk->count, 1, sizeof(*chunk->pieces)))
 		return false;
 	kept = &chunk->pieces[chunk->count++];
 	*kept = (struct piece){ .n = n,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/array.h"
 #include "replay/symbols_dwarf.h"
 
 #define LEVELS	   2
@@ -126,15 +127,8 @@ size_t symbols_files(const struct symbols *symbols, const struct symbols_file **
 
 static struct entry *new_entry(struct level *level)
 {
-	if (level->count == level->room) {
-		const size_t room = MAX(2 * level->room, (size_t)1024);
-		void *const entries = realloc(level->entries, room * sizeof(*level->entries));
-
-		if (!entries)
-			return NULL;
-		level->entries = entries;
-		level->room = room;
-	}
+	if (!array_reserve(&level->entries, &level->room, level->count, 1, sizeof(*level->entries)))
+		return NULL;
 	return &level->entries[level->count++];
 }
 

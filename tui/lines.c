@@ -6,25 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "replay/array.h"
+
 #define MAX_PUT 4096
-
-/* Room for @more elements of @size bytes behind @count in the array *@array. */
-static bool grow(void *array, size_t *room, size_t count, size_t more, size_t size)
-{
-	void **const at = array;
-	size_t wanted = MAX(*room * 2, count + more);
-	void *made;
-
-	if (count + more <= *room)
-		return true;
-	wanted = MAX(wanted, (size_t)64);
-	made = realloc(*at, wanted * size);
-	if (!made)
-		return false;
-	*at = made;
-	*room = wanted;
-	return true;
-}
 
 void lines_clear(struct lines *lines)
 {
@@ -43,7 +27,7 @@ void lines_free(struct lines *lines)
 void lines_add(struct lines *lines)
 {
 	if (lines->count >= LINES_MAX ||
-	    !grow(&lines->list, &lines->room, lines->count, 1, sizeof(*lines->list))) {
+	    !array_reserve(&lines->list, &lines->room, lines->count, 1, sizeof(*lines->list))) {
 		lines->no_memory = true;
 		return;
 	}
@@ -67,8 +51,9 @@ static void put_bytes(struct lines *lines, enum style style, const char *text, s
 
 	if (!line || lines->no_memory || !size)
 		return;
-	if (!grow(&lines->bytes, &lines->size_room, lines->size, size, 1) ||
-	    !grow(&lines->spans, &lines->span_room, lines->span_count, 1, sizeof(*lines->spans))) {
+	if (!array_reserve(&lines->bytes, &lines->size_room, lines->size, size, 1) ||
+	    !array_reserve(&lines->spans, &lines->span_room, lines->span_count, 1,
+			   sizeof(*lines->spans))) {
 		lines->no_memory = true;
 		return;
 	}

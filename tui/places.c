@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "replay/array.h"
 #include "replay/position.h"
 
 #define MAX_LINE (PLACES_MAX_NOTE + 64)
@@ -48,19 +49,11 @@ static enum status set_note(struct places *places, u64 n, u16 cpu, u64 seq, cons
 
 	if (!copy)
 		return ST_NO_MEMORY;
-	if (!note && places->note_count == places->note_room) {
-		const size_t room = MAX(places->note_room * 2, (size_t)16);
-		struct place_note *const more =
-			places->note_count < PLACES_MAX
-				? realloc(places->notes, room * sizeof(*more))
-				: NULL;
-
-		if (!more) {
-			free(copy);
-			return ST_NO_SPACE;
-		}
-		places->notes = more;
-		places->note_room = room;
+	if (!note && (places->note_count == PLACES_MAX ||
+		      !array_reserve(&places->notes, &places->note_room, places->note_count, 1,
+				     sizeof(*places->notes)))) {
+		free(copy);
+		return ST_NO_SPACE;
 	}
 	if (!note) {
 		note = &places->notes[places->note_count++];
