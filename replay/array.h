@@ -1,5 +1,5 @@
 /*
- * replay/array.h - arrays that grow as they are filled
+ * replay/array.h - arrays that grow as they are filled, and numbers in order
  */
 #ifndef REPLAY_ARRAY_H
 #define REPLAY_ARRAY_H
@@ -32,6 +32,22 @@ static inline bool array_reserve(void *array, size_t *room, size_t count, size_t
 	memcpy(array, &list, sizeof(list));
 	*room = wanted;
 	return true;
+}
+
+/* How many of the @count ascending numbers at @list are below @bound. */
+static inline size_t array_below(const u64 *list, size_t count, u64 bound)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (list[middle] < bound)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 #endif

@@ -346,17 +346,9 @@ static const u8 *named_bytes(struct memory_index *index, const struct piece *pie
 /* The first number that is known of before @n: behind the last gap. */
 static u64 knowledge_begins(const struct memory_index *index, u64 n)
 {
-	size_t low = 0, high = index->gap_count;
+	const size_t before = array_below(index->gaps, index->gap_count, n);
 
-	while (low < high) {
-		const size_t middle = (low + high) / 2;
-
-		if (index->gaps[middle] < n)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low ? index->gaps[low - 1] : 0;
+	return before ? index->gaps[before - 1] : 0;
 }
 
 /* The last piece before @n in @chunk with the word at @address; NULL: none. */

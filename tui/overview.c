@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "replay/array.h"
 #include "tui/app_parts.h"
 
 #define LABEL 6 /* columns: "c0 L1 " */
@@ -112,17 +113,9 @@ static void draw_label(struct app *app, const struct area *area, unsigned row)
 static bool finding_in(const struct app *app, u64 first, u64 end)
 {
 	const struct survey *const survey = app->survey;
-	size_t low = 0, high = survey->evidence_count;
+	const size_t at = array_below(survey->evidence, survey->evidence_count, first);
 
-	while (low < high) {
-		const size_t middle = (low + high) / 2;
-
-		if (survey->evidence[middle] < first)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < survey->evidence_count && survey->evidence[low] < end;
+	return at < survey->evidence_count && survey->evidence[at] < end;
 }
 
 /* What stands out in a column, the worst first. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "replay/array.h"
 #include "tui/clock.h"
 #include "tui/event_row.h"
 
@@ -141,8 +142,9 @@ const struct findings *survey_findings(const struct survey *survey)
 
 bool survey_is_evidence(const struct survey *survey, u64 n)
 {
-	return survey->evidence_count &&
-	       bsearch(&n, survey->evidence, survey->evidence_count, sizeof(n), compare_numbers);
+	const size_t at = array_below(survey->evidence, survey->evidence_count, n);
+
+	return at < survey->evidence_count && survey->evidence[at] == n;
 }
 
 /* --- in slices -------------------------------------------------------------------------------- */

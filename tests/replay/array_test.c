@@ -50,12 +50,25 @@ static void more_than_there_is_leaves_it_as_it_was(void **state)
 	free(list);
 }
 
+static void numbers_below_a_bound_are_counted(void **state)
+{
+	static const u64 list[] = { 3, 5, 5, 9 };
+	static const u8 below[] = { 0, 0, 0, 0, 1, 1, 3, 3, 3, 3, 4 };
+
+	(void)state;
+	assert_int_equal(array_below(NULL, 0, 5), 0);
+	for (u64 bound = 0; bound < ARRAY_SIZE(below); bound++)
+		assert_int_equal(array_below(list, ARRAY_SIZE(list), bound), below[bound]);
+	assert_int_equal(array_below(list, ARRAY_SIZE(list), ~0ull), 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_in_it_stays_when_it_moves),
 		cmocka_unit_test(many_at_once_have_room),
 		cmocka_unit_test(more_than_there_is_leaves_it_as_it_was),
+		cmocka_unit_test(numbers_below_a_bound_are_counted),
 	};
 
 	return cmocka_run_group_tests_name("replay/array", tests, NULL, NULL);
