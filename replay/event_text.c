@@ -132,15 +132,21 @@ static char *put_what(const struct event_line *line, char *to)
 						       : put_columns(line, to);
 }
 
-char *event_text_what(char *to, const struct event_names *names, const struct trace_event *event,
-		      const struct model *model)
+static struct event_line line_of(const struct event_names *names, const struct trace_event *event,
+				 const struct model *model)
 {
-	const struct event_line line = {
+	return (struct event_line){
 		.names = names,
 		.kind = trace_schema_kind(names->schema, event->kind),
 		.event = event,
 		.model = model,
 	};
+}
+
+char *event_text_what(char *to, const struct event_names *names, const struct trace_event *event,
+		      const struct model *model)
+{
+	const struct event_line line = line_of(names, event, model);
 
 	return line.kind ? put_what(&line, to) : to;
 }
@@ -148,12 +154,7 @@ char *event_text_what(char *to, const struct event_names *names, const struct tr
 char *event_text(char *to, const struct event_names *names, const struct trace_event *event,
 		 const struct model *model)
 {
-	const struct event_line line = {
-		.names = names,
-		.kind = trace_schema_kind(names->schema, event->kind),
-		.event = event,
-		.model = model,
-	};
+	const struct event_line line = line_of(names, event, model);
 	const char *const start = to;
 	const char *name;
 

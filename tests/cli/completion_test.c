@@ -1,4 +1,4 @@
-#include "tests/cli/verb_help.h"
+#include "tests/cli/verb_run.h"
 #include "tests/scratch_path.h"
 
 /* Where bash is asked, the verb prints what is in the file. */
@@ -17,19 +17,21 @@ static bool offers(const char *offered, const char *option)
 static void check_completion(const char *verb, int (*run)(int, char **))
 {
 	char command[1024], quoted[1200], offered[4096] = "\n", name[64];
-	FILE *const help = fopen(scratch_path, "w+");
+	FILE *const file = fopen(scratch_path, "w");
+	const char *help = verb_text;
 	FILE *bash;
 
-	verb_help(verb, run, help);
+	assert_int_equal(verb_run(run, (const char *const[]){ verb, "--help", NULL }), EXIT_CLEAN);
+	fputs(verb_text, file);
+	assert_int_equal(fclose(file), 0);
 	snprintf(command, sizeof(command), script, scratch_path, verb);
 	snprintf(quoted, sizeof(quoted), "bash <<'EOF'\n%sEOF\n", command);
 	bash = popen(quoted, "r");
 	offered[1 + fread(offered + 1, 1, sizeof(offered) - 2, bash)] = 0;
 	assert_int_equal(pclose(bash), 0);
-	while (verb_help_option(help, name))
+	while (verb_option(&help, name))
 		if (!offers(offered, name))
 			fail_msg("'--%s' of '%s' is not offered", name, verb);
-	fclose(help);
 }
 
 static void bash_offers_every_option(void **state)

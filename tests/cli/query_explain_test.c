@@ -1,5 +1,5 @@
 #include "replay/finding.h"
-#include "tests/cli/query_verbs.h"
+#include "tests/cli/verb_run.h"
 
 static void a_number_is_decoded_by_its_kind(void **state)
 {

@@ -1,4 +1,4 @@
-#include "tests/cli/query_verbs.h"
+#include "tests/cli/verb_run.h"
 #include "tests/replay/memory_tape.h"
 
 #define CR3 0x3000

@@ -1,4 +1,4 @@
-#include "tests/cli/query_verbs.h"
+#include "tests/cli/verb_run.h"
 #include "tests/cli/query_tape.h"
 
 static u64 written[3]; /* seq of writes that the tests ask for */

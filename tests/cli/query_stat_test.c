@@ -1,4 +1,4 @@
-#include "tests/cli/query_verbs.h"
+#include "tests/cli/verb_run.h"
 #include "tests/cli/query_tape.h"
 
 /* Two exits for CPUID, whose rounds have four and five events, and one for HLT without an end. */

@@ -1,4 +1,4 @@
-#include "tests/cli/query_verbs.h"
+#include "tests/cli/verb_run.h"
 #include "tests/cli/query_tape.h"
 
 #define GOOD_PIN     0x16u

@@ -1,6 +1,6 @@
 #include "cli/repeat.h"
 
-#include "tests/cli/query_verbs.h"
+#include "tests/cli/verb_run.h"
 #include "tests/cli/query_tape.h"
 
 #define AGAIN "again.vxt"

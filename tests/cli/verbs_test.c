@@ -1,5 +1,4 @@
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/boot_image.h"
@@ -7,44 +6,7 @@
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "tests/test.h"
-
-struct result {
-	int status;	 /* exit status, -1: killed */
-	char text[8192]; /* stdout and stderr */
-};
-
-/* Runs @run with @argv (ended by NULL) as a program of its own. */
-static struct result run_verb(int (*run)(int, char **), const char *const *argv)
-{
-	struct result result = { .status = -1 };
-	size_t length = 0;
-	int ends[2], status, count = 0;
-	char *words[16];
-	ssize_t got;
-	pid_t pid;
-
-	do
-		words[count] = (char *)argv[count];
-	while (argv[count++]);
-	count--;
-	assert_int_equal(pipe(ends), 0);
-	fflush(NULL);
-	pid = fork();
-	if (!pid) {
-		dup2(ends[1], 1);
-		dup2(ends[1], 2);
-		exit(run(count, words));
-	}
-	close(ends[1]);
-	while ((got = read(ends[0], result.text + length, sizeof(result.text) - 1 - length)) > 0)
-		length += (size_t)got;
-	close(ends[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status))
-		result.status = WEXITSTATUS(status);
-	return result;
-}
+#include "tests/cli/verb_run.h"
 
 static char folder[] = "/tmp/vmxtape-verbs-XXXXXX";
 
@@ -120,12 +82,12 @@ static void wrong_input_is_named_and_ends_with_2(void **state)
 	write_file("hv.elf", "neither is this a hypervisor\n");
 	setenv("VMXTAPE_HV", file_in("hv.elf"), 1);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct result result = run_verb(rows[i].run, rows[i].argv);
+		const int status = verb_run(rows[i].run, rows[i].argv);
 
-		if (result.status != EXIT_USAGE || !strstr(result.text, rows[i].part))
-			fail_msg("row %zu ends with %d: %s", i, result.status, result.text);
-		if (strncmp(result.text, "vmxtape: ", 9))
-			fail_msg("row %zu says: %s", i, result.text);
+		if (status != EXIT_USAGE || !strstr(verb_text, rows[i].part))
+			fail_msg("row %zu ends with %d: %s", i, status, verb_text);
+		if (strncmp(verb_text, "vmxtape: ", 9))
+			fail_msg("row %zu says: %s", i, verb_text);
 	}
 	assert_int_equal(access("vmxtape.vxt", F_OK), -1);
 }
@@ -140,12 +102,11 @@ static void every_verb_has_help(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
-		const struct result result =
-			run_verb(verbs[i], (const char *const[]){ "verb", "--help", NULL });
-
-		assert_int_equal(result.status, EXIT_CLEAN);
-		assert_memory_equal(result.text, "usage: vmxtape ", 15);
-		for (const char *line = result.text; *line; line = strchr(line, '\n') + 1)
+		assert_int_equal(
+			verb_run(verbs[i], (const char *const[]){ "verb", "--help", NULL }),
+			EXIT_CLEAN);
+		assert_memory_equal(verb_text, "usage: vmxtape ", 15);
+		for (const char *line = verb_text; *line; line = strchr(line, '\n') + 1)
 			if (strcspn(line, "\n") > 100)
 				fail_msg("help is too wide: %.*s", (int)strcspn(line, "\n"), line);
 	}
@@ -155,17 +116,17 @@ static void a_missing_program_is_named_with_its_package(void **state)
 {
 	const char *const argv[] = { "record", "--multiboot", "text", NULL };
 	char *const path = strdup(getenv("PATH"));
-	struct result result;
+	int status;
 
 	(void)state;
 	assert_int_equal(chdir(folder), 0);
 	setenv("PATH", "/no/such/folder", 1);
-	result = run_verb(cmd_record, argv);
+	status = verb_run(cmd_record, argv);
 	setenv("PATH", path, 1);
 	free(path);
-	assert_int_equal(result.status, EXIT_USAGE);
-	assert_non_null(strstr(result.text, "no program '"));
-	assert_non_null(strstr(result.text, "apt-get install"));
+	assert_int_equal(status, EXIT_USAGE);
+	assert_non_null(strstr(verb_text, "no program '"));
+	assert_non_null(strstr(verb_text, "apt-get install"));
 }
 
 static void options_mix_with_arguments(void **state)
@@ -291,10 +252,10 @@ static void an_earlier_tape_stays_where_nothing_can_be_recorded(void **state)
 	write_file("vmxtape.vxt", "an earlier tape\n");
 	setenv("VMXTAPE_HV", file_in("hv.elf"), 1);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct result result = run_verb(cmd_record, rows[i].argv);
+		const int status = verb_run(cmd_record, rows[i].argv);
 
-		if (result.status != EXIT_USAGE || !strstr(result.text, rows[i].part))
-			fail_msg("row %zu ends with %d: %s", i, result.status, result.text);
+		if (status != EXIT_USAGE || !strstr(verb_text, rows[i].part))
+			fail_msg("row %zu ends with %d: %s", i, status, verb_text);
 		if (access("vmxtape.vxt", F_OK) || !access("vmxtape-1.vxt", F_OK))
 			fail_msg("row %zu moves the earlier tape", i);
 	}

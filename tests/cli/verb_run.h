@@ -1,8 +1,8 @@
 /*
- * tests/cli/query_verbs.h - runs a verb as a program of its own and keeps what it printed
+ * tests/cli/verb_run.h - runs a verb as a program of its own and keeps what it printed
  */
-#ifndef TESTS_CLI_QUERY_VERBS_H
-#define TESTS_CLI_QUERY_VERBS_H
+#ifndef TESTS_CLI_VERB_RUN_H
+#define TESTS_CLI_VERB_RUN_H
 
 #include <unistd.h>
 
@@ -60,5 +60,23 @@ static inline int verb_run(int (*run)(int, char **), const char *const *words)
 		if (strstr(verb_text, (text)))                                           \
 			fail_msg("'%s' is in what was printed:\n%s", (text), verb_text); \
 	} while (0)
+
+/*
+ * The next long option, without dashes, of the --help that the last verb printed, from *@text on,
+ * which moves behind it; false at the end. *@text begins with verb_text.
+ */
+static inline bool verb_option(const char **text, char name[64])
+{
+	for (const char *line = *text; line && *line; line = *text) {
+		const char *const end = strchr(line, '\n'), *const at = strstr(line, " --");
+
+		*text = end ? end + 1 : NULL;
+		if (!at || at > line + 6)
+			continue;
+		snprintf(name, 64, "%.*s", (int)strcspn(at + 3, " \n"), at + 3);
+		return true;
+	}
+	return false;
+}
 
 #endif
