@@ -31,6 +31,12 @@ extern unsigned bounds_turn;
 extern struct l2 bounds_l2;
 void bounds_make_l2(const struct l2_options *options);
 
+/* --- l1_bounds_vmx.c -------------------------------------------------------------------------- */
+
+/* Makes 60 VMCSs active; and writes to some of them, so that what was told of them is old. */
+void bounds_make_many(void);
+void bounds_change_many(void);
+
 /* --- l1_bounds_memory.c: MTRRs ---------------------------------------------------------------- */
 
 /* As many pages of different types as L1 can have, and more; and as the firmware had it. */

@@ -215,6 +215,13 @@ static void prepare_types(void)
 	use_lists(LIST_ENTRIES, LIST_ENTRIES, LIST_ENTRIES);
 }
 
+/* With many VMCSs of which a new block of a recorder has to tell. */
+static void prepare_types_and_many(void)
+{
+	bounds_make_many();
+	prepare_types();
+}
+
 /* The guest state is bad, which the processor says once the list is loaded. */
 static void prepare_bad_state(void)
 {
@@ -244,6 +251,8 @@ static void enter(void)
 const struct bound bounds_of_lists[] = {
 	{ "lists-plain", prepare_plain, change_values, enter, NULL, 48 },
 	{ "lists-types", prepare_types, NULL, enter, bounds_restore_types, 24 },
+	{ "lists-types-many-vmcss", prepare_types_and_many, bounds_change_many, enter,
+	  bounds_restore_types, 48 },
 	{ "lists-types-bad-state", prepare_bad_state, NULL, enter, bounds_restore_types, 24 },
 	{ "lists-types-bad-entry", prepare_bad_entry, NULL, enter, bounds_restore_types, 24 },
 	{ 0 },

@@ -5,6 +5,7 @@
 #include "vmx/vmcs12.h"
 
 #define MANY	   65 /* one more than a hypervisor holds, or so */
+#define FEW	   4
 #define ENTRIES	   512
 #define TABLE	   (EPT_READ | EPT_WRITE | EPT_EXECUTE)
 #define FAR	   GIB(4) /* from here on EPT maps one page again and again */
@@ -45,6 +46,21 @@ static void load_all(void)
 	for (unsigned i = 0; i < MANY; i++)
 		vmptrld(physical(regions[i]));
 	scribble_all();
+}
+
+void bounds_make_many(void)
+{
+	make_regions();
+}
+
+void bounds_change_many(void)
+{
+	for (unsigned i = 0; i < FEW; i++) {
+		vmptrld(physical(regions[(bounds_turn * FEW + i) % (MANY - FEW)]));
+		for (u32 field = VMCS_GUEST_ES_LIMIT; field <= VMCS_GUEST_IDTR_LIMIT; field += 2)
+			vmwrite(field, (field + bounds_turn) * 0x9e3779b9);
+	}
+	vmptrld(physical(bounds_l2.region));
 }
 
 static void do_vmxoff(void)
