@@ -111,6 +111,30 @@ static void tell_memory_write(struct percpu *cpu, struct ev_vmcs12_write columns
 	exit_emit(cpu);
 }
 
+/* The first field from @ix on that differs, of those that exist; VMCS_FIELD_COUNT: none. */
+static unsigned next_difference(const struct nested *nested, const struct vmcs12 *a,
+				const struct vmcs12 *b, unsigned ix)
+{
+	while (ix < VMCS_FIELD_COUNT &&
+	       (a->value[ix] == b->value[ix] || unlikely(!vmcs_set_has(&nested->exists, (int)ix))))
+		ix++;
+	return ix;
+}
+
+/* Field @ix, which @now has otherwise than @left; and that an active VMCS does not take it. */
+static void tell_difference(struct percpu *cpu, const struct nested_vmcs *vmcs,
+			    struct ev_vmcs12_write write, unsigned ix)
+{
+	write.field = vmcs_fields[ix].encoding;
+	tell_memory_write(cpu, write);
+	if (!vmcs || !vmcs->active || write.value == vmcs->field[ix])
+		return;
+	write.origin = ORIGIN_WRITE_BACK;
+	write.old = write.value;
+	write.value = vmcs->field[ix];
+	tell_memory_write(cpu, write);
+}
+
 /*
  * Tell the fields in which @now differs from what hv left at @pointer, before the instruction that
  * is at hand; TELL_MOST of them. Of an active VMCS, what L1 wrote there is lost. False: there are
@@ -119,45 +143,36 @@ static void tell_memory_write(struct percpu *cpu, struct ev_vmcs12_write columns
 static bool tell_memory_writes(struct percpu *cpu, const struct nested_vmcs *vmcs, u64 pointer,
 			       const struct vmcs12 *now)
 {
+	struct nested *const nested = &cpu->nested;
 	struct left_region left;
 	struct pending_event insn;
-	bool all = true;
+	unsigned ix;
 
 	if (cpu->events_off)
 		return true;
+	/* What was written there changes nothing. */
+	if (vmcs && vmcs->active && !nested->tell_left)
+		return true;
 	if (!find_left(cpu, vmcs, pointer, now, &left))
 		return !now->stamp;
-	if (!memcmp(now->value, left.content->value, sizeof(now->value)))
+	ix = next_difference(nested, now, left.content, 0);
+	if (ix == VMCS_FIELD_COUNT)
 		return true;
 	insn = cpu->pending;
-	for (unsigned ix = 0; ix < VMCS_FIELD_COUNT; ix++) {
-		struct ev_vmcs12_write write = {
+	for (; ix < VMCS_FIELD_COUNT && nested->tell_left; nested->tell_left--) {
+		const struct ev_vmcs12_write write = {
 			.origin = ORIGIN_MEMORY,
 			.vmcs = pointer,
-			.field = vmcs_fields[ix].encoding,
 			.old = left.content->value[ix],
 			.value = now->value[ix],
 			.since_tsc = left.tsc,
 		};
 
-		if (!vmcs_set_has(&cpu->nested.exists, (int)ix) || write.value == write.old)
-			continue;
-		if (!cpu->nested.tell_left) {
-			/* Of an active VMCS it changes nothing. */
-			all = vmcs && vmcs->active;
-			break;
-		}
-		cpu->nested.tell_left--;
-		tell_memory_write(cpu, write);
-		if (!vmcs || !vmcs->active || write.value == vmcs->field[ix])
-			continue;
-		write.origin = ORIGIN_WRITE_BACK;
-		write.old = write.value;
-		write.value = vmcs->field[ix];
-		tell_memory_write(cpu, write);
+		tell_difference(cpu, vmcs, write, ix);
+		ix = next_difference(nested, now, left.content, ix + 1);
 	}
 	cpu->pending = insn;
-	return all;
+	return ix == VMCS_FIELD_COUNT || (vmcs && vmcs->active);
 }
 
 /* --- Slots ------------------------------------------------------------------------------------ */
