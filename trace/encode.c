@@ -63,7 +63,7 @@ static ALWAYS_INLINE enum status put_masked(struct trace_encoder *encoder,
 	tsc->at = varint_put(tsc->at, encoder_take_delta(encoder, event, site));
 	site->quiet++;
 	if (encoder_put_columns(encoder, plan, event, site, site->mask))
-		site->quiet = 0;
+		encoder_is_not_quiet(site, changes);
 	differ |= differ_steady(columns, values) | differ_rare(columns, values) |
 		  differ_flags(columns, values, 0) | differ_flags(columns, values, 1) |
 		  differ_last(columns, values);

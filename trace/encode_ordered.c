@@ -45,7 +45,7 @@ NOINLINE enum status encoder_put_moves(struct trace_encoder *encoder,
 		encoder->state.last_order = MAX(encoder->state.last_order, order);
 	}
 	if (encoder_put_columns(encoder, plan, event, site, site->mask))
-		site->quiet = 0;
+		encoder_is_not_quiet(site, changes);
 	differ = (order ^ values[plan->order_column]) | differ_steady(columns, values) |
 		 differ_flags(columns, values, 0) | differ_flags(columns, values, 1) |
 		 differ_rare(columns, values) | differ_ordered(plan, columns, values);

@@ -73,6 +73,16 @@ static inline void encoder_move_vmcs(struct trace_encoder *encoder, struct site 
 	site->version = ++encoder->version;
 }
 
+/*
+ * Columns of the mask missed. Where the VMCS, which is in it, has not moved, it may be there for
+ * nothing all the same.
+ */
+static inline void encoder_is_not_quiet(struct site *site, bool vmcs_moved)
+{
+	if (vmcs_moved || !(site->mask & VMCS_BIT))
+		site->quiet = 0;
+}
+
 /* --- columns -------------------------------------------------------------------------------- */
 
 static inline u64 differ4(const u64 *a, const u64 *b)
