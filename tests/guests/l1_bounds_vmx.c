@@ -140,7 +140,7 @@ const struct bound bounds_of_vmcss[] = {
 static u64 *far_directory; /* of 1 GiB, all of it one page */
 static u64 eptps[ENTRIES] __attribute__((aligned(PAGE_SIZE)));
 static u64 wide_cr3;
-static u64 tables_wanted;
+static volatile u64 tables_wanted; /* read by L2 */
 
 static u64 make_eptp(void)
 {
@@ -245,16 +245,28 @@ static void make_switch(void)
 	make_l2(code_switch, SECONDARY_VM_FUNCTIONS);
 }
 
+/* L2 comes to its CPUID, and behind it touches all again. */
 static void fill_one(void)
 {
 	l2_run(&bounds_l2);
+	l2_skip();
 }
 
 static void fill_four(void)
 {
 	for (unsigned i = 0; i < 4; i++) {
 		guest_vmcs_write(VMCS_EPT_POINTER, eptps[i]);
-		l2_run(&bounds_l2);
+		fill_one();
+	}
+}
+
+/* Their tables lie between each other. */
+static void fill_four_in_turn(void)
+{
+	tables_wanted = 0;
+	for (unsigned turn = 0; turn < 8; turn++) {
+		tables_wanted += 62;
+		fill_four();
 	}
 }
 
@@ -271,20 +283,23 @@ static void invept_all(void)
 /* A root that is none of the four: that of most tables has to go. */
 static void enter_another(void)
 {
-	l2_run(&bounds_l2);
-	guest_vmcs_write(VMCS_EPT_POINTER, eptps[1 + bounds_turn % (ROOTS - 1)]);
-	tables_wanted = 1;
-	l2_run(&bounds_l2);
 	tables_wanted = 2000;
 	guest_vmcs_write(VMCS_EPT_POINTER, eptps[0]);
+	fill_one();
+	tables_wanted = 1;
+	for (unsigned i = 1; i < ROOTS; i++) {
+		guest_vmcs_write(VMCS_EPT_POINTER, eptps[i]);
+		fill_one();
+	}
 }
 
 const struct bound bounds_of_ept[] = {
 	{ "ept-invept-of-one", make_touch, fill_one, invept_one, NULL, 4 },
 	{ "ept-invept-of-all", make_touch, fill_one, invept_all, NULL, 4 },
 	{ "ept-invept-of-four", make_roots, fill_four, invept_all, NULL, 4 },
+	{ "ept-invept-of-four-in-turn", make_roots, fill_four_in_turn, invept_all, NULL, 4 },
 	{ "ept-one-table-too-many", make_too_many, NULL, fill_one, NULL, 4 },
-	{ "ept-one-root-too-many", make_touch, NULL, enter_another, NULL, 12 },
+	{ "ept-one-root-too-many", make_touch, NULL, enter_another, NULL, 2 },
 	{ "ept-vmfunc", make_switch, NULL, fill_one, NULL, 12 },
 	{ 0 },
 };
