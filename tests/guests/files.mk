@@ -18,7 +18,7 @@ guest-parts-l1_faults := l1_faults_insn l1_faults_entry l1_faults_exit l1_faults
 
 guest-parts-l1_truth := l1_truth_run l1_truth_32 l1_truth_bases l1_truth_directed
 guest-parts-l1_smp := l1_smp_vmx l1_smp_signals
-guest-parts-l1_fuzz  := l1_fuzz_arena l1_fuzz_insn l1_fuzz_machine l1_fuzz_l2 l1_fuzz_second \
+guest-parts-l1_fuzz  := l1_fuzz_vmcs l1_fuzz_move l1_fuzz_arena l1_fuzz_insn l1_fuzz_machine l1_fuzz_l2 l1_fuzz_second \
 		       l1_truth_bases l1_truth_32
 guest-parts-l1_bounds := l1_bounds_memory l1_bounds_vmx l1_bounds_others
 

@@ -100,7 +100,47 @@ void fuzz_machine_insn(void);
 void fuzz_cpu_keep(void);
 void fuzz_cpu_restore(void);
 
-/* --- l1_fuzz.c ------------------------------------------------------------------------------- */
+/* --- l1_fuzz_vmcs.c -------------------------------------------------------------------------- */
+
+#define FUZZ_FIRST_TIME                                                           \
+	4000 /* ticks of L2; a recorder below L1 needs some thousand to translate \
+	      */
+
+/* A VMCS region of the arena. */
+struct fuzz_slot {
+	unsigned base;	  /* of truth_bases[] */
+	bool fresh;	  /* as its base is, but for what is undone after each step */
+	unsigned entries; /* since it was fresh */
+	struct l2 l2;
+};
+
+/* There is a second processor, which may mix a VMCS out of two. */
+extern bool fuzz_second;
+
+/* The bases, and what regions hold that have one. In VMX operation, once. */
+void fuzz_vmcss_make(void);
+
+/* The slot of a VMCS that is good for an entry, and current now; the one that was chosen last. */
+struct fuzz_slot *fuzz_choose(void);
+struct fuzz_slot *fuzz_current(void);
+
+/* Another VMCS may be current, or none, or no VMX operation be. */
+void fuzz_lose(void);
+
+/* Changes a region where no one wrote by VMWRITE: only a recorder below keeps L1 alive then. */
+void fuzz_scribble(void);
+
+bool fuzz_has_ept(unsigned base);
+bool fuzz_is_writable(unsigned ix);
+void fuzz_write_field(unsigned ix, u64 value);
+
+/* --- l1_fuzz_move.c -------------------------------------------------------------------------- */
+
+/* Moves a field of the current VMCS, if it may be moved; at most four times, then: */
+void fuzz_move(void);
+
+/* All as they were, but for guest state that an exit has saved. */
+void fuzz_undo_moves(bool exited);
 
 /* Whether the field of index @ix may have @value in a VMCS that is entered. */
 bool fuzz_may_change(unsigned ix, u64 value);
