@@ -34,6 +34,19 @@ static double now(void)
 
 /* --- what Bochs says -------------------------------------------------------------------------- */
 
+/* What the guest wrote of the text, up to @end, is heard. */
+static void hear(struct debugger *debugger, size_t end)
+{
+	const struct debugger_watcher *const watcher = debugger->watcher;
+
+	if (end <= debugger->heard)
+		return;
+	if (watcher->hear)
+		watcher->hear(watcher->owner, debugger->text + debugger->heard,
+			      end - debugger->heard);
+	debugger->heard = end;
+}
+
 /* Of much, the last part. */
 static void keep_text(struct debugger *debugger, const char *bytes, size_t size)
 {
@@ -41,9 +54,11 @@ static void keep_text(struct debugger *debugger, const char *bytes, size_t size)
 
 	if (debugger->length + part > DEBUGGER_MAX_TEXT) {
 		const size_t left = MIN(debugger->length, DEBUGGER_MAX_TEXT - part);
+		const size_t gone = debugger->length - left;
 
-		memmove(debugger->text, debugger->text + debugger->length - left, left);
+		memmove(debugger->text, debugger->text + gone, left);
 		debugger->length = left;
+		debugger->heard -= MIN(debugger->heard, gone);
 	}
 	memcpy(debugger->text + debugger->length, bytes + size - part, part);
 	debugger->length += part;
@@ -84,8 +99,6 @@ static enum status listen(struct debugger *debugger)
 	got = read(debugger->bochs.output, part, sizeof(part));
 	if (got <= 0)
 		return got < 0 && (errno == EAGAIN || errno == EINTR) ? ST_OK : ST_IO;
-	if (debugger->watcher->hear)
-		debugger->watcher->hear(debugger->watcher->owner, part, (size_t)got);
 	keep_text(debugger, part, (size_t)got);
 	count_prompts(debugger);
 	return ST_OK;
@@ -111,7 +124,7 @@ static enum status say(struct debugger *debugger, const char *command)
 
 	if (!debugger->text)
 		return ST_IO;
-	debugger->length = debugger->prompts = 0;
+	debugger->length = debugger->heard = debugger->prompts = 0;
 	debugger->text[0] = 0;
 	return write(debugger->bochs.commands, line, (size_t)length) == length ? ST_OK : ST_IO;
 }
@@ -171,12 +184,15 @@ static enum status run(struct debugger *debugger, const char *command)
 
 	while (status == ST_OK && !debugger->prompts && !interrupted) {
 		status = listen(debugger);
+		if (debugger->length > BOCHS_MAX_STOP)
+			hear(debugger, debugger->length - BOCHS_MAX_STOP);
 		interrupted = watcher->poll && watcher->poll(watcher->owner);
 	}
 	if (status == ST_OK && !debugger->prompts) {
 		kill(debugger->bochs.pid, SIGINT);
 		status = wait_for_prompt(debugger);
 	}
+	hear(debugger, bochs_text_stop(debugger->text, debugger->length));
 	if (status == ST_OK)
 		status = read_place(debugger);
 	drop_times(debugger);

@@ -21,7 +21,7 @@
 #define DEBUGGER_MAX_TIMES   3	    /* Bochs has room for 5 */
 
 struct debugger_watcher {
-	/* All that Bochs writes. May be NULL. */
+	/* What the guest writes to port E9. May be NULL. */
 	void (*hear)(void *owner, const void *bytes, size_t size);
 	/* Asked several times a second while a machine runs; true: it must stop. May be NULL. */
 	bool (*poll)(void *owner);
@@ -50,6 +50,7 @@ struct debugger {
 	bool is_copy;
 	char *text; /* what was said since the last command, as far as it has room */
 	size_t length;
+	size_t heard;	      /* of it, by the watcher */
 	unsigned prompts;     /* among that */
 	unsigned next_id;     /* of a break */
 	unsigned break_count; /* that are set */

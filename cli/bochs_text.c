@@ -92,6 +92,43 @@ bool bochs_text_rounds_place(const char *text, size_t length, struct debugger_pl
 	return at;
 }
 
+/* Where the line that ends at @at begins, if it is a reason: "(0) Caught ..."; else @at. */
+static const char *reason_before(const char *text, const char *at)
+{
+	const char *line = at;
+
+	if (at == text || at[-1] != '\n')
+		return at;
+	while (line > text && at - line < MAX_LINES) {
+		line--;
+		if (*line == '\n' && line + 1 < at)
+			break;
+		if (*line == '(' && (find(line, at, ") Caught ") == line + 2 ||
+				     find(line, at, ") " BROKEN) == line + 2))
+			return line;
+	}
+	return at;
+}
+
+size_t bochs_text_stop(const char *text, size_t length)
+{
+	const size_t before = length > BOCHS_MAX_STOP ? length - BOCHS_MAX_STOP : 0;
+	const char *const end = text + length;
+	const char *at = text + before, *last = NULL, *line;
+
+	if (!find(text + before, end, BOCHS_PROMPT))
+		return length;
+	while ((at = find(at, end, BOCHS_PLACE)))
+		last = at++;
+	if (last)
+		return (size_t)(last - text);
+	for (at = text + before; (at = find(at, end, NEXT));)
+		last = at++;
+	while (last && (line = reason_before(text + before, last)) != last)
+		last = line;
+	return last ? (size_t)(last - text) : length;
+}
+
 /* Two halves, as in "rip: ffffffff_801250cd". */
 bool bochs_text_register(const char *text, const char *name, u64 *value)
 {

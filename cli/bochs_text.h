@@ -9,7 +9,10 @@
 #include "base/base.h"
 
 /* Begins each line that asks for a command. */
-#define BOCHS_PROMPT "<bochs:"
+#define BOCHS_PROMPT   "<bochs:"
+
+/* Bytes that Bochs says at most of a stop, with the prompt. */
+#define BOCHS_MAX_STOP 1024
 
 /* Why a run stopped; several may hold. */
 enum {
@@ -37,6 +40,12 @@ bool bochs_text_place(const char *text, size_t length, struct debugger_place *pl
 
 /* The same, where bochs_rounds.c says it. */
 bool bochs_text_rounds_place(const char *text, size_t length, struct debugger_place *place);
+
+/*
+ * Where in @text, up to the prompt behind a run, Bochs begins to say that it has stopped: before
+ * that come the guest's bytes. @length: it does not say so.
+ */
+size_t bochs_text_stop(const char *text, size_t length);
 
 /* A register of 64 bits, such as "rip", in the answer to "r". False: it is not there. */
 bool bochs_text_register(const char *text, const char *name, u64 *value);

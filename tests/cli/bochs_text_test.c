@@ -167,10 +167,41 @@ static void parameters_are_found_by_their_whole_names(void **state)
 	assert_false(bochs_text_parameter("", "base", &value));
 }
 
+/* A block that comes out of the machine may be cut by a stop anywhere. */
+static void bytes_of_the_guest_end_where_bochs_begins(void **state)
+{
+	static const struct {
+		const char *name, *guest, *own;
+	} rows[] = {
+		{ "a step", "abc\n",
+		  "Next at t=1\n(0) [0x1] 0:1 (unk. ctxt): nop ; 90\n<bochs:9> " },
+		{ "a time in a line", "\n(0) x",
+		  "(0) Caught time breakpoint\nNext at t=1\n(0) [0x1] 0:1 (unk. ctxt): nop ; "
+		  "90\n<bochs:9> " },
+		{ "two reasons", "(0) Caught",
+		  "(0) Breakpoint 1, 0x1 in ?? ()\n(0) Caught VMEXIT breakpoint\nNext at t=1\n(0) "
+		  "[0x1] 0:1 (unk. ctxt): nop ; 90\n<bochs:9> " },
+		{ "text like its own", "Next at t=1\n(0) [0x1]",
+		  "Next at t=2\n(0) [0x1] 0:1 (unk. ctxt): nop ; 90\n<bochs:9> " },
+		{ "rounds", "vmxtape-place ", "vmxtape-place 1 2 3 4 5 6 7 8\n<bochs:9> " },
+		{ "no stop", "some text Next at t=5\n", "" },
+		{ "a prompt alone", "some text\n<bochs:3> ", "" },
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		snprintf(text, sizeof(text), "%s%s", rows[i].guest, rows[i].own);
+		if (bochs_text_stop(text, strlen(text)) != strlen(rows[i].guest))
+			fail_msg("%s", rows[i].name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(places_are_read_whatever_led_there),
+		cmocka_unit_test(bytes_of_the_guest_end_where_bochs_begins),
 		cmocka_unit_test(bytes_of_the_guest_before_are_passed_over),
 		cmocka_unit_test(what_is_cut_off_tells_no_place),
 		cmocka_unit_test(places_between_rounds_have_a_line_of_their_own),
