@@ -220,14 +220,18 @@ install: $(O)/vmxtape $(O)/vmxtape-hv.elf $(O)/vmxtape-mark
 	install -D -m 755 $(O)/vmxtape $(DESTDIR)$(prefix)/bin/vmxtape
 	install -D -m 755 $(O)/vmxtape-mark $(DESTDIR)$(prefix)/bin/vmxtape-mark
 	install -D -m 644 $(O)/vmxtape-hv.elf $(DESTDIR)$(prefix)/lib/vmxtape/vmxtape-hv.elf
-	install -D -m 644 share/vmxtape-gdb.py $(DESTDIR)$(prefix)/share/vmxtape/vmxtape-gdb.py
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/vmxtape share/vmxtape-gdb.py share/vmxtape.magic
+	install -D -m 644 cli/vmxtape.bash \
+		$(DESTDIR)$(prefix)/share/bash-completion/completions/vmxtape
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/man/man1 docs/man/*.1
 
 uninstall:
 	rm -f $(DESTDIR)$(prefix)/bin/vmxtape $(DESTDIR)$(prefix)/bin/vmxtape-mark \
 		$(DESTDIR)$(prefix)/lib/vmxtape/vmxtape-hv.elf
 	rm -f $(patsubst docs/man/%,$(DESTDIR)$(prefix)/share/man/man1/%,$(wildcard docs/man/*.1))
-	rm -f $(DESTDIR)$(prefix)/share/vmxtape/vmxtape-gdb.py
+	rm -f $(DESTDIR)$(prefix)/share/vmxtape/vmxtape-gdb.py \
+		$(DESTDIR)$(prefix)/share/vmxtape/vmxtape.magic \
+		$(DESTDIR)$(prefix)/share/bash-completion/completions/vmxtape
 	rmdir $(DESTDIR)$(prefix)/lib/vmxtape $(DESTDIR)$(prefix)/share/vmxtape 2>/dev/null || :
 
 clean:
@@ -236,15 +240,19 @@ clean:
 help:
 	@echo 'all         vmxtape, vmxtape-hv.elf and the guests (default)'
 	@echo 'demo        record the bundled VMware-like guest in Bochs and print what is wrong with it'
-	@echo 'check       every test that fits into 20 minutes; its parts are check-unit,'
-	@echo '            check-static, check-guests, check-e2e and check-gdb'
-	@echo 'check-long  the long ones too: KVM twice, and all of this in a bare Debian'
+	@echo 'check       every test that fits into 20 minutes; its parts are check-unit, check-static,'
+	@echo '            check-guests, check-tui, check-e2e, check-gdb and fuzz'
+	@echo 'check-long  the long ones too, with their parts check-monkey and check-fuzz: KVM, Xen,'
+	@echo '            UEFI, and all of this in a bare Debian'
 	@echo 'check-dbg   gdb with what Debian knows of its kernel: 860 MB to fetch'
 	@echo 'check-kvm   guests on Bochs, on hv, on KVM inside Bochs and on hv on that KVM, side by side'
-	@echo 'bench       figures: bytes, instructions and nanoseconds per event'
+	@echo 'bench       figures: bytes, instructions and nanoseconds per event; bench-hv and bench-ticks:'
+	@echo '            what hv costs L1, and Linux with KVM'
+	@echo 'deps        install the Debian packages that the above need'
 	@echo 'install     to $$(DESTDIR)$$(prefix), uninstall takes it away'
 	@echo 'clean       remove the build folder'
 	@echo
-	@echo 'O=DIR build folder ($(O)), V=1 commands, SAN=address,undefined, CC=clang'
+	@echo 'O=DIR build folder ($(O)), V=1 commands, SAN=address,undefined, CC=clang, FAULTS=1'
+	@echo 'docs/testing.md tells what each of them runs'
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
