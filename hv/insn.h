@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "base/status.h"
+#include "vmx/tables.h"
 
 /*
  * vmread() and vmwrite() are for hv's own VMCSs, where a failure is hv's mistake: they panic,
@@ -16,10 +17,29 @@
  */
 _Noreturn void vmcs_access_failed(u32 field, bool write);
 
-static inline u64 vmread(u32 field)
+/* What every processor has, of the fields that the code names. */
+static ALWAYS_INLINE bool vmcs_field_is_everywhere(u32 field)
+{
+	switch (field) {
+#define FIELD(NAME, name, encoding, WIDTH, KIND, ACCESS, EXISTS, title) \
+	case encoding:                                                  \
+		return VMCS_EXISTS_##EXISTS == VMCS_EXISTS_ALWAYS;
+#include "vmx/fields.def"
+#undef FIELD
+	default:
+		return false;
+	}
+}
+
+static ALWAYS_INLINE u64 vmread(u32 field)
 {
 	u64 value;
 
+	/* There is always a current VMCS: hwvmcs_switch() panics where it can't make one so. */
+	if (__builtin_constant_p(field) && vmcs_field_is_everywhere(field)) {
+		__asm__ volatile("vmread %1, %0" : "=r"(value) : "r"((u64)field) : "cc");
+		return value;
+	}
 	__asm__ goto("vmread %1, %0; jbe %l[failed]"
 		     : "=rm"(value)
 		     : "r"((u64)field)

@@ -22,11 +22,9 @@ static bool vmxon_is_allowed(const struct nested *nested, const struct ev_vmxon 
 	const u64 *msr = nested->shown.msr;
 	const u64 enabled = FEATURE_CONTROL_LOCK | FEATURE_CONTROL_OUTSIDE_SMX;
 
-	return !(msr[VMX_CAP_CR0_FIXED0] & ~event->cr0) &&
-	       !(event->cr0 & ~msr[VMX_CAP_CR0_FIXED1]) &&
-	       !(msr[VMX_CAP_CR4_FIXED0] & ~event->cr4) &&
-	       !(event->cr4 & ~msr[VMX_CAP_CR4_FIXED1]) &&
-	       (event->feature_control & enabled) == enabled;
+	return !((msr[VMX_CAP_CR0_FIXED0] & ~event->cr0) | (event->cr0 & ~msr[VMX_CAP_CR0_FIXED1]) |
+		 (msr[VMX_CAP_CR4_FIXED0] & ~event->cr4) | (event->cr4 & ~msr[VMX_CAP_CR4_FIXED1]) |
+		 (enabled & ~event->feature_control));
 }
 
 enum exit_action nested_handle_vmxon(struct percpu *cpu)
@@ -37,8 +35,8 @@ enum exit_action nested_handle_vmxon(struct percpu *cpu)
 
 	exit_insn_event(cpu, EV_VMXON, true);
 	event = (void *)cpu->pending.columns;
-	nested_clear_columns(&event->linear,
-			     (sizeof(*event) - sizeof(struct ev_insn)) / sizeof(u64));
+	nested_clear_columns(&event->linear, (size_t)(&event->cr0 - &event->linear));
+	event->order = 0;
 	event->cr0 = vmcs01_visible_cr0();
 	event->cr4 = vmcs01_visible_cr4();
 	event->feature_control = cpu->feature_control;
