@@ -75,13 +75,14 @@ enum status symbols_load_lines(struct symbols *symbols, unsigned level, const ch
 		const char *const newline = memchr(text, '\n', (size_t)(end - text));
 		const char *const stop = newline ? newline : end;
 		const bool good = parse_line(text, stop, &line) && is_code(line.type);
-		const struct symbol symbol = { .address = line.address + above,
-					       .name = line.name,
-					       .module = line.module[0] ? line.module : NULL };
+		struct symbol symbol;
 
 		text = newline ? newline + 1 : end;
 		if (!good)
 			continue;
+		symbol = (struct symbol){ .address = line.address + above,
+					  .name = line.name,
+					  .module = line.module[0] ? line.module : NULL };
 		zeroes += !line.address;
 		if (symbols_add(symbols, level, &symbol, line.type == 'T') != ST_OK)
 			return ST_NO_MEMORY;
