@@ -16,6 +16,7 @@ char *out_room(size_t size);
 /* What out_room() gave was used up to @end. */
 void out_took(const char *end);
 
+/* Write text, of any length. */
 void out_text(const char *text);
 void out_format(const char *format, ...) printf_like(1, 2);
 

@@ -18,6 +18,7 @@ bool debug_port_try(void);
  */
 void debug_port_take(void);
 
+/* Behind debug_port_try(), when it was true, or debug_port_take(). */
 void debug_port_release(void);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 
+/* One line, in the manner of fmt(); it is cut at 256 bytes. */
 void log_print(const char *format, ...) printf_like(1, 2);
 
 /* L1 owns the serial port from now on. */

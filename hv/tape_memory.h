@@ -49,6 +49,7 @@ void tape_memory_new_block(struct tape_memory *memory);
 /* Grows with every block. */
 u32 tape_memory_block(const struct tape_memory *memory);
 
+/* What is collected from here to tape_memory_end() is of a moment at @place. */
 void tape_memory_begin(struct tape_memory *memory, const struct tape_memory_place *place);
 
 /*

@@ -52,6 +52,7 @@ struct capture_stats {
 	bool last;	 /* the frame that ends a recording has come from every CPU that sent any */
 };
 
+/* What came so far; valid until capture_free(), and whole after capture_close(). */
 const struct capture_stats *capture_stats(const struct capture *capture);
 
 /* One line about the failure that capture_feed() or capture_close() returned; else NULL. */

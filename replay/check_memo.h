@@ -24,6 +24,7 @@ struct check_plan {
 	struct check_set memory;
 };
 
+/* From the tables; once, for all processors. */
 void check_plan_init(struct check_plan *plan);
 
 struct check_memo {

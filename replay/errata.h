@@ -48,6 +48,7 @@ struct erratum {
 
 extern const struct erratum errata[ERRATUM_COUNT];
 
+/* "Bochs 2.7" and the like; static, of any number. */
 const char *errata_platform_title(enum errata_platform platform);
 
 /*

@@ -23,6 +23,7 @@ struct exit_plan {
 	u64 at[EXIT_CHECK_AT_EXIT + 1];	  /* by enum exit_check_when */
 };
 
+/* From the tables; once, for all processors. */
 void exit_plan_init(struct exit_plan *plan);
 
 struct exit_memo {

@@ -83,6 +83,7 @@ enum tri exit_must(struct exit_checking *x, enum tri holds, unsigned int index, 
 /* Whether a control was 1 before the event; a word that is not activated counts as 0. */
 enum tri exit_control(struct exit_checking *x, enum vmx_word word, u64 mask);
 
+/* A capability MSR, unknown where the tape has not told. */
 struct word exit_cap(struct exit_checking *x, enum vmx_cap cap);
 
 /* The item with @id, a @what for the table; all unknown when the event has none. */

@@ -86,6 +86,7 @@ bool judge_follow(struct judge *judge, const struct trace_event *event, u64 n);
 /* The tape ends: entries whose end it does not tell are unknown. Once. */
 void judge_end(struct judge *judge);
 
+/* All verdicts so far; valid as long as @judge. */
 const struct judge_counts *judge_counts(const struct judge *judge);
 
 #endif

@@ -46,6 +46,7 @@ struct register_info {
 	s32 field; /* enum vmcs_index, -1: none */
 };
 
+/* The row of registers.def. */
 const struct register_info *register_info(enum register_name reg);
 
 /* What is known of @level, 1 or 2, of @cpu at the cursor. All unknown where nothing is. */

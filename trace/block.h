@@ -94,6 +94,7 @@ static inline u64 block_kind(unsigned id)
 	return BIT(MIN(id, 63u));
 }
 
+/* Write the BLOCK_HEADER bytes that the header of its chunk adds to @to. */
 void block_write(const struct block *block, u8 *to);
 
 /* ST_CORRUPT when @chunk is no BLCK chunk or what it says is impossible. */
@@ -112,6 +113,10 @@ struct loss {
 	u32 why;       /* enum trace_gap */
 };
 
+/*
+ * Write those LOSS_HEADER bytes to @to, and read them. ST_CORRUPT when @chunk is no LOSS chunk or
+ * what it says is impossible.
+ */
 void loss_write(const struct loss *loss, u8 *to);
 enum status loss_read(const struct chunk *chunk, struct loss *loss);
 

@@ -23,6 +23,7 @@ struct list {
 	s64 owed;		  /* lines to move that were pending when the key came */
 };
 
+/* The list into @area; @active: it has the keys. */
 void list_draw(struct app *app, const struct area *area, bool active);
 
 /* Moves in the list; false when @request is none. */

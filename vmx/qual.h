@@ -100,6 +100,7 @@ struct vmx_cr_access {
 	u16 lmsw_source;
 };
 
+/* Of an exit for control-register accesses. */
 struct vmx_cr_access vmx_cr_access_decode(u64 qualification);
 
 struct vmx_dr_access {
@@ -108,6 +109,7 @@ struct vmx_dr_access {
 	u8 reg; /* enum vmx_reg */
 };
 
+/* Of an exit for MOV DR. */
 struct vmx_dr_access vmx_dr_access_decode(u64 qualification);
 
 struct vmx_io {
@@ -119,6 +121,7 @@ struct vmx_io {
 	bool immediate;
 };
 
+/* Of an exit for an I/O instruction. */
 struct vmx_io vmx_io_decode(u64 qualification);
 
 /* Bits of the exit qualification of an EPT violation. SDM: "Basic VM-Exit Information". */

@@ -21,6 +21,7 @@ enum vmcs_area {
 /* Of field @index (enum vmcs_index). */
 enum vmcs_area vmcs_area(int index);
 
+/* What the SDM calls it: "guest-state area". Static. */
 const char *vmcs_area_title(enum vmcs_area area);
 
 #endif
