@@ -69,7 +69,11 @@ void bochs_start(const struct bochs_setup *setup, struct bochs *bochs);
 /* Ask Bochs to stop at the next instruction and to quit; it may take a moment. */
 void bochs_stop(const struct bochs *bochs);
 
-/* Write the 32-bit word @value at physical address @address of the machine, which then goes on. */
+/*
+ * Write the 32-bit word @value at physical address @address of the machine, which then goes on. It
+ * is stopped, and given BOCHS_POKE_COMMANDS commands.
+ */
+#define BOCHS_POKE_COMMANDS 2
 void bochs_poke(const struct bochs *bochs, u64 address, u32 value);
 
 /* Kill it. The caller waits for it. */

@@ -1,5 +1,5 @@
 host-src += cli/vmxtape.c cli/options.c cli/message.c cli/program.c cli/bzimage.c cli/elf_trim.c \
-	    cli/boot_image.c cli/bochs.c cli/output.c cli/record_run.c cli/record_from.c cli/cmd_record.c \
+	    cli/boot_image.c cli/bochs.c cli/output.c cli/record_run.c cli/record_from.c cli/paused_output.c cli/cmd_record.c \
 	    cli/machine_setup.c cli/machine_text.c cli/sha256.c cli/rerun.c cli/bochs_debugger.c cli/debugger_state.c cli/debugger_stops.c cli/bochs_text.c cli/sent_blocks.c cli/machine_time.c cli/machine_past.c \
 	    cli/hv_code.c cli/guest_walk.c cli/guest_run.c cli/live_machine.c cli/live_state.c cli/gdb_rerun.c cli/cmd_materialize.c \
 	    cli/out.c cli/tape_arg.c cli/cmd_info.c cli/cmd_dump.c cli/cmd_check.c \

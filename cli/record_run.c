@@ -13,6 +13,7 @@
 
 #include "cli/message.h"
 #include "cli/output.h"
+#include "cli/paused_output.h"
 #include "recorder/capture.h"
 
 #define MAX_LINE       1024
@@ -43,9 +44,10 @@ struct state {
 	char last_line[MAX_LINE]; /* of L1 */
 	char last_hv_line[MAX_LINE], hv_line_before[MAX_LINE];
 	u64 lines;
-	double started, stopped; /* stopped: when the end was asked for, 0: not yet */
-	u64 stop_word;		 /* physical address of hv's word, 0: it has none */
-	bool quitting;		 /* Bochs was asked to quit, at quit_at */
+	double started, stopped;     /* stopped: when the end was asked for, 0: not yet */
+	struct paused_output paused; /* while hv's word is written */
+	u64 stop_word;		     /* physical address of hv's word, 0: it has none */
+	bool quitting;		     /* Bochs was asked to quit, at quit_at */
 	double quit_at;
 	enum why why;
 	bool reaped, killed;
@@ -67,6 +69,12 @@ static void quit(struct state *state)
 	bochs_stop(&state->run->bochs);
 }
 
+static void poke(struct state *state)
+{
+	paused_output_begin(&state->paused, BOCHS_POKE_COMMANDS);
+	bochs_poke(&state->run->bochs, state->stop_word, 1);
+}
+
 static void stop(struct state *state, enum why why)
 {
 	if (state->stopped > 0)
@@ -74,7 +82,7 @@ static void stop(struct state *state, enum why why)
 	state->why = why;
 	state->stopped = now();
 	if (state->stop_word && !state->failed)
-		bochs_poke(&state->run->bochs, state->stop_word, 1);
+		poke(state);
 	else
 		quit(state);
 }
@@ -138,15 +146,29 @@ static void take_event(void *owner, const struct trace_schema *schema,
 	}
 }
 
-static void take_output(struct state *state, const void *bytes, size_t size)
+static void take_frames(struct state *state, const void *bytes, size_t size)
 {
-	if (state->line_file)
-		fwrite(bytes, 1, size, state->line_file);
 	if (state->failed || capture_feed(state->capture, bytes, size) == ST_OK)
 		return;
 	state->failed = true;
 	message("%s", capture_error(state->capture));
 	stop(state, UNWRITABLE);
+}
+
+static void take_output(struct state *state, const void *bytes, size_t size)
+{
+	struct paused_output *const paused = &state->paused;
+
+	if (state->line_file)
+		fwrite(bytes, 1, size, state->line_file);
+	if (!paused->prompts) {
+		take_frames(state, bytes, size);
+		return;
+	}
+	if (!size)
+		paused_output_end(paused);
+	if (!size || paused_output_take(paused, bytes, size))
+		take_frames(state, paused->bytes, paused->length);
 }
 
 /* Returns false at the end of the file. */
@@ -415,5 +437,6 @@ int record_run(struct record_run *run)
 	close(state.signals);
 	result = finish(&state);
 	capture_free(state.capture);
+	paused_output_free(&state.paused);
 	return result;
 }
