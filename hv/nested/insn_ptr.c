@@ -5,6 +5,7 @@
 #include "hv/fault.h"
 #include "hv/guestmem.h"
 #include "hv/insn.h"
+#include "hv/nested/vmcs_key_frames.h"
 #include "hv/nested/l0_record.h"
 #include "hv/nested/nested.h"
 #include "hv/nested/operand.h"

@@ -7,8 +7,6 @@
 #include "hv/exit.h"
 #include "hv/percpu.h"
 
-struct rec;
-
 /* Work out the capabilities shown to L1 from the real ones; @masked is the value of option caps=.
  */
 enum status nested_caps_init(struct percpu *cpu, const char *masked);
@@ -64,8 +62,5 @@ void nested_deliver_init(struct percpu *cpu);
 
 /* The processor refused to enter VMCS02 (VMfail, @flags is RFLAGS after it). */
 void nested_entry_refused(struct percpu *cpu, u64 flags);
-
-/* Emit the VMX state and the image of every active VMCS12: rec_ops.key_frames. */
-void nested_key_frames(void *owner, struct rec *rec, u64 block);
 
 #endif

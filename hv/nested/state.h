@@ -228,12 +228,6 @@ static inline bool nested_uses_ept(const struct nested_vmcs *vmcs)
 	return nested_secondary(vmcs) & SECONDARY_EPT;
 }
 
-/*
- * The event at hand, then all fields of @vmcs: hv had too many others in between to know what L1
- * has changed of it in memory.
- */
-void nested_tell_forgotten(struct percpu *cpu, struct nested_vmcs *vmcs);
-
 /* The slot of an active VMCS12, or NULL. */
 struct nested_vmcs *nested_vmcs_find(struct nested *nested, u64 pointer);
 

@@ -1,4 +1,5 @@
 #include "hv/mem.h"
+#include "hv/nested/vmcs_key_frames.h"
 #include "tests/hv/nested_play.h"
 
 static struct vmcs12 *region(u64 pointer)
