@@ -42,6 +42,19 @@ static inline bool l0_vmcs12_after(const struct trace_event *event,
 	       model_field(region, index, ~0ull, value);
 }
 
+/*
+ * The bits of guest-state field @index that every processor keeps. SDM, "Format of Access Rights":
+ * 31:17 and 11:8 are reserved, and 13 but for CS; some processors drop them.
+ */
+static inline u64 l0_kept_bits(int index)
+{
+	const u64 rights = MASK(16, 12) | MASK(7, 0);
+
+	if (index < VMCS_IX_GUEST_ES_ACCESS_RIGHTS || index > VMCS_IX_GUEST_TR_ACCESS_RIGHTS)
+		return ~0ull;
+	return index == VMCS_IX_GUEST_CS_ACCESS_RIGHTS ? rights : rights & ~BIT(13);
+}
+
 /* An l0_exit that is kept until it is known what becomes of it. */
 struct l0_raw {
 	struct model_place place; /* nowhere: none */

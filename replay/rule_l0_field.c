@@ -202,7 +202,8 @@ static void judge_field(const struct rule_run *run, const struct state *state,
 		return;
 	if ((may_be_listed(index) && has_list(region)) || is_of_unusable(region, index) ||
 	    !model_field(region, index, ~0ull, &wanted) ||
-	    fits(state, row ? row->how : SAME, is, wanted))
+	    fits(state, row ? row->how : SAME, is & l0_kept_bits(index),
+		 wanted & l0_kept_bits(index)))
 		return;
 	report_field(run, region, index, is);
 }

@@ -97,7 +97,7 @@ static void compare(const struct rule_run *run, const struct state *state, int i
 	    state->cpus[run->event->cpu].reason !=
 		    ((const struct ev_l2_exit *)run->event->col)->reason)
 		saved |= got & RFLAGS_RF;
-	if (saved != got)
+	if ((saved ^ got) & l0_kept_bits(index))
 		report(run, &state->cpus[run->event->cpu].place, index, saved, got);
 }
 
