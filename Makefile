@@ -86,7 +86,7 @@ $(O)/host/%.o: %.c Makefile | $(O)/.deps
 
 # An index of a tape holds states of the model: one that another model made is not used.
 model-src := $(wildcard replay/model*.[ch] replay/timeline_index*.[ch] replay/event_writes.c \
-	       replay/slice*.[ch] replay/reader*.c replay/lane*.c replay/track.c trace/decode*.c \
+	       replay/slice*.[ch] replay/stride.[ch] replay/reader*.c replay/lane*.c replay/track.c trace/decode*.c \
 	       trace/*.def vmx/*.[ch] vmx/*.def)
 $(O)/host/replay/timeline_index.o: $(model-src)
 $(O)/host/replay/timeline_index.o: host-cflags += \

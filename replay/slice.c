@@ -8,8 +8,8 @@
 #include "replay/slice_parts.h"
 
 #define SOME_TIME   1000000 /* ticks that the first slice spans where nothing tells more */
-
-#define SHARED_FROM 1024 /* events that are worth the other processors */
+#define MOST_MORE   4	    /* times that a slice is made longer, for what is behind its end */
+#define SHARED_FROM 1024    /* events that are worth the other processors */
 
 static u32 stamps; /* no two slices have the same: sites remember them */
 
@@ -128,6 +128,40 @@ static enum status take_spans(struct slice *slice, const struct slice_size *size
 	return ST_OK;
 }
 
+/*
+ * How many more ticks have to be read until all events have their places. 0: they have; ~0: it
+ * cannot be.
+ */
+static u64 find_more(struct slice *slice, unsigned *more)
+{
+	const u64 shifted = slice->shifted;
+
+	if (!slice_put_in_order(slice)) {
+		if (!slice->waits || (*more)++ == MOST_MORE)
+			return ~0ull;
+		/* What comes before it is perhaps not far. */
+		return slice->shifted - shifted + 1 +
+		       (slice->before - MIN(slice->before, slice->obstacle));
+	}
+	/* A lane that is shifted has come further than the others, which follow. */
+	return slice->shifted - shifted;
+}
+
+static enum status put_in_order(struct slice *slice)
+{
+	enum status status = ST_OK;
+	unsigned more = 0;
+	u64 ticks;
+
+	while (status == ST_OK && (ticks = find_more(slice, &more))) {
+		if (slice->before + ticks < slice->before)
+			return ST_UNSUPPORTED;
+		slice->before += ticks;
+		status = take_span(slice);
+	}
+	return status;
+}
+
 static enum status begin(struct slice *slice, const struct slice_size *size)
 {
 	struct reader *const reader = slice->reader;
@@ -137,6 +171,8 @@ static enum status begin(struct slice *slice, const struct slice_size *size)
 	reader_mark(reader, slice->mark);
 	slice->first = reader->n;
 	slice->events = slice->obstacle = 0;
+	slice->shifted = slice->shift_count = 0;
+	slice->has_last = false;
 	slice->most = (u32)size->most;
 	slice->stamp = __atomic_add_fetch(&stamps, 1, __ATOMIC_RELAXED);
 	if (slice->pace <= 0)
@@ -171,7 +207,9 @@ enum status slice_take(struct slice *slice, const struct slice_size *size)
 		status = take_one(slice, size);
 	} else if (status == ST_OK) {
 		status = take_spans(slice, size);
-		if (status == ST_OK && !slice_is_in_order(slice))
+		if (status == ST_OK)
+			status = put_in_order(slice);
+		if (status == ST_OK && slice->events > size->most)
 			status = ST_UNSUPPORTED;
 	}
 	if (status == ST_OK) {
@@ -185,7 +223,12 @@ enum status slice_take(struct slice *slice, const struct slice_size *size)
 
 u64 slice_obstacle(const struct slice *slice)
 {
-	return slice->obstacle;
+	return slice->obstacle - MIN(slice->obstacle, slice->shifted);
+}
+
+u64 slice_shifted(const struct slice *slice)
+{
+	return slice->shifted;
 }
 
 void slice_undo(struct slice *slice)

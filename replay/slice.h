@@ -5,8 +5,9 @@
  * some thousand of them takes a slice: the events of each CPU in their order, most of them as
  * digests. Numbers of the tape come later, for those events that are asked for.
  *
- * A slice needs the merge of the CPUs to be one by time alone, which it mostly is, and events that
- * concern one CPU alone; else, it is refused, and the reader goes on as ever.
+ * A slice needs the merge of the CPUs to be one by time, but for some events that wait for numbers
+ * of the hand-over counter, and events that concern one CPU alone; else, it is refused, and the
+ * reader goes on as ever.
  */
 #ifndef REPLAY_SLICE_H
 #define REPLAY_SLICE_H
@@ -72,6 +73,9 @@ enum status slice_take(struct slice *slice, const struct slice_size *size);
 /* Of one that was refused: a time before which it perhaps would not be; 0: nothing is known. */
 u64 slice_obstacle(const struct slice *slice);
 
+/* How much more times of the last slice are than they were before it had come to them, at most. */
+u64 slice_shifted(const struct slice *slice);
+
 /* The reader goes back to where the last slice began. */
 void slice_undo(struct slice *slice);
 
@@ -87,7 +91,7 @@ bool slice_next(const struct slice *slice, unsigned cpu, size_t *at, struct slic
 /* The time of event @at, SLICE_AT and number, of a CPU. */
 u64 slice_time(const struct slice *slice, unsigned cpu, u64 at);
 
-/* So many events of a slice are before @time. */
+/* A slice that ends before @time has so many events. */
 struct slice_cut {
 	u64 events;
 	u64 time;

@@ -52,7 +52,7 @@ void slice_lane_free(struct slice_lane *lane)
 enum status slice_lane_begin(struct slice_lane *lane, u32 most)
 {
 	lane->count = 0;
-	lane->used = lane->order_count = 0;
+	lane->used = lane->order_count = lane->ordered = 0;
 	lane->highest_tsc = lane->obstacle = 0;
 	memset(lane->scratch->digest.rips, 0, sizeof(lane->scratch->digest.rips));
 	if (lane->room >= most)
@@ -136,8 +136,8 @@ static enum status note_order(struct slice_lane *lane)
 	if (!list)
 		return ST_NO_MEMORY;
 	lane->orders = list;
-	list[lane->order_count++] = (struct slice_order){ lane->track->time, lane->number,
-							  lane->count, lane->track->order };
+	list[lane->order_count++] =
+		(struct slice_order){ lane->number, lane->count, lane->track->order };
 	return ST_OK;
 }
 

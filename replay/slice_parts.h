@@ -10,7 +10,6 @@
 
 /* An event with a number of the hand-over counter. */
 struct slice_order {
-	u64 time;
 	unsigned lane;
 	u32 at; /* of its lane */
 	u64 order;
@@ -38,9 +37,23 @@ struct slice_lane {
 	struct slice_order *orders;
 	size_t order_count;
 	size_t order_room;
+	size_t ordered; /* of the orders, those that are in place */
 	u64 highest_tsc;
 	u64 obstacle; /* time of what it could not take; 0: there was none */
 	enum status status;
+};
+
+#define SLICE_MAX_SHIFTS 32
+#define SLICE_NO_LANE	 (~0u)
+
+/* An event that comes right behind another one, which has the number before its own. */
+struct slice_shift {
+	u64 time;	/* of both */
+	u64 shifted;	/* all that lanes have been shifted by then */
+	unsigned first; /* the lanes; SLICE_NO_LANE: whichever */
+	unsigned second;
+	u32 first_at;
+	u32 second_at;
 };
 
 struct slice {
@@ -54,7 +67,13 @@ struct slice {
 	u64 *mark; /* of its begin */
 	struct slice_order *orders;
 	size_t order_room;
-	u64 obstacle; /* slice_obstacle() */
+	struct slice_shift shifts[SLICE_MAX_SHIFTS]; /* by time */
+	unsigned shift_count;
+	u64 shifted; /* all that lanes have been */
+	bool has_last;
+	struct slice_order last; /* that is in its place */
+	bool waits;		 /* the obstacle is a number whose turn has not come */
+	u64 obstacle;		 /* slice_obstacle() */
 	/* Of the span that is read: */
 	u64 before;
 	u32 most;
@@ -62,10 +81,11 @@ struct slice {
 };
 
 /*
- * By time alone, every number of the hand-over counter in it is the next: the reader's is the last
- * of them then. Else sets the obstacle, if it is known.
+ * Puts the events with numbers of the hand-over counter that have come since the last call in their
+ * order, and shifts lanes, as docs/trace-format.md says. False where that cannot be: sets the
+ * obstacle then, if it is known.
  */
-bool slice_is_in_order(struct slice *slice);
+bool slice_put_in_order(struct slice *slice);
 
 /* Over @track. @ops and @scratch outlive it. */
 void slice_lane_init(struct slice_lane *lane, struct track *track, const struct slice_ops *ops,

@@ -299,7 +299,8 @@ static enum status take_slice(struct stride *stride, struct slice_size size)
 			return ST_OK;
 		if (status == ST_OK) {
 			slice_undo(stride->slice);
-			obstacle = stride->obstacle;
+			obstacle = stride->obstacle -
+				   MIN(stride->obstacle, slice_shifted(stride->slice));
 		} else {
 			obstacle = slice_obstacle(stride->slice);
 		}

@@ -30,12 +30,15 @@ struct dialogue_cpu {
 	bool in_l2;
 	int current; /* region, -1: none */
 	u16 number;
+	u64 tsc;
 };
 
 struct dialogue {
 	unsigned cpus;
 	u64 random;
 	u64 tsc;
+	u64 order;	       /* of the hand-over counter ... */
+	u64 lag;	       /* ... and how late it is taken, at most; 0: there is none */
 	bool apart;	       /* CPUs have VMCSs of their own, and nothing is about all of them */
 	unsigned block_events; /* a block is sealed after about as many */
 	struct dialogue_cpu cpu[DIALOGUE_CPUS];
@@ -47,15 +50,30 @@ static inline u64 dialogue_pointer(int region)
 	return region < 0 ? ~0ull : 0x10000 + (u64)region * 0x1000;
 }
 
+/* When an event began, and the number that it took of the counter. */
+static inline u64 dialogue_begin(struct dialogue_cpu *cpu, u8 kind, u64 *col)
+{
+	const struct trace_kind_info *const info = trace_schema_kind(trace_schema_builtin(), kind);
+	struct dialogue *const all = cpu->owner;
+	u64 late;
+
+	if (!all->lag)
+		return all->tsc;
+	if (info->order_column != SCHEMA_NONE)
+		col[info->order_column] = ++all->order;
+	late = test_random(&all->random) % all->lag;
+	cpu->tsc = MAX(cpu->tsc, all->tsc - MIN(all->tsc, late));
+	return cpu->tsc;
+}
+
 static inline void dialogue_emit(struct dialogue_cpu *cpu, u8 kind, u8 level, u64 rip,
 				 const void *columns, size_t size, const struct trace_item *items,
 				 u32 count, const char *text)
 {
 	u64 col[TRACE_MAX_COLUMNS] = { 0 };
-	const struct trace_event event = {
+	struct trace_event event = {
 		.kind = kind,
 		.level = level,
-		.tsc = cpu->owner->tsc,
 		.rip = rip,
 		.col = col,
 		.items = items,
@@ -65,6 +83,7 @@ static inline void dialogue_emit(struct dialogue_cpu *cpu, u8 kind, u8 level, u6
 	};
 
 	memcpy(col, columns, size);
+	event.tsc = dialogue_begin(cpu, kind, col);
 	rec_emit(cpu->recording.rec, &event);
 }
 
@@ -308,9 +327,9 @@ static inline void dialogue_start(struct dialogue *all, unsigned cpus, unsigned 
 	}
 }
 
-/* A tape of @steps steps at @path. */
-static inline void dialogue_record_cpus(const char *path, unsigned cpus, bool apart, unsigned steps,
-					unsigned block_events, u64 seed)
+/* A tape of @steps steps at @path; with @lag, CPUs are apart, and have numbers of the counter. */
+static inline void dialogue_record_cpus(const char *path, unsigned cpus, bool apart, u64 lag,
+					unsigned steps, unsigned block_events, u64 seed)
 {
 	struct dialogue *const all = malloc(sizeof(*all));
 	struct capture *capture;
@@ -318,6 +337,7 @@ static inline void dialogue_record_cpus(const char *path, unsigned cpus, bool ap
 
 	dialogue_start(all, cpus, block_events, seed);
 	all->apart = apart;
+	all->lag = lag;
 	for (unsigned i = 0; i < steps; i++)
 		dialogue_step(&all->cpu[test_random(&all->random) % cpus]);
 	assert_int_equal(capture_open(path, NULL, NULL, &capture, error, sizeof(error)), ST_OK);
@@ -337,7 +357,7 @@ static inline void dialogue_record_cpus(const char *path, unsigned cpus, bool ap
 static inline void dialogue_record(const char *path, unsigned cpus, unsigned steps,
 				   unsigned block_events, u64 seed)
 {
-	dialogue_record_cpus(path, cpus, false, steps, block_events, seed);
+	dialogue_record_cpus(path, cpus, false, 0, steps, block_events, seed);
 }
 
 #endif

@@ -290,7 +290,9 @@ static unsigned compare_with_linear_run(struct timeline *timeline)
 {
 	struct model *const linear = model_new(), *const model = model_new();
 	struct reader *const reader = timeline_reader(timeline);
+	const size_t words = reader_mark_words(reader);
 	const int fd = memfd_create("index", 0);
+	u64 *const mark = calloc(words, sizeof(u64));
 	const struct trace_event *event;
 	struct timeline_index index;
 	struct index_state *kept;
@@ -307,6 +309,10 @@ static unsigned compare_with_linear_run(struct timeline *timeline)
 			assert_int_equal(index_restore(kept, model, i), ST_OK);
 			assert_u64(model_hash(model), model_hash(linear));
 			assert_u64(index_at(&index, i)->entries, entries);
+			reader_mark(reader, mark);
+			if (reader_info(reader)->cpus > 1)
+				assert_memory_equal(mark, index_at(&index, i)->mark,
+						    words * sizeof(u64));
 			others += i && n - index_at(&index, i - 1)->mark[0] != INTERVAL;
 			i++;
 		}
@@ -315,6 +321,7 @@ static unsigned compare_with_linear_run(struct timeline *timeline)
 		entries += event->kind == EV_L2_ENTRY;
 		assert_int_equal(model_step(linear, event, n), ST_OK);
 	}
+	free(mark);
 	model_free(linear);
 	model_free(model);
 	index_state_free(kept);
@@ -397,7 +404,8 @@ static void states_are_so_on_tapes_that_make_no_sense(void **state)
 	(void)state;
 	for (int round = more ? atoi(more) : 40; round--;) {
 		const struct timeline_tape *const from =
-			&timeline_tapes[round % 3 ? TIMELINE_TAPES - 1 : round % TIMELINE_TAPES];
+			&timeline_tapes[round % 3 ? TIMELINE_TAPES - round % 3
+						  : round % TIMELINE_TAPES];
 		struct timeline *timeline;
 		struct reader *linear;
 		char error[256];

@@ -18,7 +18,7 @@ struct timeline_tape {
 	size_t size;
 };
 
-#define TIMELINE_TAPES 10
+#define TIMELINE_TAPES 11
 
 static struct timeline_tape timeline_tapes[TIMELINE_TAPES];
 static char timeline_path[] = "/tmp/vmxtape-timeline-XXXXXX";
@@ -127,8 +127,10 @@ static inline int timeline_make_tapes(void **state)
 	timeline_load(6, "arbitrary events", timeline_path);
 	timeline_load(7, "golden", "tests/golden/1/future.vxt");
 	timeline_load(8, "golden, KVM", "tests/golden/1/kvm.vxt");
-	dialogue_record_cpus(timeline_path, DIALOGUE_CPUS, true, 4000, 300, 4);
+	dialogue_record_cpus(timeline_path, DIALOGUE_CPUS, true, 0, 4000, 300, 4);
 	timeline_load(9, "four CPUs, each by itself", timeline_path);
+	dialogue_record_cpus(timeline_path, DIALOGUE_CPUS, true, 150, 4000, 300, 5);
+	timeline_load(10, "four CPUs, hand-overs against the order of time", timeline_path);
 	unlink(timeline_path);
 	return 0;
 }
