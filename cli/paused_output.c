@@ -25,28 +25,34 @@ static const char *behind_prompts(const char *at, const char *end, unsigned coun
 	return at;
 }
 
-bool paused_output_take(struct paused_output *paused, const void *bytes, size_t size)
+static void keep(struct paused_output *paused, const void *bytes, size_t size)
 {
 	char *const more = realloc(paused->bytes, paused->length + size);
-	const char *first, *last, *end;
-	size_t stop;
 
 	if (!more)
 		die("out of memory");
 	paused->bytes = more;
-	memcpy(more + paused->length, bytes, size);
+	memcpy(paused->bytes + paused->length, bytes, size);
 	paused->length += size;
-	end = more + paused->length;
-	last = behind_prompts(more, end, paused->prompts);
+}
+
+bool paused_output_take(struct paused_output *paused, const void *bytes, size_t size)
+{
+	const char *first, *last, *end;
+	size_t stop;
+
+	keep(paused, bytes, size);
+	end = paused->bytes + paused->length;
+	last = behind_prompts(paused->bytes, end, paused->prompts);
 	if (!last && paused->length < MAX_KEPT)
 		return false;
 	paused->prompts = 0;
 	if (!last)
 		return true;
-	first = behind_prompts(more, end, 1);
-	stop = bochs_text_stop(more, (size_t)(first - more));
-	memmove(more + stop, last, (size_t)(end - last));
-	paused->length -= (size_t)(last - more) - stop;
+	first = behind_prompts(paused->bytes, end, 1);
+	stop = bochs_text_stop(paused->bytes, (size_t)(first - paused->bytes));
+	memmove(paused->bytes + stop, last, (size_t)(end - last));
+	paused->length -= (size_t)(last - paused->bytes) - stop;
 	return true;
 }
 
