@@ -19,17 +19,17 @@
 static inline bool array_reserve(void *array, size_t *room, size_t count, size_t more, size_t size)
 {
 	const size_t wanted = MAX(MAX(2 * *room, count + more), (size_t)ARRAY_LEAST);
-	void *list;
+	void *list, *made;
 
 	if (count + more <= *room)
 		return true;
 	if (wanted > (size_t)PTRDIFF_MAX / size)
 		return false;
 	memcpy(&list, array, sizeof(list));
-	list = realloc(list, wanted * size);
-	if (!list)
+	made = realloc(list, wanted * size);
+	if (!made)
 		return false;
-	memcpy(array, &list, sizeof(list));
+	memcpy(array, &made, sizeof(made));
 	*room = wanted;
 	return true;
 }
