@@ -7,8 +7,9 @@
 #	make bench-ticks		what hv and recording cost Debian's KVM (minutes)
 #	make fuzz [STEPS=200000]	see tests/fuzz/driver.c; SAN=address,undefined is wise
 
-STEPS ?= 200000
-TAPE  ?=
+# Of make fuzz; check-fuzz takes STEPS as well, and has another number for who gives none.
+fuzz-steps := $(or $(STEPS),200000)
+TAPE	  ?=
 
 fuzz-names := tape drain gdb hv
 # A step on a tape of many events takes fifty times as long: they get a hundredth of the steps.
@@ -66,5 +67,5 @@ bench-tui: $(O)/tests/bench/bench_tui
 
 fuzz: $(fuzz-bin)
 	@$(foreach n,$(fuzz-names),echo "== $n" && \
-		$(O)/tests/fuzz/fuzz_$n -n $$(($(STEPS) / $(or $(fuzz-share-$n),1))) $(or $(fuzz-seeds-$n),$(fuzz-seeds)) &&) \
-	$(O)/tests/fuzz/fuzz_tape -n $$(($(STEPS) / 100)) $(fuzz-large)
+		$(O)/tests/fuzz/fuzz_$n -n $$(($(fuzz-steps) / $(or $(fuzz-share-$n),1))) $(or $(fuzz-seeds-$n),$(fuzz-seeds)) &&) \
+	$(O)/tests/fuzz/fuzz_tape -n $$(($(fuzz-steps) / 100)) $(fuzz-large)
