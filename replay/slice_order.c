@@ -249,7 +249,9 @@ static unsigned sample_times(const struct slice *slice, u64 *times, unsigned mos
 	for (unsigned i = 0; i < slice->reader->track_count; i++) {
 		const struct slice_lane *const lane = &slice->lanes[i];
 
-		for (u64 at = step - 1; at < lane->count && count < most; at += step)
+		/* Not all at the same moments. */
+		for (u64 at = step * (i + 1) / slice->reader->track_count;
+		     at < lane->count && count < most; at += step)
 			times[count++] = lane->times[at];
 	}
 	qsort(times, count, sizeof(*times), compare_times);
