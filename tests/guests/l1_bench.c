@@ -22,6 +22,13 @@
 #define HOLE	    0x3ff00000ull /* a page that EPT12 does not map */
 #define BITMAP_MSR  0x174	  /* IA32_SYSENTER_CS, whose bit in the MSR bitmap changes */
 
+/* The APIC: an interrupt from this processor to itself. */
+#define APIC_EOI    (*(volatile u32 *)0xfee000b0ull)
+#define APIC_SVR    (*(volatile u32 *)0xfee000f0ull)
+#define APIC_ICR    (*(volatile u32 *)0xfee00300ull)
+#define SVR_ENABLE  BIT(8)
+#define ICR_SELF    0x40050u /* vector 50h, fixed, to self */
+
 static struct l2 l2;
 static void *regions[MANY];
 static u8 *msr_bitmap;
@@ -169,6 +176,14 @@ static void do_invept_and_touches(void)
 	l2_resume(&l2);
 }
 
+/* The interrupt comes at once, and with it the exit, which acknowledges it. */
+static void do_interrupt(void)
+{
+	APIC_ICR = ICR_SELF;
+	l2_resume(&l2);
+	APIC_EOI = 0;
+}
+
 static void do_typical(void)
 {
 	u64 value = 0, rip = 0, length = 0;
@@ -209,10 +224,12 @@ static void make_plain(void)
 	l2_enter(&l2);
 }
 
-static void make_ept(void (*code)(void))
+static void make_ept_with(void (*code)(void), u64 pin, u64 exit)
 {
 	l2_create(&l2, code,
 		  &(struct l2_options){
+			  .pin = pin,
+			  .exit = exit,
 			  .secondary = SECONDARY_EPT | SECONDARY_VPID,
 			  .primary = PRIMARY_SECONDARY_CONTROLS | PRIMARY_MSR_BITMAPS,
 			  .eptp = eptp,
@@ -220,6 +237,11 @@ static void make_ept(void (*code)(void))
 		  });
 	msr_bitmap = (u8 *)(uintptr_t)guest_vmcs_read(VMCS_MSR_BITMAP);
 	l2_enter(&l2);
+}
+
+static void make_ept(void (*code)(void))
+{
+	make_ept_with(code, 0, 0);
 }
 
 static void make_cpuid(void)
@@ -231,6 +253,14 @@ static void make_hole(void)
 {
 	*guest_table_entry(eptp, HOLE) = 0;
 	make_ept(code_hole);
+}
+
+static void make_interrupt(void)
+{
+	APIC_SVR |= SVR_ENABLE;
+	make_ept_with(code_cpuid, PIN_EXTERNAL_INTERRUPT_EXITING, EXIT_ACKNOWLEDGE_INTERRUPT);
+	do_interrupt();
+	guest_check(guest_vmcs_read(VMCS_EXIT_REASON) == EXIT_EXTERNAL_INTERRUPT, "interrupt");
 }
 
 static void make_touch(void)
@@ -292,6 +322,7 @@ static const struct {
 	{ "ept: vmresume, cpuid", make_cpuid, do_round_trip },
 	{ "ept: typical handler", make_cpuid, do_typical },
 	{ "ept: ept violation", make_hole, do_round_trip },
+	{ "ept: external interrupt", make_interrupt, do_interrupt },
 	{ "ept: cpuid, skipped", make_cpuid, do_skip },
 	{ "ept: first touch, cpuid", make_touch, do_skip },
 	{ "ept: invept, 512 touches", make_touch_many, do_invept_and_touches },
