@@ -59,20 +59,35 @@ static void take_changes(const struct check_plan *plan, struct check_memo *memo,
 		}
 }
 
-static void judge_row(struct check_memo *memo, const struct check_input *input, enum check_id id)
+/*
+ * Whether memory has a say in the verdict: not where the row does not apply, unless it is memory
+ * that said so. That is which MSR an entry of a list is about.
+ */
+static bool looks_at_memory(const struct check_plan *plan, const struct check_input *input,
+			    enum check_id id, enum check_verdict verdict)
+{
+	const enum check_stage stage = check_stage(id);
+
+	return check_set_has(&plan->memory, id) &&
+	       (verdict != CHECK_NOT_APPLICABLE ||
+		(stage >= CHECK_STAGE_MSR_LOAD && word_max(check_list_size(input, stage))));
+}
+
+static void judge_row(const struct check_plan *plan, struct check_memo *memo,
+		      const struct check_input *input, enum check_id id)
 {
 	const enum check_verdict verdict = check_run(input, id, NULL);
 
 	memo->verdict[id] = (u8)verdict;
 	check_set_put(&memo->open, id, verdict == CHECK_FAIL || verdict == CHECK_UNKNOWN);
-	check_set_put(&memo->concerned, id, verdict != CHECK_NOT_APPLICABLE);
+	check_set_put(&memo->looked, id, looks_at_memory(plan, input, id, verdict));
 }
 
 unsigned int check_memo_update(const struct check_plan *plan, struct check_memo *memo,
 			       const struct check_input *input, const struct vmcs_set *changed)
 {
 	/* Memory may have changed unseen: rows that looked at it are judged each time. */
-	struct check_set rows = check_set_both(&plan->memory, &memo->concerned);
+	struct check_set rows = memo->looked;
 	unsigned int count = 0;
 	enum check_id id;
 
@@ -85,6 +100,6 @@ unsigned int check_memo_update(const struct check_plan *plan, struct check_memo 
 		memo->valid = true;
 	}
 	for (; (id = check_set_take(&rows)) != CHECK_COUNT; count++)
-		judge_row(memo, input, id);
+		judge_row(plan, memo, input, id);
 	return count;
 }

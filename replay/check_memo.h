@@ -30,8 +30,8 @@ void check_plan_init(struct check_plan *plan);
 struct check_memo {
 	bool valid; /* false, as in a memo of all zero: everything is judged anew */
 	u8 verdict[CHECK_COUNT];
-	struct check_set open;	    /* rows that fail or are unknown */
-	struct check_set concerned; /* rows that apply */
+	struct check_set open;	 /* rows that fail or are unknown */
+	struct check_set looked; /* rows whose verdict rests on memory */
 	u64 value[VMCS_FIELD_COUNT];
 	u64 known[VMCS_FIELD_COUNT];
 	struct word state[CHECK_STATE_COUNT];

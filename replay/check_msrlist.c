@@ -202,6 +202,14 @@ static enum tri value_fits(struct checking *c, u32 msr, u8 rules)
 	return fits;
 }
 
+enum tri list_msr_is_absent(struct checking *c)
+{
+	for (size_t i = 0; word_is_known(index_of(c)) && i < ARRAY_SIZE(writes); i++)
+		if (writes[i].msr == index_of(c).value)
+			return tri_not(exists(c, writes[i].when));
+	return TRI_MAYBE;
+}
+
 /* Whether WRMSR of the entry at CPL 0 would not fault. */
 static enum tri can_be_written(struct checking *c)
 {

@@ -227,6 +227,26 @@ enum check_verdict check_run_entry(const struct check_input *input, enum check_i
 	return end(&c);
 }
 
+bool check_list_fails_by_absence(const struct check_input *input, enum check_id id)
+{
+	const struct word count = check_list_size(input, check_stage(id));
+	bool fails = false;
+
+	for (u32 number = 1; number <= MIN(word_min(count), (u64)MAX_ENTRIES); number++) {
+		struct checking c;
+
+		if (check_run_entry(input, id, number, NULL) != CHECK_FAIL)
+			continue;
+		begin(&c, input, NULL, NULL);
+		c.entry.list = lists[check_stage(id)].address;
+		c.entry.number = number;
+		if (list_msr_is_absent(&c) != TRI_YES)
+			return false;
+		fails = true;
+	}
+	return fails;
+}
+
 enum tri check_eptp(const struct vmx_caps *caps, const struct cpu_facts *cpu, struct word eptp)
 {
 	static const u8 rows[] = { CHECK_EPTP_MEMORY_TYPE, CHECK_EPTP_WALK_LENGTH, CHECK_EPTP_AD,

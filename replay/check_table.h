@@ -60,20 +60,15 @@ static inline void check_set_put(struct check_set *set, unsigned int id, bool in
 	set->bits[id / 64] = (set->bits[id / 64] & ~BIT(id % 64)) | (u64)in << id % 64;
 }
 
+static inline bool check_set_has(const struct check_set *set, unsigned int id)
+{
+	return set->bits[id / 64] >> id % 64 & 1;
+}
+
 static inline void check_set_unite(struct check_set *set, const struct check_set *more)
 {
 	for (unsigned int i = 0; i < CHECK_SET_WORDS; i++)
 		set->bits[i] |= more->bits[i];
-}
-
-/* The rows that are in both. */
-static inline struct check_set check_set_both(const struct check_set *a, const struct check_set *b)
-{
-	struct check_set both;
-
-	for (unsigned int i = 0; i < CHECK_SET_WORDS; i++)
-		both.bits[i] = a->bits[i] & b->bits[i];
-	return both;
 }
 
 /* Removes the first row of @set and returns it; CHECK_COUNT when there is none. */
@@ -208,6 +203,9 @@ void check_run_all(const struct check_input *input, u8 verdicts[CHECK_COUNT]);
 /* Judges entry @number, counted from 1, of the MSR list that @id is about. */
 enum check_verdict check_run_entry(const struct check_input *input, enum check_id id, u32 number,
 				   struct check_result *result);
+
+/* Whether row @id fails for entries of its list alone whose MSR the processor does not have. */
+bool check_list_fails_by_absence(const struct check_input *input, enum check_id id);
 
 /* Whether @eptp would pass the checks of VM entry on the EPT pointer. */
 enum tri check_eptp(const struct vmx_caps *caps, const struct cpu_facts *cpu, struct word eptp);

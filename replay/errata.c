@@ -5,6 +5,8 @@
 #include "replay/entry_outcome.h"
 
 #define WHAT_LAX(NAME)		CHECK_##NAME
+#define WHAT_LAX_NULL_SS(NAME)	CHECK_##NAME
+#define WHAT_LAX_ABSENT(NAME)	CHECK_##NAME
 #define WHAT_STRICT(NAME)	CHECK_##NAME
 #define WHAT_UNRESTRICTED(NAME) CHECK_##NAME
 #define WHAT_EXIT(NAME)		EXIT_CHECK_##NAME
@@ -39,7 +41,10 @@ const char *errata_platform_title(enum errata_platform platform)
 	return platform < ARRAY_SIZE(titles) ? titles[platform] : "another platform";
 }
 
-#define BOCHS_HIGHEST_FIELD 0x34 /* as in IA32_VMX_VMCS_ENUM */
+#define SELECTOR_RPL	       3
+#define ACCESS_RIGHTS_L	       BIT(13)
+#define ACCESS_RIGHTS_UNUSABLE BIT(16)
+#define BOCHS_HIGHEST_FIELD    0x34 /* as in IA32_VMX_VMCS_ENUM */
 
 /*
  * By IA32_VMX_BASIC: both have regions of 4 KiB, which no processor has, and revision identifiers
@@ -92,6 +97,51 @@ static bool fails_restricted(const struct check_input *input, enum check_id id)
 	return check_run(&without, id, NULL) == CHECK_FAIL;
 }
 
+static bool has_null_ss_in_64bit_code(const struct check_input *input)
+{
+	const u64 null = ~(u64)SELECTOR_RPL & 0xffff;
+
+	return input->known[VMCS_IX_VM_ENTRY_CONTROLS] & input->value[VMCS_IX_VM_ENTRY_CONTROLS] &
+		       ENTRY_IA32E_MODE_GUEST &&
+	       input->known[VMCS_IX_GUEST_CS_ACCESS_RIGHTS] &
+		       input->value[VMCS_IX_GUEST_CS_ACCESS_RIGHTS] & ACCESS_RIGHTS_L &&
+	       (input->known[VMCS_IX_GUEST_SS_SELECTOR] & null) == null &&
+	       !(input->value[VMCS_IX_GUEST_SS_SELECTOR] & null);
+}
+
+/* Whether it is SS alone for which the row does not hold. */
+static bool holds_without_ss(const struct check_input *input, enum check_id id)
+{
+	const unsigned rights = VMCS_IX_GUEST_SS_ACCESS_RIGHTS;
+	struct check_input without = *input;
+	u64 value[VMCS_FIELD_COUNT], known[VMCS_FIELD_COUNT];
+	enum check_verdict verdict;
+
+	memcpy(value, input->value, sizeof(value));
+	memcpy(known, input->known, sizeof(known));
+	value[rights] |= ACCESS_RIGHTS_UNUSABLE;
+	known[rights] |= ACCESS_RIGHTS_UNUSABLE;
+	without.value = value;
+	without.known = known;
+	verdict = check_run(&without, id, NULL);
+	return verdict == CHECK_PASS || verdict == CHECK_NOT_APPLICABLE;
+}
+
+static bool is_lax(const struct erratum *erratum, const struct check_input *input)
+{
+	switch (erratum->kind) {
+	case ERRATUM_KIND_LAX:
+		return true;
+	case ERRATUM_KIND_LAX_NULL_SS:
+		return has_null_ss_in_64bit_code(input) &&
+		       holds_without_ss(input, (enum check_id)erratum->what);
+	case ERRATUM_KIND_LAX_ABSENT:
+		return check_list_fails_by_absence(input, (enum check_id)erratum->what);
+	default:
+		return false;
+	}
+}
+
 /* Changes @verdicts as the erratum changes what is checked; false when it changes nothing. */
 static bool apply(const struct erratum *erratum, const struct check_input *input,
 		  u8 verdicts[CHECK_COUNT])
@@ -99,7 +149,7 @@ static bool apply(const struct erratum *erratum, const struct check_input *input
 	u8 *const verdict = &verdicts[erratum->what];
 	const bool fails = *verdict == CHECK_FAIL || *verdict == CHECK_UNKNOWN;
 
-	if (erratum->kind == ERRATUM_KIND_LAX && fails)
+	if (fails && is_lax(erratum, input))
 		*verdict = CHECK_NOT_APPLICABLE;
 	else if (erratum->kind == ERRATUM_KIND_STRICT && *verdict == CHECK_PASS)
 		*verdict = CHECK_UNKNOWN;
@@ -126,7 +176,8 @@ static bool is_about_entries(const struct erratum *erratum, struct errata_platfo
 		return false;
 	return erratum->platform == platforms.l0 ||
 	       (erratum->platform == platforms.processor &&
-		check_stage((enum check_id)erratum->what) == CHECK_STAGE_GUEST);
+		(check_stage((enum check_id)erratum->what) == CHECK_STAGE_GUEST ||
+		 erratum->kind == ERRATUM_KIND_LAX_ABSENT));
 }
 
 const struct erratum *errata_explain_entry(struct errata_platforms platforms,

@@ -29,6 +29,9 @@ enum erratum_id {
 
 enum erratum_kind {
 	ERRATUM_KIND_LAX,	   /* @what is an enum check_id that is not enforced */
+	ERRATUM_KIND_LAX_NULL_SS,  /* one that is not enforced for an SS of 64-bit code that is null
+				    */
+	ERRATUM_KIND_LAX_ABSENT,   /* one that is not enforced for MSRs that there are not */
 	ERRATUM_KIND_STRICT,	   /* an enum check_id that is enforced too much */
 	ERRATUM_KIND_UNRESTRICTED, /* one that is enforced in spite of "unrestricted guest" */
 	ERRATUM_KIND_EXIT,	   /* an enum exit_check_id */
@@ -53,7 +56,8 @@ const char *errata_platform_title(enum errata_platform platform);
 
 /*
  * Who judges: L0 emulates the instructions of L1, and checks controls, host state and MSR lists for
- * itself; guest state is checked, and saved, by the processor below it.
+ * itself; guest state is checked, and saved, by the processor below it, which also says which MSRs
+ * there are.
  */
 struct errata_platforms {
 	enum errata_platform processor;

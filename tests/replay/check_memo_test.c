@@ -98,11 +98,39 @@ static void few_rows_are_judged_again(void **state)
 	assert_int_equal(memo.verdict[CHECK_VPID_ZERO], CHECK_FAIL);
 }
 
+/* Which MSR an entry of a list names says whether a rule about one of them applies. */
+static void rows_that_memory_makes_apply_are_judged_again(void **state)
+{
+	static struct check_plan plan;
+	static struct check_memo memo;
+	const struct vmcs_set none = { { 0 } };
+	struct machine m;
+
+	(void)state;
+	check_plan_init(&plan);
+	memo.valid = false;
+	machine_init(&m);
+	m.value[VMCS_IX_VM_ENTRY_MSR_LOAD_COUNT] = 1;
+	m.value[VMCS_IX_VM_ENTRY_MSR_LOAD_ADDRESS] = 0x3000;
+	m.memory[0].gpa = 0x3000;
+	m.memory[0].size = m.memory[1].size = 8;
+	m.memory[0].value = MSR_SYSENTER_CS;
+	m.memory[1].gpa = 0x3008;
+	m.memory_count = 2;
+	check_memo_update(&plan, &memo, &m.input, &none);
+	assert_int_equal(memo.verdict[CHECK_MSR_LOAD_EFER], CHECK_NOT_APPLICABLE);
+	m.memory[0].value = MSR_EFER;
+	check_memo_update(&plan, &memo, &m.input, &none);
+	assert_int_equal(memo.verdict[CHECK_MSR_LOAD_EFER], CHECK_FAIL);
+	assert_up_to_date(&memo, &m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts_are_those_of_judging_anew),
 		cmocka_unit_test(few_rows_are_judged_again),
+		cmocka_unit_test(rows_that_memory_makes_apply_are_judged_again),
 	};
 	return cmocka_run_group_tests_name("replay/check_memo", tests, NULL, NULL);
 }

@@ -154,12 +154,34 @@ static void single_entries_can_be_judged(void **state)
 	assert_int_equal(check_run_entry(&m.input, CHECK_MSR_LOAD_BASE, 3, NULL), CHECK_PASS);
 }
 
+/* The list fails for the absence of MSRs alone, or for something else as well, or not at all. */
+static void lists_that_fail_by_absent_msrs_are_told(void **state)
+{
+	static const struct check_case absent =
+		FAILS(MSR_LOAD_VALUE, "absent", LIST(VM_ENTRY_MSR_LOAD, 2),
+		      ENTRY(1, MSR_KERNEL_GS_BASE, 0), ENTRY(2, MSR_SPEC_CTRL, 1));
+	static const struct check_case also_bad =
+		FAILS(MSR_LOAD_VALUE, "a bad value too", LIST(VM_ENTRY_MSR_LOAD, 2),
+		      ENTRY(1, MSR_KERNEL_GS_BASE, BIT(60)), ENTRY(2, MSR_SPEC_CTRL, 1));
+	struct machine m;
+
+	(void)state;
+	machine_of(&m, &absent);
+	assert_false(check_list_fails_by_absence(&m.input, CHECK_MSR_LOAD_VALUE));
+	m.cpu.features.value &= ~BIT(CPU_FEATURE_IBRS);
+	assert_true(check_list_fails_by_absence(&m.input, CHECK_MSR_LOAD_VALUE));
+	machine_of(&m, &also_bad);
+	m.cpu.features.value &= ~BIT(CPU_FEATURE_IBRS);
+	assert_false(check_list_fails_by_absence(&m.input, CHECK_MSR_LOAD_VALUE));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_case_gives_its_verdict),
 		cmocka_unit_test(every_check_has_cases),
 		cmocka_unit_test(single_entries_can_be_judged),
+		cmocka_unit_test(lists_that_fail_by_absent_msrs_are_told),
 	};
 	return cmocka_run_group_tests_name("replay/check_msrlist", tests, gather, NULL);
 }

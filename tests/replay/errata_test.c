@@ -119,6 +119,36 @@ static void a_check_that_no_erratum_covers_is_an_error_beside_one_that_is(void *
 	script_free(&script);
 }
 
+/* Of a row about several segments, such an erratum explains SS alone, and a null one. */
+static void a_null_ss_of_64bit_code_is_explained_and_no_other_segment(void **state)
+{
+	static const struct {
+		const char *name;
+		u64 selector, cs_base, ss_base;
+		unsigned explained;
+	} rows[] = {
+		{ "null", 0, 0, BIT(33), 1 },
+		{ "null with an RPL", 3, 0, BIT(33), 1 },
+		{ "not null", 0x18, 0, BIT(33), 0 },
+		{ "CS as well", 0, BIT(33), BIT(33), 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct script script = on_l0(BOCHS_BASIC, good_caps[VMX_CAP_BASIC] & ~MASK(30, 0));
+
+		FIELD12(&script, SECONDARY_PROC_BASED_CONTROLS,
+			SECONDARY_EPT | SECONDARY_VPID | SECONDARY_UNRESTRICTED_GUEST);
+		FIELD12(&script, GUEST_SS_SELECTOR, rows[i].selector);
+		FIELD12(&script, GUEST_CS_BASE, rows[i].cs_base);
+		FIELD12(&script, GUEST_SS_BASE, rows[i].ss_base);
+		enter(&script);
+		assert_row(rows[i].name, check_counts(script.check)->explained, rows[i].explained);
+		assert_row(rows[i].name, check_counts(script.check)->diverge, !rows[i].explained);
+		script_free(&script);
+	}
+}
+
 static void refuse(struct script *script)
 {
 	INSN(script, VMLAUNCH, vmlaunch, .launched = 0);
@@ -206,6 +236,7 @@ int main(void)
 		cmocka_unit_test(on_another_platform_it_is_an_error),
 		cmocka_unit_test(two_errata_explain_together_what_neither_does_alone),
 		cmocka_unit_test(a_check_that_no_erratum_covers_is_an_error_beside_one_that_is),
+		cmocka_unit_test(a_null_ss_of_64bit_code_is_explained_and_no_other_segment),
 		cmocka_unit_test(a_check_that_is_made_too_much_is_explained_as_well),
 		cmocka_unit_test(such_a_check_explains_no_other_refusal),
 		cmocka_unit_test(what_l0_judges_itself_is_not_explained_by_the_processor_below),

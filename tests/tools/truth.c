@@ -259,7 +259,7 @@ static void mark_errata(const struct column *column, unsigned row, bool hit[ERRA
 			if (!erratum || erratum->what != row)
 				continue;
 			hit[erratum - errata] = true;
-			*cell = erratum->kind == ERRATUM_KIND_LAX ? "lax" : "strict";
+			*cell = erratum->kind < ERRATUM_KIND_STRICT ? "lax" : "strict";
 		}
 }
 
