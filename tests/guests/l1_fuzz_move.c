@@ -48,7 +48,8 @@ static bool is_trusted_page(u64 address)
 
 /*
  * What would take the machine from L1, or stop Bochs: 64-bit mode without paging and a stack that
- * can't be written, which it enters (replay/errata.def), and code on the APIC-access page.
+ * can't be written, which it enters (replay/errata.def), and code on the APIC-access page. In real
+ * mode MOV SS makes a stack usable without a look at its type.
  */
 static bool is_safe(unsigned ix, u64 value)
 {
@@ -60,7 +61,8 @@ static bool is_safe(unsigned ix, u64 value)
 	case FIELD(VM_ENTRY_CONTROLS):
 		return !real || !(value & ENTRY_IA32E_MODE_GUEST);
 	case FIELD(GUEST_SS_ACCESS_RIGHTS):
-		return value & SEGMENT_UNUSABLE || (value & SEGMENT_CODE_WRITE) == SEGMENT_WRITE;
+		return value & SEGMENT_UNUSABLE ? !real
+						: (value & SEGMENT_CODE_WRITE) == SEGMENT_WRITE;
 	case FIELD(APIC_ACCESS_ADDRESS):
 		return (value & ~MASK(11, 0)) != fuzz_page(PAGE_CODE);
 	case FIELD(PML_ADDRESS):
