@@ -83,8 +83,12 @@ void gdb_put_thread(struct gdb_session *session, struct gdb_thread thread)
 				  (thread.level > 1 ? FLAT_LEVEL_2 : 0) + thread.cpu + 1);
 }
 
-bool gdb_args_parse(const struct gdb_session *session, const char *schema, const u8 *text,
-		    size_t size, struct gdb_args *args)
+/*
+ * Read @text (@size bytes and a 0) as the arguments @schema of packets.def; false when it is
+ * something else, or names a thread that @session's debuggee does not have.
+ */
+static bool args_parse(const struct gdb_session *session, const char *schema, const u8 *text,
+		       size_t size, struct gdb_args *args)
 {
 	const u8 *at = text, *const end = text + size;
 
@@ -126,8 +130,8 @@ void gdb_command_handle(struct gdb_session *session, const u8 *payload, size_t s
 
 		if (size < length || memcmp(payload, packets[i].text, length) != 0)
 			continue;
-		if (gdb_args_parse(session, packets[i].schema, payload + length, size - length,
-				   &args)) {
+		if (args_parse(session, packets[i].schema, payload + length, size - length,
+			       &args)) {
 			packets[i].handle(session, &args);
 			return;
 		}

@@ -16,13 +16,6 @@ struct gdb_args {
 	size_t rest_size;
 };
 
-/*
- * Read @text (@size bytes and a 0) as the arguments @schema of packets.def; false when it is
- * something else, or names a thread that @session's debuggee does not have.
- */
-bool gdb_args_parse(const struct gdb_session *session, const char *schema, const u8 *text,
-		    size_t size, struct gdb_args *args);
-
 /* Reads a hexadecimal number at *@at and moves on behind it; false without one, or over 64 bits. */
 bool gdb_take_hex(const u8 **at, u64 *number);
 

@@ -59,12 +59,6 @@ void gdb_packet_put_hex(struct gdb_packet_writer *writer, const void *bytes, siz
 /* Close it with its checksum: then `bytes` and `length` are what to send. */
 void gdb_packet_end(struct gdb_packet_writer *writer);
 
-/* Payload bytes that still fit. */
-static inline size_t gdb_packet_room(const struct gdb_packet_writer *writer)
-{
-	return GDB_PACKET_MAX - writer->payload;
-}
-
 /* -1 when @digit is none. */
 int gdb_hex_digit(u8 digit);
 

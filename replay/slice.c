@@ -238,11 +238,6 @@ void slice_undo(struct slice *slice)
 
 /* --- the result ------------------------------------------------------------------------------- */
 
-u64 slice_events(const struct slice *slice)
-{
-	return slice->events;
-}
-
 u64 slice_highest_tsc(const struct slice *slice)
 {
 	u64 highest = 0;

@@ -65,7 +65,7 @@ struct slice_size {
 };
 
 /*
- * Read events. ST_OK: the reader is behind them, slice_events() says how many.
+ * Read events. ST_OK: the reader is behind them, slice_next() tells them.
  * ST_UNSUPPORTED: refused; the reader is where it was. ST_NO_MEMORY: likewise.
  */
 enum status slice_take(struct slice *slice, const struct slice_size *size);
@@ -80,7 +80,6 @@ u64 slice_shifted(const struct slice *slice);
 void slice_undo(struct slice *slice);
 
 /* Of the last slice, until the next. @cpu counts the CPUs of the tape, from 0. */
-u64 slice_events(const struct slice *slice);
 u64 slice_highest_tsc(const struct slice *slice);
 unsigned slice_cpus(const struct slice *slice);
 u16 slice_cpu(const struct slice *slice, unsigned cpu);

@@ -56,9 +56,6 @@ enum status timeline_get_index(struct timeline *timeline, const struct timeline_
 /* Likewise, but none is made: NULL where none was made before. */
 const struct timeline_index *timeline_find_index(struct timeline *timeline);
 
-/* To the first event, from nothing. ST_NO_MEMORY. */
-enum status timeline_restart(struct timeline *timeline);
-
 /* The cursor is where the reader is. */
 void timeline_take_event(struct timeline *timeline);
 

@@ -5,7 +5,8 @@
 
 #define LEAPS 16 /* in an interval: shorter ones take more time than their events one by one */
 
-enum status timeline_restart(struct timeline *timeline)
+/* To the first event, from nothing. ST_NO_MEMORY. */
+static enum status restart(struct timeline *timeline)
 {
 	struct model *const model = model_new();
 
@@ -118,7 +119,7 @@ static enum status jump(struct timeline *timeline, const struct timeline_index *
 		restoring.status = leap(timeline, index, i, n);
 	if (restoring.status != ST_OK) {
 		timeline_drop_index(timeline, INDEX_NONE);
-		return timeline_restart(timeline);
+		return restart(timeline);
 	}
 	timeline_take_event(timeline);
 	return ST_OK;
@@ -132,13 +133,13 @@ enum status timeline_seek(struct timeline *timeline, u64 n)
 	if (n > timeline_events(timeline))
 		return ST_RANGE;
 	if (timeline->glanced)
-		status = timeline_restart(timeline);
+		status = restart(timeline);
 	if (status == ST_OK && (n < timeline->n || n - timeline->n > timeline->interval)) {
 		status = timeline_get_index(timeline, &index);
 		if (status == ST_OK && index)
 			status = jump(timeline, index, n);
 		else if (status == ST_OK && n < timeline->n)
-			status = timeline_restart(timeline);
+			status = restart(timeline);
 	}
 	if (status == ST_OK)
 		status = step_to(timeline, n);
@@ -146,7 +147,7 @@ enum status timeline_seek(struct timeline *timeline, u64 n)
 	if (status == ST_OK && timeline->has == INDEX_READY &&
 	    reader_info(timeline->reader)->bad_blocks > timeline->bad_blocks) {
 		timeline_drop_index(timeline, INDEX_UNTRIED);
-		status = timeline_restart(timeline);
+		status = restart(timeline);
 		return status == ST_OK ? step_to(timeline, n) : status;
 	}
 	return status;

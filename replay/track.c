@@ -53,7 +53,7 @@ void track_place(struct track *track, const struct track_place *place)
 	track->event = NULL;
 }
 
-void track_seek(struct track *track, const struct track_place *place)
+static void seek(struct track *track, const struct track_place *place)
 {
 	track_place(track, place);
 	track_advance(track);
@@ -75,7 +75,7 @@ static void seek_one(void *owner, unsigned i)
 	if (i == all->count)
 		all->beside(all->owner);
 	else
-		track_seek(&all->tracks[i], all->places ? &all->places[i] : NULL);
+		seek(&all->tracks[i], all->places ? &all->places[i] : NULL);
 }
 
 void track_seek_all(struct track *tracks, unsigned count, const struct track_place *places,

@@ -75,11 +75,8 @@ struct track_place track_tell(const struct track *track);
 /* Go to before @place, NULL for the start: no event is the next until track_advance(). */
 void track_place(struct track *track, const struct track_place *place);
 
-/* Go to @place, NULL for the start. */
-void track_seek(struct track *track, const struct track_place *place);
-
 /*
- * track_seek() of all @count of them, to the place of the same number; @places may be NULL. Tracks
+ * All @count of them go to the place of the same number; @places may be NULL: to the start. Tracks
  * are independent, so that several processors share the work, and call @beside (NULL: nothing) with
  * @owner meanwhile.
  */
