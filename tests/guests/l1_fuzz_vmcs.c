@@ -194,10 +194,11 @@ struct fuzz_slot *fuzz_choose(void)
 		regain();
 	if (fuzz_one_in(6))
 		current = (unsigned)fuzz_below(REGIONS);
-	if (!slots[current].fresh || slots[current].entries > 12) {
+	/* Something may have written to the region, so that it can't be loaded any more. */
+	if (!slots[current].fresh || slots[current].entries > 12 ||
+	    ((was_moved || current != before) &&
+	     vmptrld(fuzz_page(PAGE_REGION + current)) != VMX_SUCCEED)) {
 		make_fresh(current);
-		vmptrld(fuzz_page(PAGE_REGION + current));
-	} else if (was_moved || current != before) {
 		vmptrld(fuzz_page(PAGE_REGION + current));
 	}
 	slots[current].entries++;
