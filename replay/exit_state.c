@@ -8,6 +8,8 @@
 #define CR0_NW		BIT(29)
 #define CR0_CD		BIT(30)
 #define CR0_PG		BIT(31)
+#define CR0_RESERVED	(MASK(28, 19) | BIT(17) | MASK(15, 6))
+#define CR0_NOT_LOADED	(BIT(4) | CR0_NW | CR0_CD | CR0_RESERVED)
 #define CR4_PAE		BIT(5)
 #define EFER_LME	BIT(8)
 #define EFER_LMA	BIT(10)
@@ -58,10 +60,14 @@ EXIT_PREDICATE(LINK_POINTER_KEPT)
 	return exit_keeps(x, F(VMCS_LINK_POINTER), ~0ull);
 }
 
-/* Bits of a control register that the mask gives to the host do not change while L2 runs. */
-static enum tri keeps_owned(struct exit_checking *x, unsigned int cr, unsigned int mask)
+/*
+ * Bits of a control register that the mask gives to the host do not change while L2 runs; of them,
+ * the register has those that entries load from the field.
+ */
+static enum tri keeps_owned(struct exit_checking *x, unsigned int cr, unsigned int mask, u64 loaded)
 {
-	const struct word owned = exit_before(x, mask), before = exit_before(x, cr);
+	const struct word owned = word_and(exit_before(x, mask), loaded);
+	const struct word before = exit_before(x, cr);
 	const struct word after = exit_after(x, cr);
 	const struct word changed = {
 		.value = (before.value ^ after.value) & before.known & after.known,
@@ -78,7 +84,7 @@ EXIT_PREDICATE(SAVED_CR0)
 {
 	const unsigned int cr = F(GUEST_CR0);
 	const struct word cr0 = exit_after(x, cr);
-	enum tri holds = keeps_owned(x, cr, F(CR0_GUEST_HOST_MASK));
+	enum tri holds = keeps_owned(x, cr, F(CR0_GUEST_HOST_MASK), ~CR0_NOT_LOADED);
 
 	if (holds != TRI_NO)
 		holds = tri_and(holds,
@@ -119,7 +125,7 @@ EXIT_PREDICATE(SAVED_CR4)
 {
 	const unsigned int cr = F(GUEST_CR4);
 	const struct word may = exit_cap(x, VMX_CAP_CR4_FIXED1);
-	const enum tri holds = keeps_owned(x, cr, F(CR4_GUEST_HOST_MASK));
+	const enum tri holds = keeps_owned(x, cr, F(CR4_GUEST_HOST_MASK), ~0ull);
 
 	if (holds == TRI_NO)
 		return holds;
