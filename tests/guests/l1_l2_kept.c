@@ -7,6 +7,8 @@
 
 #define ROUNDS			     80 /* more than anybody waits */
 #define CR0_TS			     BIT(3)
+#define CR0_ET			     BIT(4)
+#define CR0_RESERVED		     (MASK(28, 19) | BIT(17) | MASK(15, 6))
 #define CR4_TSD			     BIT(2)
 #define CR4_DE			     BIT(3)
 #define CR4_PGE			     BIT(7)
@@ -160,6 +162,38 @@ static void check_cr_given(struct l2 *l2)
 	l2_expect_field(VMCS_GUEST_CR4, cr4 ^ CR4_DE);
 }
 
+/* No entry loads ET and the reserved bits, whoever owns them: exits save what the register has. */
+static void code_cr0_not_loaded(void)
+{
+	const u64 cr0 = read_cr0();
+
+	l2_vmcall(cr0 & CR0_ET && !(cr0 & CR0_RESERVED));
+	rest();
+	l2_vmcall(read_cr0() == cr0);
+	l2_vmcall(true);
+}
+
+static void check_cr0_not_loaded(struct l2 *l2)
+{
+	const u64 cr0 = guest_vmcs_read(VMCS_GUEST_CR0);
+	const u64 odd = (cr0 | CR0_RESERVED) & ~CR0_ET;
+
+	guest_vmcs_write(VMCS_GUEST_CR0, odd);
+	if (!round(l2))
+		return;
+	l2_expect_field(VMCS_GUEST_CR0, cr0);
+	if (!rounds(l2))
+		return;
+	guest_vmcs_write(VMCS_GUEST_CR0, odd);
+	if (!round(l2))
+		return;
+	l2_expect_field(VMCS_GUEST_CR0, cr0);
+	guest_vmcs_write(VMCS_GUEST_CR0, odd);
+	guest_vmcs_write(VMCS_CR0_GUEST_HOST_MASK, ~0ull);
+	l2_expect_end(l2);
+	l2_expect_field(VMCS_GUEST_CR0, cr0);
+}
+
 static void code_dr7_kept(void)
 {
 	rest();
@@ -261,6 +295,7 @@ const struct l2_case l1_l2_kept_cases[] = {
 	L2_CASE(cr_kept),
 	L2_CASE(cr_owned),
 	L2_CASE(cr_given),
+	L2_CASE(cr0_not_loaded),
 	L2_CASE(dr7_kept, .options = { .entry = ENTRY_LOAD_DEBUG_CONTROLS,
 				       .exit = EXIT_SAVE_DEBUG_CONTROLS }),
 	L2_CASE(tables_kept),
