@@ -6,6 +6,7 @@
 
 #define WHAT_LAX(NAME)		CHECK_##NAME
 #define WHAT_LAX_NULL_SS(NAME)	CHECK_##NAME
+#define WHAT_LAX_CODE(NAME)	CHECK_##NAME
 #define WHAT_LAX_ABSENT(NAME)	CHECK_##NAME
 #define WHAT_STRICT(NAME)	CHECK_##NAME
 #define WHAT_UNRESTRICTED(NAME) CHECK_##NAME
@@ -42,6 +43,8 @@ const char *errata_platform_title(enum errata_platform platform)
 }
 
 #define SELECTOR_RPL	       3
+#define ACCESS_RIGHTS_TYPE     MASK(3, 0)
+#define TYPE_CODE	       11 /* readable, accessed, not conforming: no other may be in DS */
 #define ACCESS_RIGHTS_L	       BIT(13)
 #define ACCESS_RIGHTS_UNUSABLE BIT(16)
 #define BOCHS_HIGHEST_FIELD    0x34 /* as in IA32_VMX_VMCS_ENUM */
@@ -109,22 +112,49 @@ static bool has_null_ss_in_64bit_code(const struct check_input *input)
 	       !(input->value[VMCS_IX_GUEST_SS_SELECTOR] & null);
 }
 
-/* Whether it is SS alone for which the row does not hold. */
-static bool holds_without_ss(const struct check_input *input, enum check_id id)
+/* Whether it is these segments alone, by their access rights, for which the row does not hold. */
+static bool holds_without(const struct check_input *input, enum check_id id, const u16 *rights,
+			  size_t count)
 {
-	const unsigned rights = VMCS_IX_GUEST_SS_ACCESS_RIGHTS;
 	struct check_input without = *input;
 	u64 value[VMCS_FIELD_COUNT], known[VMCS_FIELD_COUNT];
 	enum check_verdict verdict;
 
 	memcpy(value, input->value, sizeof(value));
 	memcpy(known, input->known, sizeof(known));
-	value[rights] |= ACCESS_RIGHTS_UNUSABLE;
-	known[rights] |= ACCESS_RIGHTS_UNUSABLE;
+	for (size_t i = 0; i < count; i++) {
+		value[rights[i]] |= ACCESS_RIGHTS_UNUSABLE;
+		known[rights[i]] |= ACCESS_RIGHTS_UNUSABLE;
+	}
 	without.value = value;
 	without.known = known;
 	verdict = check_run(&without, id, NULL);
 	return verdict == CHECK_PASS || verdict == CHECK_NOT_APPLICABLE;
+}
+
+static bool holds_without_ss(const struct check_input *input, enum check_id id)
+{
+	const u16 rights = VMCS_IX_GUEST_SS_ACCESS_RIGHTS;
+
+	return holds_without(input, id, &rights, 1);
+}
+
+static bool holds_without_code(const struct check_input *input, enum check_id id)
+{
+	static const u16 all[] = {
+		VMCS_IX_GUEST_DS_ACCESS_RIGHTS,
+		VMCS_IX_GUEST_ES_ACCESS_RIGHTS,
+		VMCS_IX_GUEST_FS_ACCESS_RIGHTS,
+		VMCS_IX_GUEST_GS_ACCESS_RIGHTS,
+	};
+	u16 code[ARRAY_SIZE(all)];
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if ((input->known[all[i]] & ACCESS_RIGHTS_TYPE) == ACCESS_RIGHTS_TYPE &&
+		    (input->value[all[i]] & ACCESS_RIGHTS_TYPE) == TYPE_CODE)
+			code[count++] = all[i];
+	return holds_without(input, id, code, count);
 }
 
 static bool is_lax(const struct erratum *erratum, const struct check_input *input)
@@ -135,6 +165,8 @@ static bool is_lax(const struct erratum *erratum, const struct check_input *inpu
 	case ERRATUM_KIND_LAX_NULL_SS:
 		return has_null_ss_in_64bit_code(input) &&
 		       holds_without_ss(input, (enum check_id)erratum->what);
+	case ERRATUM_KIND_LAX_CODE:
+		return holds_without_code(input, (enum check_id)erratum->what);
 	case ERRATUM_KIND_LAX_ABSENT:
 		return check_list_fails_by_absence(input, (enum check_id)erratum->what);
 	default:

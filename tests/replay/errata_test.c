@@ -149,6 +149,35 @@ static void a_null_ss_of_64bit_code_is_explained_and_no_other_segment(void **sta
 	}
 }
 
+/* Code that is not conforming; of a data segment Bochs compares DPL with RPL. */
+static void code_in_data_segment_registers_is_explained_and_no_data(void **state)
+{
+	static const struct {
+		const char *name;
+		u64 ds, fs;
+		unsigned explained;
+	} rows[] = {
+		{ "code", 0x409b, 0x40f3, 1 },
+		{ "code in both", 0x409b, 0x409b, 1 },
+		{ "data", 0x4093, 0x40f3, 0 },
+		{ "code and data", 0x409b, 0x4093, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct script script = on_l0(BOCHS_BASIC, good_caps[VMX_CAP_BASIC] & ~MASK(30, 0));
+
+		FIELD12(&script, GUEST_DS_SELECTOR, 0x1b);
+		FIELD12(&script, GUEST_FS_SELECTOR, 0x1b);
+		FIELD12(&script, GUEST_DS_ACCESS_RIGHTS, rows[i].ds);
+		FIELD12(&script, GUEST_FS_ACCESS_RIGHTS, rows[i].fs);
+		enter(&script);
+		assert_row(rows[i].name, check_counts(script.check)->explained, rows[i].explained);
+		assert_row(rows[i].name, check_counts(script.check)->diverge, !rows[i].explained);
+		script_free(&script);
+	}
+}
+
 static void refuse(struct script *script)
 {
 	INSN(script, VMLAUNCH, vmlaunch, .launched = 0);
@@ -237,6 +266,7 @@ int main(void)
 		cmocka_unit_test(two_errata_explain_together_what_neither_does_alone),
 		cmocka_unit_test(a_check_that_no_erratum_covers_is_an_error_beside_one_that_is),
 		cmocka_unit_test(a_null_ss_of_64bit_code_is_explained_and_no_other_segment),
+		cmocka_unit_test(code_in_data_segment_registers_is_explained_and_no_data),
 		cmocka_unit_test(a_check_that_is_made_too_much_is_explained_as_well),
 		cmocka_unit_test(such_a_check_explains_no_other_refusal),
 		cmocka_unit_test(what_l0_judges_itself_is_not_explained_by_the_processor_below),
