@@ -37,7 +37,8 @@ struct codec_fields {
 	u32 vmcs;     /* number of the VMCS that lookups are about */
 	u64 vmcs_now; /* its pointer */
 	u64 vmcss[CODEC_MAX_VMCSS];
-	u8 found[64]; /* by a part of the pointer: a number to look at first, never trusted */
+	u8 found[CODEC_MAX_VMCSS]; /* by a part of the pointer: a number to look at first, never
+				      trusted */
 	u32 keys[2 * CODEC_MAX_FIELDS]; /* 0: free */
 	u64 values[2 * CODEC_MAX_FIELDS];
 };
@@ -53,10 +54,24 @@ static inline void codec_fields_reset(struct codec_fields *fields)
 	memset(fields->keys, 0, sizeof(fields->keys));
 }
 
+static inline u8 *codec_fields_found(struct codec_fields *fields, u64 pointer)
+{
+	return &fields->found[pointer >> 12 & (ARRAY_SIZE(fields->found) - 1)];
+}
+
+/* The number of the VMCS at @pointer where it is the last that was looked for there; else none. */
+static inline u32 codec_fields_guess(struct codec_fields *fields, u64 pointer)
+{
+	const u32 i = *codec_fields_found(fields, pointer);
+
+	return likely(i < fields->vmcs_count && fields->vmcss[i] == pointer) ? i
+									     : fields->vmcs_count;
+}
+
 /* The number of the VMCS at @pointer; vmcs_count: it has none. */
 static inline u32 codec_fields_find(struct codec_fields *fields, u64 pointer)
 {
-	u8 *const found = &fields->found[pointer >> 12 & (ARRAY_SIZE(fields->found) - 1)];
+	u8 *const found = codec_fields_found(fields, pointer);
 	u32 i = *found;
 
 	if (likely(i < fields->vmcs_count && fields->vmcss[i] == pointer))

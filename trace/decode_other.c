@@ -75,6 +75,31 @@ static void update_cells(struct trace_decoder *decoder, const struct site *site)
 	decoder->version++;
 }
 
+/* The VMCS that @site names, if it does, is current from here on. */
+static void make_current(struct trace_decoder *decoder, const struct site *site)
+{
+	u64 *const cell = &decoder->cells[decoder->schema->vmcs_cell];
+	const unsigned column = site->kind->current_column;
+
+	if (column == SCHEMA_NONE || *cell == site->values[column])
+		return;
+	*cell = site->values[column];
+	decoder->version++;
+}
+
+/* What the columns of @site are to those that come, fields of the current VMCS among them. */
+static bool move_cells(struct trace_decoder *decoder, const struct site *site)
+{
+	const struct trace_kind_info *const kind = site->kind;
+	const unsigned vmcs_cell = decoder->schema->vmcs_cell;
+
+	if (unlikely(site->mask & kind->last_mask) || kind->key_cell != SCHEMA_NONE)
+		update_cells(decoder, site);
+	make_current(decoder, site);
+	return vmcs_cell == SCHEMA_NONE ||
+	       codec_fields_select(&decoder->fields, decoder->cells[vmcs_cell]);
+}
+
 bool decoder_find_field(struct trace_decoder *decoder, struct site *site, u64 id)
 {
 	site->field = codec_fields_at(&decoder->fields, id);
@@ -88,7 +113,6 @@ static bool take_columns(struct trace_decoder *decoder, struct site *site)
 {
 	const struct trace_kind_info *const kind = site->kind;
 	const unsigned value = kind->value_column;
-	const unsigned vmcs_cell = decoder->schema->vmcs_cell;
 	u32 mask = site->mask;
 
 	if (unlikely(site->version != decoder->version))
@@ -105,12 +129,8 @@ static bool take_columns(struct trace_decoder *decoder, struct site *site)
 		take_missed(decoder, site, mask & below);
 		mask &= ~below;
 	}
-	if (unlikely(site->mask & kind->last_mask) || kind->key_cell != SCHEMA_NONE) {
-		update_cells(decoder, site);
-		if (vmcs_cell != SCHEMA_NONE &&
-		    !codec_fields_select(&decoder->fields, decoder->cells[vmcs_cell]))
-			return false;
-	}
+	if (!move_cells(decoder, site))
+		return false;
 	if (value != SCHEMA_NONE) {
 		const u64 id = site->values[kind->field_column];
 
@@ -125,7 +145,8 @@ static bool take_columns(struct trace_decoder *decoder, struct site *site)
 	}
 	if (kind->order_column != SCHEMA_NONE && site->values[kind->order_column])
 		decoder->order = site->values[kind->order_column];
-	site->version = decoder->version;
+	/* Where the next VMCS is another one than the event's, the site has to catch up. */
+	site->version = kind->current_column == SCHEMA_NONE ? decoder->version : NO_VERSION;
 	site->form = (u8)decoder_next_form(site);
 	return true;
 }

@@ -11,8 +11,8 @@ static bool is_alone(const struct trace_schema *schema, const struct trace_colum
 		const struct trace_column *const other = &schema->columns[i];
 
 		if (other->stream == column->stream &&
-		    (other->predictor != column->predictor || other->cell != column->cell ||
-		     strcmp(other->name, column->name) != 0))
+		    (decoder_predictor(other) != decoder_predictor(column) ||
+		     other->cell != column->cell || strcmp(other->name, column->name) != 0))
 			return false;
 	}
 	return true;
@@ -26,6 +26,8 @@ bool decoder_has_outlines(const struct trace_schema *schema)
 		for (unsigned i = 0; kind && i < kind->column_count; i++) {
 			const struct trace_column *const column = &kind->columns[i];
 
+			if (i == kind->current_column && i != kind->pointer_column)
+				return false;
 			if ((i == kind->order_column || i == kind->pointer_column ||
 			     (column->cell == schema->vmcs_cell &&
 			      column->predictor == PREDICTOR_LAST)) &&
@@ -104,6 +106,8 @@ static void tell_pointer(struct trace_decoder *decoder, const struct trace_outli
 	if (column == SCHEMA_NONE)
 		return;
 	site->values[column] += take_missing(decoder, site, column);
+	if (column == site->kind->current_column)
+		decoder->cells[decoder->schema->vmcs_cell] = site->values[column];
 	tell_region(outline, site->values[column]);
 }
 

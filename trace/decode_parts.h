@@ -152,12 +152,19 @@ static inline enum form decoder_next_form(const struct site *site)
 	return site->mask & ~site->value_bit ? FORM_MASKED : FORM_COLUMNS;
 }
 
+/* What @column is predicted from. */
+static inline enum trace_predictor decoder_predictor(const struct trace_column *column)
+{
+	return column->predictor == PREDICTOR_CURRENT ? PREDICTOR_SITE
+						      : (enum trace_predictor)column->predictor;
+}
+
 /* For states: */
 
 /* Columns whose last value at the site is what predicts the next; others are made anew. */
 static inline bool decoder_keeps_column(const struct trace_kind_info *kind, unsigned column)
 {
-	return kind->columns[column].predictor == PREDICTOR_SITE &&
+	return decoder_predictor(&kind->columns[column]) == PREDICTOR_SITE &&
 	       (column || kind->key != KEY_COL0);
 }
 

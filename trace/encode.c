@@ -169,10 +169,15 @@ typedef enum status (*encode_path)(struct trace_encoder *encoder, const struct t
 
 /* Those that trace_encode_next() does not take itself, at the site that is expected. */
 static const encode_path paths[] = {
-	[PATH_MEMORY] = encode_memory,		[PATH_FLAGS] = encode_flags,
-	[PATH_MASKED] = encode_masked,		[PATH_ORDERED] = encoder_put_ordered,
-	[PATH_HANDOVER] = encoder_put_handover, [PATH_MOVES] = encoder_put_moves,
-	[PATH_ITEMS] = encoder_put_other,	[PATH_OTHER] = encoder_put_other,
+	[PATH_MEMORY] = encode_memory,
+	[PATH_FLAGS] = encode_flags,
+	[PATH_MASKED] = encode_masked,
+	[PATH_ORDERED] = encoder_put_ordered,
+	[PATH_HANDOVER] = encoder_put_handover,
+	[PATH_FLAGGED_HANDOVER] = encoder_put_flagged_handover,
+	[PATH_MOVES] = encoder_put_moves,
+	[PATH_ITEMS] = encoder_put_other,
+	[PATH_OTHER] = encoder_put_other,
 };
 
 static ALWAYS_INLINE enum status put_moved(struct trace_encoder *encoder,
@@ -205,7 +210,7 @@ static ALWAYS_INLINE enum status put_moved(struct trace_encoder *encoder,
 		encoder_catch_up(encoder, site);
 	if (site->path == PATH_ITEMS)
 		return encode_l2(encoder, event, site, op);
-	if (site->path == PATH_ORDERED || site->path == PATH_HANDOVER || site->path == PATH_MOVES)
+	if (site->path >= PATH_ORDERED && site->path <= PATH_MOVES)
 		return encoder_put_moves(encoder, event, site, op);
 	if (site->path == PATH_MEMORY)
 		return encode_memory(encoder, event, site, op);

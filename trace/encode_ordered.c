@@ -53,6 +53,7 @@ NOINLINE enum status encoder_put_moves(struct trace_encoder *encoder,
 		op |= encoder_widen_mask(encoder, event, site);
 	if (changes)
 		encoder_move_vmcs(encoder, site, vmcs);
+	encoder_make_current(encoder, site);
 	encoder_end_as_expected(encoder, site, op);
 	return encoder_end(encoder);
 }
@@ -75,41 +76,51 @@ static ALWAYS_INLINE void put_column(u64 value, u64 *last, struct stream *stream
 	*last = value;
 }
 
-NOINLINE enum status encoder_put_handover(struct trace_encoder *encoder,
-					  const struct trace_event *event, struct site *site, u8 op)
+/* The region misses, and RFLAGS before where @flags says that the mask has them too. */
+static ALWAYS_INLINE enum status put_handover(struct trace_encoder *encoder,
+					      const struct trace_event *event, struct site *site,
+					      u8 op, bool flags)
 {
 	const unsigned first = INSN_COLUMN_COUNT;
 	const u64 *const columns = event->col;
 	u64 *const values = site->values;
 	struct stream *const *const streams = site->plan->streams;
-	const u64 vmcs = columns[VMCS_COLUMN];
-	const u32 number = codec_fields_find(&encoder->fields, vmcs);
-	u64 differ = (columns[first + ORDERED_COLUMNS] ^ (encoder->order + 1)) | any_rare(columns) |
-		     differ_flags(columns, values, 1);
+	const u64 pointer = columns[REGION_COLUMN];
+	const u32 number = codec_fields_guess(&encoder->fields, pointer);
+	u64 differ = (columns[first + ORDERED_COLUMNS] ^ (encoder->order + 1)) |
+		     differ_steady(columns, values) | differ_flags(columns, values, 1) |
+		     any_rare(columns);
 
-	_Static_assert(VMCS_COLUMN == 4 && INSN_COLUMN_COUNT == 11, "all but that and the region");
-	differ |= (columns[0] ^ values[0]) | (columns[3] ^ values[3]) | (columns[5] ^ values[5]) |
-		  (columns[6] ^ values[6]);
 	differ |= (columns[first] ^ values[first]) | (columns[first + 1] ^ values[first + 1]) |
 		  (columns[first + 3] ^ values[first + 3]) |
 		  (columns[first + 4] ^ values[first + 4]);
-	if (site->mask & FLAGS_BIT(0))
-		differ |= encoder_is_full(streams[RFLAGS_COLUMN]);
-	else
-		differ |= differ_flags(columns, values, 0);
-	if (unlikely(op || differ || vmcs == values[VMCS_COLUMN] ||
+	differ |=
+		flags ? encoder_is_full(streams[RFLAGS_COLUMN]) : differ_flags(columns, values, 0);
+	/* In the mask for nothing, the region is not to stay there. */
+	if (unlikely(op || differ || pointer == values[REGION_COLUMN] ||
 		     number == encoder->fields.vmcs_count ||
-		     encoder_is_full(streams[VMCS_COLUMN]) ||
 		     encoder_is_full(streams[REGION_COLUMN])))
 		return encoder_put_moves(encoder, event, site, op);
-	if (site->mask & FLAGS_BIT(0))
+	if (flags)
 		put_column(columns[RFLAGS_COLUMN], &values[RFLAGS_COLUMN], streams[RFLAGS_COLUMN]);
-	put_column(vmcs, &values[VMCS_COLUMN], streams[VMCS_COLUMN]);
-	put_column(columns[REGION_COLUMN], &values[REGION_COLUMN], streams[REGION_COLUMN]);
+	put_column(pointer, &values[REGION_COLUMN], streams[REGION_COLUMN]);
 	encoder->fields.vmcs = number;
-	encoder->fields.vmcs_now = vmcs;
-	encoder_move_vmcs(encoder, site, vmcs);
+	encoder->fields.vmcs_now = values[VMCS_COLUMN] = pointer;
+	encoder_move_vmcs(encoder, site, pointer);
 	return put_next(encoder, event, site);
+}
+
+NOINLINE enum status encoder_put_handover(struct trace_encoder *encoder,
+					  const struct trace_event *event, struct site *site, u8 op)
+{
+	return put_handover(encoder, event, site, op, false);
+}
+
+NOINLINE enum status encoder_put_flagged_handover(struct trace_encoder *encoder,
+						  const struct trace_event *event,
+						  struct site *site, u8 op)
+{
+	return put_handover(encoder, event, site, op, true);
 }
 
 NOINLINE enum status encoder_put_ordered(struct trace_encoder *encoder,
@@ -126,4 +137,22 @@ NOINLINE enum status encoder_put_ordered(struct trace_encoder *encoder,
 	if (unlikely(op || differ))
 		return encoder_put_moves(encoder, event, site, op);
 	return put_next(encoder, event, site);
+}
+
+enum path encoder_ordered_path(const struct site *site)
+{
+	const struct plan *const plan = site->plan;
+	const u64 *const values = site->values;
+	const u32 region = 1u << REGION_COLUMN;
+
+	if (any_rare(values))
+		return site->mask ? PATH_MOVES : PATH_OTHER;
+	if (plan->current_column == SCHEMA_NONE)
+		return site->mask ? PATH_MOVES : PATH_ORDERED;
+	/* What is loaded again and again is current already, or has to become it. */
+	if (!site->mask)
+		return values[REGION_COLUMN] == values[VMCS_COLUMN] ? PATH_ORDERED : PATH_MOVES;
+	if (site->mask == region)
+		return PATH_HANDOVER;
+	return site->mask == (region | FLAGS_BIT(0)) ? PATH_FLAGGED_HANDOVER : PATH_MOVES;
 }

@@ -23,6 +23,8 @@ void encoder_catch_up(struct trace_encoder *encoder, struct site *site)
 {
 	catch_up(encoder, site->plan, site);
 	site->version = encoder->version;
+	if (site->plan->current_column != SCHEMA_NONE && site->path != PATH_OTHER)
+		site->path = (u8)encoder_ordered_path(site);
 	if (site->field && site->vmcs != encoder->fields.vmcs)
 		encoder_find_field(encoder, site, site->field_id);
 }
@@ -115,6 +117,7 @@ static ALWAYS_INLINE u8 correct(struct trace_encoder *encoder, const struct plan
 	if (plan->key_cell != SCHEMA_NONE)
 		set_key_cell(encoder, plan, event->col[0]);
 	site->version = encoder->version;
+	encoder_make_current(encoder, site);
 	return op;
 }
 
@@ -160,18 +163,6 @@ static void encode_bytes(struct trace_encoder *encoder, const struct trace_event
 	streams_put_bytes(&encoder->streams, STREAM_BYTES, event->bytes, count);
 }
 
-static enum path ordered_path(const struct plan *plan, const struct site *site)
-{
-	const bool rare = any_rare(site->values);
-
-	if (!site->mask)
-		return rare ? PATH_OTHER : PATH_ORDERED;
-	return (site->mask & ~FLAGS_BIT(0)) == (VMCS_BIT | 1u << REGION_COLUMN) && !rare &&
-			       plan->order_column == INSN_COLUMN_COUNT + ORDERED_COLUMNS
-		       ? PATH_HANDOVER
-		       : PATH_MOVES;
-}
-
 /* How the next event at @site is gone about, if all is as expected. */
 static enum path next_path(const struct plan *plan, const struct site *site)
 {
@@ -185,7 +176,7 @@ static enum path next_path(const struct plan *plan, const struct site *site)
 	if (plan->path == PATH_ITEMS)
 		return PATH_ITEMS;
 	if (plan->path == PATH_ORDERED)
-		return ordered_path(plan, site);
+		return encoder_ordered_path(site);
 	if (mask & ~(plan->value_bit | FLAGS_BIT(0) | FLAGS_BIT(1)))
 		return PATH_MASKED;
 	if (!mask && plan->path == PATH_SAME && any_operand(site->values) &&

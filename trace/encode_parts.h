@@ -54,9 +54,16 @@ enum status encoder_put_ordered(struct trace_encoder *encoder, const struct trac
 enum status encoder_put_moves(struct trace_encoder *encoder, const struct trace_event *event,
 			      struct site *site, u8 op);
 
-/* The same where that column and the one of the region miss. */
+/* The same where the region misses, which becomes the current VMCS. */
 enum status encoder_put_handover(struct trace_encoder *encoder, const struct trace_event *event,
 				 struct site *site, u8 op);
+
+/* The same where RFLAGS may miss too. */
+enum status encoder_put_flagged_handover(struct trace_encoder *encoder,
+					 const struct trace_event *event, struct site *site, u8 op);
+
+/* What PATH_ORDERED, PATH_HANDOVER or PATH_MOVES becomes at @site, as its values and mask are. */
+enum path encoder_ordered_path(const struct site *site);
 
 /* Fields are those of the VMCS at @pointer. */
 static inline void encoder_select_vmcs(struct trace_encoder *encoder, u64 pointer)
@@ -71,6 +78,22 @@ static inline void encoder_move_vmcs(struct trace_encoder *encoder, struct site 
 {
 	encoder->cells[site->plan->vmcs_cell] = vmcs;
 	site->version = ++encoder->version;
+}
+
+/* What the event at @site, which is in the block, names as the next VMCS, if it does. */
+static inline void encoder_make_current(struct trace_encoder *encoder, struct site *site)
+{
+	const struct plan *const plan = site->plan;
+	u64 pointer;
+
+	if (plan->current_column == SCHEMA_NONE)
+		return;
+	pointer = site->values[plan->current_column];
+	if (pointer == site->values[plan->vmcs_column])
+		return;
+	encoder_select_vmcs(encoder, pointer);
+	site->values[plan->vmcs_column] = pointer;
+	encoder_move_vmcs(encoder, site, pointer);
 }
 
 /*

@@ -11,7 +11,8 @@ static bool is_ordered(const struct trace_kind_info *kind, unsigned extra)
 	       kind->order_column == kind->column_count - 1 &&
 	       (kind->order_column == INSN_COLUMN_COUNT ||
 		kind->order_column == INSN_COLUMN_COUNT + ORDERED_COLUMNS ||
-		kind->order_column == INSN_COLUMN_COUNT + VMXON_COLUMNS);
+		kind->order_column == INSN_COLUMN_COUNT + VMXON_COLUMNS) &&
+	       (kind->current_column == SCHEMA_NONE || kind->current_column == REGION_COLUMN);
 }
 
 /* How an event of @kind is gone about where nothing misses. */
@@ -51,6 +52,7 @@ static struct plan make_plan(const struct trace_encoder *encoder,
 		.value_column = kind->value_column,
 		.field_column = kind->field_column,
 		.order_column = kind->order_column,
+		.current_column = kind->current_column,
 		.vmcs_column = SCHEMA_NONE,
 		.key_cell = kind->key_cell,
 		.last_count = kind->last_count,

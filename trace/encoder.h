@@ -49,7 +49,8 @@ struct plan {
 	u32 value_bit;
 	u8 field_column;
 	u8 order_column;
-	u8 vmcs_column; /* which VMCS the fields of this event are of, SCHEMA_NONE: as before */
+	u8 current_column; /* that makes the VMCS that it names current, SCHEMA_NONE: none */
+	u8 vmcs_column;	   /* which VMCS the fields of this event are of, SCHEMA_NONE: as before */
 	u8 vmcs_cell;
 	u8 key_cell;
 	u8 last_count;
@@ -71,10 +72,11 @@ enum path {
 	PATH_MASKED,   /* one of these, other columns may miss */
 	PATH_ORDERED,  /* INSN_COLUMNS, more, and a number of the hand-over counter: nothing misses
 			*/
-	PATH_HANDOVER, /* the same with a region: that misses, and which VMCS is current */
-	PATH_MOVES,    /* the same, any columns may miss */
-	PATH_ITEMS,    /* an L2 entry or exit: a key, a few columns, and items */
-	PATH_OTHER,    /* encoder_put_other() */
+	PATH_HANDOVER, /* the same with a region that becomes the current VMCS: that misses */
+	PATH_FLAGGED_HANDOVER, /* the same, and RFLAGS may */
+	PATH_MOVES,	       /* the same, any columns may miss */
+	PATH_ITEMS,	       /* an L2 entry or exit: a key, a few columns, and items */
+	PATH_OTHER,	       /* encoder_put_other() */
 };
 
 struct site {

@@ -3,7 +3,8 @@
 #include "base/crc32c.h"
 #include "vmx/tables.h"
 
-#define SCHEMA_LAYOUT 1
+/* The second has PREDICTOR_CURRENT. */
+enum { SCHEMA_LAYOUT = 1, SCHEMA_LAYOUT_CURRENT };
 
 /* --- building --------------------------------------------------------------------------------- */
 
@@ -51,7 +52,7 @@ static const struct trace_column *column_named(const struct trace_schema *schema
 static bool kind_derive(struct trace_kind_info *kind)
 {
 	kind->value_column = kind->order_column = kind->key_cell = SCHEMA_NONE;
-	kind->pointer_column = SCHEMA_NONE;
+	kind->pointer_column = kind->current_column = SCHEMA_NONE;
 	kind->last_count = 0;
 	kind->last_mask = 0;
 	for (unsigned i = 0; i < kind->column_count; i++) {
@@ -78,8 +79,14 @@ static bool kind_derive(struct trace_kind_info *kind)
 			if (kind->order_column != SCHEMA_NONE)
 				return false;
 			kind->order_column = (u8)i;
-		} else if (!strcmp(column->name, "pointer")) {
-			kind->pointer_column = (u8)i;
+		} else {
+			if (column->predictor == PREDICTOR_CURRENT) {
+				if (kind->current_column != SCHEMA_NONE)
+					return false;
+				kind->current_column = (u8)i;
+			}
+			if (!strcmp(column->name, "pointer"))
+				kind->pointer_column = (u8)i;
 		}
 	}
 	if (kind->key == KEY_COL0)
@@ -222,11 +229,20 @@ static u8 *put_kind(u8 *to, const struct trace_kind_info *kind)
 	return to;
 }
 
+/* The first that can say it. */
+static u8 layout_of(const struct trace_schema *schema)
+{
+	for (unsigned i = 0; i < schema->column_count; i++)
+		if (schema->columns[i].predictor == PREDICTOR_CURRENT)
+			return SCHEMA_LAYOUT_CURRENT;
+	return SCHEMA_LAYOUT;
+}
+
 size_t trace_schema_write(const struct trace_schema *schema, u8 *to)
 {
 	u8 *const start = to;
 
-	*to++ = SCHEMA_LAYOUT;
+	*to++ = layout_of(schema);
 	*to++ = schema->vmcs_cell;
 	memcpy(to, &schema->rip_field, sizeof(schema->rip_field));
 	to += sizeof(schema->rip_field);
@@ -269,7 +285,8 @@ static const char *take_name(struct cursor *in, char **names)
 	return name;
 }
 
-static void take_column(struct cursor *in, struct trace_schema *schema, char **names)
+static void take_column(struct cursor *in, struct trace_schema *schema, char **names,
+			unsigned predictors)
 {
 	struct trace_column *const column = &schema->columns[schema->column_count++];
 
@@ -278,7 +295,7 @@ static void take_column(struct cursor *in, struct trace_schema *schema, char **n
 	column->predictor = cursor_u8(in);
 	column->stream = cursor_u8(in);
 	column->cell = cursor_u8(in);
-	demand(in, column->predictor <= PREDICTOR_ORDER);
+	demand(in, column->predictor < predictors);
 	demand(in, column->stream >= STREAM_COLUMNS && column->stream < SCHEMA_MAX_STREAMS);
 	demand(in, column->predictor == PREDICTOR_LAST ? column->cell < SCHEMA_MAX_CELLS
 						       : column->cell == SCHEMA_NONE);
@@ -289,7 +306,25 @@ static void take_column(struct cursor *in, struct trace_schema *schema, char **n
 		schema->cell_count = MAX(schema->cell_count, column->cell + 1);
 }
 
-static void take_kind(struct cursor *in, struct trace_schema *schema, char **names)
+/*
+ * The current VMCS must be known when the value of one of its fields is predicted, and what comes
+ * behind it in the same event must not depend on it.
+ */
+static bool kind_is_ordered(const struct trace_schema *schema, const struct trace_kind_info *kind)
+{
+	unsigned vmcs = SCHEMA_NONE;
+
+	for (unsigned i = 0; i < kind->last_count; i++)
+		if (kind->last_cell[i] == schema->vmcs_cell)
+			vmcs = kind->last[i];
+	if (kind->current_column != SCHEMA_NONE)
+		return vmcs < kind->current_column && kind->value_column == SCHEMA_NONE &&
+		       kind->key != KEY_COL0 && !(kind->flags & KIND_ITEMS);
+	return vmcs == SCHEMA_NONE || vmcs < kind->value_column;
+}
+
+static void take_kind(struct cursor *in, struct trace_schema *schema, char **names,
+		      unsigned predictors)
 {
 	struct trace_kind_info kind = { .name = take_name(in, names) };
 
@@ -307,14 +342,10 @@ static void take_kind(struct cursor *in, struct trace_schema *schema, char **nam
 		return;
 	demand(in, !schema->kinds[kind.id].name);
 	for (unsigned i = 0; i < kind.column_count && in->status == ST_OK; i++)
-		take_column(in, schema, names);
+		take_column(in, schema, names, predictors);
 	if (in->status != ST_OK)
 		return;
-	demand(in, kind_derive(&kind));
-	/* The current VMCS must be known when the value of one of its fields is predicted. */
-	for (unsigned i = 0; i < kind.last_count; i++)
-		demand(in,
-		       kind.last[i] < kind.value_column || kind.last_cell[i] != schema->vmcs_cell);
+	demand(in, kind_derive(&kind) && kind_is_ordered(schema, &kind));
 	schema->kinds[kind.id] = kind;
 }
 
@@ -335,18 +366,21 @@ enum status trace_schema_parse(struct trace_schema *schema, char *names, const v
 			       size_t size)
 {
 	struct cursor in = cursor_over(data, size);
+	unsigned layout, predictors;
 
 	trace_schema_start(schema);
 	if (size > SCHEMA_MAX_SIZE)
 		return ST_CORRUPT;
-	if (cursor_u8(&in) != SCHEMA_LAYOUT)
+	layout = cursor_u8(&in);
+	if (layout != SCHEMA_LAYOUT && layout != SCHEMA_LAYOUT_CURRENT)
 		return size ? ST_NEWER : ST_TRUNCATED;
+	predictors = layout == SCHEMA_LAYOUT ? PREDICTOR_CURRENT : PREDICTOR_COUNT;
 	schema->vmcs_cell = cursor_u8(&in);
 	schema->rip_field = cursor_u16(&in);
 	schema->kind_count = cursor_u8(&in);
 	demand(&in, schema->kind_count <= SCHEMA_MAX_KINDS);
 	for (unsigned i = 0; i < schema->kind_count && in.status == ST_OK; i++)
-		take_kind(&in, schema, &names);
+		take_kind(&in, schema, &names, predictors);
 	demand(&in, schema->vmcs_cell < schema->cell_count || schema->vmcs_cell == SCHEMA_NONE);
 
 	const unsigned ranges = cursor_u8(&in);

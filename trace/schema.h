@@ -38,7 +38,14 @@ enum trace_type {
 	TYPE_COUNT
 };
 
-enum trace_predictor { PREDICTOR_SITE, PREDICTOR_LAST, PREDICTOR_FIELD, PREDICTOR_ORDER };
+enum trace_predictor {
+	PREDICTOR_SITE,
+	PREDICTOR_LAST,
+	PREDICTOR_FIELD,
+	PREDICTOR_ORDER,
+	PREDICTOR_CURRENT, /* as PREDICTOR_SITE; the VMCS that it names is current from then on */
+	PREDICTOR_COUNT
+};
 
 enum trace_key { KEY_RIP, KEY_COL0 };
 
@@ -86,6 +93,7 @@ struct trace_kind_info {
 	u8 value_column;   /* the column predicted by that field, or SCHEMA_NONE */
 	u8 order_column;   /* the column with PREDICTOR_ORDER, or SCHEMA_NONE */
 	u8 pointer_column; /* the column that names a region, or SCHEMA_NONE */
+	u8 current_column; /* the column with PREDICTOR_CURRENT, or SCHEMA_NONE */
 	u8 key_cell;	   /* the cell that column 0 sets where it is the key, or SCHEMA_NONE */
 	u8 last_count;	   /* the other columns with PREDICTOR_LAST ... */
 	u8 last[SCHEMA_MAX_LAST];

@@ -86,14 +86,28 @@ static void do_vmptrld(void)
 	vmptrld(physical(l2.region));
 }
 
+/* One of the first @count regions; what follows finds the same RFLAGS each time. */
+static u64 next_region(unsigned count)
+{
+	u64 region = physical(regions[turn++ % count]);
+
+	__asm__ volatile("test %%rsp, %%rsp" : "+r"(region) : : "cc");
+	return region;
+}
+
 static void do_vmptrld_two(void)
+{
+	vmptrld(next_region(2));
+}
+
+static void do_vmptrld_two_flags(void)
 {
 	vmptrld(physical(regions[turn++ % 2]));
 }
 
 static void do_vmptrld_many(void)
 {
-	vmptrld(physical(regions[turn++ % MANY]));
+	vmptrld(next_region(MANY));
 }
 
 static void do_vmclear(void)
@@ -313,6 +327,7 @@ static const struct {
 	{ "vmwrite from memory", make_plain, do_vmwrite_memory },
 	{ "vmptrld of the current", make_plain, do_vmptrld },
 	{ "vmptrld, 2 in turn", make_regions, do_vmptrld_two },
+	{ "the same, rflags in turn", do_nothing, do_vmptrld_two_flags },
 	{ "vmptrld, 64 in turn", do_nothing, do_vmptrld_many },
 	{ "vmclear of another", do_nothing, do_vmclear },
 	{ "invept single", make_plain, do_invept },

@@ -5,9 +5,9 @@
 #include "trace/file.h"
 #include "trace/pack.h"
 
-static const char *const tapes[] = { "tests/golden/1/future.vxt", "tests/golden/1/kvm.vxt",
-				     "tests/golden/1/memory.vxt", "tests/golden/1/vmware.vxt",
-				     "tests/golden/1/smp.vxt" };
+static const char *const tapes[] = { "tests/golden/1/future.vxt",   "tests/golden/1/kvm.vxt",
+				     "tests/golden/1/handover.vxt", "tests/golden/1/memory.vxt",
+				     "tests/golden/1/vmware.vxt",   "tests/golden/1/smp.vxt" };
 
 /* A block, and two decoders over it. */
 struct bench {

@@ -77,6 +77,8 @@ static void the_builtin_schema_is_that_of_the_structs(void **state)
 	assert_int_equal(schema->kinds[EV_VMWRITE].value_column, EV_COLUMN(vmwrite, value));
 	assert_int_equal(schema->kinds[EV_VMWRITE].field_column, EV_COLUMN(vmwrite, field));
 	assert_int_equal(schema->kinds[EV_VMCS_IMAGE].key_cell, schema->vmcs_cell);
+	assert_int_equal(schema->kinds[EV_VMPTRLD].current_column, EV_COLUMN(vmptrld, pointer));
+	assert_int_equal(schema->kinds[EV_VMCLEAR].current_column, SCHEMA_NONE);
 	assert_string_equal(trace_schema_range(schema, 0x681e)->name, "field");
 	assert_string_equal(trace_schema_range(schema, ITEM_MSR_HOST + 511)->name, "msr_host");
 	assert_null(trace_schema_range(schema, 0xffff));
@@ -120,6 +122,9 @@ static void check_sound(const struct trace_schema *schema)
 			    (kind->field_column < kind->value_column &&
 			     kind->value_column < kind->column_count));
 		assert_true(kind->last_count <= SCHEMA_MAX_LAST);
+		assert_true(kind->current_column == SCHEMA_NONE ||
+			    (kind->current_column < kind->column_count &&
+			     schema->vmcs_cell != SCHEMA_NONE));
 		for (unsigned i = 0; i < kind->column_count; i++)
 			assert_true(kind->columns[i].stream >= STREAM_COLUMNS &&
 				    kind->columns[i].stream < SCHEMA_MAX_STREAMS);
@@ -165,7 +170,7 @@ static void contradictions_are_refused(void **state)
 		  "\5value\1\2\21\377"
 		  "\0" },
 		{ "layout", ST_NEWER, 29,
-		  "\2\0\36\150\1"
+		  "\3\0\36\150\1"
 		  "\1k"
 		  "\5\0\1\0\2"
 		  "\1c\0\1\20\0"
@@ -261,6 +266,56 @@ static void contradictions_are_refused(void **state)
 		  "\5\0\1\0\2"
 		  "\1c\0\1\20\0"
 		  "\5value\1\2\21\377"
+		  "\0" },
+		{ "what becomes current", ST_OK, 28,
+		  "\2\0\36\150\1"
+		  "\1k"
+		  "\5\0\1\377\2"
+		  "\1c\0\1\20\0"
+		  "\4next\1\4\21\377"
+		  "\0" },
+		{ "what becomes current, in the layout before", ST_CORRUPT, 28,
+		  "\1\0\36\150\1"
+		  "\1k"
+		  "\5\0\1\377\2"
+		  "\1c\0\1\20\0"
+		  "\4next\1\4\21\377"
+		  "\0" },
+		{ "a newer predictor in the newest layout", ST_CORRUPT, 28,
+		  "\2\0\36\150\1"
+		  "\1k"
+		  "\5\0\1\377\2"
+		  "\1c\0\1\20\0"
+		  "\4next\1\5\21\377"
+		  "\0" },
+		{ "what becomes current without what was", ST_CORRUPT, 28,
+		  "\2\377\36\150\1"
+		  "\1k"
+		  "\5\0\1\377\2"
+		  "\1c\0\1\20\0"
+		  "\4next\1\4\21\377"
+		  "\0" },
+		{ "what becomes current before what was", ST_CORRUPT, 28,
+		  "\2\0\36\150\1"
+		  "\1k"
+		  "\5\0\1\377\2"
+		  "\4next\1\4\21\377"
+		  "\1c\0\1\20\0"
+		  "\0" },
+		{ "what becomes current, and items", ST_CORRUPT, 28,
+		  "\2\0\36\150\1"
+		  "\1k"
+		  "\5\0\5\377\2"
+		  "\1c\0\1\20\0"
+		  "\4next\1\4\21\377"
+		  "\0" },
+		{ "two that become current", ST_CORRUPT, 34,
+		  "\2\0\36\150\1"
+		  "\1k"
+		  "\5\0\1\377\3"
+		  "\1c\0\1\20\0"
+		  "\4next\1\4\21\377"
+		  "\1n\1\4\22\377"
 		  "\0" },
 		{ "no columns for the key", ST_CORRUPT, 13,
 		  "\1\377\36\150\1"
