@@ -53,7 +53,7 @@ bench: all guests-kvm $(O)/tests/bench/bench_tape $(O)/tests/bench/big_tape \
 		$(O)/tests/bench/bench_timeline $(O)/.deps-run $(O)/.deps-bench
 	tests/bench/run $(O) $(if $(TAPE),--tape $(TAPE))
 
-bench-hv: all $(O)/.deps-run
+bench-hv: all $(O)/guests/kvm/kvmhost.img $(O)/.deps-run
 	tests/bench/hv_exits $(O)
 
 bench-ticks: all guests-kvm $(O)/.deps-run

@@ -78,7 +78,7 @@ $(O)/guests/kvm/initrd.img: tests/guests/kvm/make-initrd $(O)/guests/kvm/init $(
 
 # Guests with KVM below them: the second processor.
 kvmhost-src    := $(addprefix tests/guests/kvm/,kvmhost.c kvm_load.c init.c)
-kvmhost-guests := l1_smoke l1_insn l1_l2 l1_sweep l1_memory l1_rules l1_truth
+kvmhost-guests := l1_smoke l1_insn l1_l2 l1_sweep l1_memory l1_rules l1_truth l1_bench
 
 $(O)/guests/kvm/kvmhost: $(kvmhost-src) $(wildcard tests/guests/kvm/*.h) Makefile | $(O)/.deps
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(common) -D_GNU_SOURCE -static -s -o $@ $(kvmhost-src)

@@ -37,7 +37,7 @@ bool init_mount(void)
 	return true;
 }
 
-static bool load_module(const char *path)
+static bool load_module(const char *path, const char *parameters)
 {
 	const int fd = open(path, O_RDONLY | O_CLOEXEC);
 	bool loaded;
@@ -46,7 +46,7 @@ static bool load_module(const char *path)
 		printf("init: cannot open '%s': %s\n", path, strerror(errno));
 		return false;
 	}
-	loaded = syscall(SYS_finit_module, fd, "", 0) == 0;
+	loaded = syscall(SYS_finit_module, fd, parameters, 0) == 0;
 	if (!loaded)
 		printf("init: cannot load '%s': %s\n", path, strerror(errno));
 	close(fd);
@@ -72,17 +72,21 @@ bool init_kvm_parameter(const char *name, char *value, size_t size)
 
 bool init_load_kvm(void)
 {
-	char value[64];
+	char asked[256] = "", value[64];
 
 	/* Those that decide which exits KVM takes. */
 	static const char *const parameters[] = {
 		"ept",		"vpid",		"unrestricted_guest",
 		"flexpriority", "enable_apicv", "preemption_timer",
-		"pml",		"nested",
+		"pml",		"nested",	"enable_shadow_vmcs",
 	};
 
-	if (!load_module("/modules/irqbypass.ko") || !load_module("/modules/kvm.ko") ||
-	    !load_module("/modules/kvm-intel.ko"))
+	init_option("kvm_intel", asked, sizeof(asked));
+	for (char *at = asked; *at; at++)
+		if (*at == ',')
+			*at = ' ';
+	if (!load_module("/modules/irqbypass.ko", "") || !load_module("/modules/kvm.ko", "") ||
+	    !load_module("/modules/kvm-intel.ko", asked))
 		return false;
 	for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++)
 		if (init_kvm_parameter(parameters[i], value, sizeof(value)))

@@ -13,7 +13,11 @@
 /* Mounts /proc, /sys, /dev and debugfs. */
 bool init_mount(void);
 
-/* Loads irqbypass, kvm and kvm-intel with their default parameters and prints what they became. */
+/*
+ * Loads irqbypass, kvm and kvm-intel and prints what the parameters of kvm-intel became. They are
+ * the default ones but for those of kvm_intel=NAME=VALUE,NAME=VALUE... on the kernel's command
+ * line.
+ */
 bool init_load_kvm(void);
 
 /* Copies what the parameter @name of kvm_intel became; false when it has none of that name. */
