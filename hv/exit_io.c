@@ -26,6 +26,7 @@
 #define KEYBOARD_RESET 0xfe
 #define RESET_CPU      BIT(2)
 #define FAST_RESET     BIT(0)
+#define A20_ON	       BIT(1)
 #define SLEEP_ENABLE   BIT(13)
 #define VECTOR_PF      14
 
@@ -126,12 +127,23 @@ static bool watch(struct percpu *cpu, const struct io_access *io)
 	}
 }
 
+/*
+ * SDM, "VMXON": A20M is blocked in VMX operation. Bochs does not block it: an access to port 92h
+ * that clears the bit would take every other MiB from hv.
+ */
+static u32 with_a20_on(const struct io_access *io)
+{
+	const unsigned byte = (unsigned)PORT_SYSTEM - io->port;
+
+	return byte < io->size ? io->value | (u32)A20_ON << 8 * byte : io->value;
+}
+
 static void perform(struct percpu *cpu, struct io_access *io)
 {
 	if (io->in)
 		io->value = port_in(io->port, io->size);
 	else if (watch(cpu, io))
-		port_out(io->port, io->size, io->value);
+		port_out(io->port, io->size, with_a20_on(io));
 	if (exit_level(cpu) == 2)
 		nested_item(&cpu->nested, ITEM_IO_VALUE, io->value);
 }

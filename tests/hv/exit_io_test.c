@@ -171,6 +171,29 @@ static void resets_end_the_tape_and_neighbouring_values_do_not(void **state)
 	}
 }
 
+static void nobody_switches_a20_off(void **state)
+{
+	static const struct {
+		const char *name;
+		u16 port;
+		unsigned size;
+		u32 value, expected;
+	} rows[] = {
+		{ "off", PORT_SYSTEM, 1, 0xfc, 0xfe },
+		{ "on", PORT_SYSTEM, 1, 0x02, 0x02 },
+		{ "the low byte of four", PORT_SYSTEM, 4, 0, 0x02 },
+		{ "the high byte of two", PORT_SYSTEM - 1, 2, 0, 0x0200 },
+		{ "the port below", PORT_SYSTEM - 1, 1, 0, 0 },
+		{ "the port above", PORT_SYSTEM + 1, 4, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		l1_outs(rows[i].port, rows[i].size, rows[i].value);
+		assert_row(rows[i].name, last_access()->value, rows[i].expected);
+	}
+}
+
 static void sleep_states_end_the_tape_with_their_name(void **state)
 {
 	static const struct {
@@ -347,6 +370,7 @@ int main(void)
 		cmocka_unit_test_setup(shutdown_port_of_a_machine_is_a_device_s, boot),
 		cmocka_unit_test_setup(word_shutdown_ends_the_tape_and_nothing_shorter, boot),
 		cmocka_unit_test_setup(resets_end_the_tape_and_neighbouring_values_do_not, boot),
+		cmocka_unit_test_setup(nobody_switches_a20_off, boot),
 		cmocka_unit_test_setup(sleep_states_end_the_tape_with_their_name, boot),
 		cmocka_unit_test_setup(repeated_string_output_makes_one_step_an_exit, boot),
 		cmocka_unit_test_setup(repeated_string_output_of_nothing_does_nothing, boot),
