@@ -6,7 +6,6 @@
 #include "hv/mtrr.h"
 #include "vmx/tables.h"
 
-#define EPT_ALL	       (EPT_READ | EPT_WRITE | EPT_EXECUTE)
 #define EPT_CAP_1G     BIT(17)
 #define INVEPT_SINGLE  1
 #define EPT_TYPE       MASK(5, 3)
@@ -40,19 +39,9 @@ static u64 type_changes;
  */
 static u64 *scratch_table;
 
-static u64 level_size(unsigned level)
-{
-	return PAGE_SIZE << 9 * (level - 1);
-}
-
 static u64 *table_of(u64 entry)
 {
 	return phys_to_virt(entry & MASK(51, 12));
-}
-
-static bool is_leaf(unsigned level, u64 entry)
-{
-	return level == 1 || entry & EPT_LARGE;
 }
 
 /* A table to split a page with; NULL when L1 has had its share of hv's memory. */
@@ -82,8 +71,9 @@ static enum status split(u64 *entry, unsigned level, u64 *table)
 	if (!table)
 		return ST_NO_MEMORY;
 	for (u64 i = 0; i < 512; i++)
-		table[i] = (level == 2 ? whole & ~EPT_LARGE : whole) + i * level_size(level - 1);
-	__atomic_store_n(entry, virt_to_phys(table) | EPT_ALL, __ATOMIC_RELEASE);
+		table[i] =
+			(level == 2 ? whole & ~EPT_LARGE : whole) + i * ept_level_size(level - 1);
+	__atomic_store_n(entry, virt_to_phys(table) | EPT_RIGHTS, __ATOMIC_RELEASE);
 	return ST_OK;
 }
 
@@ -92,20 +82,20 @@ static enum status split(u64 *entry, unsigned level, u64 *table)
 /* Uncached, in the largest pages that leave hv's range out. */
 static void map(u64 *table, unsigned level, u64 base)
 {
-	const u64 size = level_size(level);
+	const u64 size = ept_level_size(level);
 
 	for (u64 i = 0; i < 512 && base + i * size < mapped_end; i++) {
 		const u64 at = base + i * size;
 
 		if (level == 2 && at >= hv_range_base && at < hv_range_base + hv_range_size) {
-			table[i] = virt_to_phys(scratch_table) | EPT_ALL;
+			table[i] = virt_to_phys(scratch_table) | EPT_RIGHTS;
 		} else if (level == 4 || (level == 3 && (!large_1g || mem_is_hv(at, size)))) {
 			u64 *const lower = mem_alloc_pages(1);
 
 			map(lower, level - 1, at);
-			table[i] = virt_to_phys(lower) | EPT_ALL;
+			table[i] = virt_to_phys(lower) | EPT_RIGHTS;
 		} else {
-			table[i] = at | EPT_ALL | EPT_LARGE;
+			table[i] = at | EPT_RIGHTS | EPT_LARGE;
 		}
 	}
 }
@@ -127,7 +117,7 @@ static ALWAYS_INLINE u64 set_leaf(u64 *entry, u64 bits)
 /* Pages [@first, @end) of @table, and what is below them, are of one type. hv's own keep theirs. */
 static void set_whole_pages(u64 *table, unsigned level, u64 first, u64 end, u64 type)
 {
-	const u64 bits = type | EPT_ALL;
+	const u64 bits = type | EPT_RIGHTS;
 	u64 differ = 0;
 
 	for (u64 *entry = &table[first]; level == 1 && entry < &table[end]; entry++)
@@ -149,9 +139,9 @@ static void set_part_of_page(u64 *entry, unsigned level, u64 at, u64 begin, u64 
 {
 	if (!*entry)
 		return;
-	if (is_leaf(level, *entry)) {
+	if (ept_is_leaf(level, *entry)) {
 		if ((*entry & EPT_TYPE) == type) {
-			set_entry(entry, *entry | EPT_ALL);
+			set_entry(entry, *entry | EPT_RIGHTS);
 			return;
 		}
 		/* Without a table the whole page is uncached: slow, and right for every type. */
@@ -171,7 +161,7 @@ static void set_part_of_page(u64 *entry, unsigned level, u64 at, u64 begin, u64 
  */
 static void set_types(u64 *table, unsigned level, u64 base, u64 begin, u64 end, u64 type)
 {
-	const u64 size = level_size(level);
+	const u64 size = ept_level_size(level);
 	const u64 from = begin > base ? begin - base : 0, to = MIN(end - base, 512 * size);
 	const u64 first = (from + size - 1) / size, last = to / size;
 
@@ -213,7 +203,8 @@ void ept01_init(void)
 	typed_end = MIN(mapped_end, MAX(memmap_top(), large_1g ? TYPED_1G : TYPED_2M));
 	scratch_table = mem_alloc_pages(1);
 	for (unsigned i = 0; i < 512; i++)
-		scratch_table[i] = virt_to_phys(scratch) | EPT_TYPE_WB << EPT_TYPE_SHIFT | EPT_ALL;
+		scratch_table[i] =
+			virt_to_phys(scratch) | EPT_TYPE_WB << EPT_TYPE_SHIFT | EPT_RIGHTS;
 	pml4 = mem_alloc_pages(1);
 	built = false;
 	map(pml4, 4, 0);
@@ -251,13 +242,13 @@ u64 ept01_type_changes(void)
 
 static bool has_table(unsigned level, u64 entry)
 {
-	return entry && !is_leaf(level, entry) && table_of(entry) != scratch_table;
+	return entry && !ept_is_leaf(level, entry) && table_of(entry) != scratch_table;
 }
 
 /* @size is what the entry maps at @at. A page that is RAM in part is split. */
 static enum status set_right(u64 *entry, unsigned level, u64 at, u64 size, bool protect)
 {
-	if (!*entry || !is_leaf(level, *entry))
+	if (!*entry || !ept_is_leaf(level, *entry))
 		return ST_OK;
 	if (!protect)
 		*entry |= EPT_WRITE;
@@ -288,7 +279,7 @@ static enum status set_rights(u64 *at, u64 end, bool protect, unsigned *left)
 		table = table_of(table[index_of(level, *at)]);
 		level--;
 	}
-	size = level_size(level);
+	size = ept_level_size(level);
 	base = *at & ~(size - 1);
 	for (i = index_of(level, *at); i < 512 && base < end && *left && status == ST_OK; i++) {
 		--*left;
@@ -324,13 +315,13 @@ enum status ept01_protect_page(u64 gpa1, bool protect)
 	u64 *table = pml4;
 
 	for (unsigned level = 4;; level--) {
-		u64 *const entry = &table[gpa1 >> (12 + 9 * (level - 1)) & 511];
+		u64 *const entry = &table[ept_index(gpa1, level)];
 
 		if (level == 1) {
 			*entry = protect ? *entry & ~EPT_WRITE : *entry | EPT_WRITE;
 			return ST_OK;
 		}
-		if (is_leaf(level, *entry) && split(entry, level, mem_try_page()) != ST_OK)
+		if (ept_is_leaf(level, *entry) && split(entry, level, mem_try_page()) != ST_OK)
 			return ST_NO_MEMORY;
 		table = table_of(*entry);
 	}
@@ -343,18 +334,18 @@ bool ept01_lookup(u64 gpa1, struct ept_page *page)
 	if (gpa1 >= mapped_end || mem_is_hv(gpa1, 1))
 		return false;
 	for (unsigned level = 4;; level--) {
-		const u64 entry = table[gpa1 >> (12 + 9 * (level - 1)) & 511];
+		const u64 entry = table[ept_index(gpa1, level)];
 
 		if (!entry)
 			return false;
-		if (!is_leaf(level, entry)) {
+		if (!ept_is_leaf(level, entry)) {
 			table = table_of(entry);
 			continue;
 		}
 		*page = (struct ept_page){
 			.pa = gpa1,
 			.type = BITS(entry, 5, 3),
-			.size = level_size(level),
+			.size = ept_level_size(level),
 		};
 		return true;
 	}

@@ -16,12 +16,33 @@
 #define EPT_LARGE      BIT(7)
 #define EPT_ACCESSED   BIT(8)
 #define EPT_DIRTY      BIT(9)
+#define EPT_RIGHTS     (EPT_READ | EPT_WRITE | EPT_EXECUTE)
+#define EPT_LEAF_TYPE  MASK(6, 3) /* memory type and "ignore PAT" */
+#define EPT_ADDRESS    MASK(51, 12)
 
 #define EPTP_WALK_4    (3ull << 3)
 #define EPTP_ENABLE_AD BIT(6)
 #define EPT_TYPE_UC    0ull
 #define EPT_TYPE_WB    6ull
 #define EPT_TYPE_SHIFT 3
+
+/* Bytes that an entry of @level maps or leads to: 4 KiB of level 1. */
+static inline u64 ept_level_size(unsigned level)
+{
+	return BIT(12 + 9 * (level - 1));
+}
+
+/* Of the entry for @address in its table of @level. */
+static inline unsigned ept_index(u64 address, unsigned level)
+{
+	return address >> (12 + 9 * (level - 1)) & 511;
+}
+
+/* Whether @entry, which is present, maps a page. */
+static inline bool ept_is_leaf(unsigned level, u64 entry)
+{
+	return level == 1 || (entry & EPT_LARGE && level <= 3);
+}
 
 struct ept_page {
 	u64 pa;	  /* what gpa1 maps to: gpa1 itself */

@@ -2,7 +2,7 @@
 
 #include "hv/guestmem.h"
 #include "hv/mem.h"
-#include "hv/nested/ept02.h"
+#include "hv/nested/ept12_walk.h"
 #include "hv/paging.h"
 
 /* @gpa, which is L2's where EPT12 is in use, as L1's. */

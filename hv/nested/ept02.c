@@ -1,29 +1,14 @@
 #include "hv/nested/ept02.h"
 
 #include "hv/ept.h"
-#include "hv/fault.h"
-#include "hv/guestmem.h"
 #include "hv/insn.h"
 #include "hv/mem.h"
 #include "hv/nested/state.h"
 
-#define EPT_RIGHTS     (EPT_READ | EPT_WRITE | EPT_EXECUTE)
-#define EPT_TYPE_MASK  MASK(6, 3) /* memory type and "ignore PAT" of a leaf */
-#define EPT_ADDRESS    MASK(51, 12)
 #define ROOT_KEY       (EPT_ADDRESS | EPTP_ENABLE_AD) /* of an EPTP */
 #define INVEPT_CONTEXT 1
 #define NO_ROOT	       0xff
 #define RESERVED_PAGES 64 /* so that every processor can always map what one instruction needs */
-
-static u64 level_size(unsigned level)
-{
-	return PAGE_SIZE << 9 * (level - 1);
-}
-
-static unsigned index_at(u64 address, unsigned level)
-{
-	return address >> (12 + 9 * (level - 1)) & 511;
-}
 
 /* --- Pages ------------------------------------------------------------------------------------ */
 
@@ -137,97 +122,6 @@ void ept02_invalidate_all(struct nested *nested)
 			zap(&nested->ept02, i);
 }
 
-/* --- EPT12 ------------------------------------------------------------------------------------ */
-
-static bool is_leaf(unsigned level, u64 entry)
-{
-	return level == 1 || (entry & EPT_LARGE && level <= 3);
-}
-
-static bool large_is_shown(const struct nested *nested, unsigned level)
-{
-	const u64 caps = nested->shown.msr[VMX_CAP_EPT_VPID_CAP];
-
-	return caps & (level == 3 ? CAP_EPT_1G : CAP_EPT_2M);
-}
-
-/* Of an address, what this processor does not have. */
-static u64 beyond_width(const struct nested *nested)
-{
-	return MASK(51, 12) & ~(BIT(nested->shown.maxphyaddr) - 1);
-}
-
-/* Bits that must be 0; SDM, "EPT Translation Mechanism". */
-static u64 reserved_bits(const struct nested *nested, unsigned level, u64 entry)
-{
-	const u64 beyond = beyond_width(nested);
-
-	if (level == 4)
-		return beyond | MASK(7, 3);
-	if (!is_leaf(level, entry))
-		return beyond | MASK(6, 3);
-	return beyond | ((level_size(level) - 1) & MASK(51, 12));
-}
-
-/* SDM, "EPT Misconfigurations", of an entry that is present. */
-static bool misconfigured(const struct nested *nested, unsigned level, u64 entry)
-{
-	const u64 rights = entry & EPT_RIGHTS, type = BITS(entry, 5, 3);
-
-	if (!(rights & EPT_READ) &&
-	    (rights & EPT_WRITE ||
-	     !(nested->shown.msr[VMX_CAP_EPT_VPID_CAP] & CAP_EPT_EXECUTE_ONLY)))
-		return true;
-	if (level > 1 && is_leaf(level, entry) && !large_is_shown(nested, level))
-		return true;
-	if (is_leaf(level, entry) && (type == 2 || type == 3 || type == 7))
-		return true;
-	return entry & reserved_bits(nested, level, entry);
-}
-
-/* What most entries are, above level 1: readable, of another table, and not misconfigured. */
-static bool is_plain_table(u64 entry, u64 beyond)
-{
-	return (entry & (EPT_READ | MASK(7, 3) | beyond)) == EPT_READ;
-}
-
-void ept12_walk(const struct nested *nested, u64 eptp, u64 gpa2, u64 access,
-		struct ept12_walk *walk)
-{
-	const u64 beyond = beyond_width(nested);
-	u64 table = eptp & EPT_ADDRESS;
-	u64 rights = EPT_RIGHTS;
-
-	walk->rights = walk->type = walk->gpa1 = 0;
-	for (unsigned level = EPT12_LEVELS;; level--) {
-		u64 *entry = &walk->entry[level];
-		bool plain;
-
-		walk->level = level;
-		walk->entry_gpa[level] = table + 8 * index_at(gpa2, level);
-		guest_read_gpa(walk->entry_gpa[level], entry, sizeof(*entry));
-		if (!(*entry & EPT_RIGHTS) || gpa2 >> 48) {
-			walk->result = EPT12_VIOLATION;
-			return;
-		}
-		plain = level > 1 && is_plain_table(*entry, beyond);
-		if (!plain && misconfigured(nested, level, *entry)) {
-			walk->result = EPT12_MISCONFIGURED;
-			return;
-		}
-		rights = hv_fault(EPT_LEAF_RIGHTS) ? *entry & EPT_RIGHTS : rights & *entry;
-		if (plain || !is_leaf(level, *entry)) {
-			table = *entry & EPT_ADDRESS;
-			continue;
-		}
-		walk->rights = rights;
-		walk->type = *entry & EPT_TYPE_MASK;
-		walk->gpa1 = (*entry & EPT_ADDRESS) | (gpa2 & (level_size(level) - 1));
-		walk->result = access & ~rights ? EPT12_VIOLATION : EPT12_MAPPED;
-		return;
-	}
-}
-
 /* --- EPT02 ------------------------------------------------------------------------------------ */
 
 /* The level of the largest page that is whole in EPT12's page and in EPT01's. */
@@ -235,7 +129,7 @@ static unsigned common_level(const struct ept12_walk *walk, const struct ept_pag
 {
 	unsigned level = walk->level;
 
-	while (level_size(level) > page->size)
+	while (ept_level_size(level) > page->size)
 		level--;
 	return level;
 }
@@ -245,7 +139,7 @@ static bool map_page(struct ept02 *ept02, unsigned root, u64 gpa2, unsigned leaf
 	u64 *table = ept02->root[root].table;
 
 	for (unsigned level = EPT12_LEVELS; level > leaf_level; level--) {
-		u64 *entry = &table[index_at(gpa2, level)];
+		u64 *entry = &table[ept_index(gpa2, level)];
 
 		if (!*entry || *entry & EPT_LARGE) {
 			u64 *below = take_page(ept02, root);
@@ -256,7 +150,7 @@ static bool map_page(struct ept02 *ept02, unsigned root, u64 gpa2, unsigned leaf
 		}
 		table = phys_to_virt(*entry & EPT_ADDRESS);
 	}
-	table[index_at(gpa2, leaf_level)] = leaf;
+	table[ept_index(gpa2, leaf_level)] = leaf;
 	return true;
 }
 
@@ -270,7 +164,7 @@ void ept02_map(struct nested *nested, u64 eptp, u64 gpa2, const struct ept12_wal
 
 	if (ept01_lookup(walk->gpa1, &page)) {
 		level = common_level(walk, &page);
-		leaf = page.pa & ~(level_size(level) - 1);
+		leaf = page.pa & ~(ept_level_size(level) - 1);
 	} else {
 		/* Nothing of L1's is there: reads find ones, writes are lost. */
 		leaf = virt_to_phys(nested->dummy);
@@ -293,8 +187,8 @@ bool ept02_find(const struct nested *nested, u64 eptp, u64 gpa2, unsigned *level
 		return false;
 	table = nested->ept02.root[root].table;
 	for (*level = EPT12_LEVELS;; --*level) {
-		*entry = table[index_at(gpa2, *level)];
-		if (!*entry || is_leaf(*level, *entry))
+		*entry = table[ept_index(gpa2, *level)];
+		if (!*entry || ept_is_leaf(*level, *entry))
 			return *entry;
 		table = phys_to_virt(*entry & EPT_ADDRESS);
 	}

@@ -11,39 +11,15 @@
 #define HV_NESTED_EPT02_H
 
 #include "base/base.h"
+#include "hv/nested/ept12_walk.h"
 
 struct nested;
 struct percpu;
-
-#define EPT12_LEVELS 4
-
-/* One way through EPT12; the entries read are kept for the tape. */
-struct ept12_walk {
-	enum {
-		EPT12_MAPPED,
-		EPT12_VIOLATION,
-		EPT12_MISCONFIGURED,
-		EPT12_LOG_FULL, /* of ept12_access() only */
-	} result;
-	unsigned level; /* of the last entry read: 4 to 1 */
-	u64 rights;	/* EPT_READ ... of all levels together; 0 when some level is not present */
-	u64 type;	/* bits 6:3 of the leaf: memory type, and whether it ignores the PAT */
-	u64 gpa1;	/* what gpa2 maps to */
-	u64 entry[EPT12_LEVELS + 1]; /* by level, down to @level */
-	u64 entry_gpa[EPT12_LEVELS + 1];
-};
 
 void ept02_init(struct nested *nested);
 
 /* The EPT pointer for VMCS02 while L1's is @eptp. */
 u64 ept02_pointer(struct nested *nested, u64 eptp);
-
-/*
- * Walk the EPT12 of @eptp for @gpa2. A misconfigured entry is found before a missing permission;
- * @access is bits 2:0 of the exit qualification.
- */
-void ept12_walk(const struct nested *nested, u64 eptp, u64 gpa2, u64 access,
-		struct ept12_walk *walk);
 
 /* Enter what @walk found for @gpa2 into the tree of @eptp. */
 void ept02_map(struct nested *nested, u64 eptp, u64 gpa2, const struct ept12_walk *walk);

@@ -8,7 +8,7 @@
 #ifndef HV_NESTED_EPT12_ACCESS_H
 #define HV_NESTED_EPT12_ACCESS_H
 
-#include "hv/nested/ept02.h"
+#include "hv/nested/ept12_walk.h"
 
 /*
  * Bits 2:0 of the exit qualification for an access that is @kind: with flags enabled, one to a

@@ -10,6 +10,7 @@
 #include "hv/fault.h"
 #include "hv/guestmem.h"
 #include "hv/insn.h"
+#include "hv/nested/ept02.h"
 #include "hv/nested/ept12_access.h"
 #include "hv/nested/l0_record.h"
 #include "hv/nested/nested.h"

@@ -2,7 +2,7 @@
 
 #include "hv/guestmem.h"
 #include "hv/insn.h"
-#include "hv/nested/ept02.h"
+#include "hv/nested/ept12_walk.h"
 #include "hv/percpu.h"
 #include "hv/vmcs01.h"
 #include "vmx/qual.h"

@@ -1,3 +1,4 @@
+#include "hv/nested/ept02.h"
 #include "hv/nested/ept12_access.h"
 #include "hv/ept.h"
 #include "tests/hv/nested_play.h"
