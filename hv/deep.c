@@ -305,14 +305,14 @@ bool deep_store(struct percpu *cpu, u64 gpa1)
 	return true;
 }
 
-bool deep_may_write(const struct percpu *cpu, u64 gpa1)
+bool deep_may_write_now(const struct percpu *cpu, u64 gpa1)
 {
 	struct deep *const deep = cpu->deep;
 	u16 number;
 
 	gpa1 &= ~(PAGE_SIZE - 1);
 	/* A device's page never becomes one that was stored to. */
-	if (!deep || !follows(deep) || !guest_ram(gpa1, PAGE_SIZE))
+	if (!follows(deep) || !guest_ram(gpa1, PAGE_SIZE))
 		return true;
 	number = *slot_of(deep, gpa1);
 	return number != NO_PAGE && deep->page[number].dirty;

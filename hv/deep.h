@@ -65,6 +65,11 @@ static inline void deep_hv_writes(u64 gpa1, u64 size)
 }
 
 /* Whether EPT02 may let L2 write to the page at @gpa1. */
-bool deep_may_write(const struct percpu *cpu, u64 gpa1);
+bool deep_may_write_now(const struct percpu *cpu, u64 gpa1);
+
+static inline bool deep_may_write(const struct percpu *cpu, u64 gpa1)
+{
+	return likely(!cpu->deep) || deep_may_write_now(cpu, gpa1);
+}
 
 #endif

@@ -59,6 +59,18 @@ static bool set_flags(struct nested *nested, u64 gpa2, u64 access, bool logged,
 	return true;
 }
 
+static u64 rights_while_clean(u64 entry, u64 rights)
+{
+	return entry & EPT_DIRTY ? rights : rights & ~EPT_WRITE;
+}
+
+u64 ept12_rights_without_access(u64 eptp, u64 entry, u64 rights)
+{
+	if (!(eptp & EPTP_ENABLE_AD))
+		return rights;
+	return entry & EPT_ACCESSED ? rights_while_clean(entry, rights) : 0;
+}
+
 void ept12_access(struct nested *nested, u64 eptp, u64 gpa2, u64 access, struct ept12_walk *walk)
 {
 	for (unsigned i = 0; i < TRIES; i++) {
@@ -75,6 +87,5 @@ void ept12_access(struct nested *nested, u64 eptp, u64 gpa2, u64 access, struct 
 		if (set_flags(nested, gpa2, access, logged, walk))
 			break;
 	}
-	if (!(walk->entry[walk->level] & EPT_DIRTY))
-		walk->rights &= ~EPT_WRITE;
+	walk->rights = rights_while_clean(walk->entry[walk->level], walk->rights);
 }

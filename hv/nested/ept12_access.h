@@ -23,4 +23,10 @@ u64 ept12_access_kind(u64 eptp, u64 kind, bool paging_structure);
  */
 void ept12_access(struct nested *nested, u64 eptp, u64 gpa2, u64 access, struct ept12_walk *walk);
 
+/*
+ * Of the @rights that @entry for a page gives, those that a processor may use before L2 accesses
+ * the page: with flags enabled none, unless it was accessed before, and a write if it is dirty.
+ */
+u64 ept12_rights_without_access(u64 eptp, u64 entry, u64 rights);
+
 #endif

@@ -52,6 +52,21 @@ static bool is_plain_table(u64 entry, u64 beyond)
 	return (entry & (EPT_READ | MASK(7, 3) | beyond)) == EPT_READ;
 }
 
+/* Below entries that have @above in common. */
+static u64 common_rights(u64 above, u64 entry)
+{
+	return hv_fault(EPT_LEAF_RIGHTS) ? entry & EPT_RIGHTS : above & entry;
+}
+
+u64 ept12_page_rights(const struct nested *nested, const struct ept12_walk *walk, u64 entry)
+{
+	const u64 above = EPT_RIGHTS & walk->entry[4] & walk->entry[3] & walk->entry[2];
+
+	if (!(entry & EPT_RIGHTS) || misconfigured(nested, 1, entry))
+		return 0;
+	return common_rights(above, entry);
+}
+
 void ept12_walk(const struct nested *nested, u64 eptp, u64 gpa2, u64 access,
 		struct ept12_walk *walk)
 {
@@ -76,7 +91,7 @@ void ept12_walk(const struct nested *nested, u64 eptp, u64 gpa2, u64 access,
 			walk->result = EPT12_MISCONFIGURED;
 			return;
 		}
-		rights = hv_fault(EPT_LEAF_RIGHTS) ? *entry & EPT_RIGHTS : rights & *entry;
+		rights = common_rights(rights, *entry);
 		if (plain || !ept_is_leaf(level, *entry)) {
 			table = *entry & EPT_ADDRESS;
 			continue;

@@ -36,4 +36,10 @@ struct ept12_walk {
 void ept12_walk(const struct nested *nested, u64 eptp, u64 gpa2, u64 access,
 		struct ept12_walk *walk);
 
+/*
+ * What @entry gives, if it is read in the table in which @walk ended, at level 1: EPT_READ ... of
+ * all levels together; 0 when it is not present, or misconfigured.
+ */
+u64 ept12_page_rights(const struct nested *nested, const struct ept12_walk *walk, u64 entry);
+
 #endif

@@ -99,9 +99,7 @@ enum owner l2_ept_exit(struct percpu *cpu, struct nested_exit *exit)
 			nested_report_bug(cpu, BUG_EPT_MISCONFIGURED, gpa2);
 		if (qualification & VMX_EPT_VIOLATION_WRITE)
 			deep_store(cpu, walk.gpa1);
-		if (!deep_may_write(cpu, walk.gpa1))
-			walk.rights &= ~EPT_WRITE;
-		ept02_map(nested, eptp, gpa2, &walk);
+		ept02_map(cpu, eptp, gpa2, &walk);
 		if (l0_record_is_on(nested)) {
 			note_walk(nested, &walk);
 			l0_record_map(cpu, gpa2, &walk);

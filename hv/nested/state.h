@@ -79,6 +79,8 @@ struct ept02_root {
 	u64 key;    /* bits 51:12 and 6 of the EPTP of L1; NESTED_NONE: free */
 	u64 *table; /* PML4 */
 	u64 used;
+	unsigned linked; /* tables below that the processor was given since all were stale */
+	unsigned top;	 /* of those, the ones that @table leads to */
 };
 
 struct ept02 {

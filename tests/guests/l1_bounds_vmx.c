@@ -207,6 +207,16 @@ static void code_switch(void)
 	}
 }
 
+/* All pages of one table. */
+static void code_touch_pages(void)
+{
+	for (;;) {
+		for (u64 i = 0; i < ENTRIES; i++)
+			*(volatile u8 *)(FAR + i * PAGE_SIZE);
+		cpuid(0, 0);
+	}
+}
+
 static void make_l2(void (*code)(void), u64 secondary)
 {
 	make_tables();
@@ -232,6 +242,11 @@ static void make_too_many(void)
 {
 	tables_wanted = FAR_TABLES;
 	make_l2(code_touch, 0);
+}
+
+static void make_pages(void)
+{
+	make_l2(code_touch_pages, 0);
 }
 
 static void make_roots(void)
@@ -280,6 +295,18 @@ static void invept_all(void)
 	invept(2, 0, 0);
 }
 
+/* Each page is another one, with other rights than the one before it. */
+static void change_pages(void)
+{
+	u64 *const table = far_directory + ENTRIES;
+
+	for (unsigned i = 0; i < ENTRIES; i++)
+		table[i] = physical(&far_directory[bounds_turn % 2 * ENTRIES]) | EPT_WB |
+			   (i % 2 ? TABLE : EPT_READ);
+	invept_one();
+	fill_one();
+}
+
 /* A root that is none of the four: that of most tables has to go. */
 static void enter_another(void)
 {
@@ -298,6 +325,7 @@ const struct bound bounds_of_ept[] = {
 	{ "ept-invept-of-all", make_touch, fill_one, invept_all, NULL, 4 },
 	{ "ept-invept-of-four", make_roots, fill_four, invept_all, NULL, 4 },
 	{ "ept-invept-of-four-in-turn", make_roots, fill_four_in_turn, invept_all, NULL, 4 },
+	{ "ept-pages-changed", make_pages, fill_one, change_pages, NULL, 4 },
 	{ "ept-one-table-too-many", make_too_many, NULL, fill_one, NULL, 4 },
 	{ "ept-one-root-too-many", make_touch, NULL, enter_another, NULL, 2 },
 	{ "ept-vmfunc", make_switch, NULL, fill_one, NULL, 12 },

@@ -217,6 +217,41 @@ static void l2_gets_the_right_to_write_by_a_store(void **state)
 	assert_false(ept02_find(&cpu->nested, eptp, READ, &level, &entry));
 }
 
+/* Other pages of a table come back with it: hv has to see a store to them all the same. */
+static void pages_that_come_back_to_l2_are_read_only(void **state)
+{
+	const u64 eptp = get12(VMCS_EPT_POINTER), other = READ + 0x1000, t1 = PLAY_EPT12 + 0x8000;
+	u64 *const entries = stub_at(t1);
+	unsigned level;
+	u64 entry;
+
+	(void)state;
+	for (u64 i = 0; i < 512; i++)
+		entries[i] = ((READ & ~(MIB(2) - 1)) + i * 0x1000) | 0x37;
+	*((u64 *)stub_at(PLAY_EPT12 + 0x2000) + (READ >> 21)) = t1 | 7;
+	play_enter(EXIT_VMRESUME);
+	stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, other);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, VMX_EPT_VIOLATION_WRITE);
+	assert_true(ept02_find(&cpu->nested, eptp, other, &level, &entry));
+	assert_u64(entry & (EPT_READ | EPT_WRITE), EPT_READ | EPT_WRITE);
+	deep_take(cpu);
+	assert_false(ept02_find(&cpu->nested, eptp, other, &level, &entry));
+	stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, READ);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, VMX_EPT_VIOLATION_READ);
+	assert_true(ept02_find(&cpu->nested, eptp, other, &level, &entry));
+	assert_u64(entry & (EPT_READ | EPT_WRITE), EPT_READ);
+
+	/* One page beside others that hv has seen a store to. */
+	stub_exit(cpu, EXIT_EPT_VIOLATION, VMX_EPT_VIOLATION_WRITE);
+	ept02_invalidate(&cpu->nested, eptp);
+	stub_vmcs_set(VMCS_GUEST_PHYSICAL_ADDRESS, other + 0x1000);
+	stub_exit(cpu, EXIT_EPT_VIOLATION, VMX_EPT_VIOLATION_READ);
+	assert_true(ept02_find(&cpu->nested, eptp, READ, &level, &entry));
+	assert_u64(entry & (EPT_READ | EPT_WRITE), EPT_READ | EPT_WRITE);
+	assert_true(ept02_find(&cpu->nested, eptp, other, &level, &entry));
+	assert_u64(entry & (EPT_READ | EPT_WRITE), EPT_READ);
+}
+
 /* L2 writes to a device: no page that could be told, so nothing keeps the right from it. */
 static void l2_may_write_where_no_ram_is(void **state)
 {
@@ -304,6 +339,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_event_that_was_being_delivered_is_injected_again,
 						in_window, back_to_lean),
 		cmocka_unit_test_setup_teardown(l2_gets_the_right_to_write_by_a_store, in_window,
+						back_to_lean),
+		cmocka_unit_test_setup_teardown(pages_that_come_back_to_l2_are_read_only, in_window,
 						back_to_lean),
 		cmocka_unit_test_setup_teardown(l2_may_write_where_no_ram_is, in_window,
 						back_to_lean),

@@ -318,7 +318,7 @@ static void trees_with_and_without_flags_are_two(void **state)
 	assert_true((with ^ without) & MASK(51, 12));
 	assert_u64((with ^ without) & MASK(11, 0), EPTP_ENABLE_AD);
 	ept12_access(&cpu->nested, eptp, PAGE2, WRITE, &walk);
-	ept02_map(&cpu->nested, eptp, PAGE2, &walk);
+	ept02_map(cpu, eptp, PAGE2, &walk);
 	assert_true(leaf02(PAGE2));
 	/* INVEPT names both by the address of the tables. */
 	ept02_invalidate(&cpu->nested, eptp & ~EPTP_ENABLE_AD);
