@@ -4,16 +4,16 @@
 
 #include "replay/entry_outcome.h"
 
-#define WHAT_LAX(NAME)		CHECK_##NAME
-#define WHAT_LAX_NULL_SS(NAME)	CHECK_##NAME
-#define WHAT_LAX_CODE(NAME)	CHECK_##NAME
-#define WHAT_LAX_ABSENT(NAME)	CHECK_##NAME
-#define WHAT_STRICT(NAME)	CHECK_##NAME
-#define WHAT_UNRESTRICTED(NAME) CHECK_##NAME
-#define WHAT_EXIT(NAME)		EXIT_CHECK_##NAME
-#define WHAT_FAULT(NAME)	NAME
-#define WHAT_FAIL(NAME)		NAME
-#define WHAT_UNJUDGED(NAME)	NAME
+#define WHAT_LAX(NAME)		 CHECK_##NAME
+#define WHAT_LAX_NULL_SS(NAME)	 CHECK_##NAME
+#define WHAT_LAX_CODE(NAME)	 CHECK_##NAME
+#define WHAT_LAX_ABSENT(NAME)	 CHECK_##NAME
+#define WHAT_STRICT(NAME)	 CHECK_##NAME
+#define WHAT_STRICT_CS_RPL(NAME) CHECK_##NAME
+#define WHAT_EXIT(NAME)		 EXIT_CHECK_##NAME
+#define WHAT_FAULT(NAME)	 NAME
+#define WHAT_FAIL(NAME)		 NAME
+#define WHAT_UNJUDGED(NAME)	 NAME
 
 #define PLATFORM(...)
 #define ERRATUM(ID, PLATFORM, KIND, WHAT, from, sentence)   \
@@ -44,6 +44,9 @@ const char *errata_platform_title(enum errata_platform platform)
 
 #define SELECTOR_RPL	       3
 #define ACCESS_RIGHTS_TYPE     MASK(3, 0)
+#define ACCESS_RIGHTS_DPL      MASK(6, 5)
+#define TYPE_IS_CODE	       BIT(3)
+#define TYPE_CONFORMING	       BIT(2)
 #define TYPE_CODE	       11 /* readable, accessed, not conforming: no other may be in DS */
 #define ACCESS_RIGHTS_L	       BIT(13)
 #define ACCESS_RIGHTS_UNUSABLE BIT(16)
@@ -88,16 +91,18 @@ const struct erratum *erratum_find(const char *id)
 
 /* --- Entries ---------------------------------------------------------------------------------- */
 
-static bool fails_restricted(const struct check_input *input, enum check_id id)
+/* Code whose RPL is not its DPL, or below it where it is conforming. */
+static bool has_other_cs_rpl(const struct check_input *input)
 {
-	const unsigned controls = VMCS_IX_SECONDARY_PROC_BASED_CONTROLS;
-	struct check_input without = *input;
-	u64 value[VMCS_FIELD_COUNT];
+	const unsigned rights = VMCS_IX_GUEST_CS_ACCESS_RIGHTS, cs = VMCS_IX_GUEST_CS_SELECTOR;
+	const u64 rpl = input->value[cs] & SELECTOR_RPL;
+	const u64 dpl = BITS(input->value[rights], 6, 5);
 
-	memcpy(value, input->value, sizeof(value));
-	value[controls] &= ~(u64)SECONDARY_UNRESTRICTED_GUEST;
-	without.value = value;
-	return check_run(&without, id, NULL) == CHECK_FAIL;
+	if (!(input->value[rights] & TYPE_IS_CODE) ||
+	    ~input->known[rights] & (ACCESS_RIGHTS_TYPE | ACCESS_RIGHTS_DPL) ||
+	    ~input->known[cs] & SELECTOR_RPL)
+		return false;
+	return input->value[rights] & TYPE_CONFORMING ? rpl < dpl : rpl != dpl;
 }
 
 static bool has_null_ss_in_64bit_code(const struct check_input *input)
@@ -185,8 +190,7 @@ static bool apply(const struct erratum *erratum, const struct check_input *input
 		*verdict = CHECK_NOT_APPLICABLE;
 	else if (erratum->kind == ERRATUM_KIND_STRICT && *verdict == CHECK_PASS)
 		*verdict = CHECK_UNKNOWN;
-	else if (erratum->kind == ERRATUM_KIND_UNRESTRICTED && !fails &&
-		 fails_restricted(input, (enum check_id)erratum->what))
+	else if (erratum->kind == ERRATUM_KIND_STRICT_CS_RPL && !fails && has_other_cs_rpl(input))
 		*verdict = CHECK_UNKNOWN;
 	else
 		return false;
@@ -204,7 +208,7 @@ static bool is_possible(const struct check_input *input, const u8 verdicts[CHECK
 
 static bool is_about_entries(const struct erratum *erratum, struct errata_platforms platforms)
 {
-	if (erratum->kind > ERRATUM_KIND_UNRESTRICTED)
+	if (erratum->kind > ERRATUM_KIND_STRICT_CS_RPL)
 		return false;
 	return erratum->platform == platforms.l0 ||
 	       (erratum->platform == platforms.processor &&

@@ -28,17 +28,17 @@ enum erratum_id {
 };
 
 enum erratum_kind {
-	ERRATUM_KIND_LAX,	   /* @what is an enum check_id that is not enforced */
-	ERRATUM_KIND_LAX_NULL_SS,  /* one that is not enforced for an SS of 64-bit code that is null
-				    */
-	ERRATUM_KIND_LAX_CODE,	   /* one that is not enforced for code in DS, ES, FS and GS */
-	ERRATUM_KIND_LAX_ABSENT,   /* one that is not enforced for MSRs that there are not */
-	ERRATUM_KIND_STRICT,	   /* an enum check_id that is enforced too much */
-	ERRATUM_KIND_UNRESTRICTED, /* one that is enforced in spite of "unrestricted guest" */
-	ERRATUM_KIND_EXIT,	   /* an enum exit_check_id */
-	ERRATUM_KIND_FAULT,	   /* an enum trace_kind; a fault was due */
-	ERRATUM_KIND_FAIL,	   /* the same, VMfailValid or VMfailInvalid was due */
-	ERRATUM_KIND_UNJUDGED,	   /* the same; explains nothing that is judged */
+	ERRATUM_KIND_LAX,	  /* @what is an enum check_id that is not enforced */
+	ERRATUM_KIND_LAX_NULL_SS, /* one that is not enforced for an SS of 64-bit code that is null
+				   */
+	ERRATUM_KIND_LAX_CODE,	  /* one that is not enforced for code in DS, ES, FS and GS */
+	ERRATUM_KIND_LAX_ABSENT,  /* one that is not enforced for MSRs that there are not */
+	ERRATUM_KIND_STRICT,	  /* an enum check_id that is enforced too much */
+	ERRATUM_KIND_STRICT_CS_RPL, /* one that is enforced for an RPL of CS beside its DPL */
+	ERRATUM_KIND_EXIT,	    /* an enum exit_check_id */
+	ERRATUM_KIND_FAULT,	    /* an enum trace_kind; a fault was due */
+	ERRATUM_KIND_FAIL,	    /* the same, VMfailValid or VMfailInvalid was due */
+	ERRATUM_KIND_UNJUDGED,	    /* the same; explains nothing that is judged */
 };
 
 struct erratum {

@@ -185,20 +185,38 @@ static void refuse(struct script *script)
 	       { VMCS_EXIT_QUALIFICATION, 0 });
 }
 
+/* SDM: with "unrestricted guest" RPL of CS and SS need be neither the same nor the DPL. */
 static void a_check_that_is_made_too_much_is_explained_as_well(void **state)
 {
-	struct script script = on(BOCHS_BASIC);
+	static const struct {
+		const char *name;
+		u64 cs, ss, cs_rights, ss_rights;
+		unsigned explained;
+	} rows[] = {
+		{ "CS alone", 0x11, 0x18, 0xa09b, 0xc093, 1 },
+		{ "CS and SS", 0x13, 0x1b, 0xa09b, 0xc093, 1 },
+		{ "SS alone", 0x10, 0x1b, 0xa09b, 0xc093, 0 },
+		{ "conforming, below", 0x10, 0x18, 0xa0ff, 0xc0f3, 1 },
+		{ "conforming, above", 0x13, 0x18, 0xa09f, 0xc093, 0 },
+	};
 
 	(void)state;
-	/* SDM: with "unrestricted guest" RPL of CS and SS need not be the same. */
-	FIELD12(&script, SECONDARY_PROC_BASED_CONTROLS,
-		SECONDARY_EPT | SECONDARY_VPID | SECONDARY_UNRESTRICTED_GUEST);
-	FIELD12(&script, GUEST_CS_SELECTOR, 0x11);
-	script_forget_counts(&script);
-	refuse(&script);
-	assert_int_equal(check_counts(script.check)->explained, 1);
-	assert_found(&script, ENTRY_TOO_STRICT, 1);
-	script_free(&script);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct script script = on(BOCHS_BASIC);
+
+		FIELD12(&script, SECONDARY_PROC_BASED_CONTROLS,
+			SECONDARY_EPT | SECONDARY_VPID | SECONDARY_UNRESTRICTED_GUEST);
+		FIELD12(&script, GUEST_CS_SELECTOR, rows[i].cs);
+		FIELD12(&script, GUEST_SS_SELECTOR, rows[i].ss);
+		FIELD12(&script, GUEST_CS_ACCESS_RIGHTS, rows[i].cs_rights);
+		FIELD12(&script, GUEST_SS_ACCESS_RIGHTS, rows[i].ss_rights);
+		script_forget_counts(&script);
+		refuse(&script);
+		assert_row(rows[i].name, check_counts(script.check)->explained, rows[i].explained);
+		assert_row(rows[i].name, check_counts(script.check)->diverge, !rows[i].explained);
+		assert_found(&script, ENTRY_TOO_STRICT, 1);
+		script_free(&script);
+	}
 }
 
 static void such_a_check_explains_no_other_refusal(void **state)
