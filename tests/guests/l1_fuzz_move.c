@@ -47,6 +47,21 @@ static bool is_trusted_page(u64 address)
 }
 
 /*
+ * In real mode L2 also runs what nobody wrote for it, and may find an OUT there: it has only ports
+ * that neither end the machine nor stop Bochs, of which port 20h is one that does.
+ */
+static bool holds_ports(unsigned ix, u64 value)
+{
+	const u64 page = fuzz_page(PAGE_IO_BITMAP);
+
+	if (ix == FIELD(PRIMARY_PROC_BASED_CONTROLS))
+		return value & (PRIMARY_IO_BITMAPS | PRIMARY_UNCONDITIONAL_IO_EXITING);
+	/* What is not aligned is refused, what is not memory of L1's reads as ones. */
+	return value & MASK(11, 0) || value == page || value == page + PAGE_SIZE ||
+	       value >= guest_memory_end();
+}
+
+/*
  * What would take the machine from L1, or stop Bochs: 64-bit mode without paging and a stack that
  * can't be written, which it enters (replay/errata.def), and code on the APIC-access page. In real
  * mode MOV SS makes a stack usable without a look at its type.
@@ -58,6 +73,10 @@ static bool is_safe(unsigned ix, u64 value)
 	switch (ix) {
 	case FIELD(GUEST_CR0):
 		return real || value & CR0_PAGING;
+	case FIELD(PRIMARY_PROC_BASED_CONTROLS):
+	case FIELD(IO_BITMAP_A):
+	case FIELD(IO_BITMAP_B):
+		return !real || holds_ports(ix, value);
 	case FIELD(VM_ENTRY_CONTROLS):
 		return !real || !(value & ENTRY_IA32E_MODE_GUEST);
 	case FIELD(GUEST_SS_ACCESS_RIGHTS):
