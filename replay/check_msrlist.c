@@ -202,8 +202,10 @@ static enum tri value_fits(struct checking *c, u32 msr, u8 rules)
 	return fits;
 }
 
-enum tri list_msr_is_absent(struct checking *c)
+enum tri list_msr_is_absent(struct checking *c, u32 lacking)
 {
+	if (word_is_known(index_of(c)) && index_of(c).value == lacking)
+		return TRI_YES;
 	for (size_t i = 0; word_is_known(index_of(c)) && i < ARRAY_SIZE(writes); i++)
 		if (writes[i].msr == index_of(c).value)
 			return tri_not(exists(c, writes[i].when));

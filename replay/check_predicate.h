@@ -98,8 +98,11 @@ enum tri cpu_has(struct checking *c, enum cpu_feature feature);
 enum tri cpu_untold(struct checking *c);
 struct word get_memory(struct checking *c, struct word gpa, unsigned int size);
 
-/* Whether no processor with these features has the MSR that the entry of a list is about. */
-enum tri list_msr_is_absent(struct checking *c);
+/*
+ * Whether no processor with these features has the MSR that the entry of a list is about; or it is
+ * @lacking.
+ */
+enum tri list_msr_is_absent(struct checking *c, u32 lacking);
 
 /* Bits that a physical address may have: of the processor, and of structures that VMX uses. */
 struct word physical_bits(struct checking *c, bool reduced);

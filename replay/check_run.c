@@ -227,7 +227,7 @@ enum check_verdict check_run_entry(const struct check_input *input, enum check_i
 	return end(&c);
 }
 
-bool check_list_fails_by_absence(const struct check_input *input, enum check_id id)
+bool check_list_fails_by_absence(const struct check_input *input, enum check_id id, u32 lacking)
 {
 	const struct word count = check_list_size(input, check_stage(id));
 	bool fails = false;
@@ -240,7 +240,7 @@ bool check_list_fails_by_absence(const struct check_input *input, enum check_id 
 		begin(&c, input, NULL, NULL);
 		c.entry.list = lists[check_stage(id)].address;
 		c.entry.number = number;
-		if (list_msr_is_absent(&c) != TRI_YES)
+		if (list_msr_is_absent(&c, lacking) != TRI_YES)
 			return false;
 		fails = true;
 	}

@@ -204,8 +204,11 @@ void check_run_all(const struct check_input *input, u8 verdicts[CHECK_COUNT]);
 enum check_verdict check_run_entry(const struct check_input *input, enum check_id id, u32 number,
 				   struct check_result *result);
 
-/* Whether row @id fails for entries of its list alone whose MSR the processor does not have. */
-bool check_list_fails_by_absence(const struct check_input *input, enum check_id id);
+/*
+ * Whether row @id fails for entries of its list alone whose MSR the processor does not have: by
+ * what CPUID tells, or because it is @lacking.
+ */
+bool check_list_fails_by_absence(const struct check_input *input, enum check_id id, u32 lacking);
 
 /* Whether @eptp would pass the checks of VM entry on the EPT pointer. */
 enum tri check_eptp(const struct vmx_caps *caps, const struct cpu_facts *cpu, struct word eptp);

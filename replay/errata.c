@@ -173,7 +173,8 @@ static bool is_lax(const struct erratum *erratum, const struct check_input *inpu
 	case ERRATUM_KIND_LAX_CODE:
 		return holds_without_code(input, (enum check_id)erratum->what);
 	case ERRATUM_KIND_LAX_ABSENT:
-		return check_list_fails_by_absence(input, (enum check_id)erratum->what);
+		return check_list_fails_by_absence(input, (enum check_id)erratum->what,
+						   MSR_DEBUGCTL);
 	default:
 		return false;
 	}

@@ -163,16 +163,22 @@ static void lists_that_fail_by_absent_msrs_are_told(void **state)
 	static const struct check_case also_bad =
 		FAILS(MSR_LOAD_VALUE, "a bad value too", LIST(VM_ENTRY_MSR_LOAD, 2),
 		      ENTRY(1, MSR_KERNEL_GS_BASE, BIT(60)), ENTRY(2, MSR_SPEC_CTRL, 1));
+	static const struct check_case lacking =
+		FAILS(MSR_LOAD_VALUE, "one that is known to lack", LIST(VM_ENTRY_MSR_LOAD, 2),
+		      ENTRY(1, MSR_KERNEL_GS_BASE, 0), ENTRY(2, MSR_DEBUGCTL, BIT(40)));
 	struct machine m;
 
 	(void)state;
+	machine_of(&m, &lacking);
+	assert_true(check_list_fails_by_absence(&m.input, CHECK_MSR_LOAD_VALUE, MSR_DEBUGCTL));
+	assert_false(check_list_fails_by_absence(&m.input, CHECK_MSR_LOAD_VALUE, MSR_STAR));
 	machine_of(&m, &absent);
-	assert_false(check_list_fails_by_absence(&m.input, CHECK_MSR_LOAD_VALUE));
+	assert_false(check_list_fails_by_absence(&m.input, CHECK_MSR_LOAD_VALUE, MSR_DEBUGCTL));
 	m.cpu.features.value &= ~BIT(CPU_FEATURE_IBRS);
-	assert_true(check_list_fails_by_absence(&m.input, CHECK_MSR_LOAD_VALUE));
+	assert_true(check_list_fails_by_absence(&m.input, CHECK_MSR_LOAD_VALUE, MSR_DEBUGCTL));
 	machine_of(&m, &also_bad);
 	m.cpu.features.value &= ~BIT(CPU_FEATURE_IBRS);
-	assert_false(check_list_fails_by_absence(&m.input, CHECK_MSR_LOAD_VALUE));
+	assert_false(check_list_fails_by_absence(&m.input, CHECK_MSR_LOAD_VALUE, MSR_DEBUGCTL));
 }
 
 int main(void)
