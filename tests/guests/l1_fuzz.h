@@ -72,6 +72,9 @@ u64 fuzz_value(void);
 /* Begin step @step of @seed. */
 void fuzz_random_begin(u64 seed, u64 step);
 
+/* As the loader told before anything wrote to where it did. */
+u64 fuzz_memory_end(void);
+
 /* A physical address: in the arena, in the hypervisor below, of devices, of nothing, of no
  * processor. */
 u64 fuzz_gpa(void);

@@ -119,6 +119,11 @@ static u64 nowhere(void)
 	return places[fuzz_below(ARRAY_SIZE(places))];
 }
 
+u64 fuzz_memory_end(void)
+{
+	return memory_end;
+}
+
 u64 fuzz_gpa(void)
 {
 	u64 address;

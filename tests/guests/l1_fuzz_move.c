@@ -58,7 +58,7 @@ static bool holds_ports(unsigned ix, u64 value)
 		return value & (PRIMARY_IO_BITMAPS | PRIMARY_UNCONDITIONAL_IO_EXITING);
 	/* What is not aligned is refused, what is not memory of L1's reads as ones. */
 	return value & MASK(11, 0) || value == page || value == page + PAGE_SIZE ||
-	       value >= guest_memory_end();
+	       value >= fuzz_memory_end();
 }
 
 /*
