@@ -62,12 +62,17 @@ struct word check_list_size(const struct check_input *input, enum check_stage st
 	return get_field(&c, lists[stage].count);
 }
 
+static void select_entry(struct checking *c, enum check_id id, u32 number)
+{
+	c->entry.list = lists[check_stage(id)].address;
+	c->entry.number = number;
+}
+
 static void judge_entry(struct checking *c, enum check_id id, u32 number)
 {
 	const struct checking_mark mark = checking_mark(c);
 
-	c->entry.list = lists[check_stage(id)].address;
-	c->entry.number = number;
+	select_entry(c, id, number);
 	predicates[id](c);
 	checking_back(c, mark);
 }
@@ -238,8 +243,7 @@ bool check_list_fails_by_absence(const struct check_input *input, enum check_id 
 		if (check_run_entry(input, id, number, NULL) != CHECK_FAIL)
 			continue;
 		begin(&c, input, NULL, NULL);
-		c.entry.list = lists[check_stage(id)].address;
-		c.entry.number = number;
+		select_entry(&c, id, number);
 		if (list_msr_is_absent(&c, lacking) != TRI_YES)
 			return false;
 		fails = true;
