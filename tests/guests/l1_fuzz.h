@@ -79,6 +79,9 @@ u64 fuzz_memory_end(void);
  * processor. */
 u64 fuzz_gpa(void);
 
+/* Whether L1 can lose the page there. */
+bool fuzz_is_harmless(u64 address);
+
 /* A linear address, for an operand that L1 can lose. */
 u64 fuzz_linear(void);
 

@@ -83,12 +83,19 @@ u64 fuzz_value(void)
 /* --- addresses -------------------------------------------------------------------------------- */
 
 /* Whatever a processor makes of it, cut to 32 bits or not, L1's own memory is not hit. */
+bool fuzz_is_harmless(u64 address)
+{
+	const u64 low = (u32)address;
+
+	return low + PAGE_SIZE <= physical(guest_start) || low >= physical(guest_end) ||
+	       (low >= fuzz_page(0) && low < fuzz_page(0) + sizeof(arena));
+}
+
 static u64 harmless(u64 address)
 {
 	const u64 low = (u32)address;
 
-	if (low + PAGE_SIZE <= physical(guest_start) || low >= physical(guest_end) ||
-	    (low >= fuzz_page(0) && low < fuzz_page(0) + sizeof(arena)))
+	if (fuzz_is_harmless(address))
 		return address;
 	return (address & ~0xffffffffull) | fuzz_page(PAGE_SCRATCH) | (low & (PAGE_SIZE - 1));
 }

@@ -96,6 +96,26 @@ static u64 device(void)
 	return pages[fuzz_below(ARRAY_SIZE(pages))];
 }
 
+struct peek {
+	u64 linear, value;
+};
+
+static void peek(void *argument)
+{
+	struct peek *const p = argument;
+
+	p->value = *(volatile u64 *)(uintptr_t)p->linear;
+}
+
+/* Whether what happens to be at @linear names a page of L1's own: VMCLEAR writes to it. */
+static bool leads_home(u64 linear)
+{
+	struct peek p = { .linear = linear };
+	struct guest_fault fault;
+
+	return guest_try(peek, &p, &fault) && !fuzz_is_harmless(p.value);
+}
+
 /* In memory that L1 can write, the operand names no page that L1 needs. */
 static void fill_operand(u64 linear, enum form form)
 {
@@ -178,8 +198,11 @@ static const struct insn *any_insn(void)
 
 static void put_insn(struct coder *c, const struct insn *insn)
 {
-	const u64 linear = fuzz_linear();
+	u64 linear = fuzz_linear();
 	unsigned reg = insn->digit, prefix_at;
+
+	if (insn->form == POINTER && (leads_home(linear) || leads_home((u32)linear)))
+		linear = fuzz_page(PAGE_SCRATCH);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(c->regs.reg); i++)
 		c->regs.reg[i] = fuzz_value();
