@@ -5,7 +5,8 @@
  * for the next. What may be written by anybody - VMCS regions, lists, bitmaps, tables of L2 - lies
  * in the arena, which is made anew now and then; addresses that are chosen at random are in the
  * arena or where L1 has nothing to lose. L2 reaches memory by EPT tables that let it write the
- * arena alone, and always has a preemption timer that ends it.
+ * arena alone, without the VMCSs and lists that L1 goes on with and these tables, and always has a
+ * preemption timer that ends it.
  */
 #ifndef TESTS_GUESTS_L1_FUZZ_H
 #define TESTS_GUESTS_L1_FUZZ_H

@@ -126,6 +126,15 @@ static u64 nowhere(void)
 	return places[fuzz_below(ARRAY_SIZE(places))];
 }
 
+/*
+ * Whoever writes to a VMCS region that is entered writes where L1 goes on, and with which CR3: that
+ * is done on purpose alone, where it can be undone (fuzz_scribble(), l1_fuzz_second.c).
+ */
+static u64 page_to_lose(unsigned page)
+{
+	return fuzz_page(page <= PAGE_REGION_END ? PAGE_OTHER_REGION : page);
+}
+
 u64 fuzz_memory_end(void)
 {
 	return memory_end;
@@ -143,10 +152,10 @@ u64 fuzz_gpa(void)
 		address = memory_end + fuzz_below(MIB(24)) / PAGE_SIZE * PAGE_SIZE;
 		break;
 	case 2:
-		address = fuzz_page((unsigned)fuzz_below(FUZZ_PAGES));
+		address = page_to_lose((unsigned)fuzz_below(FUZZ_PAGES));
 		break;
 	default:
-		address = fuzz_page((unsigned)fuzz_below(PAGE_EPT));
+		address = page_to_lose((unsigned)fuzz_below(PAGE_EPT));
 		break;
 	}
 	return harmless(fuzz_one_in(6) ? address + fuzz_below(PAGE_SIZE) : address);
@@ -185,6 +194,25 @@ static u64 no_code(u64 entry)
 	return device ? entry & ~EPT_EXECUTE : entry;
 }
 
+/*
+ * What L2 may write in the arena. The lists of exits are read after it ran: a bad one would be the
+ * end of L1, as a bad VMCS is. With its EPT tables it would get at all memory.
+ */
+static bool is_for_l2(u64 page)
+{
+	return page > PAGE_REGION_END && (page < PAGE_STORE_LIST || page >= PAGE_CODE) &&
+	       (page < PAGE_EPT || page >= PAGE_TABLES);
+}
+
+/* An entry for one page, not so that L2 could write to what L1 needs. */
+static u64 no_harm(u64 entry)
+{
+	const u64 at = entry & MASK(51, 12), page = (at - fuzz_page(0)) / PAGE_SIZE;
+
+	return (page < FUZZ_PAGES ? is_for_l2(page) : fuzz_is_harmless(at)) ? entry
+									    : entry & ~EPT_WRITE;
+}
+
 static void build_ept(void)
 {
 	u64 *const pml4 = fuzz_at(PAGE_EPT), *const pdpt = fuzz_at(PAGE_EPT + 1);
@@ -196,10 +224,7 @@ static void build_ept(void)
 		const u64 at = begin + i * PAGE_SIZE;
 
 		pd[i] = i * LARGE_PAGE | EPT_RX | EPT_LARGE;
-		/* The lists of exits are read after L2 ran: a bad one would be the end of L1. */
-		pt[i] = no_code(at | (i < FUZZ_PAGES && (i < PAGE_STORE_LIST || i >= PAGE_CODE)
-					      ? EPT_RWX
-					      : EPT_RX));
+		pt[i] = no_code(at | (i < FUZZ_PAGES && is_for_l2(i) ? EPT_RWX : EPT_RX));
 		low[i] = no_code(i * PAGE_SIZE | EPT_RX);
 	}
 	/* What runs in real and virtual-8086 mode finds code at 0:100h and 1000:100h. */
@@ -226,7 +251,7 @@ static void build_bad_ept(void)
 {
 	for (unsigned page = PAGE_EPT_BAD; page < PAGE_TABLES; page++)
 		for (unsigned i = 0; i < ENTRIES; i++)
-			((u64 *)fuzz_at(page))[i] = i % 8 ? 0 : bad_ept_entry();
+			((u64 *)fuzz_at(page))[i] = i % 8 ? 0 : bad_ept_entry() & ~EPT_WRITE;
 }
 
 /* 4 GiB one to one, for 4-level and for PAE paging. */
@@ -361,11 +386,11 @@ static void poke_ept(void)
 	static const u16 tables[] = { PAGE_EPT, PAGE_EPT + 1, PAGE_EPT + 2, PAGE_EPT_ARENA,
 				      PAGE_EPT_LOW };
 	u64 *const table = fuzz_at(tables[fuzz_below(ARRAY_SIZE(tables))]);
-	u64 *const arena_entry = (u64 *)fuzz_at(PAGE_EPT_ARENA) + fuzz_below(FUZZ_PAGES);
+	u64 *const entry = (u64 *)fuzz_at(PAGE_EPT_ARENA) + fuzz_below(FUZZ_PAGES);
 
 	if (fuzz_one_in(2)) {
-		fuzz_poke(arena_entry,
-			  fuzz_one_in(2) ? bad_ept_entry() : *arena_entry ^ BIT(fuzz_below(64)));
+		fuzz_poke(entry,
+			  no_harm(fuzz_one_in(2) ? bad_ept_entry() : *entry ^ BIT(fuzz_below(64))));
 		return;
 	}
 	/* Not so that L2 could write elsewhere. */

@@ -86,6 +86,7 @@ static bool is_safe(unsigned ix, u64 value)
 		return (value & ~MASK(11, 0)) != fuzz_page(PAGE_CODE);
 	case FIELD(PML_ADDRESS):
 	case FIELD(VE_INFORMATION_ADDRESS):
+	case FIELD(VIRTUAL_APIC_ADDRESS):
 		return !is_trusted_page(value);
 	case FIELD(HOST_RIP):
 	case FIELD(HOST_RSP):
