@@ -8,9 +8,8 @@
 #define HV_NESTED_MSRLIST_H
 
 #include "base/base.h"
+#include "hv/nested/state.h"
 #include "trace/event.h"
-
-struct percpu;
 
 #define MSR_LIST_MAX 512 /* as IA32_VMX_MISC shows it */
 
@@ -22,6 +21,16 @@ struct msr_undo {
 		u64 value;
 	} entry[MSR_LIST_MAX];
 };
+
+#define MSR_LIST_LONG 64
+
+/* Whether an entry of @vmcs, or the exit that follows, takes so long that little else is to be
+ * done. */
+static inline bool msr_lists_are_long(const struct nested_vmcs *vmcs)
+{
+	return (F12(vmcs, VM_EXIT_MSR_STORE_COUNT) | F12(vmcs, VM_EXIT_MSR_LOAD_COUNT) |
+		F12(vmcs, VM_ENTRY_MSR_LOAD_COUNT)) >= MSR_LIST_LONG;
+}
 
 /* Whether WRMSR of IA32_DEBUGCTL takes @value, as the processor has it. */
 bool msr_debugctl_is_legal(u64 value);

@@ -2,6 +2,7 @@
 
 #include "hv/exit.h"
 #include "hv/insn.h"
+#include "hv/nested/msrlist.h"
 #include "hv/percpu.h"
 #include "recorder/emit.h"
 
@@ -11,7 +12,7 @@
  * changed have their turn in the next blocks.
  */
 #define MAX_IMAGES  3
-#define LATE_IMAGES 1 /* in an exit that has taken LATE ticks */
+#define LATE_IMAGES 1 /* in an exit that has taken LATE ticks, or will: its lists are long */
 #define LATE	    20000
 
 /* Of a VMCS in the state of now, or, with @since, as it was in block @since - 1. */
@@ -70,7 +71,9 @@ void nested_key_frames(void *owner, struct rec *rec, u64 block)
 {
 	struct percpu *cpu = owner;
 	struct nested *nested = &cpu->nested;
-	unsigned images = rdtsc() - cpu->exit.tsc > LATE ? LATE_IMAGES : MAX_IMAGES;
+	const bool late = rdtsc() - cpu->exit.tsc > LATE ||
+			  (nested->current && msr_lists_are_long(nested->current));
+	unsigned images = late ? LATE_IMAGES : MAX_IMAGES;
 	struct ev_vmx_state state;
 	struct trace_event event = {
 		.kind = EV_VMX_STATE,

@@ -14,12 +14,14 @@
 #include "hv/nested/vmcs02_spoil.h"
 #include "hv/nested/vmcs_shadow.h"
 #include "hv/snapshot.h"
+#include "recorder/emit.h"
 #include "vmx/qual.h"
 
 #define QUALIFICATION_PDPTE	   2
 #define QUALIFICATION_LINK_POINTER 4
 #define RFLAGS_ZF		   BIT(6)
 #define BLOCKING_STI_MOV_SS	   3ull
+#define LONG_LIST_MARGIN	   (2 * SNAPSHOT_MARGIN) /* bytes of a block */
 
 /* VMLAUNCH and VMRESUME have the same columns. */
 _Static_assert(sizeof(struct ev_vmlaunch) == sizeof(struct ev_vmresume), "struct ev_vmlaunch");
@@ -193,6 +195,16 @@ static void remember_l1(struct percpu *cpu)
 		left->efer = left->pat = LEFT_UNKNOWN;
 }
 
+/*
+ * With long lists of MSRs the exit that follows takes long enough: the end of a block is not to
+ * fall into it too, so that one begins now, if need be.
+ */
+static void make_room(struct percpu *cpu, const struct nested_vmcs *vmcs)
+{
+	if (unlikely(msr_lists_are_long(vmcs)) && cpu->rec)
+		rec_reserve(cpu->rec, LONG_LIST_MARGIN);
+}
+
 static enum exit_action enter(struct percpu *cpu, u8 kind)
 {
 	struct nested *nested = &cpu->nested;
@@ -213,6 +225,7 @@ static enum exit_action enter(struct percpu *cpu, u8 kind)
 	((struct ev_vmlaunch *)cpu->pending.columns)->launched = vmcs->launched;
 	if (!may_try(cpu, vmcs, kind, &action))
 		return action;
+	make_room(cpu, vmcs);
 	nested->entry.item_count = 0;
 	remember_l1(cpu);
 	if (!entry_check_link_pointer(nested, vmcs))
